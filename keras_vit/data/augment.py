@@ -1,0 +1,48 @@
+"""Random changes of image batches, each a pure function of the images and a seed."""
+
+import math
+
+import tensorflow as tf
+
+
+def random_affine(images, seed, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
+    """Turns, shears, zooms and shifts each of the images `(B, H, W, C)` on its own, in this order.
+
+    Bilinear; what comes from outside the image is 0. Every amount is drawn uniformly and around
+    the middle of the image.
+
+    Args:
+        images: uint8 or float batch.
+        seed: Two integers, shape `(2,)`; the same seed gives the same result.
+        degrees: Largest angle of rotation, either way.
+        shift: Largest shift along each side, as a share of the side.
+        zoom: Largest change of size, as a share: 0.2 draws from 0.8 to 1.2.
+        shear: Largest horizontal shear, in degrees.
+
+    Returns:
+        A batch of the same shape and dtype.
+    """
+    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    draws = tf.random.stateless_uniform((5, batch), seed, -1.0, 1.0)
+    angle = draws[0] * (degrees * math.pi / 180)
+    slant = tf.tan(draws[1] * (shear * math.pi / 180))
+    scale = 1 / (1 + draws[2] * zoom)
+    x_shift, y_shift = draws[3] * (shift * width), draws[4] * (shift * height)
+
+    # The transform maps an output pixel (x, y) to where it is read: [a0 a1 a2; b0 b1 b2; 0 0 1].
+    cos, sin = tf.cos(angle) * scale, tf.sin(angle) * scale
+    a0, a1 = cos, cos * slant - sin
+    b0, b1 = sin, sin * slant + cos
+    x_middle, y_middle = (width - 1) / 2, (height - 1) / 2
+    a2 = x_middle - a0 * (x_middle + x_shift) - a1 * (y_middle + y_shift)
+    b2 = y_middle - b0 * (x_middle + x_shift) - b1 * (y_middle + y_shift)
+    zeros = tf.zeros_like(a0)
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.stack([a0, a1, a2, b0, b1, b2, zeros, zeros], axis=1),
+        output_shape=(height, width),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    return tf.cast(tf.round(moved), images.dtype) if images.dtype.is_integer else moved

@@ -1,0 +1,112 @@
+"""Flat patches to tokens: projection, prefix tokens, positions."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_vit.layers.positions import sincos_1d, sincos_2d
+
+POSITIONS = ("learned", "sincos_2d", "sincos_1d", "none")
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class PatchEncoder(keras.layers.Layer):
+    """Projects flat patches `(B, N, P*P*C)` to tokens `(B, T, D)`, prefix tokens first.
+
+    The order along `T` is class token, distillation token, registers, patches. A learned table has
+    a row for the class and distillation tokens too (ViT, arXiv:2010.11929, equation 1; DeiT,
+    arXiv:2012.12877); a fixed one has rows for the patches alone. Registers have no position
+    ("Vision Transformers Need Registers", arXiv:2309.16588).
+
+    Args:
+        width: Numbers per token `D`.
+        grid: Rows and columns of patches, `N = rows * columns`.
+        class_token: Whether to put a learned token first.
+        distillation_token: Whether to put a second learned token behind it.
+        num_registers: How many further learned tokens precede the patches.
+        position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
+        dropout: Rate of dropout on the tokens.
+
+    Raises:
+        ValueError: If `position` is none of the four, or the patches do not fill the grid.
+    """
+
+    def __init__(
+        self,
+        width,
+        *,
+        grid,
+        class_token=True,
+        distillation_token=False,
+        num_registers=0,
+        position="learned",
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if position not in POSITIONS:
+            raise ValueError(f"`position` must be one of {POSITIONS}: received {position!r}.")
+        self.width = width
+        self.grid = tuple(grid)
+        self.class_token = class_token
+        self.distillation_token = distillation_token
+        self.num_registers = num_registers
+        self.position = position
+        self.projection = keras.layers.Dense(width, dtype=self.dtype_policy, name="projection")
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    @property
+    def num_prefix_tokens(self):
+        """How many tokens precede the patches."""
+        return int(self.class_token) + int(self.distillation_token) + self.num_registers
+
+    def build(self, patches_shape):
+        num_patches = self.grid[0] * self.grid[1]
+        if patches_shape[1] != num_patches:
+            raise ValueError(
+                f"Patches must fill the grid: received {patches_shape[1]} patches for a grid of "
+                f"{self.grid[0]}x{self.grid[1]}."
+            )
+        self.projection.build(patches_shape)
+        self.prefix = []
+        if self.class_token:
+            self.prefix.append(self._add_tokens("class_token", 1))
+        if self.distillation_token:
+            self.prefix.append(self._add_tokens("distillation_token", 1))
+        num_positioned = len(self.prefix)
+        if self.num_registers:
+            self.prefix.append(self._add_tokens("registers", self.num_registers))
+
+        if self.position == "learned":
+            self.positions = self._add_tokens("positions", num_positioned + num_patches)
+        elif self.position == "sincos_2d":
+            self.positions = self._pad_prefix(sincos_2d(self.grid, self.width))
+        elif self.position == "sincos_1d":
+            self.positions = self._pad_prefix(sincos_1d(num_patches, self.width))
+
+    def _add_tokens(self, name, count):
+        initializer = keras.initializers.RandomNormal(stddev=0.02)
+        return self.add_weight(name=name, shape=(1, count, self.width), initializer=initializer)
+
+    def _pad_prefix(self, table):
+        return np.pad(table, ((self.num_prefix_tokens, 0), (0, 0)))[None]  # 1 T D
+
+    def _position_rows(self):
+        """Returns the table with a row for every token, `(1, T, D)`; registers have zeros."""
+        if self.position != "learned" or not self.num_registers:
+            return self.positions
+        after = self.num_prefix_tokens - self.num_registers
+        zeros = ops.zeros_like(self.prefix[-1])
+        return ops.concatenate(
+            [self.positions[:, :after], zeros, self.positions[:, after:]], axis=1
+        )
+
+    def call(self, patches):
+        x = self.projection(patches)  # B N D
+        if self.prefix:
+            prefix = ops.cast(ops.concatenate(self.prefix, axis=1), x.dtype)
+            prefix = ops.broadcast_to(prefix, (ops.shape(x)[0], *prefix.shape[1:]))
+            x = ops.concatenate([prefix, x], axis=1)  # B T D
+        if self.position != "none":
+            x = x + ops.cast(self._position_rows(), x.dtype)
+        return self.dropout(x)

@@ -1,0 +1,47 @@
+"""The two-layer perceptron between attentions."""
+
+import functools
+
+import keras
+from keras import ops
+
+ACTIVATIONS = {
+    "gelu": functools.partial(ops.gelu, approximate=False),
+    "gelu_tanh": functools.partial(ops.gelu, approximate=True),
+}
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class MLP(keras.layers.Layer):
+    """Maps each token `(..., D)` through `mlp_dim` hidden units back to `(..., D)`.
+
+    "An Image is Worth 16x16 Words" (arXiv:2010.11929), section 3.1: dense, GELU, dense.
+
+    Args:
+        mlp_dim: Number of hidden units.
+        activation: `"gelu"`, exact, or `"gelu_tanh"`, its tanh approximation (arXiv:1606.08415).
+        dropout: Rate of dropout behind each of the two dense layers.
+
+    Raises:
+        ValueError: If `activation` is neither of the two.
+    """
+
+    def __init__(self, mlp_dim, *, activation="gelu", dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"`activation` must be one of {tuple(ACTIVATIONS)}: received {activation!r}."
+            )
+        self.mlp_dim = mlp_dim
+        self.activation = activation
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def build(self, shape):
+        self.hidden = keras.layers.Dense(self.mlp_dim, dtype=self.dtype_policy, name="hidden")
+        self.out = keras.layers.Dense(shape[-1], dtype=self.dtype_policy, name="out")
+        self.hidden.build(shape)
+        self.out.build((*shape[:-1], self.mlp_dim))
+
+    def call(self, x):
+        x = self.dropout(ACTIVATIONS[self.activation](self.hidden(x)))
+        return self.dropout(self.out(x))

@@ -1,0 +1,92 @@
+"""Tokens to one vector per image."""
+
+import keras
+from keras import ops
+
+from keras_vit.layers.attention import check_heads
+from keras_vit.layers.mlp import MLP
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class ClassTokenPool(keras.layers.Layer):
+    """Takes the first of the tokens `(B, T, D)`, the class token: `(B, D)`; has no weights."""
+
+    def call(self, tokens):
+        return tokens[:, 0]
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class MeanPool(keras.layers.Layer):
+    """Averages the patches of the tokens `(B, T, D)` into `(B, D)`; has no weights.
+
+    Args:
+        num_prefix_tokens: How many tokens precede the patches and are left out.
+    """
+
+    def __init__(self, num_prefix_tokens=0, **kwargs):
+        super().__init__(**kwargs)
+        self.num_prefix_tokens = num_prefix_tokens
+
+    def call(self, tokens):
+        return ops.mean(tokens[:, self.num_prefix_tokens :], axis=1)
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class AttentionPool(keras.layers.Layer):
+    """Lets one learned query attend to the tokens `(B, T, D)` and an MLP refine it: `(B, D)`.
+
+    The MAP head of "Scaling Vision Transformers" (arXiv:2106.04560, section 3.2), after the pooling
+    of "Set Transformer" (arXiv:1810.00825, section 3.1).
+
+    Args:
+        num_heads: Number of attention heads; divides `D`.
+        mlp_dim: Hidden units of the MLP.
+        activation: `"gelu"`, exact, or `"gelu_tanh"`.
+        norm_epsilon: Epsilon of the norm before the MLP.
+
+    Raises:
+        ValueError: If `num_heads` does not divide `D`.
+    """
+
+    def __init__(self, num_heads, mlp_dim, *, activation="gelu", norm_epsilon=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=norm_epsilon, dtype=self.dtype_policy, name="norm"
+        )
+        self.mlp = MLP(mlp_dim, activation=activation, dtype=self.dtype_policy, name="mlp")
+
+    def build(self, shape):
+        width = shape[-1]
+        check_heads(width, self.num_heads)
+        self.head_dim = width // self.num_heads
+        self.probe = self.add_weight(
+            name="probe", shape=(1, 1, width), initializer="glorot_uniform"
+        )
+        self.query = keras.layers.Dense(width, dtype=self.dtype_policy, name="query")
+        self.key_value = keras.layers.Dense(
+            2 * width, kernel_initializer="lecun_uniform", dtype=self.dtype_policy, name="key_value"
+        )
+        self.out = keras.layers.Dense(width, dtype=self.dtype_policy, name="out")
+        for layer in (self.query, self.key_value, self.out, self.norm, self.mlp):
+            layer.build((shape[0], 1, width))
+
+    def attention_scores(self, tokens):
+        """Returns how much the query looks at each token, `(B, h, 1, T)`; each row sums to 1."""
+        return self._attend(tokens)[0]
+
+    def _attend(self, tokens):
+        """Returns the scores `(B, h, 1, T)` and the values `(B, h, T, d)`."""
+        probe = self.query(ops.cast(self.probe, tokens.dtype)) * self.head_dim**-0.5
+        query = ops.reshape(probe, (1, self.num_heads, 1, self.head_dim))  # 1 h 1 d
+        shape = (-1, tokens.shape[1], 2, self.num_heads, self.head_dim)
+        key_value = ops.reshape(self.key_value(tokens), shape)
+        key = ops.transpose(key_value[:, :, 0], (0, 2, 3, 1))  # B h d T
+        value = ops.transpose(key_value[:, :, 1], (0, 2, 1, 3))  # B h T d
+        return ops.softmax(ops.matmul(query, key), axis=-1), value
+
+    def call(self, tokens):
+        scores, value = self._attend(tokens)
+        x = ops.matmul(scores, value)  # B h 1 d
+        x = self.out(ops.reshape(x, (-1, self.num_heads * self.head_dim)))  # B D
+        return x + self.mlp(self.norm(x))

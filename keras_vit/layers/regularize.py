@@ -1,0 +1,60 @@
+"""What acts on a residual branch: stochastic depth and a learned scale."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class DropPath(keras.layers.Layer):
+    """Zeroes whole examples of a branch `(B, ...)` in training and scales up the others.
+
+    "Deep Networks with Stochastic Depth" (arXiv:1603.09382). An example survives with probability
+    `1 - rate` and is then multiplied by `1 / (1 - rate)`, so that the expectation stays.
+
+    Args:
+        rate: Probability that an example is dropped, in `[0, 1)`.
+        seed: Seed of the draws.
+
+    Raises:
+        ValueError: If `rate` is outside `[0, 1)`.
+    """
+
+    def __init__(self, rate, *, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must lie in [0, 1): received rate={rate}.")
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x, training=False):
+        if not training or not self.rate:
+            return x
+        noise_shape = (ops.shape(x)[0],) + (1,) * (len(x.shape) - 1)
+        return keras.random.dropout(
+            x, self.rate, noise_shape=noise_shape, seed=self.seed_generator
+        )
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class LayerScale(keras.layers.Layer):
+    """Multiplies each channel of `(..., D)` by a learned number.
+
+    "Going deeper with Image Transformers" (arXiv:2103.17239), equation 4.
+
+    Args:
+        initial_value: Where all `D` numbers start; the paper takes 0.1 to 1e-6, smaller with depth.
+    """
+
+    def __init__(self, initial_value=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.initial_value = initial_value
+
+    def build(self, shape):
+        self.scale = self.add_weight(
+            name="scale",
+            shape=(shape[-1],),
+            initializer=keras.initializers.Constant(self.initial_value),
+        )
+
+    def call(self, x):
+        return x * ops.cast(self.scale, x.dtype)

@@ -1,0 +1,181 @@
+"""The Vision Transformer: images in, tokens out."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_vit.layers import PatchEncoder, Patches, TransformerBlock, patch_grid
+from keras_vit.layers.attention import check_heads
+
+# Ti: "Training data-efficient image transformers" (arXiv:2012.12877), table 1; S, B, L, g: "Scaling
+# Vision Transformers" (arXiv:2106.04560), table 2; H: "An Image is Worth 16x16 Words"
+# (arXiv:2010.11929), table 1; mu: for tests alone.
+SIZES = {
+    "mu": dict(width=32, depth=1, mlp_dim=128, num_heads=2),
+    "Ti": dict(width=192, depth=12, mlp_dim=768, num_heads=3),
+    "S": dict(width=384, depth=12, mlp_dim=1536, num_heads=6),
+    "B": dict(width=768, depth=12, mlp_dim=3072, num_heads=12),
+    "L": dict(width=1024, depth=24, mlp_dim=4096, num_heads=16),
+    "H": dict(width=1280, depth=32, mlp_dim=5120, num_heads=16),
+    "g": dict(width=1408, depth=40, mlp_dim=6144, num_heads=16),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ViTConfig:
+    """Holds what fixes the shapes and the math of a Vision Transformer.
+
+    Attributes:
+        image_size: Height and width in pixels, or one number for both.
+        patch_size: Side of a square patch in pixels; divides the image.
+        channels: Channels per pixel.
+        width: Numbers per token.
+        depth: Number of blocks.
+        mlp_dim: Hidden units of each MLP.
+        num_heads: Attention heads; divides `width`.
+        class_token: Whether a class token precedes the patches.
+        distillation_token: Whether a distillation token does.
+        num_registers: How many registers do.
+        position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
+        activation: `"gelu"`, exact, or `"gelu_tanh"`.
+        norm_epsilon: Epsilon of every norm.
+        qk_norm: Whether attention normalises queries and keys.
+        layer_scale: Where LayerScale starts, or `None` for no LayerScale.
+
+    Raises:
+        ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
+            or a number is below 1.
+    """
+
+    image_size: int | tuple[int, int] = 224
+    patch_size: int = 16
+    channels: int = 3
+    width: int
+    depth: int
+    mlp_dim: int
+    num_heads: int
+    class_token: bool = True
+    distillation_token: bool = False
+    num_registers: int = 0
+    position: str = "learned"
+    activation: str = "gelu"
+    norm_epsilon: float = 1e-6
+    qk_norm: bool = False
+    layer_scale: float | None = None
+
+    def __post_init__(self):
+        size = self.image_size
+        size = (size, size) if isinstance(size, int) else tuple(size)
+        object.__setattr__(self, "image_size", size)
+        for name in ("channels", "width", "depth", "mlp_dim"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1: received {getattr(self, name)}.")
+        check_heads(self.width, self.num_heads)
+        patch_grid(self.image_size, self.patch_size)
+
+    @classmethod
+    def of(cls, name, **overrides):
+        """Returns the configuration that a name such as `"S/16"` stands for.
+
+        Args:
+            name: A size of `SIZES`, a slash, and the patch size in pixels.
+            **overrides: Fields to set otherwise, `image_size` for one.
+
+        Raises:
+            ValueError: If the name is not of this form, or its size is unknown.
+        """
+        size, slash, patch_size = name.partition("/")
+        if size not in SIZES or not slash or not patch_size.isdigit():
+            raise ValueError(
+                f"A model's name is one of {', '.join(SIZES)}, a slash and the patch size, "
+                f"'S/16' for one: received {name!r}."
+            )
+        return cls(**{**SIZES[size], "patch_size": int(patch_size), **overrides})
+
+    @property
+    def grid(self):
+        """Rows and columns of patches."""
+        return patch_grid(self.image_size, self.patch_size)
+
+
+def vit(
+    config,
+    *,
+    mean=0.5,
+    std=0.5,
+    dropout=0.0,
+    attention_dropout=0.0,
+    drop_path=0.0,
+    **overrides,
+):
+    """Builds a Vision Transformer from images `(B, H, W, C)` to normalised tokens `(B, T, D)`.
+
+    "An Image is Worth 16x16 Words" (arXiv:2010.11929). A flat functional model of the layers
+    `images` (input), `pixels`, `patches`, `embed`, `block00`, `block01`, ..., `norm`; prefix tokens
+    come before the patches. Memory and time grow with `T*T` in attention and with `D*D` elsewhere.
+
+    Args:
+        config: A `ViTConfig`, or a name such as `"S/16"`.
+        mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
+        std: Standard deviation of the pixels on that scale, likewise. Images are given as a decoder
+            leaves them, 0 to 255, and the first layer computes `(images / 255 - mean) / std`.
+        dropout: Rate on the embedded tokens and behind every dense layer of a block.
+        attention_dropout: Rate on the attention scores.
+        drop_path: Rate of stochastic depth in the last block; it grows linearly from 0 in the first
+            (arXiv:1603.09382, equation 4).
+        **overrides: Fields of the configuration to set otherwise, `image_size=(192, 256)` for one.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        ValueError: If the configuration contradicts itself; the message says where.
+        TypeError: If an override is no field of `ViTConfig`.
+    """
+    if isinstance(config, str):
+        config = ViTConfig.of(config, **overrides)
+    else:
+        config = dataclasses.replace(config, **overrides)
+
+    images = keras.Input((*config.image_size, config.channels), name="images")
+    scale, offset = _rescaling(mean, std, config.channels)
+    x = keras.layers.Rescaling(scale, offset, name="pixels")(images)
+    x = Patches(config.patch_size, name="patches")(x)
+    x = PatchEncoder(
+        config.width,
+        grid=config.grid,
+        class_token=config.class_token,
+        distillation_token=config.distillation_token,
+        num_registers=config.num_registers,
+        position=config.position,
+        dropout=dropout,
+        name="embed",
+    )(x)
+    for index in range(config.depth):
+        x = TransformerBlock(
+            config.num_heads,
+            config.mlp_dim,
+            activation=config.activation,
+            norm_epsilon=config.norm_epsilon,
+            qk_norm=config.qk_norm,
+            layer_scale=config.layer_scale,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            drop_path=drop_path * index / max(1, config.depth - 1),
+            name=f"block{index:02d}",
+        )(x)
+    x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="norm")(x)
+    return keras.Model(images, x, name="vit")
+
+
+def _rescaling(mean, std, channels):
+    """Returns scale and offset, a number per channel each, of `(x / 255 - mean) / std`."""
+    for name, value in (("mean", mean), ("std", std)):
+        if np.size(value) not in (1, channels):
+            raise ValueError(
+                f"`{name}` must be one number or one per channel: "
+                f"received {value} for {channels} channels."
+            )
+    mean, std = np.broadcast_to(mean, channels), np.broadcast_to(std, channels)
+    return (1 / (255 * std)).tolist(), (-mean / std).tolist()
