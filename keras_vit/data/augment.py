@@ -22,6 +22,7 @@ def random_affine(images, seed, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
     Returns:
         A batch of the same shape and dtype.
     """
+    images = tf.convert_to_tensor(images)
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     draws = tf.random.stateless_uniform((5, batch), seed, -1.0, 1.0)
     angle = draws[0] * (degrees * math.pi / 180)

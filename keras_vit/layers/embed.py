@@ -52,7 +52,10 @@ class PatchEncoder(keras.layers.Layer):
         self.distillation_token = distillation_token
         self.num_registers = num_registers
         self.position = position
-        self.projection = keras.layers.Dense(width, dtype=self.dtype_policy, name="projection")
+        # LeCun's normal, as Google's ViT draws it: tokens of unit variance however few the pixels.
+        self.projection = keras.layers.Dense(
+            width, kernel_initializer="lecun_normal", dtype=self.dtype_policy, name="projection"
+        )
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     @property

@@ -1,0 +1,78 @@
+"""What TensorBoard shows beside the curves: pictures and hyperparameters."""
+
+import io
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import tensorflow as tf
+
+
+def log_gallery(log_dir, images, labels, class_names, *, name="training images", columns=8):
+    """Writes a gallery of images with their class names under TensorBoard's tab Images.
+
+    Args:
+        log_dir: Folder that `tensorboard --logdir` is given.
+        images: Batch `(B, H, W, C)`, 0 to 255, one or three channels.
+        labels: Classes `(B,)`.
+        class_names: Names in the order of the labels.
+        name: Tag of the picture.
+        columns: Pictures per row.
+    """
+    matplotlib.use("Agg")
+    import keras_cv
+
+    images = np.broadcast_to(images, (*images.shape[:3], 3))
+    rows = len(images) // columns
+    figure = keras_cv.visualization.plot_image_gallery(
+        images[: rows * columns], value_range=(0, 255), rows=rows, cols=columns, scale=1
+    )
+    for axis, label in zip(figure.axes, labels, strict=False):
+        axis.set_title(class_names[label], fontsize=8)
+    _log_figure(log_dir, name, figure)
+
+
+def log_confusion_matrix(log_dir, labels, predictions, class_names, *, name="confusion matrix"):
+    """Writes a confusion matrix, rows true and columns predicted, under TensorBoard's tab Images.
+
+    Args:
+        log_dir: Folder that `tensorboard --logdir` is given.
+        labels: True classes `(N,)`.
+        predictions: Predicted classes `(N,)`.
+        class_names: Names in the order of the labels.
+        name: Tag of the picture.
+    """
+    from matplotlib.figure import Figure
+    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+
+    counts = confusion_matrix(labels, predictions, labels=range(len(class_names)))
+    side = 2 + 0.4 * len(class_names)  # inches
+    figure = Figure(figsize=(side, side), layout="constrained")
+    ConfusionMatrixDisplay(counts, display_labels=class_names).plot(
+        ax=figure.subplots(), cmap="Blues", colorbar=False, xticks_rotation="vertical"
+    )
+    _log_figure(log_dir, name, figure)
+
+
+def log_hyperparameters(log_dir, hyperparameters, metrics):
+    """Writes one run's row of TensorBoard's tab HParams.
+
+    Args:
+        log_dir: Folder that `tensorboard --logdir` is given.
+        hyperparameters: From names to numbers, strings or booleans.
+        metrics: From names to the run's final figures.
+    """
+    from tensorboard.plugins.hparams import api as hparams
+
+    with tf.summary.create_file_writer(str(Path(log_dir, "hparams"))).as_default():
+        hparams.hparams(hyperparameters)
+        for name, value in metrics.items():
+            tf.summary.scalar(name, value, step=0)
+
+
+def _log_figure(log_dir, name, figure):
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=100)
+    image = tf.io.decode_png(png.getvalue(), channels=3)[None]
+    with tf.summary.create_file_writer(str(Path(log_dir, "pictures"))).as_default():
+        tf.summary.image(name, image, step=0)

@@ -1,0 +1,59 @@
+"""The end of every recipe: from a trained model to artefacts, their comparison and what is next."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from keras_vit.artefacts import compare, comparison_table
+from keras_vit.data import eval_batches
+from keras_vit.export import export, save_keras
+from keras_vit.training import log_confusion_matrix, log_hyperparameters
+
+SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
+
+
+def deliver(model, source, config, log_dir):
+    """Saves, exports, reloads and compares a trained classifier on the whole test split.
+
+    Args:
+        model: The classifier, images to logits.
+        source: The `keras_vit.data.Source` it was trained on, with a split `test`.
+        config: The recipe's dataclass; `run_dir` and `export_dir` say where things go.
+        log_dir: TensorBoard's folder of this run.
+
+    Returns:
+        One `keras_vit.artefacts.Comparison` per artefact.
+    """
+    batches = list(eval_batches(source.splits["test"], batch_size=256).as_numpy_iterator())
+    images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    reference = keras.ops.softmax(model.predict(images, batch_size=256, verbose=0))
+    reference = keras.ops.convert_to_numpy(reference)
+    predictions = reference.argmax(axis=-1)
+    log_confusion_matrix(log_dir, labels, predictions, source.class_names)
+    log_hyperparameters(
+        log_dir, dataclasses.asdict(config), {"test_accuracy": np.mean(predictions == labels)}
+    )
+
+    run_dir = Path(config.run_dir)
+    keras_path = run_dir / f"{source.name}.keras"
+    print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
+    save_keras(model, keras_path)
+    saved_model, litert = export(model, config.export_dir, class_names=source.class_names)
+    print(f"Reloading each in a process of its own, the last two without Keras: {len(images)} images ...")
+    comparisons = compare([keras_path, saved_model, litert], images, labels, reference)
+    Console().print(comparison_table(comparisons))
+    (run_dir / "results.json").write_text(
+        json.dumps([dataclasses.asdict(row) for row in comparisons], indent=2)
+    )
+
+    samples = run_dir / "samples"
+    samples.mkdir(exist_ok=True)
+    for index, (image, label) in enumerate(zip(images[:SAMPLES], labels, strict=False)):
+        name = f"{index}-is-{source.class_names[label]}.png"
+        Image.fromarray(image.squeeze()).save(samples / name)
+    return comparisons

@@ -1,0 +1,72 @@
+"""Shared by all tests: two logical CPUs, the contract of every layer, a small trained-looking model."""
+
+import json
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+
+def pytest_configure():
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def check_layer(tmp_path):
+    """Returns the contract: what every layer of ours must keep."""
+
+    def check(layer_class, arguments, input_shape, no_gradient=()):
+        inputs = np.random.default_rng(0).normal(size=input_shape).astype("float32")
+        layer = layer_class(**arguments)
+        symbolic = keras.Input(input_shape[1:])
+        model = keras.Model(symbolic, layer(symbolic))
+        for weight in layer.trainable_weights:  # away from zeros and ones, where gradients hide
+            weight.assign_add(keras.random.normal(weight.shape, stddev=0.1))
+        outputs = layer(inputs)
+
+        text = json.dumps(layer.get_config())
+        assert json.dumps(layer_class.from_config(json.loads(text)).get_config()) == text
+
+        assert model.output_shape == (None, *outputs.shape[1:])
+
+        half = layer_class(**arguments, dtype="mixed_bfloat16")
+        assert half(inputs).dtype == "bfloat16"
+        assert all(weight.dtype == "float32" for weight in half.trainable_weights)
+
+        path = tmp_path / "layer.keras"
+        model.save(path)
+        reloaded = keras.saving.load_model(path)
+        np.testing.assert_array_equal(reloaded(inputs), outputs)
+
+        projection = keras.random.normal(outputs.shape)
+        with tf.GradientTape() as tape:
+            loss = keras.ops.sum(layer(inputs) * projection)
+        weights = layer.trainable_weights
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        for weight, gradient in zip(weights, gradients, strict=True):
+            assert gradient is not None, weight.path
+            largest = np.abs(gradient).max()
+            assert (largest > 1e-4) != (weight.path in no_gradient), (weight.path, largest)
+        return layer
+
+    return check
+
+
+@pytest.fixture
+def tiny_classifier():
+    """An untrained classifier of 8x8 grey images into three named classes."""
+    backbone = vit("mu/4", image_size=8, channels=1)
+    return classifier(backbone, 3, class_names=["nought", "one", "zwölf"])

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_vit.data import random_affine
+
+BLOB = np.zeros((1, 33, 33, 1), "float32")
+BLOB[0, 12:15, 20:23] = 255  # off the middle, (16, 16)
+
+
+def middle_of(images):
+    """Returns the centre of brightness of each image, `(B, 2)`, row and column."""
+    images = np.asarray(images, "float64")[..., 0]
+    rows, columns = np.mgrid[: images.shape[1], : images.shape[2]]
+    total = images.sum((1, 2))
+    return np.stack([(images * rows).sum((1, 2)), (images * columns).sum((1, 2))], 1) / total[:, None]
+
+
+def test_nothing_asked_is_nothing_changed():
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 6, 3)).astype("uint8")
+    np.testing.assert_array_equal(random_affine(images, (1, 2)), images)
+
+
+def test_the_same_seed_gives_the_same_images_eagerly_and_in_a_graph():
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype("uint8")
+    amounts = dict(degrees=20, shift=0.1, zoom=0.1, shear=10)
+    eager = random_affine(images, (3, 4), **amounts)
+    assert eager.dtype == tf.uint8
+    dataset = tf.data.Dataset.from_tensors(images)
+    (graph,) = dataset.map(lambda x: random_affine(x, (3, 4), **amounts))
+    np.testing.assert_array_equal(eager, graph)
+    assert (np.asarray(random_affine(images, (3, 5), **amounts)) != np.asarray(eager)).any()
+
+
+def test_shifts_are_uniform_within_their_bound():
+    moved = random_affine(np.repeat(BLOB, 4000, 0), (0, 0), shift=0.2)
+    offset = middle_of(moved) - middle_of(BLOB)
+    bound = 0.2 * 33
+    assert np.abs(offset).max() <= bound + 0.05
+    np.testing.assert_allclose(offset.mean(0), 0, atol=5 * bound / np.sqrt(3 * 4000))
+    np.testing.assert_allclose(offset.std(0), bound / np.sqrt(3), rtol=0.05)
+
+
+def test_rotation_turns_around_the_middle_by_at_most_its_bound():
+    moved = random_affine(np.repeat(BLOB, 500, 0), (0, 0), degrees=30)
+    before, after = middle_of(BLOB)[0] - 16, middle_of(moved) - 16
+    np.testing.assert_allclose(np.hypot(*after.T), np.hypot(*before), atol=0.1)
+    angles = np.degrees(np.arctan2(after[:, 0], after[:, 1]) - np.arctan2(*before))
+    assert 28 < np.abs(angles).max() <= 30.5
+    assert angles.min() < -25 and angles.max() > 25
+
+
+def test_zoom_scales_distances_from_the_middle():
+    moved = random_affine(np.repeat(BLOB, 500, 0), (0, 0), zoom=0.25)
+    before, after = middle_of(BLOB)[0] - 16, middle_of(moved) - 16
+    factors = np.hypot(*after.T) / np.hypot(*before)
+    assert 0.74 <= factors.min() < 0.78
+    assert 1.22 < factors.max() <= 1.26
+
+
+def test_shear_moves_columns_in_proportion_to_rows():
+    moved = random_affine(np.repeat(BLOB, 500, 0), (0, 0), shear=20)
+    before, after = middle_of(BLOB)[0] - 16, middle_of(moved) - 16
+    np.testing.assert_allclose(after[:, 0], before[0], atol=0.05)
+    slopes = (after[:, 1] - before[1]) / before[0]
+    assert 0.33 < np.abs(slopes).max() <= np.tan(np.radians(20)) + 0.01
+
+
+def test_a_rotation_equals_pillows():
+    image = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 1)).astype("uint8")
+    seed, bound = (5, 7), 40
+    ours = np.asarray(random_affine(image, seed, degrees=bound))[0, ..., 0]
+    angle = bound * float(tf.random.stateless_uniform((5, 1), seed, -1.0, 1.0)[0, 0])
+    theirs = Image.fromarray(image[0, ..., 0]).rotate(angle, Image.Resampling.BILINEAR)
+    inside = (slice(4, 12), slice(4, 12))  # away from the border, which the two fill differently
+    difference = np.abs(ours[inside].astype(int) - np.asarray(theirs)[inside])
+    assert difference.max() <= 2, angle
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_move_together(channels):
+    image = np.repeat(BLOB, channels, axis=-1)
+    moved = np.asarray(random_affine(image, (0, 1), degrees=30, shift=0.1))
+    assert (moved == moved[..., :1]).all()

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from keras_vit.layers import MLP, DropPath, LayerScale, TransformerBlock
+
+TOKENS = np.random.default_rng(0).normal(size=(2, 5, 12)).astype("float32")
+
+
+def test_a_block_is_two_residual_additions():
+    block = TransformerBlock(3, 24, layer_scale=0.5)
+    block.build(TOKENS.shape)
+    middle = TOKENS + 0.5 * np.asarray(block.attention(block.norm1(TOKENS)))
+    expected = middle + 0.5 * np.asarray(block.mlp(block.norm2(middle)))
+    np.testing.assert_allclose(block(TOKENS), expected, atol=1e-5)
+
+
+def test_dropping_every_branch_but_none_in_inference():
+    block = TransformerBlock(3, 24, drop_path=0.999999)
+    np.testing.assert_array_equal(block(TOKENS, training=True), TOKENS)
+    assert np.abs(np.asarray(block(TOKENS)) - TOKENS).max() > 0.1
+
+
+def test_drop_path_drops_whole_examples_and_keeps_the_mean():
+    ones = np.ones((20_000, 3, 2), "float32")
+    dropped = np.asarray(DropPath(0.25, seed=0)(ones, training=True))
+    per_example = dropped.reshape(len(ones), -1)
+    assert (per_example == per_example[:, :1]).all()
+    np.testing.assert_allclose(np.unique(per_example), [0, 4 / 3], rtol=1e-6)
+    assert dropped.mean() == pytest.approx(1, abs=0.02)  # four standard errors
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_drop_path_refuses_a_rate_that_is_no_probability(rate):
+    with pytest.raises(ValueError, match=f"rate={rate}"):
+        DropPath(rate)
+
+
+def test_layer_scale_starts_where_it_is_told():
+    np.testing.assert_allclose(LayerScale(0.25)(TOKENS), TOKENS / 4)
+
+
+def test_exact_and_tanh_gelu_differ_slightly():
+    exact, tanh = MLP(24), MLP(24, activation="gelu_tanh")
+    exact.build(TOKENS.shape), tanh.build(TOKENS.shape)
+    tanh.set_weights(exact.get_weights())
+    difference = np.abs(np.asarray(exact(TOKENS)) - np.asarray(tanh(TOKENS))).max()
+    assert 1e-6 < difference < 1e-2
+
+
+def test_an_unknown_activation_is_refused():
+    with pytest.raises(ValueError, match="received 'relu6'"):
+        MLP(24, activation="relu6")

@@ -1,0 +1,72 @@
+import keras
+import pytest
+
+import keras_vit.layers
+from keras_vit.layers import (
+    MLP,
+    AttentionPool,
+    ClassTokenPool,
+    DropPath,
+    LayerScale,
+    MeanPool,
+    PatchEncoder,
+    Patches,
+    SelfAttention,
+    TransformerBlock,
+)
+
+TOKENS = (2, 7, 16)
+CASES = [
+    (Patches, dict(patch_size=2), (2, 4, 6, 3)),
+    (PatchEncoder, dict(width=16, grid=(2, 3)), (2, 6, 12)),
+    (PatchEncoder, dict(width=16, grid=(2, 3), position="sincos_1d", dropout=0.1), (2, 6, 12)),
+    (
+        PatchEncoder,
+        dict(width=16, grid=(2, 3), position="sincos_2d", class_token=False, num_registers=2),
+        (2, 6, 12),
+    ),
+    (
+        PatchEncoder,
+        dict(width=16, grid=(2, 3), distillation_token=True, num_registers=3),
+        (2, 6, 12),
+    ),
+    (PatchEncoder, dict(width=16, grid=(2, 3), position="none"), (2, 6, 12)),
+    (SelfAttention, dict(num_heads=4), TOKENS),
+    (SelfAttention, dict(num_heads=2, dropout=0.1, attention_dropout=0.1), TOKENS),
+    (MLP, dict(mlp_dim=24), TOKENS),
+    (MLP, dict(mlp_dim=24, activation="gelu_tanh", dropout=0.1), TOKENS),
+    (LayerScale, dict(initial_value=0.1), TOKENS),
+    (DropPath, dict(rate=0.5), TOKENS),
+    (TransformerBlock, dict(num_heads=4, mlp_dim=32), TOKENS),
+    (
+        TransformerBlock,
+        dict(num_heads=4, mlp_dim=32, layer_scale=0.1, dropout=0.1, drop_path=0.2),
+        TOKENS,
+    ),
+    (ClassTokenPool, dict(), TOKENS),
+    (MeanPool, dict(num_prefix_tokens=1), TOKENS),
+    (AttentionPool, dict(num_heads=4, mlp_dim=32), TOKENS),
+]
+
+
+@pytest.mark.parametrize("layer_class, arguments, input_shape", CASES)
+def test_layer_keeps_the_contract(check_layer, layer_class, arguments, input_shape):
+    check_layer(layer_class, {**arguments, "name": "layer"}, input_shape)
+
+
+@pytest.mark.parametrize("layer_class", [SelfAttention, TransformerBlock])
+def test_qk_norm_keeps_the_contract(check_layer, layer_class):
+    arguments = dict(num_heads=4, qk_norm=True, name="layer")
+    inner = "layer"
+    if layer_class is TransformerBlock:
+        arguments["mlp_dim"] = 32
+        inner = "layer/attention"
+    # A shift common to all keys moves every score of a query alike, which softmax does not see.
+    check_layer(layer_class, arguments, TOKENS, no_gradient=[f"{inner}/key_norm/beta"])
+
+
+def test_every_layer_is_under_the_contract():
+    public = {getattr(keras_vit.layers, name) for name in keras_vit.layers.__all__}
+    layers = {item for item in public if isinstance(item, type)}
+    assert all(issubclass(layer, keras.layers.Layer) for layer in layers)
+    assert layers == {case[0] for case in CASES}
