@@ -17,7 +17,7 @@ from keras_vit.training import log_confusion_matrix, log_hyperparameters
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
 
 
-def deliver(model, source, config, log_dir):
+def deliver(model, source, config, log_dir, *, next_recipe):
     """Saves, exports, reloads and compares a trained classifier on the whole test split.
 
     Args:
@@ -25,6 +25,7 @@ def deliver(model, source, config, log_dir):
         source: The `keras_vit.data.Source` it was trained on, with a split `test`.
         config: The recipe's dataclass; `run_dir` and `export_dir` say where things go.
         log_dir: TensorBoard's folder of this run.
+        next_recipe: Module of a bigger recipe, to name at the end.
 
     Returns:
         One `keras_vit.artefacts.Comparison` per artefact.
@@ -56,4 +57,10 @@ def deliver(model, source, config, log_dir):
     for index, (image, label) in enumerate(zip(images[:SAMPLES], labels, strict=False)):
         name = f"{index}-is-{source.class_names[label]}.png"
         Image.fromarray(image.squeeze()).save(samples / name)
+    print(
+        "\nNext:\n"
+        f"  tensorboard --logdir {log_dir.parent}\n"
+        f"  keras-vit predict {litert} {samples}/*.png\n"
+        f"  python -m {next_recipe}"
+    )
     return comparisons

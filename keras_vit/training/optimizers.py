@@ -2,6 +2,10 @@
 
 import keras
 
+# Matches what decay leaves out: every variable not called kernel. Keras asks with the backend's
+# name, on TensorFlow "embed/projection/kernel" with or without an output number ":0".
+NO_KERNEL = r"^(?!(.*/)?kernel(:\d+)?$)"
+
 
 @keras.saving.register_keras_serializable("keras_vit")
 class KernelDecayAdamW(keras.optimizers.AdamW):
@@ -18,7 +22,7 @@ class KernelDecayAdamW(keras.optimizers.AdamW):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.exclude_from_weight_decay(var_names=["^(?!kernel$)"])
+        self.exclude_from_weight_decay(var_names=[NO_KERNEL])
 
 
 def warmup_cosine_adamw(

@@ -41,14 +41,14 @@ def strategy(device="auto"):
 
 
 def _connect_to_tpu():
+    name = os.environ.get("TPU_NAME", "local")
     try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
-    except (ValueError, tf.errors.OpError) as error:
+        return tf.distribute.cluster_resolver.TPUClusterResolver.connect(name)
+    except (ValueError, OSError, tf.errors.OpError) as error:
         raise ValueError(
-            "device='tpu' needs a TPU: set TPU_NAME to its name, or to 'local' on its own host, "
-            "with the package tensorflow-tpu."
+            f"There is no TPU {name!r}: set TPU_NAME to its name, or to 'local' on its own host, "
+            "and install tensorflow-tpu."
         ) from error
-    return resolver
 
 
 def use_xla(strategy):
