@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_vit.artefacts import open_artefact
 from keras_vit.artefacts.image_file import read_image
-from keras_vit.command_line import run_app
+from keras_vit.command_line import quiet_import, run_app
 
 app = cyclopts.App(name="keras-vit", help="Vision Transformers from images to a served model.")
 
@@ -36,7 +36,8 @@ def predict(
     """
     if top < 1:
         raise ValueError(f"--top must be at least 1: received {top}.")
-    artefact = open_artefact(model)
+    with quiet_import():
+        artefact = open_artefact(model)
     answers = []
     for path in images:
         try:
@@ -68,13 +69,13 @@ def _print_table(answers):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("image", "class", show_edge=False)
+    table = Table(show_edge=False)
+    table.add_column("image", overflow="fold")  # a path that is cut cannot be copied
+    table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
     for path, classes in answers:
         for rank, entry in enumerate(classes):
-            table.add_row(
-                "" if rank else str(path), entry["name"], f"{entry['probability']:.4f}"
-            )
+            table.add_row("" if rank else str(path), entry["name"], f"{entry['probability']:.4f}")
     Console().print(table)
 
 

@@ -1,7 +1,11 @@
 """Dataclasses and functions as command lines; every mistake is one line and exit status 2."""
 
+import contextlib
 import dataclasses
+import inspect
+import os
 import sys
+import tempfile
 from typing import Annotated
 
 import cyclopts
@@ -14,7 +18,9 @@ def run_app(app):
     line on the standard error stream and exit with status 2.
     """
     try:
-        status = app(exit_on_error=False, print_error=False, result_action="return_value")
+        status = app(
+            sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except (cyclopts.CycloptsError, ValueError, OSError) as error:
         print(f"{app.name[0]}: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
@@ -30,7 +36,8 @@ def run_recipe(run, config_class, description):
             below a field its help.
         description: The text of `--help`, the recipe's docstring for one.
     """
-    app = cyclopts.App(name=f"python -m {run.__module__}", help=description, version_flags=[])
+    module = inspect.getmodule(run).__spec__.name
+    app = cyclopts.App(name=f"python -m {module}", help=description, version_flags=[])
     flags = cyclopts.Parameter(name="*", negative_iterable=())
 
     @app.default
@@ -38,6 +45,29 @@ def run_recipe(run, config_class, description):
         run(config)
 
     run_app(app)
+
+
+@contextlib.contextmanager
+def quiet_import():
+    """Holds back what C++ libraries write to the standard error stream as they load.
+
+    TensorFlow 2.21 writes lines there before any setting can stop it. If the import fails, they are
+    written after all. Later lines obey `TF_CPP_MIN_LOG_LEVEL`, which is set to 3 (fatal errors)
+    where it is not set.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with tempfile.TemporaryFile() as held_back:
+        stderr = os.dup(2)
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held_back.seek(0)
+            os.write(stderr, held_back.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def describe(config):

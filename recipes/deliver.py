@@ -14,10 +14,11 @@ from keras_vit.data import eval_batches
 from keras_vit.export import export, save_keras
 from keras_vit.training import log_confusion_matrix, log_hyperparameters
 
+BIGGER_RECIPE = "recipes.cifar10"
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
 
 
-def deliver(model, source, config, log_dir, *, next_recipe):
+def deliver(model, source, config, log_dir):
     """Saves, exports, reloads and compares a trained classifier on the whole test split.
 
     Args:
@@ -25,7 +26,6 @@ def deliver(model, source, config, log_dir, *, next_recipe):
         source: The `keras_vit.data.Source` it was trained on, with a split `test`.
         config: The recipe's dataclass; `run_dir` and `export_dir` say where things go.
         log_dir: TensorBoard's folder of this run.
-        next_recipe: Module of a bigger recipe, to name at the end.
 
     Returns:
         One `keras_vit.artefacts.Comparison` per artefact.
@@ -45,7 +45,7 @@ def deliver(model, source, config, log_dir, *, next_recipe):
     print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
     save_keras(model, keras_path)
     saved_model, litert = export(model, config.export_dir, class_names=source.class_names)
-    print(f"Reloading each in a process of its own, the last two without Keras: {len(images)} images ...")
+    print(f"Running {len(images)} images through each, reloaded in a process of its own ...")
     comparisons = compare([keras_path, saved_model, litert], images, labels, reference)
     Console().print(comparison_table(comparisons))
     (run_dir / "results.json").write_text(
@@ -61,6 +61,6 @@ def deliver(model, source, config, log_dir, *, next_recipe):
         "\nNext:\n"
         f"  tensorboard --logdir {log_dir.parent}\n"
         f"  keras-vit predict {litert} {samples}/*.png\n"
-        f"  python -m {next_recipe}"
+        f"  python -m {BIGGER_RECIPE}"
     )
     return comparisons

@@ -1,7 +1,9 @@
-"""Shared by all tests: two logical CPUs, the contract of every layer, a small trained-looking model."""
+"""Shared by all tests: two logical CPUs, the contract of every layer, a tiny classifier."""
 
 import json
 import os
+from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_vit.export import export, save_keras
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
@@ -65,8 +68,33 @@ def check_layer(tmp_path):
     return check
 
 
+def build_tiny_classifier():
+    backbone = vit("mu/4", image_size=8, channels=1)
+    return classifier(backbone, 3, class_names=["nought", "one", "zwölf"])
+
+
 @pytest.fixture
 def tiny_classifier():
     """An untrained classifier of 8x8 grey images into three named classes."""
-    backbone = vit("mu/4", image_size=8, channels=1)
-    return classifier(backbone, 3, class_names=["nought", "one", "zwölf"])
+    return build_tiny_classifier()
+
+
+class Tiny(NamedTuple):
+    model: keras.Model
+    keras_file: Path
+    saved_model: Path
+    litert: Path
+
+    @property
+    def paths(self):
+        return self[1:]
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A classifier like `tiny_classifier` and its three artefacts; to read, not to change."""
+    folder = tmp_path_factory.mktemp("tiny")
+    model = build_tiny_classifier()
+    save_keras(model, folder / "tiny.keras")
+    names = model.get_layer("head").class_names
+    return Tiny(model, folder / "tiny.keras", *export(model, folder / "tiny", class_names=names))

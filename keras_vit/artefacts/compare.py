@@ -86,7 +86,7 @@ def comparison_table(comparisons):
     from rich.table import Table
 
     table = Table()
-    table.add_column("artefact")
+    table.add_column("artefact", overflow="fold")  # a path that is cut cannot be copied
     for heading in ("size", "test accuracy", "largest difference", "ms per image"):
         table.add_column(heading, justify="right")
     for row in comparisons:

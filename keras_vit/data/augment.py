@@ -5,6 +5,21 @@ import math
 import tensorflow as tf
 
 
+def random_flip(images, seed):
+    """Mirrors each of the images `(B, H, W, C)` left to right with probability one half.
+
+    Args:
+        images: uint8 or float batch.
+        seed: Two integers, shape `(2,)`; the same seed gives the same result.
+
+    Returns:
+        A batch of the same shape and dtype.
+    """
+    images = tf.convert_to_tensor(images)
+    mirrored = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+    return tf.where(mirrored, tf.reverse(images, axis=[2]), images)
+
+
 def random_affine(images, seed, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
     """Turns, shears, zooms and shifts each of the images `(B, H, W, C)` on its own, in this order.
 

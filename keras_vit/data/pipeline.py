@@ -22,19 +22,19 @@ def train_batches(split, *, batch_size, seed, augment=None, start_step=0):
         A `tf.data.Dataset`; `model.fit` needs `steps_per_epoch` with it.
     """
     _check_batch_size(batch_size)
-    order_seed, augment_seed = np.random.SeedSequence(seed).generate_state(2).astype("int32")
+    seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).astype("int32")
 
     def batch(step):
         counters = step * batch_size + tf.range(batch_size, dtype=tf.int64)
         epochs = tf.cast(counters // split.count, tf.int32)
-        seeds = tf.stack([tf.fill([batch_size], order_seed), epochs, tf.zeros_like(epochs)], axis=1)
-        # The public tf.random.experimental.index_shuffle pads a batch of seeds along the wrong axis.
+        seeds = tf.stack([tf.fill([batch_size], seed_of_order), epochs, 0 * epochs], axis=1)
+        # The public tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
         indices = tf.raw_ops.RandomIndexShuffle(
             index=counters % split.count, seed=seeds, max_index=split.count - 1
         )
         images, labels = split.read(indices)
         if augment is not None:
-            images = augment(images, tf.stack([augment_seed, tf.cast(step, tf.int32)]))
+            images = augment(images, tf.stack([seed_of_augment, tf.cast(step, tf.int32)]))
         return images, labels
 
     steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)

@@ -8,8 +8,7 @@ def check_heads(width, num_heads):
     """Raises a `ValueError` unless `num_heads` divides `width`."""
     if num_heads < 1 or width % num_heads:
         raise ValueError(
-            "`num_heads` must divide the width: "
-            f"received num_heads={num_heads}, width={width}."
+            f"`num_heads` must divide the width: received num_heads={num_heads}, width={width}."
         )
 
 
@@ -17,8 +16,9 @@ def check_heads(width, num_heads):
 class SelfAttention(keras.layers.Layer):
     """Mixes tokens `(B, T, D)` by multi-head self-attention into `(B, T, D)`.
 
-    "Attention Is All You Need" (arXiv:1706.03762), section 3.2.2. Query, key and value come from one
-    projection `(D, 3*D)`, in this order, heads inside each; the scale is folded into the query.
+    "Attention Is All You Need" (arXiv:1706.03762), section 3.2.2. Query, key and value come
+    from one projection `(D, 3*D)`, in this order, heads inside each; the scale is folded into the
+    query.
 
     Args:
         num_heads: Number of heads; divides `D`.

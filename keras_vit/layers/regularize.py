@@ -30,9 +30,7 @@ class DropPath(keras.layers.Layer):
         if not training or not self.rate:
             return x
         noise_shape = (ops.shape(x)[0],) + (1,) * (len(x.shape) - 1)
-        return keras.random.dropout(
-            x, self.rate, noise_shape=noise_shape, seed=self.seed_generator
-        )
+        return keras.random.dropout(x, self.rate, noise_shape=noise_shape, seed=self.seed_generator)
 
 
 @keras.saving.register_keras_serializable("keras_vit")

@@ -72,6 +72,4 @@ def _pooling(backbone, pool):
         return MeanPool(embed.num_prefix_tokens, name="pool")
     if pool == "attention":
         return AttentionPool(block.num_heads, block.mlp_dim, name="pool")
-    raise ValueError(
-        f"`pool` must be 'class_token', 'mean' or 'attention': received {pool!r}."
-    )
+    raise ValueError(f"`pool` must be 'class_token', 'mean' or 'attention': received {pool!r}.")

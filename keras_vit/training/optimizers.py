@@ -12,8 +12,8 @@ class KernelDecayAdamW(keras.optimizers.AdamW):
     """AdamW whose weight decay acts on kernels alone.
 
     "Decoupled Weight Decay Regularization" (arXiv:1711.05101). Biases, norms, tokens, positions and
-    LayerScale stay undecayed. Keras' own list of exclusions is lost when a model is saved and loaded;
-    here the rule belongs to the class.
+    LayerScale stay undecayed. Keras' own list of exclusions is lost when a model is saved and
+    loaded; here the rule belongs to the class.
 
     Args:
         *args: As `keras.optimizers.AdamW` takes them.

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_vit.data import random_affine
+from keras_vit.data import random_affine, random_flip
 
 BLOB = np.zeros((1, 33, 33, 1), "float32")
 BLOB[0, 12:15, 20:23] = 255  # off the middle, (16, 16)
@@ -14,7 +14,9 @@ def middle_of(images):
     images = np.asarray(images, "float64")[..., 0]
     rows, columns = np.mgrid[: images.shape[1], : images.shape[2]]
     total = images.sum((1, 2))
-    return np.stack([(images * rows).sum((1, 2)), (images * columns).sum((1, 2))], 1) / total[:, None]
+    return (
+        np.stack([(images * rows).sum((1, 2)), (images * columns).sum((1, 2))], 1) / total[:, None]
+    )
 
 
 def test_nothing_asked_is_nothing_changed():
@@ -83,3 +85,14 @@ def test_channels_move_together(channels):
     image = np.repeat(BLOB, channels, axis=-1)
     moved = np.asarray(random_affine(image, (0, 1), degrees=30, shift=0.1))
     assert (moved == moved[..., :1]).all()
+
+
+def test_half_of_the_images_are_mirrored_whole():
+    images = np.random.default_rng(0).integers(0, 256, (2000, 4, 6, 3)).astype("uint8")
+    flipped = np.asarray(random_flip(images, (1, 2)))
+    mirrored = (flipped == images[:, :, ::-1]).all((1, 2, 3))
+    kept = (flipped == images).all((1, 2, 3))
+    assert (mirrored ^ kept).all()
+    assert mirrored.mean() == pytest.approx(0.5, abs=0.05)  # four standard errors
+    np.testing.assert_array_equal(random_flip(images, (1, 2)), flipped)
+    assert (np.asarray(random_flip(images, (1, 3))) != flipped).any()

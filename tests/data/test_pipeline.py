@@ -72,7 +72,9 @@ def test_evaluation_reads_everything_once_in_order():
     batches = list(eval_batches(SPLIT, batch_size=4))
     assert [len(labels) for _, labels in batches] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate([b[1] for b in batches]), np.arange(COUNT))
-    np.testing.assert_array_equal(np.concatenate([b[0] for b in batches]), SPLIT.read(range(COUNT))[0])
+    np.testing.assert_array_equal(
+        np.concatenate([b[0] for b in batches]), SPLIT.read(range(COUNT))[0]
+    )
 
 
 @pytest.mark.parametrize("build", [eval_batches, lambda s, **k: train_batches(s, seed=0, **k)])

@@ -16,7 +16,9 @@ def encode(**arguments):
 
 def test_learned_positions_reach_the_class_and_distillation_token_but_no_register():
     layer, tokens, projected = encode(distillation_token=True, num_registers=2)
-    weights = {weight.name: np.asarray(weight)[0] for weight in layer.weights if weight.name != "kernel"}
+    weights = {
+        weight.name: np.asarray(weight)[0] for weight in layer.weights if weight.name != "kernel"
+    }
     table = weights["positions"]
     assert table.shape == (8, 16)
     expected = np.concatenate(

@@ -30,9 +30,7 @@ def test_sincos_2d_equals_the_formula_of_better_plain_vit_baselines():
                     math.sin(row * frequency),
                     math.cos(row * frequency),
                 ]
-                np.testing.assert_allclose(
-                    table[row * columns + column, i::3], expected, atol=1e-6
-                )
+                np.testing.assert_allclose(table[row * columns + column, i::3], expected, atol=1e-6)
 
 
 def test_tables_tell_every_position_apart():

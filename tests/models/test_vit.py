@@ -88,9 +88,7 @@ def test_drop_path_grows_linearly_with_depth():
 
 
 def test_a_name_and_its_configuration_build_the_same():
-    config = ViTConfig(
-        image_size=(8, 8), patch_size=4, width=32, depth=1, mlp_dim=128, num_heads=2
-    )
+    config = ViTConfig(image_size=(8, 8), patch_size=4, width=32, depth=1, mlp_dim=128, num_heads=2)
     assert ViTConfig.of("mu/4", image_size=8) == config
     assert vit(config).count_params() == vit("mu/4", image_size=8).count_params()
     assert vit(config, channels=1).input_shape == (None, 8, 8, 1)

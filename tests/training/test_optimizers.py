@@ -9,7 +9,13 @@ from keras_vit.training import warmup_cosine_adamw
 
 def build(**arguments):
     return warmup_cosine_adamw(
-        **{"learning_rate": 0.1, "total_steps": 10, "warmup_steps": 4, "weight_decay": 0.5, **arguments}
+        **{
+            "learning_rate": 0.1,
+            "total_steps": 10,
+            "warmup_steps": 4,
+            "weight_decay": 0.5,
+            **arguments,
+        }
     )
 
 
@@ -34,7 +40,9 @@ def test_the_rate_warms_up_linearly_and_falls_as_a_cosine_to_zero():
 
 def test_weight_decay_acts_on_kernels_alone():
     model = classifier(
-        vit("mu/4", image_size=8, layer_scale=0.1, qk_norm=True, num_registers=1), 3, pool="attention"
+        vit("mu/4", image_size=8, layer_scale=0.1, qk_norm=True, num_registers=1),
+        3,
+        pool="attention",
     )
     optimizer = build(warmup_steps=0)
     assert_decays_kernels_alone(optimizer, model)

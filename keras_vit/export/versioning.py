@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from keras_vit.export.float32 import in_float32
 from keras_vit.export.litert import write_litert
 from keras_vit.export.saved_model import write_saved_model
 
@@ -16,7 +17,7 @@ def export(model, folder, *, class_names=None):
     never loads a half-made version, and an interrupted export leaves none.
 
     Args:
-        model: A classifier from images to logits.
+        model: A classifier from images to logits; exported in float32 whatever it was trained in.
         folder: Folder of the versions, `saved_models/digits` for one; made where it is missing.
         class_names: Names in the order of the logits, or `None`.
 
@@ -29,6 +30,7 @@ def export(model, folder, *, class_names=None):
     broken = [name for name in class_names or () if len(name.splitlines()) > 1]
     if broken:
         raise ValueError(f"A class name must be one line: received {broken[0]!r}.")
+    model = in_float32(model)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as partial:

@@ -1,0 +1,89 @@
+"""The middle of every recipe: from a source and a backbone to a trained, delivered classifier."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import keras
+
+from keras_vit.command_line import describe
+from keras_vit.data import eval_batches, train_batches
+from keras_vit.tasks import classifier
+from keras_vit.training import Throughput, log_gallery, strategy, use_xla, warmup_cosine_adamw
+from recipes.deliver import deliver
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """What every recipe lets a person tune; each field is a flag."""
+
+    epochs: int
+    """Passes over the training images."""
+    batch_size: int
+    """Images per step."""
+    learning_rate: float
+    """Peak of the warm-up cosine."""
+    weight_decay: float
+    """AdamW's, on kernels alone."""
+    warmup_epochs: int
+    """Epochs from a learning rate of zero to the peak."""
+    beta_2: float = 0.999
+    """AdamW's decay of the second moment."""
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    device: str = "auto"
+    """auto, cpu, gpu or tpu."""
+    run_dir: str
+    """Where logs, the .keras file and sample pictures go."""
+    export_dir: str
+    """Where the exported versions go."""
+
+
+def train(config, source, build_backbone, augment):
+    """Trains a classifier by cross-entropy, watched in TensorBoard, and delivers it.
+
+    Args:
+        config: A recipe's `Training`.
+        source: A `keras_vit.data.Source` with the splits `train` and `test`.
+        build_backbone: From nothing to a backbone; called in the scope of the strategy.
+        augment: As `keras_vit.data.train_batches` takes it.
+
+    Returns:
+        One `keras_vit.artefacts.Comparison` per artefact.
+    """
+    split, test = source.splits["train"], source.splits["test"]
+    steps = split.count // config.batch_size
+    log_dir = Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))
+    print(f"{source}\n{describe(config)}")
+
+    keras.utils.set_random_seed(config.seed)
+    batches = train_batches(split, batch_size=config.batch_size, seed=config.seed, augment=augment)
+    log_gallery(log_dir, *next(batches.as_numpy_iterator()), source.class_names)
+
+    devices = strategy(config.device)
+    with devices.scope():
+        model = classifier(
+            build_backbone(), len(source.class_names), class_names=source.class_names
+        )
+        model.compile(
+            warmup_cosine_adamw(
+                config.learning_rate,
+                total_steps=config.epochs * steps,
+                warmup_steps=config.warmup_epochs * steps,
+                weight_decay=config.weight_decay,
+                beta_2=config.beta_2,
+                global_clipnorm=1.0,
+            ),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            jit_compile=use_xla(devices),
+        )
+    print(f"{model.count_params():,} parameters, {config.epochs} epochs of {steps} steps.")
+    model.fit(
+        batches,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        validation_data=eval_batches(test, batch_size=256),
+        callbacks=[Throughput(config.batch_size), keras.callbacks.TensorBoard(log_dir)],
+    )
+    return deliver(model, source, config, log_dir)

@@ -1,0 +1,59 @@
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from keras_vit.artefacts import open_artefact
+
+
+def test_a_keras_file_answers_like_the_model(tiny):
+    artefact = open_artefact(tiny.keras_file)
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype("uint8")
+    logits = np.asarray(tiny.model(images))
+    expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(artefact.predict(images), expected, atol=1e-6)
+    assert artefact.class_names == ("nought", "one", "zwölf")
+    assert artefact.image_shape == (8, 8, 1)
+
+
+def test_of_a_folder_of_versions_the_newest_is_taken(tmp_path, tiny):
+    for version in ("2", "10"):
+        shutil.copytree(tiny.saved_model, tmp_path / version)
+    assert open_artefact(tmp_path).path == tmp_path / "10"
+    assert open_artefact(tmp_path / "2").path == tmp_path / "2"
+
+
+def test_a_missing_model_is_a_sentence(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no model at .*/nowhere.keras"):
+        open_artefact(tmp_path / "nowhere.keras")
+
+
+def test_something_else_is_a_sentence(tmp_path):
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(ValueError, match="A model is a .keras file, a .tflite file or a Saved"):
+        open_artefact(tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="neither a SavedModel nor a version"):
+        open_artefact(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.tflite", "model/saved_model.pb"])
+def test_a_damaged_model_is_a_sentence(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"this is no model")
+    place = path.parent if name.endswith(".pb") else path
+    with pytest.raises(ValueError, match="cannot be read as a model: .+"):
+        open_artefact(place)
+
+
+def test_a_class_that_is_not_ours_is_refused(tmp_path, tiny):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(tiny.keras_file) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files["config.json"] = files["config.json"].replace(b"keras_vit>Patches", b"os>system")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="cannot be read as a model"):
+        open_artefact(path)

@@ -1,0 +1,153 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from keras_vit.artefacts import open_artefact
+from keras_vit.export import export, save_keras, versions
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+
+def probabilities(model, images):
+    return keras.ops.convert_to_numpy(keras.ops.softmax(model(images)))
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype("uint8")
+
+
+def test_both_formats_answer_like_the_model_and_know_the_classes(tiny, images):
+    folder = tiny.saved_model.parent
+    assert (tiny.saved_model, tiny.litert) == (folder / "1", folder / "1.tflite")
+    for path in (tiny.saved_model, tiny.litert):
+        artefact = open_artefact(path)
+        assert artefact.class_names == ("nought", "one", "zwölf")
+        assert artefact.image_shape == (8, 8, 1)
+        np.testing.assert_allclose(
+            artefact.predict(images), probabilities(tiny.model, images), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    "pool, options",
+    [
+        ("mean", dict(class_token=False, position="sincos_2d", num_registers=2)),
+        ("attention", dict(distillation_token=True, qk_norm=True, layer_scale=0.1)),
+        ("class_token", dict(activation="gelu_tanh", position="sincos_1d", image_size=(8, 12))),
+    ],
+)
+def test_every_pooling_and_token_survives_export(tmp_path, pool, options):
+    model = classifier(vit("mu/4", **{"image_size": 8, **options}), 3, pool=pool)
+    images = np.random.default_rng(0).integers(0, 256, (3, *model.input_shape[1:])).astype("uint8")
+    for path in export(model, tmp_path):
+        artefact = open_artefact(path)
+        assert artefact.class_names is None
+        np.testing.assert_allclose(
+            artefact.predict(images), probabilities(model, images), atol=1e-6
+        )
+
+
+def test_names_a_client_relies_on(tiny):
+    serve = tf.saved_model.load(str(tiny.saved_model)).signatures["serving_default"]
+    assert list(serve.structured_input_signature[1]) == ["images"]
+    assert list(serve.structured_outputs) == ["probabilities"]
+    signatures = Interpreter(str(tiny.litert)).get_signature_list()
+    assert signatures == {"serving_default": {"inputs": ["images"], "outputs": ["probabilities"]}}
+
+
+def test_labels_can_be_read_with_a_plain_unzip(tiny):
+    with zipfile.ZipFile(tiny.litert) as archive:
+        assert archive.read("labels.txt").decode() == "nought\none\nzwölf"
+
+
+def test_exporting_again_makes_the_next_version(tmp_path, tiny_classifier):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "4").mkdir()
+    (tmp_path / "4" / "saved_model.pb").touch()
+    assert export(tiny_classifier, tmp_path)[0] == tmp_path / "5"
+    assert export(tiny_classifier, tmp_path)[1] == tmp_path / "6.tflite"
+    assert versions(tmp_path) == [4, 5, 6]
+
+
+def test_a_version_taken_meanwhile_is_left_alone(tmp_path, tiny_classifier, monkeypatch):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_text("another export's")
+    monkeypatch.setattr("keras_vit.export.versioning.versions", lambda folder: [])
+    assert export(tiny_classifier, tmp_path)[0] == tmp_path / "2"
+    assert (tmp_path / "1" / "saved_model.pb").read_text() == "another export's"
+
+
+def test_a_failing_export_leaves_nothing(tmp_path, tiny_classifier, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("keras_vit.export.versioning.write_litert", fail)
+    with pytest.raises(OSError, match="No space left"):
+        export(tiny_classifier, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_export_leaves_no_version_and_disturbs_no_later_one(tmp_path, tiny_classifier):
+    model_path = tmp_path / "model.keras"
+    save_keras(tiny_classifier, model_path)
+    folder = tmp_path / "exports"
+    script = f"""
+        import os, signal
+        import keras
+        import keras_vit.tasks
+        from keras_vit.export import versioning
+        model = keras.saving.load_model({str(model_path)!r})
+        versioning.write_litert = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        versioning.export(model, {str(folder)!r})
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    assert versions(folder) == []
+    assert export(tiny_classifier, folder)[0] == folder / "1"
+
+
+def test_a_class_name_of_two_lines_is_refused(tmp_path, tiny_classifier):
+    with pytest.raises(ValueError, match=r"must be one line: received 'a\\nb'"):
+        export(tiny_classifier, tmp_path, class_names=["a\nb", "c", "d"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_keras_file_is_replaced_whole_or_not_at_all(tmp_path, tiny_classifier, monkeypatch):
+    path = tmp_path / "new" / "model.keras"
+    save_keras(tiny_classifier, path)
+    before = path.read_bytes()
+
+    def half(self, file):
+        Path(file).write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", half)
+    with pytest.raises(OSError, match="No space left"):
+        save_keras(tiny_classifier, path)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["model.keras"]
+
+
+def test_a_model_trained_in_mixed_precision_is_exported_in_float32(tmp_path, images):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = classifier(vit("mu/4", image_size=8, channels=1), 3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    in_float32 = classifier(vit("mu/4", image_size=8, channels=1), 3)
+    in_float32.set_weights(model.get_weights())
+    for path in export(model, tmp_path):
+        np.testing.assert_allclose(
+            open_artefact(path).predict(images), probabilities(in_float32, images), atol=1e-6
+        )

@@ -1,0 +1,106 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_vit import cli
+
+
+@pytest.fixture
+def grey(tmp_path):
+    path = tmp_path / "grey.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8)).astype("uint8")).save(path)
+    return path
+
+
+@pytest.fixture
+def colour(tmp_path):
+    path = tmp_path / "colour.png"
+    Image.new("RGB", (8, 8), "red").save(path)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["keras-vit", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return run
+
+
+def one_line(err):
+    assert err.count("\n") == 1 and err.startswith("keras-vit: "), err
+    return err
+
+
+def test_the_three_artefacts_answer_alike(tiny, grey, run):
+    pixels = np.asarray(Image.open(grey)).reshape(1, 8, 8, 1)
+    (logits,) = np.asarray(tiny.model(pixels))
+    probabilities = np.exp(logits) / np.exp(logits).sum()
+    for model in tiny.paths:
+        code, out, _ = run("predict", model, grey, "--json")
+        assert code == 0
+        answer = json.loads(out)
+        assert answer["image"] == str(grey)
+        expected = np.argsort(-probabilities)
+        assert [entry["index"] for entry in answer["classes"]] == expected.tolist()
+        names = ["nought", "one", "zwölf"]
+        assert [entry["name"] for entry in answer["classes"]] == [names[i] for i in expected]
+        np.testing.assert_allclose(
+            [entry["probability"] for entry in answer["classes"]],
+            probabilities[expected],
+            atol=1e-6,
+        )
+
+
+def test_the_table_names_image_class_and_probability(tiny, grey, run):
+    code, out, err = run("predict", tiny.litert, grey, grey, "--top", 2)
+    assert (code, err) == (0, "")
+    assert "".join(line.split()[0] for line in out.splitlines()).count("grey.png") == 2
+    assert "probability" in out
+    assert len([line for line in out.splitlines() if "0." in line]) == 4
+
+
+def test_good_images_are_answered_beside_bad_ones(tiny, grey, colour, tmp_path, run):
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    code, out, err = run("predict", tiny.litert, text, grey, colour, "--json")
+    assert code == 1
+    assert json.loads(out)["image"] == str(grey)
+    assert len(err.splitlines()) == 2
+
+
+def test_what_is_no_image_is_one_line_and_status_2(tiny, tmp_path, run):
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    code, out, err = run("predict", tiny.litert, text)
+    assert (code, out) == (2, "")
+    assert "text.png is no image" in one_line(err)
+
+
+def test_a_wrong_number_of_channels_is_one_line_and_status_2(tiny, colour, run):
+    code, out, err = run("predict", tiny.litert, colour)
+    assert (code, out) == (2, "")
+    assert "takes 1 channel" in one_line(err) and "has 3 (RGB)" in err
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("predict", "nowhere.keras", "image.png"), "There is no model at nowhere.keras"),
+        (("predict", "nowhere.keras"), "IMAGES"),
+        (("predict", "nowhere.keras", "image.png", "--tpo", "2"), "--tpo"),
+        (("predict", "nowhere.keras", "image.png", "--top", "two"), "two"),
+        (("predict", "nowhere.keras", "image.png", "--top", "0"), "--top must be at least 1"),
+        (("predikt",), "predikt"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(run, words, message):
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert message in one_line(err)
