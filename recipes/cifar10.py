@@ -61,6 +61,7 @@ def run(config):
         from_tfds("cifar10", data_dir=config.data_dir),
         lambda: vit(shape, drop_path=config.drop_path),
         augment,
+        bigger="python -m recipes.cifar10 --width 384 --depth 12",
     )
 
 

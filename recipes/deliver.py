@@ -14,11 +14,10 @@ from keras_vit.data import eval_batches
 from keras_vit.export import export, save_keras
 from keras_vit.training import log_confusion_matrix, log_hyperparameters
 
-BIGGER_RECIPE = "recipes.cifar10"
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
 
 
-def deliver(model, source, config, log_dir):
+def deliver(model, source, config, log_dir, *, bigger):
     """Saves, exports, reloads and compares a trained classifier on the whole test split.
 
     Args:
@@ -26,41 +25,46 @@ def deliver(model, source, config, log_dir):
         source: The `keras_vit.data.Source` it was trained on, with a split `test`.
         config: The recipe's dataclass; `run_dir` and `export_dir` say where things go.
         log_dir: TensorBoard's folder of this run.
+        bigger: The command that trains something bigger, to name at the end.
 
     Returns:
         One `keras_vit.artefacts.Comparison` per artefact.
     """
-    batches = list(eval_batches(source.splits["test"], batch_size=256).as_numpy_iterator())
-    images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    reference = keras.ops.softmax(model.predict(images, batch_size=256, verbose=0))
-    reference = keras.ops.convert_to_numpy(reference)
-    predictions = reference.argmax(axis=-1)
-    log_confusion_matrix(log_dir, labels, predictions, source.class_names)
-    log_hyperparameters(
-        log_dir, dataclasses.asdict(config), {"test_accuracy": np.mean(predictions == labels)}
-    )
-
     run_dir = Path(config.run_dir)
     keras_path = run_dir / f"{source.name}.keras"
     print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
     save_keras(model, keras_path)
     saved_model, litert = export(model, config.export_dir, class_names=source.class_names)
-    print(f"Running {len(images)} images through each, reloaded in a process of its own ...")
+
+    batches = list(eval_batches(source.splits["test"], batch_size=256).as_numpy_iterator())
+    images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    logits = model.predict(images, batch_size=256, verbose=0)
+    reference = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    predictions = reference.argmax(axis=-1)
+    log_confusion_matrix(log_dir, labels, predictions, source.class_names)
+    accuracy = {"test_accuracy": np.mean(predictions == labels)}
+    log_hyperparameters(log_dir, dataclasses.asdict(config), accuracy)
+
+    print(f"Running {len(images):,} images through each, reloaded in a process of its own ...")
     comparisons = compare([keras_path, saved_model, litert], images, labels, reference)
     Console().print(comparison_table(comparisons))
-    (run_dir / "results.json").write_text(
-        json.dumps([dataclasses.asdict(row) for row in comparisons], indent=2)
-    )
+    rows = [dataclasses.asdict(row) for row in comparisons]
+    Path(run_dir, "results.json").write_text(json.dumps(rows, indent=2) + "\n")
 
     samples = run_dir / "samples"
-    samples.mkdir(exist_ok=True)
-    for index, (image, label) in enumerate(zip(images[:SAMPLES], labels, strict=False)):
-        name = f"{index}-is-{source.class_names[label]}.png"
-        Image.fromarray(image.squeeze()).save(samples / name)
+    write_samples(samples, images[:SAMPLES], labels[:SAMPLES], source.class_names)
     print(
         "\nNext:\n"
         f"  tensorboard --logdir {log_dir.parent}\n"
         f"  keras-vit predict {litert} {samples}/*.png\n"
-        f"  python -m {BIGGER_RECIPE}"
+        f"  {bigger}"
     )
     return comparisons
+
+
+def write_samples(folder, images, labels, class_names):
+    """Writes images as `folder/<index>-is-<class>.png`."""
+    folder.mkdir(exist_ok=True)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        pixels = image[..., 0] if image.shape[-1] == 1 else image
+        Image.fromarray(pixels).save(folder / f"{index}-is-{class_names[label]}.png")

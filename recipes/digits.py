@@ -55,6 +55,7 @@ def run(config):
         digits(),
         lambda: vit(shape, mean=0.305, std=0.376),  # of the training images
         functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1),
+        bigger="python -m recipes.cifar10",
     )
 
 

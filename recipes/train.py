@@ -39,7 +39,7 @@ class Training:
     """Where the exported versions go."""
 
 
-def train(config, source, build_backbone, augment):
+def train(config, source, build_backbone, augment, *, bigger):
     """Trains a classifier by cross-entropy, watched in TensorBoard, and delivers it.
 
     Args:
@@ -47,19 +47,18 @@ def train(config, source, build_backbone, augment):
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
         build_backbone: From nothing to a backbone; called in the scope of the strategy.
         augment: As `keras_vit.data.train_batches` takes it.
+        bigger: The command that trains something bigger, to name at the end.
 
     Returns:
         One `keras_vit.artefacts.Comparison` per artefact.
     """
     split, test = source.splits["train"], source.splits["test"]
-    steps = split.count // config.batch_size
     log_dir = Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))
     print(f"{source}\n{describe(config)}")
 
     keras.utils.set_random_seed(config.seed)
     batches = train_batches(split, batch_size=config.batch_size, seed=config.seed, augment=augment)
-    log_gallery(log_dir, *next(batches.as_numpy_iterator()), source.class_names)
-
+    steps = split.count // config.batch_size
     devices = strategy(config.device)
     with devices.scope():
         model = classifier(
@@ -79,6 +78,7 @@ def train(config, source, build_backbone, augment):
             jit_compile=use_xla(devices),
         )
     print(f"{model.count_params():,} parameters, {config.epochs} epochs of {steps} steps.")
+    log_gallery(log_dir, *next(batches.as_numpy_iterator()), source.class_names)
     model.fit(
         batches,
         epochs=config.epochs,
@@ -86,4 +86,4 @@ def train(config, source, build_backbone, augment):
         validation_data=eval_batches(test, batch_size=256),
         callbacks=[Throughput(config.batch_size), keras.callbacks.TensorBoard(log_dir)],
     )
-    return deliver(model, source, config, log_dir)
+    return deliver(model, source, config, log_dir, bigger=bigger)

@@ -81,13 +81,14 @@ def _open_saved_model(path):
     import tensorflow as tf
 
     model = tf.saved_model.load(str(path))
-    serve = model.signatures["serving_default"]
-    image_shape = tuple(serve.structured_input_signature[1]["images"].shape[1:])
+    inputs = model.signatures["serving_default"].structured_input_signature[1]
+    image_shape = tuple(inputs["images"].shape[1:])
     labels = path / "assets.extra" / "labels.txt"
     names = tuple(labels.read_text("utf-8").split("\n")) if labels.exists() else None
 
     def predict(images):
-        serve.model = model  # the signature holds no reference to the variables it reads
+        # Asked of the model each time: a signature alone does not keep its variables alive.
+        serve = model.signatures["serving_default"]
         return serve(images=tf.constant(images, tf.float32))["probabilities"].numpy()
 
     return Artefact(path, image_shape, names, predict)

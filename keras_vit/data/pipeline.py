@@ -20,8 +20,16 @@ def train_batches(split, *, batch_size, seed, augment=None, start_step=0):
 
     Returns:
         A `tf.data.Dataset`; `model.fit` needs `steps_per_epoch` with it.
+
+    Raises:
+        ValueError: If `batch_size` is below 1 or above the number of examples.
     """
     _check_batch_size(batch_size)
+    if batch_size > split.count:
+        raise ValueError(
+            "`batch_size` must not exceed the examples: "
+            f"received batch_size={batch_size}, {split.count} examples."
+        )
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).astype("int32")
 
     def batch(step):
@@ -50,6 +58,9 @@ def eval_batches(split, *, batch_size):
 
     Returns:
         A `tf.data.Dataset` of images `(B, H, W, C)` uint8 and labels `(B,)`.
+
+    Raises:
+        ValueError: If `batch_size` is below 1.
     """
     _check_batch_size(batch_size)
     indices = tf.data.Dataset.range(split.count).batch(batch_size)

@@ -123,6 +123,7 @@ def from_tfds(name, *, data_dir=None, splits=("train", "test")):
         raise ValueError(f"The images of {name!r} differ in size and cannot be held as one array.")
     parts = {}
     for split in splits:
-        dataset = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
-        parts[split] = Split.in_memory(*tfds.as_numpy(dataset))
+        batches = builder.as_dataset(split=split, as_supervised=True).batch(1024)
+        batches = zip(*batches.as_numpy_iterator(), strict=True)
+        parts[split] = Split.in_memory(*(np.concatenate(arrays) for arrays in batches))
     return Source(name, tuple(features["label"].names), parts)

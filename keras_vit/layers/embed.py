@@ -99,7 +99,7 @@ class PatchEncoder(keras.layers.Layer):
         if self.position != "learned" or not self.num_registers:
             return self.positions
         after = self.num_prefix_tokens - self.num_registers
-        zeros = ops.zeros_like(self.prefix[-1])
+        zeros = ops.zeros((1, self.num_registers, self.width))
         return ops.concatenate(
             [self.positions[:, :after], zeros, self.positions[:, after:]], axis=1
         )
@@ -107,7 +107,7 @@ class PatchEncoder(keras.layers.Layer):
     def call(self, patches):
         x = self.projection(patches)  # B N D
         if self.prefix:
-            prefix = ops.cast(ops.concatenate(self.prefix, axis=1), x.dtype)
+            prefix = ops.concatenate([ops.cast(token, x.dtype) for token in self.prefix], axis=1)
             prefix = ops.broadcast_to(prefix, (ops.shape(x)[0], *prefix.shape[1:]))
             x = ops.concatenate([prefix, x], axis=1)  # B T D
         if self.position != "none":

@@ -17,16 +17,18 @@ def log_gallery(log_dir, images, labels, class_names, *, name="training images",
         labels: Classes `(B,)`.
         class_names: Names in the order of the labels.
         name: Tag of the picture.
-        columns: Pictures per row.
+        columns: Pictures per row; what does not fill a row is left out.
     """
     matplotlib.use("Agg")
     import keras_cv
 
     images = np.broadcast_to(images, (*images.shape[:3], 3))
+    columns = min(columns, len(images))
     rows = len(images) // columns
     figure = keras_cv.visualization.plot_image_gallery(
         images[: rows * columns], value_range=(0, 255), rows=rows, cols=columns, scale=1
     )
+    figure.set_frameon(True)  # a transparent ground would leave the letters jagged
     for axis, label in zip(figure.axes, labels, strict=False):
         axis.set_title(class_names[label], fontsize=8)
     _log_figure(log_dir, name, figure)
@@ -59,13 +61,19 @@ def log_hyperparameters(log_dir, hyperparameters, metrics):
 
     Args:
         log_dir: Folder that `tensorboard --logdir` is given.
-        hyperparameters: From names to numbers, strings or booleans.
+        hyperparameters: From names to values; what is neither number, string nor boolean is
+            written as a string.
         metrics: From names to the run's final figures.
     """
     from tensorboard.plugins.hparams import api as hparams
 
     with tf.summary.create_file_writer(str(Path(log_dir, "hparams"))).as_default():
-        hparams.hparams(hyperparameters)
+        hparams.hparams(
+            {
+                name: value if isinstance(value, (bool, int, float, str)) else str(value)
+                for name, value in hyperparameters.items()
+            }
+        )
         for name, value in metrics.items():
             tf.summary.scalar(name, value, step=0)
 

@@ -77,6 +77,11 @@ def test_evaluation_reads_everything_once_in_order():
     )
 
 
+def test_a_batch_of_more_than_there_is_is_refused():
+    with pytest.raises(ValueError, match="batch_size=11, 10 examples"):
+        take(1, batch_size=11)
+
+
 @pytest.mark.parametrize("build", [eval_batches, lambda s, **k: train_batches(s, seed=0, **k)])
 def test_a_batch_of_nothing_is_refused(build):
     with pytest.raises(ValueError, match="batch_size=0"):

@@ -73,12 +73,11 @@ def test_wrong_arguments_are_refused():
         classifier(vit("mu/4", image_size=8), 3, class_names=["a", "b"])
 
 
-@pytest.mark.parametrize("pool", ["class_token", "mean", "attention"])
-def test_overfits_32_images(pool):
+def test_overfits_32_images():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (32, 8, 8, 1)).astype("uint8")
     labels = rng.integers(0, 3, 32)
-    model = build(pool)
+    model = build()
     model.compile(
         keras.optimizers.Adam(3e-3),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

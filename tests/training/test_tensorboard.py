@@ -48,9 +48,12 @@ def test_the_confusion_matrix_is_a_picture_with_a_cell_per_pair(tmp_path):
 
 
 def test_hyperparameters_and_figures_are_one_row_of_the_table(tmp_path):
-    log_hyperparameters(tmp_path, {"epochs": 3, "device": "auto"}, {"test_accuracy": 0.75})
+    log_hyperparameters(
+        tmp_path, {"epochs": 3, "device": "auto", "data_dir": None}, {"test_accuracy": 0.75}
+    )
     events = read(tmp_path / "hparams")
     (accuracy,) = events.Tensors("test_accuracy")
     assert tf.make_ndarray(accuracy.tensor_proto) == 0.75
     start = events.SummaryMetadata("_hparams_/session_start_info")
     assert b"epochs" in start.plugin_data.content and b"auto" in start.plugin_data.content
+    assert b"None" in start.plugin_data.content

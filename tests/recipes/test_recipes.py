@@ -1,0 +1,91 @@
+import dataclasses
+import importlib
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow_datasets as tfds
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import recipes.digits
+from keras_vit.command_line import run_recipe
+
+ROOT = Path(recipes.__file__).parents[1]
+RECIPES = ["digits", "cifar10"]
+
+
+def test_every_recipe_is_smoked_here():
+    modules = [module.name for module in pkgutil.iter_modules(recipes.__path__)]
+    pages = [name for name in modules if hasattr(importlib.import_module(f"recipes.{name}"), "run")]
+    assert sorted(pages) == sorted(RECIPES)
+
+
+def tags(folder):
+    return set(EventAccumulator(str(folder)).Reload().Tags()["tensors"])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_trains_watches_exports_and_compares(name, tmp_path, capsys):
+    recipe = importlib.import_module(f"recipes.{name}")
+    config = dataclasses.replace(
+        recipe.SMOKE, run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports")
+    )
+    with tfds.testing.mock_data(num_examples=64):
+        comparisons = recipe.run(config)
+
+    assert [Path(row.artefact).name for row in comparisons] == [f"{name}.keras", "1", "1.tflite"]
+    assert all(row.difference < 1e-5 for row in comparisons)
+    assert len({row.accuracy for row in comparisons}) == 1
+    written = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert written == [dataclasses.asdict(row) for row in comparisons]
+
+    (log_dir,) = (tmp_path / "run" / "logs").iterdir()
+    assert {
+        "epoch_loss",
+        "epoch_accuracy",
+        "epoch_learning_rate",
+        "epoch_images_per_second",
+    } <= tags(log_dir / "train")
+    assert tags(log_dir / "validation") >= {"epoch_loss", "epoch_accuracy"}
+    assert tags(log_dir / "pictures") == {"training images", "confusion matrix"}
+    assert "test_accuracy" in tags(log_dir / "hparams")
+
+    out = capsys.readouterr().out
+    assert re.search(rf"^{name}: 10 classes", out)
+    assert f"epochs={config.epochs}" in out
+    for command in ("tensorboard --logdir", "keras-vit predict", "python -m recipes."):
+        assert command in out
+    assert len(list((tmp_path / "run" / "samples").glob("*-is-*.png"))) == 10
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--epochs", "many"], 'unable to convert "many" into int'),
+        (["3"], "Unused Tokens: ['3']"),
+        (["--device", "npu"], "`device` must be auto, cpu, gpu or tpu"),
+        (["--batch-size", "0"], "`batch_size` must be at least 1: received batch_size=0"),
+        (["--batch-size", "2000"], "received batch_size=2000, 1437 examples"),
+        (["--warmup-epochs", "150"], "The warm-up must be shorter than the training"),
+        (["--num-heads", "5"], "num_heads=5, width=48"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(tmp_path, words, message, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["digits", "--run-dir", str(tmp_path), *words])
+    with pytest.raises(SystemExit) as stop:
+        run_recipe(recipes.digits.run, recipes.digits.Config, "")
+    assert stop.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith("python -m recipes.digits: ") and message in err
+    assert err.count("\n") == 1
+
+
+def test_a_mistyped_flag_is_the_one_line_of_the_whole_program(tmp_path):
+    command = [sys.executable, "-m", "recipes.digits", "--run-dir", str(tmp_path), "--epoch", "3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    line = "python -m recipes.digits: Unknown option: --epoch. Did you mean --epochs?\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
