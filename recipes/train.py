@@ -54,7 +54,10 @@ def train(config, source, build_backbone, augment, *, bigger):
     """
     split, test = source.splits["train"], source.splits["test"]
     log_dir = Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))
-    print(f"{source}\n{describe(config)}")
+    print(
+        f"Trains a Vision Transformer for {config.epochs} epochs, exports it to "
+        f"{config.export_dir}, and compares the exports.\n{source}\n{describe(config)}"
+    )
 
     keras.utils.set_random_seed(config.seed)
     batches = train_batches(split, batch_size=config.batch_size, seed=config.seed, augment=augment)
@@ -77,7 +80,7 @@ def train(config, source, build_backbone, augment, *, bigger):
             metrics=["accuracy"],
             jit_compile=use_xla(devices),
         )
-    print(f"{model.count_params():,} parameters, {config.epochs} epochs of {steps} steps.")
+    print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
     log_gallery(log_dir, *next(batches.as_numpy_iterator()), source.class_names)
     model.fit(
         batches,

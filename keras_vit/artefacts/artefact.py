@@ -98,6 +98,7 @@ def _open_litert(path):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=os.cpu_count())
+    interpreter.allocate_tensors()  # now, for it announces its delegate
     serve = interpreter.get_signature_runner("serving_default")
     image_shape = tuple(int(side) for side in serve.get_input_details()["images"]["shape"][1:])
     names = None

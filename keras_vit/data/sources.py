@@ -41,8 +41,13 @@ class Split:
                 f"{labels.shape}."
             )
 
+        # Tensors, which a tf.data function captures by reference: arrays would be copied into its
+        # graph. On the host, where tf.data runs.
+        with tf.device("CPU"):
+            tensors = tf.constant(images), tf.constant(labels)
+
         def read(indices):
-            return tf.gather(images, indices), tf.gather(labels, indices)
+            return tuple(tf.gather(tensor, indices) for tensor in tensors)
 
         return cls(len(images), read, images.shape[1:])
 

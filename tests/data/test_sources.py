@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_vit.data import Split, digits, from_tfds
@@ -24,6 +25,12 @@ def test_digits_are_split_by_class_and_never_twice():
 def test_digits_are_the_same_split_every_time():
     first, second = (digits().splits["test"].read([0, 100, 359]) for _ in range(2))
     np.testing.assert_array_equal(first[0], second[0])
+
+
+def test_images_are_not_copied_into_the_graph_that_reads_them():
+    split = Split.in_memory(np.zeros((1000, 32, 32, 3), "uint8"), np.zeros(1000))
+    read = tf.function(split.read).get_concrete_function(tf.TensorSpec([None], tf.int64))
+    assert read.graph.as_graph_def().ByteSize() < 10_000
 
 
 def test_arrays_that_are_no_labelled_images_are_refused():

@@ -55,7 +55,7 @@ def test_a_recipe_trains_watches_exports_and_compares(name, tmp_path, capsys):
     assert "test_accuracy" in tags(log_dir / "hparams")
 
     out = capsys.readouterr().out
-    assert re.search(rf"^{name}: 10 classes", out)
+    assert re.search(rf"^{name}: 10 classes", out, re.MULTILINE)
     assert f"epochs={config.epochs}" in out
     for command in ("tensorboard --logdir", "keras-vit predict", "python -m recipes."):
         assert command in out
