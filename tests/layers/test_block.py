@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from keras_vit.layers import MLP, DropPath, LayerScale, TransformerBlock
+from keras_vit.layers import (
+    MLP,
+    DropPath,
+    LayerScale,
+    PatchEncoder,
+    SelfAttention,
+    TransformerBlock,
+)
 
 TOKENS = np.random.default_rng(0).normal(size=(2, 5, 12)).astype("float32")
 
@@ -27,6 +34,26 @@ def test_drop_path_drops_whole_examples_and_keeps_the_mean():
     assert (per_example == per_example[:, :1]).all()
     np.testing.assert_allclose(np.unique(per_example), [0, 4 / 3], rtol=1e-6)
     assert dropped.mean() == pytest.approx(1, abs=0.02)  # four standard errors
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        SelfAttention(3, dropout=0.5),
+        SelfAttention(3, attention_dropout=0.5),
+        MLP(24, dropout=0.5),
+        PatchEncoder(12, grid=(1, 5), dropout=0.5),
+        TransformerBlock(3, 24, dropout=0.5),
+        TransformerBlock(3, 24, attention_dropout=0.5),
+        TransformerBlock(3, 24, drop_path=0.5),
+    ],
+)
+def test_every_rate_acts_in_training_and_in_training_alone(layer):
+    quiet = np.asarray(layer(TOKENS))
+    np.testing.assert_array_equal(layer(TOKENS), quiet)
+    draws = [np.asarray(layer(TOKENS, training=True)) for _ in range(8)]
+    assert any((draw != quiet).any() for draw in draws)
+    assert any((draw != draws[0]).any() for draw in draws[1:])
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0])

@@ -52,7 +52,7 @@ def test_throughput_counts_images_between_the_first_and_last_step(monkeypatch):
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     callback, logs = Throughput(batch_size=6), {}
     callback.on_epoch_begin(0)
-    for step in (0, 1, 2):
+    for step in (1, 3, 5):  # as `steps_per_execution=2` counts them
         callback.on_train_batch_end(step)
     callback.on_epoch_end(0, logs)
-    assert logs == {"images_per_second": 2 * 6 / 3.0}
+    assert logs == {"images_per_second": 4 * 6 / 3.0}
