@@ -68,6 +68,7 @@ def _top_classes(artefact, pixels, top):
 def _print_table(answers):
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # as it is: a name may look like markup
 
     table = Table(show_edge=False)
     table.add_column("image", overflow="fold")  # a path that is cut cannot be copied
@@ -75,7 +76,8 @@ def _print_table(answers):
     table.add_column("probability", justify="right")
     for path, classes in answers:
         for rank, entry in enumerate(classes):
-            table.add_row("" if rank else str(path), entry["name"], f"{entry['probability']:.4f}")
+            image = Text("" if rank else str(path))
+            table.add_row(image, Text(entry["name"]), f"{entry['probability']:.4f}")
     Console().print(table)
 
 

@@ -66,6 +66,13 @@ def test_the_table_names_image_class_and_probability(tiny, grey, run):
     assert len([line for line in out.splitlines() if "0." in line]) == 4
 
 
+def test_a_name_that_looks_like_markup_is_printed_as_it_is(tiny, grey, run):
+    path = grey.rename(grey.with_name("[red].png"))
+    code, out, _ = run("predict", tiny.litert, path, "--top", 1)
+    assert code == 0
+    assert "[red].png" in "".join(line.split()[0] for line in out.splitlines())
+
+
 def test_good_images_are_answered_beside_bad_ones(tiny, grey, colour, tmp_path, run):
     text = tmp_path / "text.png"
     text.write_text("no image")

@@ -84,6 +84,7 @@ def _size(path):
 def comparison_table(comparisons):
     """Lays comparisons out as a `rich.table.Table`, a row each."""
     from rich.table import Table
+    from rich.text import Text  # as it is: a path may look like markup
 
     table = Table()
     table.add_column("artefact", overflow="fold")  # a path that is cut cannot be copied
@@ -91,7 +92,7 @@ def comparison_table(comparisons):
         table.add_column(heading, justify="right")
     for row in comparisons:
         table.add_row(
-            row.artefact,
+            Text(row.artefact),
             f"{row.size / 1e6:.2f} MB",
             f"{row.accuracy:.2%}",
             f"{row.difference:.1e}",
