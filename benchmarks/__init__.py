@@ -1,3 +1,6 @@
 """Every claim of speed: the script that repeats it, and its last output beside it."""
 
-import recipes  # noqa: F401  imports TensorFlow without its start-up lines
+from keras_vit.command_line import quiet_stderr
+
+with quiet_stderr():
+    import tensorflow  # noqa: F401

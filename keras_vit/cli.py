@@ -10,17 +10,16 @@ import numpy as np
 
 from keras_vit.artefacts import open_artefact
 from keras_vit.artefacts.image_file import read_image
-from keras_vit.command_line import quiet_import, run_app
+from keras_vit.command_line import new_app, quiet_stderr, run_app
 
-app = cyclopts.App(name="keras-vit", help="Vision Transformers from images to a served model.")
+app = new_app("keras-vit", "Vision Transformers from images to a served model.")
 
 
 @app.command
 def predict(
     model: Path,
-    images: Annotated[list[Path], cyclopts.Parameter(required=True, negative=())],
     /,
-    *,
+    *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
     top: int = 3,
     json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
 ):
@@ -36,7 +35,7 @@ def predict(
     """
     if top < 1:
         raise ValueError(f"--top must be at least 1: received {top}.")
-    with quiet_import():
+    with quiet_stderr():
         artefact = open_artefact(model)
     answers = []
     for path in images:
@@ -48,7 +47,11 @@ def predict(
         answers.append((path, _top_classes(artefact, pixels, top)))
     if json_lines:
         for path, classes in answers:
-            print(json.dumps({"image": str(path), "classes": classes}, ensure_ascii=False))
+            print(
+                json.dumps(
+                    {"image": str(path), "classes": classes}, ensure_ascii=False, allow_nan=False
+                )
+            )
     elif answers:
         _print_table(answers)
     if len(answers) == len(images):
@@ -59,6 +62,10 @@ def predict(
 def _top_classes(artefact, pixels, top):
     (probabilities,) = artefact.predict(pixels[None])
     names = artefact.class_names or [str(index) for index in range(len(probabilities))]
+    if len(names) != len(probabilities):
+        raise ValueError(
+            f"{artefact.path} carries {len(names)} names for {len(probabilities)} classes."
+        )
     return [
         {"name": names[index], "index": int(index), "probability": float(probabilities[index])}
         for index in np.argsort(-probabilities, kind="stable")[:top]

@@ -11,6 +11,19 @@ from typing import Annotated
 import cyclopts
 
 
+def new_app(name, description):
+    """Makes a `cyclopts.App` on which a whole number is one: 1.5 is refused, not rounded."""
+    parameters = cyclopts.Group("Parameters", validator=_check_whole_numbers)
+    return cyclopts.App(name=name, help=description, group_parameters=parameters)
+
+
+def _check_whole_numbers(arguments):
+    for argument in arguments:
+        for token in argument.tokens if argument.hint is int else ():
+            if not token.value.lstrip("+-").isdecimal():
+                raise ValueError(f"{argument.name} takes a whole number: received {token.value}.")
+
+
 def run_app(app):
     """Runs a `cyclopts.App` on the program's arguments and exits with what its command returns.
 
@@ -37,7 +50,8 @@ def run_recipe(run, config_class, description):
         description: The text of `--help`, the recipe's docstring for one.
     """
     module = inspect.getmodule(run).__spec__.name
-    app = cyclopts.App(name=f"python -m {module}", help=description, version_flags=[])
+    app = new_app(f"python -m {module}", description)
+    app.version_flags = []
     flags = cyclopts.Parameter(name="*", negative_iterable=())
 
     @app.default
@@ -48,10 +62,10 @@ def run_recipe(run, config_class, description):
 
 
 @contextlib.contextmanager
-def quiet_import():
+def quiet_stderr():
     """Holds back what C++ libraries write to the standard error stream as they load.
 
-    TensorFlow 2.21 writes lines there before any setting can stop it. If the import fails, they are
+    TensorFlow 2.21 writes lines there before any setting can stop it. If an import fails, they are
     written after all. Later lines obey `TF_CPP_MIN_LOG_LEVEL`, which is set to 3 (fatal errors)
     where it is not set.
     """
@@ -61,7 +75,7 @@ def quiet_import():
         os.dup2(held_back.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except ImportError:
             held_back.seek(0)
             os.write(stderr, held_back.read())
             raise

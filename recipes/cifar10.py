@@ -10,7 +10,7 @@ Datasets" (arXiv:2112.13492, section 4.1) starts from; the augmentation is a fli
 import dataclasses
 
 from keras_vit.command_line import run_recipe
-from keras_vit.data import from_tfds, random_affine, random_flip
+from keras_vit.data import from_tfds, random_crop, random_flip
 from keras_vit.models import ViTConfig, vit
 from recipes.train import Training, train
 
@@ -38,12 +38,12 @@ class Config(Training):
     export_dir: str = "saved_models/cifar10"
 
 
-SMOKE = Config(epochs=2, batch_size=32, warmup_epochs=1, width=16, depth=1, num_heads=2)
+SMOKE = Config(epochs=2, batch_size=32, warmup_epochs=1, width=16, depth=2, num_heads=2)
 
 
 def augment(images, seed):
     """Mirrors half of the images and shifts each by up to four pixels."""
-    return random_affine(random_flip(images, seed), seed + 1, shift=4 / 32)
+    return random_crop(random_flip(images, seed), seed + 1, padding=4)
 
 
 def run(config):

@@ -34,7 +34,7 @@ def deliver(model, source, config, log_dir, *, bigger):
     keras_path = run_dir / f"{source.name}.keras"
     print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
     save_keras(model, keras_path)
-    saved_model, litert = export(model, config.export_dir, class_names=source.class_names)
+    saved_model, litert = export(model, config.export_dir)
 
     batches = list(eval_batches(source.splits["test"], batch_size=256).as_numpy_iterator())
     images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
@@ -67,4 +67,5 @@ def write_samples(folder, images, labels, class_names):
     folder.mkdir(exist_ok=True)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):
         pixels = image[..., 0] if image.shape[-1] == 1 else image
-        Image.fromarray(pixels).save(folder / f"{index}-is-{class_names[label]}.png")
+        name = class_names[label].replace("/", "-")
+        Image.fromarray(pixels).save(folder / f"{index}-is-{name}.png")

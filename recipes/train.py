@@ -8,6 +8,7 @@ import keras
 
 from keras_vit.command_line import describe
 from keras_vit.data import eval_batches, train_batches
+from keras_vit.export import prepare_folder
 from keras_vit.tasks import classifier
 from keras_vit.training import Throughput, log_gallery, strategy, use_xla, warmup_cosine_adamw
 from recipes.deliver import deliver
@@ -42,6 +43,9 @@ class Training:
 def train(config, source, build_backbone, augment, *, bigger):
     """Trains a classifier by cross-entropy, watched in TensorBoard, and delivers it.
 
+    The test split is watched after each epoch, as TensorBoard's "validation"; nothing is chosen by
+    it.
+
     Args:
         config: A recipe's `Training`.
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
@@ -52,17 +56,32 @@ def train(config, source, build_backbone, augment, *, bigger):
     Returns:
         One `keras_vit.artefacts.Comparison` per artefact.
     """
+    if not 0 <= config.warmup_epochs < config.epochs:
+        raise ValueError(
+            "`warmup_epochs` must be below `epochs`: "
+            f"received warmup_epochs={config.warmup_epochs}, epochs={config.epochs}."
+        )
+    prepare_folder(config.export_dir)
+    prepare_folder(config.run_dir)
     split, test = source.splits["train"], source.splits["test"]
     log_dir = Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))
     print(
-        f"Trains a Vision Transformer for {config.epochs} epochs, exports it to "
-        f"{config.export_dir}, and compares the exports.\n{source}\n{describe(config)}"
+        f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}, "
+        f"export it to {config.export_dir}, reload the exports and compare them on the test split."
+        f"\n{source}\n{describe(config)}"
     )
 
     keras.utils.set_random_seed(config.seed)
     batches = train_batches(split, batch_size=config.batch_size, seed=config.seed, augment=augment)
     steps = split.count // config.batch_size
     devices = strategy(config.device)
+    replicas = devices.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise ValueError(
+            "`batch_size` must be a multiple of the devices: "
+            f"received batch_size={config.batch_size}, {replicas} devices."
+        )
+    test_batch_size = min(256, test.count) // replicas * replicas
     with devices.scope():
         model = classifier(
             build_backbone(), len(source.class_names), class_names=source.class_names
@@ -86,7 +105,12 @@ def train(config, source, build_backbone, augment, *, bigger):
         batches,
         epochs=config.epochs,
         steps_per_epoch=steps,
-        validation_data=eval_batches(test, batch_size=256),
-        callbacks=[Throughput(config.batch_size), keras.callbacks.TensorBoard(log_dir)],
+        validation_data=eval_batches(test, batch_size=test_batch_size),
+        callbacks=[
+            keras.callbacks.TerminateOnNaN(raise_error=True),
+            Throughput(config.batch_size),
+            keras.callbacks.TensorBoard(log_dir),
+        ],
+        shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
     )
     return deliver(model, source, config, log_dir, bigger=bigger)

@@ -96,5 +96,4 @@ def tiny(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     model = build_tiny_classifier()
     save_keras(model, folder / "tiny.keras")
-    names = model.get_layer("head").class_names
-    return Tiny(model, folder / "tiny.keras", *export(model, folder / "tiny", class_names=names))
+    return Tiny(model, folder / "tiny.keras", *export(model, folder / "tiny"))

@@ -22,12 +22,12 @@ def colour(tmp_path):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(monkeypatch, capfd):  # the libraries' own lines count, too
     def run(*words):
         monkeypatch.setattr("sys.argv", ["keras-vit", *map(str, words)])
         with pytest.raises(SystemExit) as stop:
             cli.main()
-        out, err = capsys.readouterr()
+        out, err = capfd.readouterr()
         return stop.value.code, out, err
 
     return run
@@ -43,8 +43,8 @@ def test_the_three_artefacts_answer_alike(tiny, grey, run):
     (logits,) = np.asarray(tiny.model(pixels))
     probabilities = np.exp(logits) / np.exp(logits).sum()
     for model in tiny.paths:
-        code, out, _ = run("predict", model, grey, "--json")
-        assert code == 0
+        code, out, err = run("predict", model, "--json", grey)
+        assert (code, err) == (0, "")
         answer = json.loads(out)
         assert answer["image"] == str(grey)
         expected = np.argsort(-probabilities)
@@ -68,7 +68,7 @@ def test_the_table_names_image_class_and_probability(tiny, grey, run):
 
 def test_a_name_that_looks_like_markup_is_printed_as_it_is(tiny, grey, run):
     path = grey.rename(grey.with_name("[red].png"))
-    code, out, _ = run("predict", tiny.litert, path, "--top", 1)
+    code, out, _ = run("predict", tiny.litert, "--top", 1, path)
     assert code == 0
     assert "[red].png" in "".join(line.split()[0] for line in out.splitlines())
 
@@ -103,6 +103,7 @@ def test_a_wrong_number_of_channels_is_one_line_and_status_2(tiny, colour, run):
         (("predict", "nowhere.keras"), "IMAGES"),
         (("predict", "nowhere.keras", "image.png", "--tpo", "2"), "--tpo"),
         (("predict", "nowhere.keras", "image.png", "--top", "two"), "two"),
+        (("predict", "nowhere.keras", "image.png", "--top", "1.5"), "--top takes a whole number"),
         (("predict", "nowhere.keras", "image.png", "--top", "0"), "--top must be at least 1"),
         (("predikt",), "predikt"),
     ],
@@ -111,3 +112,18 @@ def test_a_mistake_is_one_line_and_status_2(run, words, message):
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert message in one_line(err)
+
+
+def test_a_damaged_model_is_one_line_and_status_2(tiny, grey, tmp_path, run):
+    path = tmp_path / "cut.keras"
+    path.write_bytes(tiny.keras_file.read_bytes()[:5000])
+    code, out, err = run("predict", path, grey)
+    assert (code, out) == (2, "")
+    assert "cannot be read as a model" in one_line(err)
+
+
+def test_a_picture_named_like_a_list_is_a_picture(tiny, grey, run):
+    path = grey.rename(grey.with_name("[1]"))
+    code, out, _ = run("predict", tiny.litert, path, path, "--json")
+    assert code == 0
+    assert [json.loads(line)["image"] for line in out.splitlines()] == [str(path)] * 2

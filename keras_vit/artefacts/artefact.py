@@ -84,7 +84,7 @@ def _open_saved_model(path):
     inputs = model.signatures["serving_default"].structured_input_signature[1]
     image_shape = tuple(inputs["images"].shape[1:])
     labels = path / "assets.extra" / "labels.txt"
-    names = tuple(labels.read_text("utf-8").split("\n")) if labels.exists() else None
+    names = tuple(labels.read_bytes().decode().split("\n")) if labels.exists() else None
 
     def predict(images):
         # Asked of the model each time: a signature alone does not keep its variables alive.
@@ -104,7 +104,8 @@ def _open_litert(path):
     names = None
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            names = tuple(archive.read("labels.txt").decode("utf-8").split("\n"))
+            if "labels.txt" in archive.namelist():
+                names = tuple(archive.read("labels.txt").decode().split("\n"))
 
     def predict(images):
         images = np.asarray(images, "float32")

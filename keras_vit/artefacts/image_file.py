@@ -1,16 +1,17 @@
 """One picture file to the pixels a model takes."""
 
+import warnings
+
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-
-COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK", "YCbCr", "LAB", "HSV")
 
 
 def read_image(path, image_shape):
     """Reads a picture as `(H, W, C)`, uint8, 0 to 255, upright.
 
     The short side is resized (bicubic, antialiased) to cover `H` by `W`, and the middle is cut out.
-    A grey picture serves a model of three channels; colour is never turned into grey unasked.
+    A grey picture serves a model of three channels; colour is never turned into grey. Alpha is
+    dropped, 16 bits become 8.
 
     Args:
         path: A picture that Pillow reads.
@@ -21,11 +22,16 @@ def read_image(path, image_shape):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no image, is damaged, or has more channels than the model takes.
+        ValueError: If the file is no image, is damaged, has a range that is not known, or has more
+            channels than the model takes.
     """
     height, width, channels = image_shape
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures and refuses only those of twice that size.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
             image = ImageOps.exif_transpose(image)
             image.load()
     except UnidentifiedImageError as error:
@@ -36,11 +42,22 @@ def read_image(path, image_shape):
         raise ValueError(f"{path} cannot be decoded: {error}") from error
     if channels not in (1, 3):
         raise ValueError(f"Picture files hold 1 or 3 channels: the model takes {channels}.")
-    if channels == 1 and image.mode in COLOUR_MODES:
-        raise ValueError(f"The model takes 1 channel: {path} has 3 ({image.mode}).")
-    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion clips at 255
-        image = Image.fromarray((np.asarray(image, "uint32") // 257).astype("uint8"))
-    image = image.convert("L" if channels == 1 else "RGB")
+    mode = image.mode
+    if mode.startswith("I"):  # 16 bits: Pillow's own conversion clips at 255
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or pixels.max() > 65_535:
+            raise ValueError(f"{path} holds pixels beyond 16 bits, whose range is not known.")
+        image = Image.fromarray((pixels // 257).astype("uint8"))
+    elif mode == "F":
+        raise ValueError(f"{path} holds floating-point pixels, whose range is not known.")
+    image = image.convert("L" if image.mode in ("1", "L", "LA", "La") else "RGB")
+    if channels == 1 and image.mode == "RGB":
+        red, green, blue = image.split()
+        if red.tobytes() != green.tobytes() or red.tobytes() != blue.tobytes():
+            raise ValueError(f"The model takes 1 channel: {path} has 3 ({mode}).")
+        image = red
+    elif channels == 3:
+        image = image.convert("RGB")
     if image.size != (width, height):
         image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
     return np.asarray(image).reshape(height, width, channels)

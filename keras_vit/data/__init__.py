@@ -1,6 +1,6 @@
 """Images from disk or memory to batches, in `tf.data`."""
 
-from keras_vit.data.augment import random_affine, random_flip
+from keras_vit.data.augment import random_affine, random_crop, random_flip
 from keras_vit.data.pipeline import eval_batches, train_batches
 from keras_vit.data.sources import Source, Split, digits, from_tfds
 
@@ -11,6 +11,7 @@ __all__ = [
     "eval_batches",
     "from_tfds",
     "random_affine",
+    "random_crop",
     "random_flip",
     "train_batches",
 ]

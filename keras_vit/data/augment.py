@@ -20,6 +20,25 @@ def random_flip(images, seed):
     return tf.where(mirrored, tf.reverse(images, axis=[2]), images)
 
 
+def random_crop(images, seed, *, padding):
+    """Shifts each of the images `(B, H, W, C)` by whole pixels: pads with 0 and crops at random.
+
+    Args:
+        images: uint8 or float batch.
+        seed: Two integers, shape `(2,)`; the same seed gives the same result.
+        padding: Pixels added on every side, hence the largest shift.
+
+    Returns:
+        A batch of the same shape and dtype.
+    """
+    images = tf.convert_to_tensor(images)
+    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    starts = tf.random.stateless_uniform((2, batch, 1), seed, 0, 2 * padding + 1, tf.int32)
+    padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+    rows = tf.gather(padded, starts[0] + tf.range(height), axis=1, batch_dims=1)
+    return tf.gather(rows, starts[1] + tf.range(width), axis=2, batch_dims=1)
+
+
 def random_affine(images, seed, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
     """Turns, shears, zooms and shifts each of the images `(B, H, W, C)` on its own, in this order.
 

@@ -33,4 +33,4 @@ def write_saved_model(model, path, *, class_names=None, batch_size=None):
     if class_names is not None:
         labels = Path(path, LABELS)
         labels.parent.mkdir(exist_ok=True)
-        labels.write_text("\n".join(class_names), encoding="utf-8")
+        labels.write_bytes("\n".join(class_names).encode())

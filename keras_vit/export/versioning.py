@@ -19,20 +19,24 @@ def export(model, folder, *, class_names=None):
     Args:
         model: A classifier from images to logits; exported in float32 whatever it was trained in.
         folder: Folder of the versions, `saved_models/digits` for one; made where it is missing.
-        class_names: Names in the order of the logits, or `None`.
+        class_names: Names in the order of the logits; by default those that `classifier` was given.
 
     Returns:
         The paths of the SavedModel folder and of the LiteRT file.
 
     Raises:
-        ValueError: If a class name holds a line break.
+        ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, or the
+            folder's name is one that TensorFlow cannot load from.
+        OSError: If nothing can be written to the folder.
     """
-    broken = [name for name in class_names or () if len(name.splitlines()) > 1]
-    if broken:
-        raise ValueError(f"A class name must be one line: received {broken[0]!r}.")
+    if len(model.output_shape) != 2:
+        raise ValueError(f"A classifier gives logits (B, K): received {model.output_shape}.")
+    if class_names is None:
+        class_names = getattr(model.layers[-1], "class_names", None)
+    if class_names is not None:
+        class_names = _one_line_each(class_names, model.output_shape[-1])
+    folder = prepare_folder(folder)
     model = in_float32(model)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as partial:
         saved_model, litert = Path(partial, "saved_model"), Path(partial, "model.tflite")
         write_saved_model(model, saved_model, class_names=class_names)
@@ -40,6 +44,40 @@ def export(model, folder, *, class_names=None):
         version = _claim(saved_model, folder)
         os.replace(litert, folder / f"{version}.tflite")
     return folder / str(version), folder / f"{version}.tflite"
+
+
+def prepare_folder(folder):
+    """Makes sure, before the work and not after it, that versions can be written to `folder`.
+
+    Args:
+        folder: Folder of the versions; made where it is missing.
+
+    Returns:
+        Its `pathlib.Path`.
+
+    Raises:
+        ValueError: If its name holds a character that TensorFlow takes for a pattern.
+        OSError: If nothing can be written to it.
+    """
+    folder = Path(folder)
+    if set("[]*?") & set(str(folder)):
+        raise ValueError(f"TensorFlow loads no model from a path with [, ], * or ?: {folder}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+    return folder
+
+
+def _one_line_each(class_names, count):
+    names = [str(name) for name in class_names]
+    if len(names) != count:
+        raise ValueError(
+            "`class_names` must hold one name per class: "
+            f"received {len(names)} names for {count} classes."
+        )
+    for name in names:
+        if name and name.splitlines() != [name]:
+            raise ValueError(f"A class name must be one line: received {name!r}.")
+    return names
 
 
 def versions(folder):

@@ -36,7 +36,7 @@ class AttentionPool(keras.layers.Layer):
     """Lets one learned query attend to the tokens `(B, T, D)` and an MLP refine it: `(B, D)`.
 
     The MAP head of "Scaling Vision Transformers" (arXiv:2106.04560, section 3.2), after the pooling
-    of "Set Transformer" (arXiv:1810.00825, section 3.1).
+    of "Set Transformer" (arXiv:1810.00825, section 3.2).
 
     Args:
         num_heads: Number of attention heads; divides `D`.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEMPERATURE = 10_000.0  # of both formulas: the longest wavelength is 2 pi times this
+TEMPERATURE = 10_000.0  # of both formulas: the lowest frequency is its inverse, or near it
 
 
 def sincos_1d(length, width):

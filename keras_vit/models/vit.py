@@ -1,6 +1,7 @@
 """The Vision Transformer: images in, tokens out."""
 
 import dataclasses
+import operator
 
 import keras
 import numpy as np
@@ -19,6 +20,17 @@ SIZES = {
     "L": dict(width=1024, depth=24, mlp_dim=4096, num_heads=16),
     "H": dict(width=1280, depth=32, mlp_dim=5120, num_heads=16),
     "g": dict(width=1408, depth=40, mlp_dim=6144, num_heads=16),
+}
+
+
+LEAST = {  # the whole numbers of a configuration, and how small each may be
+    "patch_size": 1,
+    "channels": 1,
+    "width": 1,
+    "depth": 1,
+    "mlp_dim": 1,
+    "num_heads": 1,
+    "num_registers": 0,
 }
 
 
@@ -45,7 +57,7 @@ class ViTConfig:
 
     Raises:
         ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
-            or a number is below 1.
+            or a number is not whole or too small.
     """
 
     image_size: int | tuple[int, int] = 224
@@ -66,11 +78,18 @@ class ViTConfig:
 
     def __post_init__(self):
         size = self.image_size
-        size = (size, size) if isinstance(size, int) else tuple(size)
-        object.__setattr__(self, "image_size", size)
-        for name in ("channels", "width", "depth", "mlp_dim"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1: received {getattr(self, name)}.")
+        sides = size if isinstance(size, (tuple, list)) else (size, size)
+        if len(sides) != 2:
+            raise ValueError(f"`image_size` must be one side or two: received {size}.")
+        sides = tuple(_whole_number("image_size", side, least=1) for side in sides)
+        object.__setattr__(self, "image_size", sides)
+        for name, least in LEAST.items():
+            number = _whole_number(name, getattr(self, name), least=least)
+            object.__setattr__(self, name, number)
+        if not 0 < self.norm_epsilon < 1:
+            raise ValueError(
+                f"`norm_epsilon` must lie between 0 and 1: received {self.norm_epsilon}."
+            )
         check_heads(self.width, self.num_heads)
         patch_grid(self.image_size, self.patch_size)
 
@@ -86,7 +105,7 @@ class ViTConfig:
             ValueError: If the name is not of this form, or its size is unknown.
         """
         size, slash, patch_size = name.partition("/")
-        if size not in SIZES or not slash or not patch_size.isdigit():
+        if size not in SIZES or not slash or not patch_size.isdecimal():
             raise ValueError(
                 f"A model's name is one of {', '.join(SIZES)}, a slash and the patch size, "
                 f"'S/16' for one: received {name!r}."
@@ -122,8 +141,8 @@ def vit(
             leaves them, 0 to 255, and the first layer computes `(images / 255 - mean) / std`.
         dropout: Rate on the embedded tokens and behind every dense layer of a block.
         attention_dropout: Rate on the attention scores.
-        drop_path: Rate of stochastic depth in the last block; it grows linearly from 0 in the first
-            (arXiv:1603.09382, equation 4).
+        drop_path: Rate of stochastic depth (arXiv:1603.09382) in the last block; it grows linearly
+            from 0 in the first, as in DeiT (arXiv:2012.12877).
         **overrides: Fields of the configuration to set otherwise, `image_size=(192, 256)` for one.
 
     Returns:
@@ -140,7 +159,8 @@ def vit(
 
     images = keras.Input((*config.image_size, config.channels), name="images")
     scale, offset = _rescaling(mean, std, config.channels)
-    x = keras.layers.Rescaling(scale, offset, name="pixels")(images)
+    # In float32 whatever the policy: 8 bits of mantissa would blur 256 levels.
+    x = keras.layers.Rescaling(scale, offset, dtype="float32", name="pixels")(images)
     x = Patches(config.patch_size, name="patches")(x)
     x = PatchEncoder(
         config.width,
@@ -152,7 +172,10 @@ def vit(
         dropout=dropout,
         name="embed",
     )(x)
-    for index in range(config.depth):
+    if not 0 <= drop_path < 1:
+        raise ValueError(f"`drop_path` must lie in [0, 1): received {drop_path}.")
+    rates = np.linspace(drop_path, 0, config.depth)[::-1]  # from the end: a lone block is the last
+    for index, rate in enumerate(rates.tolist()):
         x = TransformerBlock(
             config.num_heads,
             config.mlp_dim,
@@ -162,7 +185,7 @@ def vit(
             layer_scale=config.layer_scale,
             dropout=dropout,
             attention_dropout=attention_dropout,
-            drop_path=drop_path * index / max(1, config.depth - 1),
+            drop_path=rate,
             name=f"block{index:02d}",
         )(x)
     x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="norm")(x)
@@ -170,12 +193,25 @@ def vit(
 
 
 def _rescaling(mean, std, channels):
-    """Returns scale and offset, a number per channel each, of `(x / 255 - mean) / std`."""
+    """Returns scale and offset of `(x / 255 - mean) / std`, numbers or lists of one per channel."""
     for name, value in (("mean", mean), ("std", std)):
         if np.size(value) not in (1, channels):
             raise ValueError(
                 f"`{name}` must be one number or one per channel: "
                 f"received {value} for {channels} channels."
             )
-    mean, std = np.broadcast_to(mean, channels), np.broadcast_to(std, channels)
-    return (1 / (255 * std)).tolist(), (-mean / std).tolist()
+    if not np.isfinite(mean).all() or not np.isfinite(std).all() or np.min(std) <= 0:
+        raise ValueError(f"`std` must be above 0: received mean={mean}, std={std}.")
+    if np.ndim(mean) or np.ndim(std):
+        mean, std = np.broadcast_to(mean, channels), np.broadcast_to(std, channels)
+    return np.divide(1 / 255, std).tolist(), np.divide(np.negative(mean), std).tolist()
+
+
+def _whole_number(name, value, *, least):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"`{name}` must be a whole number: received {value!r}.") from None
+    if number < least:
+        raise ValueError(f"`{name}` must be at least {least}: received {number}.")
+    return number

@@ -1,5 +1,7 @@
 """The optimizer and its schedule."""
 
+import math
+
 import keras
 
 # Matches what decay leaves out: every variable not called kernel. Keras asks with the backend's
@@ -42,8 +44,17 @@ def warmup_cosine_adamw(
         A `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If the warm-up is not shorter than the training.
+        ValueError: If a rate is out of its range, or the warm-up not shorter than the training.
     """
+    ranges = {
+        "learning_rate": 0 < learning_rate < math.inf,
+        "weight_decay": 0 <= weight_decay < math.inf,
+        "beta_2": 0 <= beta_2 < 1,
+        "global_clipnorm": global_clipnorm is None or global_clipnorm > 0,
+    }
+    for name, holds in ranges.items():
+        if not holds:
+            raise ValueError(f"`{name}` is out of its range: received {name}={locals()[name]}.")
     if not 0 <= warmup_steps < total_steps:
         raise ValueError(
             "The warm-up must be shorter than the training: "

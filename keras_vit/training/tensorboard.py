@@ -30,7 +30,7 @@ def log_gallery(log_dir, images, labels, class_names, *, name="training images",
     )
     figure.set_frameon(True)  # a transparent ground would leave the letters jagged
     for axis, label in zip(figure.axes, labels, strict=False):
-        axis.set_title(class_names[label], fontsize=8)
+        axis.set_title(class_names[label], fontsize=8, parse_math=False)
     _log_figure(log_dir, name, figure)
 
 
@@ -50,7 +50,8 @@ def log_confusion_matrix(log_dir, labels, predictions, class_names, *, name="con
     counts = confusion_matrix(labels, predictions, labels=range(len(class_names)))
     side = 2 + 0.4 * len(class_names)  # inches
     figure = Figure(figsize=(side, side), layout="constrained")
-    ConfusionMatrixDisplay(counts, display_labels=class_names).plot(
+    names = [name.replace("$", r"\$") for name in class_names]  # no formulas
+    ConfusionMatrixDisplay(counts, display_labels=names).plot(
         ax=figure.subplots(), cmap="Blues", colorbar=False, xticks_rotation="vertical"
     )
     _log_figure(log_dir, name, figure)

@@ -29,6 +29,31 @@ def test_grey_serves_a_colour_model_but_colour_no_grey_one(tmp_path):
         read_image(colour, (6, 10, 1))
 
 
+def test_colour_that_is_grey_serves_a_grey_model(tmp_path):
+    colour = Image.fromarray(np.repeat(GREY[..., None], 3, -1))
+    palette = Image.fromarray(GREY)
+    palette.putpalette([level for level in range(256) for _ in "RGB"])
+    for picture in (colour, palette, colour.convert("RGBA")):
+        path = save(tmp_path / "grey.png", picture)
+        np.testing.assert_array_equal(read_image(path, (6, 10, 1))[..., 0], GREY)
+
+
+@pytest.mark.parametrize("dtype, value", [("float32", 0.5), ("int32", 70_000), ("int32", -1)])
+def test_pixels_of_unknown_range_are_refused(tmp_path, dtype, value):
+    path = save(tmp_path / "odd.tif", Image.fromarray(np.full((6, 10), value, dtype)))
+    with pytest.raises(ValueError, match="odd.tif holds .* whose range is not known"):
+        read_image(path, (6, 10, 1))
+
+
+def test_a_large_picture_is_read_without_a_word(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    path = save(tmp_path / "large.png", Image.fromarray(GREY))  # 60 pixels: a warning of Pillow's
+    np.testing.assert_array_equal(read_image(path, (6, 10, 1))[..., 0], GREY)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    with pytest.raises(ValueError, match="cannot be decoded: .*decompression bomb"):
+        read_image(path, (6, 10, 1))
+
+
 def test_a_model_of_other_channels_takes_no_picture_file(tmp_path):
     grey = save(tmp_path / "grey.png", Image.fromarray(GREY))
     with pytest.raises(ValueError, match="hold 1 or 3 channels: the model takes 4"):

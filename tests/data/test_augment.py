@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_vit.data import random_affine, random_flip
+from keras_vit.data import random_affine, random_crop, random_flip
 
 BLOB = np.zeros((1, 33, 33, 1), "float32")
 BLOB[0, 12:15, 20:23] = 255  # off the middle, (16, 16)
@@ -96,3 +96,13 @@ def test_half_of_the_images_are_mirrored_whole():
     assert mirrored.mean() == pytest.approx(0.5, abs=0.05)  # four standard errors
     np.testing.assert_array_equal(random_flip(images, (1, 2)), flipped)
     assert (np.asarray(random_flip(images, (1, 3))) != flipped).any()
+
+
+def test_a_crop_shifts_by_whole_pixels_each_shift_as_often():
+    image = np.arange(1, 26, dtype="uint8").reshape(1, 5, 5, 1)
+    moved = np.asarray(random_crop(np.repeat(image, 9000, 0), (1, 2), padding=1))
+    padded = np.pad(image[0, ..., 0], 1)
+    shifts = np.stack([padded[y : y + 5, x : x + 5] for y in range(3) for x in range(3)])
+    matches = (moved[:, None, ..., 0] == shifts).all((2, 3))
+    assert (matches.sum(1) == 1).all()
+    np.testing.assert_allclose(matches.mean(0), 1 / 9, atol=0.015)  # four standard errors

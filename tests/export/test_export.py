@@ -28,6 +28,7 @@ def images():
 
 
 def test_both_formats_answer_like_the_model_and_know_the_classes(tiny, images):
+    # `tiny` was exported without naming the classes: the classifier knows them.
     folder = tiny.saved_model.parent
     assert (tiny.saved_model, tiny.litert) == (folder / "1", folder / "1.tflite")
     for path in (tiny.saved_model, tiny.litert):
@@ -52,7 +53,7 @@ def test_every_pooling_and_token_survives_export(tmp_path, pool, options):
     images = np.random.default_rng(0).integers(0, 256, (3, *model.input_shape[1:])).astype("uint8")
     for path in export(model, tmp_path):
         artefact = open_artefact(path)
-        assert artefact.class_names is None
+        assert artefact.class_names is None  # the classifier was given none
         np.testing.assert_allclose(
             artefact.predict(images), probabilities(model, images), atol=1e-6
         )
@@ -117,10 +118,33 @@ def test_a_killed_export_leaves_no_version_and_disturbs_no_later_one(tmp_path, t
     assert export(tiny_classifier, folder)[0] == folder / "1"
 
 
-def test_a_class_name_of_two_lines_is_refused(tmp_path, tiny_classifier):
-    with pytest.raises(ValueError, match=r"must be one line: received 'a\\nb'"):
-        export(tiny_classifier, tmp_path, class_names=["a\nb", "c", "d"])
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["a\nb", "c", "d"], r"must be one line: received 'a\\nb'"),
+        (["a\n", "c", "d"], r"must be one line: received 'a\\n'"),
+        (["a\r", "c", "d"], r"must be one line: received 'a\\r'"),
+        (["a", "b"], "received 2 names for 3 classes"),
+        ([], "received 0 names for 3 classes"),
+    ],
+)
+def test_wrong_class_names_are_refused(tmp_path, tiny_classifier, names, message):
+    with pytest.raises(ValueError, match=message):
+        export(tiny_classifier, tmp_path, class_names=names)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_a_head_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"gives logits \(B, K\): received \(None, 5, 32\)"):
+        export(vit("mu/4", image_size=8), tmp_path)
+
+
+def test_a_folder_that_takes_no_version_is_refused_before_the_work(tmp_path, tiny_classifier):
+    with pytest.raises(ValueError, match="loads no model from a path with"):
+        export(tiny_classifier, tmp_path / "[x]")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        export(tiny_classifier, tmp_path / "file")
 
 
 def test_a_keras_file_is_replaced_whole_or_not_at_all(tmp_path, tiny_classifier, monkeypatch):

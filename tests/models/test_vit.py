@@ -81,10 +81,24 @@ def test_pixels_are_rescaled_by_mean_and_standard_deviation():
     np.testing.assert_allclose(plain, images / 127.5 - 1, atol=1e-5)
 
 
+def test_grey_images_are_no_input_of_a_colour_model():
+    model = vit("mu/4", image_size=8)
+    with pytest.raises(ValueError):
+        model.predict(np.zeros((2, 8, 8, 1)), verbose=0)
+
+
+def test_numpy_s_whole_numbers_are_whole_numbers():
+    config = ViTConfig.of("mu/4", image_size=np.int64(8), width=np.int64(64))
+    assert config == ViTConfig.of("mu/4", image_size=(8, 8), width=64)
+    assert type(config.width) is int
+
+
 def test_drop_path_grows_linearly_with_depth():
     model = vit("mu/4", image_size=8, depth=5, drop_path=0.2)
     rates = [model.get_layer(f"block{i:02d}").drop_path.rate for i in range(5)]
     np.testing.assert_allclose(rates, [0, 0.05, 0.1, 0.15, 0.2])
+    alone = vit("mu/4", image_size=8, depth=1, drop_path=0.2)
+    assert alone.get_layer("block00").drop_path.rate == 0.2
 
 
 def test_a_name_and_its_configuration_build_the_same():
@@ -130,6 +144,14 @@ def test_an_unknown_name_is_refused(name):
         (dict(depth=0), "`depth` must be at least 1: received 0"),
         (dict(channels=0), "`channels` must be at least 1"),
         (dict(position="rotary"), "received 'rotary'"),
+        (dict(image_size=(8, 8, 3)), r"one side or two: received \(8, 8, 3\)"),
+        (dict(image_size="8"), "`image_size` must be a whole number: received '8'"),
+        (dict(image_size=0), "`image_size` must be at least 1"),
+        (dict(patch_size=4.0), "`patch_size` must be a whole number: received 4.0"),
+        (dict(num_registers=-1), "`num_registers` must be at least 0: received -1"),
+        (dict(norm_epsilon=-1), "`norm_epsilon` must lie between 0 and 1: received -1"),
+        (dict(drop_path=1.0), r"`drop_path` must lie in \[0, 1\): received 1.0"),
+        (dict(std=0), "`std` must be above 0"),
         (dict(mean=(0.5, 0.5)), r"`mean` must be one number or one per channel: received \(0.5"),
     ],
 )

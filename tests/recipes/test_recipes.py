@@ -70,12 +70,18 @@ def test_a_recipe_trains_watches_exports_and_compares(name, tmp_path, capsys):
         (["--device", "npu"], "`device` must be auto, cpu, gpu or tpu"),
         (["--batch-size", "0"], "`batch_size` must be at least 1: received batch_size=0"),
         (["--batch-size", "2000"], "received batch_size=2000, 1437 examples"),
-        (["--warmup-epochs", "150"], "The warm-up must be shorter than the training"),
+        (["--epochs", "15"], "`warmup_epochs` must be below `epochs`"),
+        (["--epochs", "30.5"], "--epochs takes a whole number: received 30.5"),
+        (["--learning-rate", "nan"], "received learning_rate=nan"),
+        (["--export-dir", "x[1]"], "TensorFlow loads no model from a path with"),
+        (["--run-dir", "taken"], "taken"),
         (["--num-heads", "5"], "num_heads=5, width=48"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(tmp_path, words, message, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["digits", "--run-dir", str(tmp_path), *words])
+    monkeypatch.chdir(tmp_path)
+    Path("taken").touch()
+    monkeypatch.setattr("sys.argv", ["digits", *words])
     with pytest.raises(SystemExit) as stop:
         run_recipe(recipes.digits.run, recipes.digits.Config, "")
     assert stop.value.code == 2

@@ -2,11 +2,12 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from keras_vit.data import Split, random_affine, train_batches
+from keras_vit.data import Split, eval_batches, random_affine, train_batches
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import Throughput, warmup_cosine_adamw
+from keras_vit.training import Throughput, use_xla, warmup_cosine_adamw
 
 RNG = np.random.default_rng(0)
 SPLIT = Split.in_memory(RNG.integers(0, 256, (20, 8, 8, 1)).astype("uint8"), RNG.integers(0, 3, 20))
@@ -32,7 +33,12 @@ def train():
         augment=lambda images, seed: random_affine(images, seed, degrees=20),
     )
     history = model.fit(
-        batches, epochs=2, steps_per_epoch=5, verbose=0, callbacks=[Throughput(batch_size=4)]
+        batches,
+        epochs=2,
+        steps_per_epoch=5,
+        verbose=0,
+        shuffle=False,
+        callbacks=[Throughput(batch_size=4)],
     )
     return before, model.get_weights(), history.history
 
@@ -45,6 +51,28 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit():
         assert (left != start).any()
     assert len(history["images_per_second"]) == 2
     assert all(value > 0 for value in history["images_per_second"])
+
+
+def test_two_devices_train_like_one():
+    def weights(devices):
+        keras.utils.set_random_seed(0)
+        with devices.scope():
+            model = classifier(vit("mu/4", image_size=8, channels=1), 3)
+            model.compile(
+                keras.optimizers.SGD(0.1),
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                jit_compile=use_xla(devices),
+            )
+        batches = train_batches(SPLIT, batch_size=4, seed=1)
+        tests = eval_batches(SPLIT, batch_size=6)  # leaves a partial batch of two
+        model.fit(batches, steps_per_epoch=8, validation_data=tests, verbose=0, shuffle=False)
+        return model.get_weights()
+
+    mirrored = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
+    for one, two in zip(weights(tf.distribute.get_strategy()), weights(mirrored), strict=True):
+        np.testing.assert_allclose(two, one, atol=1e-5)
 
 
 def test_throughput_counts_images_between_the_first_and_last_step(monkeypatch):

@@ -57,6 +57,22 @@ def test_the_rule_survives_saving_and_loading(tmp_path, tiny_classifier):
     assert_decays_kernels_alone(reloaded.optimizer, reloaded)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        dict(learning_rate=float("nan")),
+        dict(learning_rate=0),
+        dict(weight_decay=-0.1),
+        dict(beta_2=1.0),
+        dict(global_clipnorm=0),
+    ],
+)
+def test_a_rate_out_of_its_range_is_refused(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"`{name}` is out of its range: received {name}={value}"):
+        build(**wrong)
+
+
 @pytest.mark.parametrize("warmup_steps", [-1, 10])
 def test_a_warm_up_as_long_as_the_training_is_refused(warmup_steps):
     with pytest.raises(ValueError, match=f"warmup_steps={warmup_steps}, total_steps=10"):
