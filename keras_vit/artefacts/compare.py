@@ -88,7 +88,7 @@ def comparison_table(comparisons):
 
     table = Table()
     table.add_column("artefact", overflow="fold")  # a path that is cut cannot be copied
-    for heading in ("size", "test accuracy", "largest difference", "median ms per image"):
+    for heading in ("size", "test\naccuracy", "largest\ndifference", "median ms\nper image"):
         table.add_column(heading, justify="right")
     for row in comparisons:
         table.add_row(
