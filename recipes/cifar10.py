@@ -8,9 +8,11 @@ Datasets" (arXiv:2112.13492, section 4.1) starts from; the augmentation is a fli
 """
 
 import dataclasses
+import functools
 
 from keras_vit.command_line import run_recipe
-from keras_vit.data import from_tfds, random_crop, random_flip
+from keras_vit.data import from_tfds
+from keras_vit.data.augment import chain, random_crop, random_flip
 from keras_vit.models import ViTConfig, vit
 from recipes.train import Training, train
 
@@ -41,11 +43,6 @@ class Config(Training):
 SMOKE = Config(epochs=2, batch_size=32, warmup_epochs=1, width=16, depth=2, num_heads=2)
 
 
-def augment(images, seed):
-    """Mirrors half of the images and shifts each by up to four pixels."""
-    return random_crop(random_flip(images, seed), seed + 1, padding=4)
-
-
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
     shape = ViTConfig(
@@ -60,7 +57,7 @@ def run(config):
         config,
         from_tfds("cifar10", data_dir=config.data_dir),
         lambda: vit(shape, drop_path=config.drop_path),
-        augment,
+        chain(random_flip, functools.partial(random_crop, padding=4)),
         bigger="python -m recipes.cifar10 --width 384 --depth 12",
     )
 

@@ -13,7 +13,8 @@ import dataclasses
 import functools
 
 from keras_vit.command_line import run_recipe
-from keras_vit.data import digits, random_affine
+from keras_vit.data import digits
+from keras_vit.data.augment import random_affine
 from keras_vit.models import ViTConfig, vit
 from recipes.train import Training, train
 

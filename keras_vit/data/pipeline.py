@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.data.augment import example_keys
+
 
 def train_batches(split, *, batch_size, seed, augment=None, start_step=0):
     """Streams shuffled training batches without end: images `(B, H, W, C)` uint8, labels `(B,)`.
@@ -42,7 +44,7 @@ def train_batches(split, *, batch_size, seed, augment=None, start_step=0):
         )
         images, labels = split.read(indices)
         if augment is not None:
-            images = augment(images, tf.stack([seed_of_augment, tf.cast(step, tf.int32)]))
+            images = augment(images, example_keys(seed_of_augment, counters))
         return images, labels
 
     steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)

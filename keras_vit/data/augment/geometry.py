@@ -1,45 +1,47 @@
-"""Random changes of image batches, each a pure function of the images and a seed."""
+"""Flips, shifts and affine maps of image batches."""
 
 import math
 
 import tensorflow as tf
 
+from keras_vit.data.augment.keys import uniform
 
-def random_flip(images, seed):
+
+def random_flip(images, keys):
     """Mirrors each of the images `(B, H, W, C)` left to right with probability one half.
 
     Args:
         images: uint8 or float batch.
-        seed: Two integers, shape `(2,)`; the same seed gives the same result.
+        keys: One per image, uint64 `(B,)`.
 
     Returns:
         A batch of the same shape and dtype.
     """
     images = tf.convert_to_tensor(images)
-    mirrored = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+    mirrored = uniform(keys, 1)[..., None, None] < 0.5
     return tf.where(mirrored, tf.reverse(images, axis=[2]), images)
 
 
-def random_crop(images, seed, *, padding):
+def random_crop(images, keys, *, padding):
     """Shifts each of the images `(B, H, W, C)` by whole pixels: pads with 0 and crops at random.
 
     Args:
         images: uint8 or float batch.
-        seed: Two integers, shape `(2,)`; the same seed gives the same result.
+        keys: One per image, uint64 `(B,)`.
         padding: Pixels added on every side, hence the largest shift.
 
     Returns:
         A batch of the same shape and dtype.
     """
     images = tf.convert_to_tensor(images)
-    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    starts = tf.random.stateless_uniform((2, batch, 1), seed, 0, 2 * padding + 1, tf.int32)
+    height, width = images.shape[1], images.shape[2]
+    starts = tf.cast(uniform(keys, 2) * (2 * padding + 1), tf.int32)
     padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
-    rows = tf.gather(padded, starts[0] + tf.range(height), axis=1, batch_dims=1)
-    return tf.gather(rows, starts[1] + tf.range(width), axis=2, batch_dims=1)
+    rows = tf.gather(padded, starts[:, :1] + tf.range(height), axis=1, batch_dims=1)
+    return tf.gather(rows, starts[:, 1:] + tf.range(width), axis=2, batch_dims=1)
 
 
-def random_affine(images, seed, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
+def random_affine(images, keys, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
     """Turns, shears, zooms and shifts each of the images `(B, H, W, C)` on its own, in this order.
 
     Bilinear; what comes from outside the image is 0. Every amount is drawn uniformly and around
@@ -47,7 +49,7 @@ def random_affine(images, seed, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
 
     Args:
         images: uint8 or float batch.
-        seed: Two integers, shape `(2,)`; the same seed gives the same result.
+        keys: One per image, uint64 `(B,)`.
         degrees: Largest angle of rotation, either way.
         shift: Largest shift along each side, as a share of the side.
         zoom: Largest change of size, as a share: 0.2 draws from 0.8 to 1.2.
@@ -57,8 +59,8 @@ def random_affine(images, seed, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
         A batch of the same shape and dtype.
     """
     images = tf.convert_to_tensor(images)
-    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    draws = tf.random.stateless_uniform((5, batch), seed, -1.0, 1.0)
+    height, width = images.shape[1], images.shape[2]
+    draws = tf.transpose(2 * uniform(keys, 5) - 1)
     angle = draws[0] * (degrees * math.pi / 180)
     slant = tf.tan(draws[1] * (shear * math.pi / 180))
     scale = 1 / (1 + draws[2] * zoom)

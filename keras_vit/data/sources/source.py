@@ -1,0 +1,104 @@
+"""Where images come from: a source has a name, class names and splits."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Labelled images that can be read in any order.
+
+    Attributes:
+        count: Number of examples.
+        read: From indices `(B,)` to images `(B, H, W, C)`, uint8, and labels `(B,)`, int64; a
+            TensorFlow function without state.
+        image_shape: `(H, W, C)`.
+    """
+
+    count: int
+    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    image_shape: tuple[int, int, int]
+
+    @classmethod
+    def in_memory(cls, images, labels):
+        """Holds uint8 images `(N, H, W, C)` and their labels `(N,)` in memory.
+
+        Raises:
+            ValueError: If the images are not uint8 with four axes, or the labels are not as many.
+        """
+        images, labels = np.asarray(images), np.asarray(labels, "int64")
+        if images.dtype != np.uint8 or images.ndim != 4:
+            raise ValueError(
+                "Images in memory must be uint8 (N, H, W, C): "
+                f"received {images.dtype} {images.shape}."
+            )
+        if labels.shape != images.shape[:1]:
+            raise ValueError(
+                f"Each image needs one label: received {len(images)} images and labels of shape "
+                f"{labels.shape}."
+            )
+
+        # Tensors, which a tf.data function captures by reference: arrays would be copied into its
+        # graph. On the host, where tf.data runs.
+        with tf.device("CPU"):
+            tensors = tf.constant(images), tf.constant(labels)
+
+        def read(indices):
+            return tuple(tf.gather(tensor, indices) for tensor in tensors)
+
+        return cls(len(images), read, images.shape[1:])
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedSplit:
+    """Labelled pictures as files hold them, encoded and of any size, read in any order.
+
+    Attributes:
+        count: Number of examples.
+        read: From an index `()`, int64, to the encoded picture, a string `()`, and its label `()`,
+            int64; a TensorFlow function without state. It may fail where a file is gone.
+        path: From an index to what a person calls the example, its path for one.
+    """
+
+    count: int
+    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    path: Callable[[int], str]
+
+
+@dataclasses.dataclass(frozen=True)
+class SequentialSplit:
+    """Labelled, encoded pictures that can be read from one end to the other alone.
+
+    Attributes:
+        count: Number of examples.
+        stream: From `seed` (an int64 tensor `()`, or `None` for the stored order), `worker` and
+            `workers` (integers) to a `tf.data.Dataset` of encoded pictures and labels: one pass
+            over this worker's share, in an order that the seed fixes.
+    """
+
+    count: int
+    stream: Callable[..., tf.data.Dataset]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A set of labelled images.
+
+    Attributes:
+        name: What the set is called.
+        class_names: Names in the order of the labels.
+        splits: From a name such as `"train"` to its examples.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    splits: Mapping[str, Split]
+
+    def __str__(self):
+        counts = ", ".join(f"{split.count:,} {name}" for name, split in self.splits.items())
+        height, width, channels = next(iter(self.splits.values())).image_shape
+        size = f"{height}x{width}x{channels}"
+        return f"{self.name}: {len(self.class_names)} classes, {size} pixels, {counts}"
