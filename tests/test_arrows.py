@@ -10,14 +10,15 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "layers": set(),
     "models": {"layers"},
     "tasks": {"layers"},
-    "data": set(),
+    "data": {"picture"},
     "training": set(),
     "export": set(),
-    "artefacts": {"tasks"},
+    "artefacts": {"picture", "tasks"},
     "command_line": set(),
-    "cli": {"artefacts", "command_line"},
+    "picture": set(),
+    "cli": {"artefacts", "command_line", "picture"},
 }
-NO_TENSORFLOW = {"layers", "models", "tasks", "artefacts/compare", "command_line", "cli"}
+NO_TENSORFLOW = {"layers", "models", "tasks", "artefacts/compare", "command_line", "picture", "cli"}
 
 
 def imports(path):
