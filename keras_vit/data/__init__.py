@@ -1,17 +1,20 @@
 """Images from disk or memory to batches, in `tf.data`."""
 
-from keras_vit.data.augment import random_affine, random_crop, random_flip
+from keras_vit.data.broken import BrokenPictures
+from keras_vit.data.decode import centre_crop, inception_crop
 from keras_vit.data.pipeline import eval_batches, train_batches
-from keras_vit.data.sources import Source, Split, digits, from_tfds
+from keras_vit.data.sources import EncodedSplit, SequentialSplit, Source, Split, digits, from_tfds
 
 __all__ = [
+    "BrokenPictures",
+    "EncodedSplit",
+    "SequentialSplit",
     "Source",
     "Split",
+    "centre_crop",
     "digits",
     "eval_batches",
     "from_tfds",
-    "random_affine",
-    "random_crop",
-    "random_flip",
+    "inception_crop",
     "train_batches",
 ]

@@ -3,72 +3,136 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data.augment import example_keys
+from keras_vit.data.augment.keys import example_keys, fold
+from keras_vit.data.encoded import eval_examples, sequential_examples, train_examples
+from keras_vit.data.order import Order
+from keras_vit.data.sources.source import SequentialSplit, Split
+
+CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
 
 
-def train_batches(split, *, batch_size, seed, augment=None, start_step=0):
+def train_batches(
+    split,
+    *,
+    batch_size,
+    seed,
+    crop=None,
+    augment=None,
+    mix=None,
+    repeats=1,
+    start_step=0,
+    worker=0,
+    workers=1,
+    broken=None,
+):
     """Streams shuffled training batches without end: images `(B, H, W, C)` uint8, labels `(B,)`.
 
     Every epoch passes through the split once in an order of its own. Batches are all full: one that
-    straddles two epochs takes from both. Batch number `step` depends on `seed` and `step` alone, so
-    the stream starts anywhere at no cost and does not depend on the number of parallel calls.
+    straddles two epochs takes from both. What stands at place `i` of batch `step` depends on
+    `seed`, `step` and `i` alone: the stream starts anywhere at no cost, does not depend on the
+    number of parallel calls, and the shares of several workers, put together, are the stream of
+    one. A `SequentialSplit` keeps less; its `Source` says what.
+
+    A picture that cannot be read is noted in `broken`, and another of the split stands in for it,
+    chosen by seed and place too.
 
     Args:
-        split: A `keras_vit.data.Split`.
-        batch_size: Examples per batch.
+        split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
+        batch_size: Examples per batch, over all workers.
         seed: Seed of order and augmentation.
-        augment: From a batch of images and a seed of shape `(2,)` to a batch of images.
+        crop: From an encoded picture `()` and a key `()` to an image `(S, S, 3)`; encoded splits
+            alone have one, and need it (`keras_vit.data.inception_crop`).
+        augment: A stage of `keras_vit.data.augment`, images `(B, H, W, C)` and keys `(B,)` to
+            images.
+        mix: From images, labels and keys to images and soft labels `(B, K)`.
+        repeats: How often each example stands in a batch (repeated augmentation).
         start_step: Number of the first batch.
+        worker: Which worker's share is streamed, `batch_size / workers` examples per batch.
+        workers: How many workers there are.
+        broken: A `BrokenPictures`.
 
     Returns:
         A `tf.data.Dataset`; `model.fit` needs `steps_per_epoch` with it.
 
     Raises:
-        ValueError: If `batch_size` is below 1 or above the number of examples.
+        ValueError: If a number is out of its range, `crop` does not fit the split, a stage cannot
+            start in the middle, or no picture can be read.
     """
-    _check_batch_size(batch_size)
-    if batch_size > split.count:
+    _check_crop(split, crop)
+    if start_step and not getattr(augment, "resumable", True):
         raise ValueError(
-            "`batch_size` must not exceed the examples: "
-            f"received batch_size={batch_size}, {split.count} examples."
+            "A stage with hidden random state starts at step 0 alone: "
+            f"received start_step={start_step}."
         )
-    seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).astype("int32")
+    seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()
+    order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers)
 
-    def batch(step):
-        counters = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        epochs = tf.cast(counters // split.count, tf.int32)
-        seeds = tf.stack([tf.fill([batch_size], seed_of_order), epochs, 0 * epochs], axis=1)
-        # The public tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
-        indices = tf.raw_ops.RandomIndexShuffle(
-            index=counters % split.count, seed=seeds, max_index=split.count - 1
-        )
-        images, labels = split.read(indices)
+    def keys(counters, family):
+        return fold(example_keys(seed_of_augment, counters), family)
+
+    if isinstance(split, Split):
+
+        def examples(step):
+            ordinals = step * order.share + tf.range(order.share, dtype=tf.int64)
+            counters = order.counters(ordinals)
+            return counters, *split.read(order.indices(counters))
+
+        steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
+        batches = steps.map(examples, num_parallel_calls=tf.data.AUTOTUNE)
+    else:
+        stream = sequential_examples if isinstance(split, SequentialSplit) else train_examples
+        batches = stream(
+            split,
+            order,
+            lambda encoded, counter: crop(encoded, keys(counter[None], CROP)[0]),
+            start_step * order.share,
+            broken,
+        ).batch(order.share, drop_remainder=True)
+
+        batches = batches.map(lambda ordinals, *rest: (order.counters(ordinals), *rest))
+
+    def finish(counters, images, labels):
         if augment is not None:
-            images = augment(images, example_keys(seed_of_augment, counters))
+            images = augment(images, keys(counters, AUGMENT))
+        if mix is not None:
+            images, labels = mix(images, labels, keys(counters, MIX))
         return images, labels
 
-    steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
-    return steps.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def eval_batches(split, *, batch_size):
+def eval_batches(split, *, batch_size, crop=None, broken=None):
     """Streams a split once, in order, the last batch as long as it comes.
 
+    A picture that cannot be read is noted in `broken` and left out.
+
     Args:
-        split: A `keras_vit.data.Split`.
+        split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
         batch_size: Examples per batch.
+        crop: From an encoded picture `()` and a key to an image `(S, S, 3)`; encoded splits alone
+            have one, and need it (`keras_vit.data.centre_crop`).
+        broken: A `BrokenPictures`.
 
     Returns:
         A `tf.data.Dataset` of images `(B, H, W, C)` uint8 and labels `(B,)`.
 
     Raises:
-        ValueError: If `batch_size` is below 1.
+        ValueError: If `batch_size` is below 1, or `crop` does not fit the split.
     """
-    _check_batch_size(batch_size)
-    indices = tf.data.Dataset.range(split.count).batch(batch_size)
-    return indices.map(split.read, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-
-
-def _check_batch_size(batch_size):
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1: received batch_size={batch_size}.")
+    _check_crop(split, crop)
+    if isinstance(split, Split):
+        indices = tf.data.Dataset.range(split.count).batch(batch_size)
+        batches = indices.map(split.read, num_parallel_calls=tf.data.AUTOTUNE)
+    else:
+        batches = eval_examples(split, crop, broken).batch(batch_size)
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _check_crop(split, crop):
+    if isinstance(split, Split) and crop is not None:
+        raise ValueError("`crop` decodes pictures: a split in memory has its pixels already.")
+    if not isinstance(split, Split) and crop is None:
+        raise ValueError("A split of encoded pictures needs `crop`, inception_crop for one.")

@@ -1,88 +1,323 @@
+import functools
+import io
 import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from keras_vit.data import Split, eval_batches, random_affine, train_batches
+from keras_vit.data import (
+    BrokenPictures,
+    EncodedSplit,
+    SequentialSplit,
+    Split,
+    centre_crop,
+    eval_batches,
+    inception_crop,
+    train_batches,
+)
+from keras_vit.data.augment import chain, layer_stage, random_affine, random_flip
 
 COUNT = 10
-SPLIT = Split.in_memory(
-    np.random.default_rng(0).integers(0, 256, (COUNT, 8, 8, 1)).astype("uint8"), np.arange(COUNT)
-)
+RNG = np.random.default_rng(0)
+PIXELS = Split.in_memory(RNG.integers(0, 256, (COUNT, 8, 8, 3)).astype("uint8"), np.arange(COUNT))
+AUGMENT = chain(random_flip, functools.partial(random_affine, degrees=30, shift=0.1))
 
 
-def augment(images, seed):
-    return random_affine(images, seed, degrees=30, shift=0.1)
+def encode(pixels, format):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format)
+    return file.getvalue()
 
 
-def take(count, **arguments):
-    batches = train_batches(SPLIT, **{"batch_size": 4, "seed": 7, "augment": augment, **arguments})
-    return [tuple(map(np.asarray, batch)) for batch in itertools.islice(batches, count)]
+FILES = [
+    encode(RNG.integers(0, 256, (12, 9 + i, 3)).astype("uint8"), "JPEG" if i % 3 else "PNG")
+    for i in range(COUNT)
+]
+
+
+def encoded(files=FILES, labels=None):
+    with tf.device("CPU"):
+        data = tf.constant(files)
+        labels = tf.constant(range(len(files)) if labels is None else labels, tf.int64)
+    return EncodedSplit(
+        len(files), lambda i: (tf.gather(data, i), tf.gather(labels, i)), "file{}".format
+    )
+
+
+def shuffle(records, seed):
+    """Shuffles a few records; `tf.data`'s own shuffle asks for the global seed, too."""
+    if seed is None:
+        return records
+
+    def permute(*parts):
+        places = tf.random.experimental.stateless_shuffle(
+            tf.range(tf.shape(parts[1])[0]), [seed, 0]
+        )
+        return tuple(tf.gather(part, places) for part in parts)
+
+    return records.batch(5).map(permute).unbatch()
+
+
+def stream_in_two_files(seed, worker, workers):
+    files = [FILES[:5], FILES[5:]][worker::workers]
+    labels = [list(range(5)), list(range(5, 10))][worker::workers]
+    records = tf.data.Dataset.from_tensor_slices((sum(files, []), sum(labels, [])))
+    records = records.map(lambda file, label: (file, tf.cast(label, tf.int64)))
+    return shuffle(records, seed)
+
+
+SPLITS = {
+    "pixels": (PIXELS, None),
+    "encoded": (encoded(), functools.partial(inception_crop, size=8)),
+    "sequential": (
+        SequentialSplit(COUNT, stream_in_two_files),
+        functools.partial(inception_crop, size=8),
+    ),
+}
+every_split = pytest.mark.parametrize("kind", SPLITS)
+random_access = pytest.mark.parametrize("kind", ["pixels", "encoded"])
+
+
+def batches_of(kind, **arguments):
+    split, crop = SPLITS[kind]
+    return train_batches(
+        split, **{"batch_size": 4, "seed": 7, "augment": AUGMENT, "crop": crop, **arguments}
+    )
+
+
+def take(kind, count, **arguments):
+    batches = itertools.islice(batches_of(kind, **arguments), count)
+    return [tuple(map(np.asarray, batch)) for batch in batches]
 
 
 def assert_same(first, second):
     assert len(first) == len(second)
     for left, right in zip(first, second, strict=True):
-        np.testing.assert_array_equal(left[0], right[0])
-        np.testing.assert_array_equal(left[1], right[1])
+        for x, y in zip(left, right, strict=True):
+            np.testing.assert_array_equal(x, y)
 
 
-def test_every_epoch_sees_every_example_once_in_an_order_of_its_own():
-    labels = np.concatenate([batch[1] for batch in take(15)]).reshape(6, COUNT)
+@every_split
+def test_every_epoch_sees_every_example_once_in_an_order_of_its_own(kind):
+    labels = np.concatenate([batch[1] for batch in take(kind, 15)]).reshape(6, COUNT)
     np.testing.assert_array_equal(np.sort(labels, axis=1), np.tile(np.arange(COUNT), (6, 1)))
     assert len(np.unique(labels, axis=0)) == 6
 
 
 def test_batches_are_uint8_images_with_their_own_labels():
-    for images, labels in take(5, augment=None):
+    for images, labels in take("pixels", 5, augment=None):
         assert images.dtype == np.uint8
-        np.testing.assert_array_equal(images, SPLIT.read(labels)[0])
+        np.testing.assert_array_equal(images, PIXELS.read(labels)[0])
 
 
-def test_a_seed_fixes_the_stream_and_another_changes_it():
-    assert_same(take(5), take(5))
-    assert any((a[1] != b[1]).any() for a, b in zip(take(5), take(5, seed=8), strict=True))
+@every_split
+def test_a_seed_fixes_the_stream_and_another_changes_it(kind):
+    first, second, other = take(kind, 5), take(kind, 5), take(kind, 5, seed=8)
+    assert_same(first, second)
+    assert any((a[1] != b[1]).any() for a, b in zip(first, other, strict=True))
 
 
-def test_the_stream_starts_at_any_step():
-    whole = take(12)
+@every_split
+def test_the_stream_starts_at_any_step(kind):
+    whole = take(kind, 12)
     for start in (1, 2, 7):
-        assert_same(take(12 - start, start_step=start), whole[start:])
-    far = take(1, start_step=10**12)  # at no cost
-    assert far[0][0].shape == (4, 8, 8, 1)
+        assert_same(take(kind, 12 - start, start_step=start), whole[start:])
 
 
-def test_the_stream_does_not_depend_on_parallelism():
+@random_access
+def test_a_far_step_costs_nothing(kind):
+    assert take(kind, 1, start_step=10**12)[0][0].shape == (4, 8, 8, 3)
+
+
+@every_split
+def test_the_stream_does_not_depend_on_parallelism(kind):
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
     options.autotune.enabled = False
-    alone = train_batches(SPLIT, batch_size=4, seed=7, augment=augment).with_options(options)
-    assert_same([tuple(map(np.asarray, b)) for b in alone.take(8)], take(8))
+    alone = batches_of(kind).with_options(options)
+    assert_same([tuple(map(np.asarray, b)) for b in alone.take(8)], take(kind, 8))
 
 
-def test_the_augmentation_differs_from_step_to_step():
-    one = Split.in_memory(np.asarray(SPLIT.read([0])[0]), [0])
-    batches = train_batches(one, batch_size=1, seed=0, augment=augment).take(4)
+@random_access
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_workers_shares_together_are_the_stream_of_one(kind, workers):
+    shares = [take(kind, 5, worker=worker, workers=workers) for worker in range(workers)]
+    together = [
+        tuple(np.concatenate(parts) for parts in zip(*batch, strict=True))
+        for batch in zip(*shares, strict=True)
+    ]
+    assert_same(together, take(kind, 5))
+
+
+def test_workers_of_a_sequential_split_read_files_of_their_own():
+    for worker, labels in ((0, range(5)), (1, range(5, 10))):
+        batches = take("sequential", 5, worker=worker, workers=2, batch_size=2)
+        assert sorted(np.concatenate([batch[1] for batch in batches])) == list(labels)
+
+
+@every_split
+def test_the_augmentation_differs_from_place_to_place(kind):
+    split, crop = SPLITS[kind]
+    if kind == "sequential":
+        one = SequentialSplit(1, lambda seed, worker, workers: split.stream(seed, 0, 1).take(1))
+    elif kind == "encoded":
+        one = encoded(FILES[:1])
+    else:
+        one = Split.in_memory(np.asarray(PIXELS.read([0])[0]), [0])
+    batches = train_batches(one, batch_size=1, seed=0, crop=crop, augment=AUGMENT).take(4)
     images = np.concatenate([np.asarray(image) for image, _ in batches]).reshape(4, -1)
     assert len(np.unique(images, axis=0)) == 4
 
 
-def test_evaluation_reads_everything_once_in_order():
-    batches = list(eval_batches(SPLIT, batch_size=4))
+@random_access
+def test_repeats_stand_in_one_batch_each_changed_on_its_own(kind):
+    batches = take(kind, 5, repeats=2)
+    counts = np.stack([np.bincount(labels, minlength=COUNT) for _, labels in batches])
+    assert (counts.max(1) == 2).all() and (counts.sum(1) == 4).all()
+    np.testing.assert_array_equal(counts.sum(0), 2)  # five batches of two pass through the ten
+    images, labels = batches[0]
+    first, second = images[labels == labels[0]]
+    assert (first != second).any()
+    neighbours = [labels[0::2] != labels[1::2] for _, labels in batches]
+    assert np.all(neighbours)  # what mixup and cutmix blend are different pictures
+
+
+@random_access
+def test_repeats_that_do_not_divide_the_batch_fill_it_all_the_same(kind):
+    for _, labels in take(kind, 4, repeats=3, batch_size=8):
+        assert sorted(np.unique(labels, return_counts=True)[1]) == [2, 3, 3]
+
+
+def test_what_mixes_gets_keys_of_its_own():
+    def mix(images, labels, keys):
+        return images, tf.stack([tf.cast(labels, tf.uint64), keys], 1)
+
+    seen = np.concatenate([labels[:, 1] for _, labels in take("pixels", 5, mix=mix)])
+    assert len(np.unique(seen)) == 20
+
+
+@every_split
+def test_evaluation_reads_everything_once_in_order(kind):
+    split, crop = SPLITS[kind]
+    crop = crop and functools.partial(centre_crop, size=8)
+    batches = [tuple(map(np.asarray, b)) for b in eval_batches(split, batch_size=4, crop=crop)]
     assert [len(labels) for _, labels in batches] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate([b[1] for b in batches]), np.arange(COUNT))
+    images = np.concatenate([b[0] for b in batches])
+    if crop is None:
+        np.testing.assert_array_equal(images, PIXELS.read(range(COUNT))[0])
+    else:
+        np.testing.assert_array_equal(images, [crop(file) for file in FILES])
+
+
+# Broken pictures
+
+BROKEN = (0, 3, 4, 9)
+DAMAGED = [b"" if i == 0 else f[: len(f) // 2] if i in BROKEN else f for i, f in enumerate(FILES)]
+CROP = functools.partial(inception_crop, size=8, area=(0.99, 1.0))
+
+
+def damaged_stream(seed, worker, workers):
+    records = tf.data.Dataset.from_tensor_slices((DAMAGED, tf.range(10, dtype=tf.int64)))
+    return shuffle(records, seed)
+
+
+def damaged_batches(count, broken=None, **arguments):
+    arguments = {"batch_size": 4, "seed": 7, "crop": CROP, **arguments}
+    batches = train_batches(encoded(DAMAGED), broken=broken, **arguments)
+    return [tuple(map(np.asarray, batch)) for batch in itertools.islice(batches, count)]
+
+
+def test_others_stand_in_for_broken_pictures_and_each_is_noted_with_its_path_and_reason():
+    broken = BrokenPictures()
+    batches = damaged_batches(5, broken)  # two epochs
+    assert [len(labels) for _, labels in batches] == [4] * 5
+    assert not set(BROKEN) & set(np.concatenate([labels for _, labels in batches]))
+    assert set(broken.counts) == {f"file{i}" for i in BROKEN}
+    assert broken.reasons["file0"] == "The picture is no image: it is empty."
+    assert "runcated" in broken.reasons["file4"]
+    assert sum(broken.collect().values()) >= 8 and not broken.counts
+
+
+def test_good_pictures_keep_their_place_among_broken_ones():
+    clean = train_batches(encoded(), batch_size=4, seed=7, crop=CROP)
+    for (images, labels), (whole, true) in zip(damaged_batches(5), clean, strict=False):
+        good = ~np.isin(true, BROKEN)
+        np.testing.assert_array_equal(labels[good], true[good])
+        np.testing.assert_array_equal(images[good], whole.numpy()[good])
+
+
+def test_a_stream_with_broken_pictures_is_a_pure_function_all_the_same():
+    whole = damaged_batches(8)
+    for start in range(1, 8):
+        assert_same(damaged_batches(8 - start, start_step=start), whole[start:])
+    shares = [damaged_batches(8, worker=worker, workers=2) for worker in (0, 1)]
+    together = [
+        tuple(np.concatenate(parts) for parts in zip(*batch, strict=True))
+        for batch in zip(*shares, strict=True)
+    ]
+    assert_same(together, whole)
+
+
+@pytest.mark.parametrize("stream", [None, damaged_stream])
+def test_evaluation_leaves_broken_pictures_out_and_notes_them(stream):
+    broken = BrokenPictures()
+    split = SequentialSplit(COUNT, stream) if stream else encoded(DAMAGED)
+    crop = functools.partial(centre_crop, size=8)
+    labels = [b[1] for b in eval_batches(split, batch_size=4, crop=crop, broken=broken)]
     np.testing.assert_array_equal(
-        np.concatenate([b[0] for b in batches]), SPLIT.read(range(COUNT))[0]
+        np.concatenate(labels), [i for i in range(COUNT) if i not in BROKEN]
     )
+    assert sum(broken.counts.values()) == len(BROKEN)
 
 
-def test_a_batch_of_more_than_there_is_is_refused():
+def test_a_sequential_stream_goes_on_behind_broken_pictures():
+    broken = BrokenPictures()
+    split = SequentialSplit(COUNT, damaged_stream)
+    batches = train_batches(split, batch_size=4, seed=7, crop=CROP, broken=broken)
+    labels = np.concatenate([labels for _, labels in itertools.islice(batches, 6)])
+    assert not set(BROKEN) & set(labels) and len(labels) == 24
+    assert sum(broken.counts.values()) >= 8
+
+
+def test_a_split_of_broken_pictures_alone_is_refused():
+    with pytest.raises(ValueError, match="None of 100 pictures can be read; the last is file"):
+        train_batches(encoded([b"", b"no"]), batch_size=1, seed=0, crop=CROP)
+
+
+# Mistakes
+
+
+@random_access
+def test_a_batch_of_more_than_there_is_is_refused(kind):
     with pytest.raises(ValueError, match="batch_size=11, 10 examples"):
-        take(1, batch_size=11)
+        take(kind, 1, batch_size=11)
 
 
-@pytest.mark.parametrize("build", [eval_batches, lambda s, **k: train_batches(s, seed=0, **k)])
+@pytest.mark.parametrize("build", [eval_batches, functools.partial(train_batches, seed=0)])
 def test_a_batch_of_nothing_is_refused(build):
     with pytest.raises(ValueError, match="batch_size=0"):
-        build(SPLIT, batch_size=0)
+        build(PIXELS, batch_size=0)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"workers": 3}, "received workers=3, batch_size=4"),
+        ({"worker": 2, "workers": 2}, r"must lie in \[0, 2\): received worker=2"),
+        ({"repeats": 0}, "received repeats=0"),
+        ({"crop": CROP}, "has its pixels already"),
+        ({"start_step": 1, "augment": layer_stage(lambda x: x)}, "received start_step=1"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        train_batches(PIXELS, **{"batch_size": 4, "seed": 0, **arguments})
+
+
+def test_an_encoded_split_without_a_crop_is_refused():
+    for build in (eval_batches, functools.partial(train_batches, seed=0)):
+        with pytest.raises(ValueError, match="needs `crop`"):
+            build(encoded(), batch_size=2)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data import Split, eval_batches, random_affine, train_batches
+from keras_vit.data import Split, eval_batches, train_batches
+from keras_vit.data.augment import random_affine
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 from keras_vit.training import Throughput, use_xla, warmup_cosine_adamw

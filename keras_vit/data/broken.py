@@ -1,0 +1,30 @@
+"""Pictures that cannot be read: counted while a pipeline runs, for the end of the epoch."""
+
+import collections
+import threading
+
+
+class BrokenPictures:
+    """Counts, by path, how often a picture could not be read, and remembers why.
+
+    Attributes:
+        counts: From paths to how often they were met since the last `collect`.
+        reasons: From paths to what was wrong.
+    """
+
+    def __init__(self):
+        self.counts = collections.Counter()
+        self.reasons = {}
+        self._lock = threading.Lock()  # pipelines run in threads of their own
+
+    def add(self, path, reason):
+        """Notes that a picture could not be read."""
+        with self._lock:
+            self.counts[path] += 1
+            self.reasons[path] = reason
+
+    def collect(self):
+        """Returns the counts by path since the last call and starts anew."""
+        with self._lock:
+            counts, self.counts = self.counts, collections.Counter()
+        return counts

@@ -1,0 +1,79 @@
+"""Which example comes when: pure functions of (seed, place in the stream)."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """The order in which an endless stream of batches passes through `count` examples.
+
+    Every pass visits each example once, in an order of its own. A *counter* numbers the places of
+    the whole stream: batch `step` holds the counters from `step * batch_size` on. With several
+    workers, each holds an equal, contiguous share of every batch.
+
+    Attributes:
+        count: Number of examples.
+        batch_size: Places per batch, over all workers.
+        seed: Seed of the orders.
+        repeats: How often an example stands in a batch ("Augment your batch", arXiv:1901.09335, as
+            DeiT repeats it): a batch holds `ceil(batch_size / repeats)` examples.
+        worker: Which worker's share.
+        workers: How many workers there are.
+    """
+
+    count: int
+    batch_size: int
+    seed: int
+    repeats: int = 1
+    worker: int = 0
+    workers: int = 1
+
+    def __post_init__(self):
+        for name in ("batch_size", "repeats", "workers"):
+            if getattr(self, name) < 1:
+                value = getattr(self, name)
+                raise ValueError(f"`{name}` must be at least 1: received {name}={value}.")
+        if self.batch_size > self.count * self.repeats:
+            raise ValueError(
+                "`batch_size` must not exceed the examples: "
+                f"received batch_size={self.batch_size}, {self.count} examples."
+            )
+        if self.batch_size % self.workers:
+            raise ValueError(
+                "`workers` must divide `batch_size`: "
+                f"received workers={self.workers}, batch_size={self.batch_size}."
+            )
+        if not 0 <= self.worker < self.workers:
+            raise ValueError(
+                f"`worker` must lie in [0, {self.workers}): received worker={self.worker}."
+            )
+
+    @property
+    def share(self):
+        """Places per batch of one worker."""
+        return self.batch_size // self.workers
+
+    def counters(self, ordinals):
+        """Turns this worker's own numbering `(...)`, 0, 1, 2, ..., into counters, int64."""
+        step, place = ordinals // self.share, ordinals % self.share
+        return step * self.batch_size + self.worker * self.share + place
+
+    def indices(self, counters):
+        """Says which examples stand at counters `(B,)`, int64."""
+        distinct = -(-self.batch_size // self.repeats)
+        step, place = counters // self.batch_size, counters % self.batch_size
+        position = step * distinct + place % distinct
+        epoch = tf.cast(position // self.count, tf.int32)
+        seed = np.int64(self.seed).astype("int32")
+        seeds = tf.stack([tf.fill(tf.shape(epoch), seed), epoch, tf.zeros_like(epoch)], axis=1)
+        # The public tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
+        return tf.raw_ops.RandomIndexShuffle(
+            index=position % self.count, seed=seeds, max_index=self.count - 1
+        )
+
+    def replacement(self, counter, attempt):
+        """Draws which example stands in for one that cannot be read, an integer."""
+        return int(np.random.default_rng([abs(self.seed), counter, attempt]).integers(self.count))
