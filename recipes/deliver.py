@@ -10,19 +10,22 @@ from PIL import Image
 from rich.console import Console
 
 from keras_vit.artefacts import compare, comparison_table
-from keras_vit.data import eval_batches
 from keras_vit.export import export, save_keras
 from keras_vit.training import log_confusion_matrix, log_hyperparameters
 
+COMPARED = 2**30  # bytes of test images that the artefacts are compared on, at most
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
 
 
-def deliver(model, source, config, log_dir, *, bigger):
-    """Saves, exports, reloads and compares a trained classifier on the whole test split.
+def deliver(model, source, evaluation, config, log_dir, *, bigger):
+    """Saves, exports, reloads and compares a trained classifier on the test split.
+
+    Of a test split beyond a gigabyte of pixels the first gigabyte is compared, which is said.
 
     Args:
         model: The classifier, images to logits.
-        source: The `keras_vit.data.Source` it was trained on, with a split `test`.
+        source: The `keras_vit.data.Source` it was trained on.
+        evaluation: The batches of its test split, images and labels.
         config: The recipe's dataclass; `run_dir` and `export_dir` say where things go.
         log_dir: TensorBoard's folder of this run.
         bigger: The command that trains something bigger, to name at the end.
@@ -36,8 +39,7 @@ def deliver(model, source, config, log_dir, *, bigger):
     save_keras(model, keras_path)
     saved_model, litert = export(model, config.export_dir)
 
-    batches = list(eval_batches(source.splits["test"], batch_size=256).as_numpy_iterator())
-    images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    images, labels = (np.concatenate(parts) for parts in zip(*_first(evaluation), strict=True))
     logits = model.predict(images, batch_size=256, verbose=0)
     reference = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     predictions = reference.argmax(axis=-1)
@@ -60,6 +62,17 @@ def deliver(model, source, config, log_dir, *, bigger):
         f"  {bigger}"
     )
     return comparisons
+
+
+def _first(evaluation):
+    """Returns the batches that fit into `COMPARED` bytes, at least one."""
+    batches, size = [], 0
+    for batch in evaluation.as_numpy_iterator():
+        size += batch[0].nbytes
+        if batches and size > COMPARED:
+            break
+        batches.append(batch)
+    return batches
 
 
 def write_samples(folder, images, labels, class_names):

@@ -1,17 +1,31 @@
 """The middle of every recipe: from a source and a backbone to a trained, delivered classifier."""
 
 import dataclasses
+import functools
 import time
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_vit.command_line import describe
-from keras_vit.data import eval_batches, train_batches
+from keras_vit.data import BrokenPictures, eval_batches, train_batches
+from keras_vit.data.augment import mix
 from keras_vit.export import prepare_folder
 from keras_vit.tasks import classifier
-from keras_vit.training import Throughput, log_gallery, strategy, use_xla, warmup_cosine_adamw
+from keras_vit.training import (
+    ReportBroken,
+    Throughput,
+    adamw,
+    log_gallery,
+    muon,
+    strategy,
+    use_xla,
+    warmup_cosine,
+)
 from recipes.deliver import deliver
+
+OPTIMIZERS = {"adamw": adamw, "muon": muon}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,14 +36,26 @@ class Training:
     """Passes over the training images."""
     batch_size: int
     """Images per step."""
+    optimizer: str = "adamw"
+    """adamw, or muon: orthogonalised momentum for the blocks' kernels."""
     learning_rate: float
     """Peak of the warm-up cosine."""
     weight_decay: float
-    """AdamW's, on kernels alone."""
+    """Decoupled weight decay, on kernels alone."""
     warmup_epochs: int
     """Epochs from a learning rate of zero to the peak."""
     beta_2: float = 0.999
-    """AdamW's decay of the second moment."""
+    """Decay of Adam's second moment."""
+    label_smoothing: float = 0.0
+    """Share of a label spread over all classes."""
+    mixup: float = 0.0
+    """Alpha of mixup's Beta distribution; 0 is off."""
+    cutmix: float = 0.0
+    """Alpha of cutmix's Beta distribution; 0 is off."""
+    mix_rate: float = 1.0
+    """Share of the images that mixup or cutmix changes."""
+    repeats: int = 1
+    """How often an image stands in a batch, each time changed anew."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"
@@ -40,7 +66,7 @@ class Training:
     """Where the exported versions go."""
 
 
-def train(config, source, build_backbone, augment, *, bigger):
+def train(config, source, build_backbone, *, augment, crop=None, eval_crop=None, bigger):
     """Trains a classifier by cross-entropy, watched in TensorBoard, and delivers it.
 
     The test split is watched after each epoch, as TensorBoard's "validation"; nothing is chosen by
@@ -51,19 +77,17 @@ def train(config, source, build_backbone, augment, *, bigger):
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
         build_backbone: From nothing to a backbone; called in the scope of the strategy.
         augment: As `keras_vit.data.train_batches` takes it.
+        crop: Likewise.
+        eval_crop: As `keras_vit.data.eval_batches` takes it.
         bigger: The command that trains something bigger, to name at the end.
 
     Returns:
         One `keras_vit.artefacts.Comparison` per artefact.
     """
-    if not 0 <= config.warmup_epochs < config.epochs:
-        raise ValueError(
-            "`warmup_epochs` must be below `epochs`: "
-            f"received warmup_epochs={config.warmup_epochs}, epochs={config.epochs}."
-        )
+    _check(config)
     prepare_folder(config.export_dir)
     prepare_folder(config.run_dir)
-    split, test = source.splits["train"], source.splits["test"]
+    split, test, classes = source.splits["train"], source.splits["test"], len(source.class_names)
     log_dir = Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))
     print(
         f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}, "
@@ -72,7 +96,24 @@ def train(config, source, build_backbone, augment, *, bigger):
     )
 
     keras.utils.set_random_seed(config.seed)
-    batches = train_batches(split, batch_size=config.batch_size, seed=config.seed, augment=augment)
+    broken = BrokenPictures()
+    batches = train_batches(
+        split,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        crop=crop,
+        augment=augment,
+        mix=functools.partial(
+            mix,
+            num_classes=classes,
+            mixup=config.mixup,
+            cutmix=config.cutmix,
+            rate=config.mix_rate,
+            smoothing=config.label_smoothing,
+        ),
+        repeats=config.repeats,
+        broken=broken,
+    )
     steps = split.count // config.batch_size
     devices = strategy(config.device)
     replicas = devices.num_replicas_in_sync
@@ -81,21 +122,26 @@ def train(config, source, build_backbone, augment, *, bigger):
             "`batch_size` must be a multiple of the devices: "
             f"received batch_size={config.batch_size}, {replicas} devices."
         )
-    test_batch_size = min(256, test.count) // replicas * replicas
+    evaluation = eval_batches(
+        test,
+        batch_size=min(256, test.count) // replicas * replicas,
+        crop=eval_crop,
+        broken=broken,
+    )
     with devices.scope():
-        model = classifier(
-            build_backbone(), len(source.class_names), class_names=source.class_names
-        )
+        model = classifier(build_backbone(), classes, class_names=source.class_names)
         model.compile(
-            warmup_cosine_adamw(
-                config.learning_rate,
-                total_steps=config.epochs * steps,
-                warmup_steps=config.warmup_epochs * steps,
+            OPTIMIZERS[config.optimizer](
+                warmup_cosine(
+                    config.learning_rate,
+                    total_steps=config.epochs * steps,
+                    warmup_steps=config.warmup_epochs * steps,
+                ),
                 weight_decay=config.weight_decay,
                 beta_2=config.beta_2,
                 global_clipnorm=1.0,
             ),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            keras.losses.CategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
             jit_compile=use_xla(devices),
         )
@@ -105,12 +151,25 @@ def train(config, source, build_backbone, augment, *, bigger):
         batches,
         epochs=config.epochs,
         steps_per_epoch=steps,
-        validation_data=eval_batches(test, batch_size=test_batch_size),
+        validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
         callbacks=[
             keras.callbacks.TerminateOnNaN(raise_error=True),
             Throughput(config.batch_size),
+            *([ReportBroken(broken)] if crop else []),
             keras.callbacks.TensorBoard(log_dir),
         ],
         shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
     )
-    return deliver(model, source, config, log_dir, bigger=bigger)
+    return deliver(model, source, evaluation, config, log_dir, bigger=bigger)
+
+
+def _check(config):
+    if not 0 <= config.warmup_epochs < config.epochs:
+        raise ValueError(
+            "`warmup_epochs` must be below `epochs`: "
+            f"received warmup_epochs={config.warmup_epochs}, epochs={config.epochs}."
+        )
+    if config.optimizer not in OPTIMIZERS:
+        raise ValueError(
+            f"`optimizer` must be one of {', '.join(OPTIMIZERS)}: received {config.optimizer!r}."
+        )

@@ -29,3 +29,27 @@ class Throughput(keras.callbacks.Callback):
         (first, start), (last, end) = self.ends[0], self.ends[-1]
         if last > first:
             logs["images_per_second"] = (last - first) * self.batch_size / (end - start)
+
+
+class ReportBroken(keras.callbacks.Callback):
+    """Prints after each epoch which pictures could not be read, and logs `broken_pictures`.
+
+    Args:
+        broken: The `keras_vit.data.BrokenPictures` that the pipelines note them in.
+        shown: How many paths are printed.
+    """
+
+    def __init__(self, broken, *, shown=10):
+        super().__init__()
+        self.broken = broken
+        self.shown = shown
+
+    def on_epoch_end(self, epoch, logs=None):
+        counts = self.broken.collect()
+        logs["broken_pictures"] = sum(counts.values())
+        if counts:
+            print(f"\n{len(counts)} pictures could not be read in epoch {epoch + 1}:")
+        for path in list(counts)[: self.shown]:
+            print(f"  {path}: {self.broken.reasons[path]}")
+        if len(counts) > self.shown:
+            print(f"  and {len(counts) - self.shown} more; keras-vit check-data lists them all.")

@@ -1,5 +1,7 @@
 """What `model.fit` does with the pipeline, the optimizer and the callbacks together."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,7 +10,7 @@ from keras_vit.data import Split, eval_batches, train_batches
 from keras_vit.data.augment import random_affine
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import Throughput, use_xla, warmup_cosine_adamw
+from keras_vit.training import Throughput, adamw, use_xla, warmup_cosine
 
 RNG = np.random.default_rng(0)
 SPLIT = Split.in_memory(RNG.integers(0, 256, (20, 8, 8, 1)).astype("uint8"), RNG.integers(0, 3, 20))
@@ -23,7 +25,7 @@ def train():
     model = classifier(backbone, 3)
     before = model.get_weights()
     model.compile(
-        warmup_cosine_adamw(1e-2, total_steps=10, warmup_steps=2, weight_decay=0.1),
+        adamw(warmup_cosine(1e-2, total_steps=10, warmup_steps=2), weight_decay=0.1),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=True,
     )
@@ -31,7 +33,7 @@ def train():
         SPLIT,
         batch_size=4,
         seed=1,
-        augment=lambda images, seed: random_affine(images, seed, degrees=20),
+        augment=functools.partial(random_affine, degrees=20),
     )
     history = model.fit(
         batches,

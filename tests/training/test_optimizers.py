@@ -4,19 +4,7 @@ import pytest
 
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import warmup_cosine_adamw
-
-
-def build(**arguments):
-    return warmup_cosine_adamw(
-        **{
-            "learning_rate": 0.1,
-            "total_steps": 10,
-            "warmup_steps": 4,
-            "weight_decay": 0.5,
-            **arguments,
-        }
-    )
+from keras_vit.training import adamw, muon, warmup_cosine
 
 
 def assert_decays_kernels_alone(optimizer, model):
@@ -31,7 +19,7 @@ def assert_decays_kernels_alone(optimizer, model):
 
 
 def test_the_rate_warms_up_linearly_and_falls_as_a_cosine_to_zero():
-    schedule = build()._learning_rate
+    schedule = warmup_cosine(0.1, total_steps=10, warmup_steps=4)
     rates = [float(schedule(step)) for step in range(11)]
     np.testing.assert_allclose(rates[:5], [0, 0.025, 0.05, 0.075, 0.1], atol=1e-7)
     cosine = 0.05 * (1 + np.cos(np.pi * np.arange(7) / 6))
@@ -44,12 +32,12 @@ def test_weight_decay_acts_on_kernels_alone():
         3,
         pool="attention",
     )
-    optimizer = build(warmup_steps=0)
+    optimizer = adamw(0.1, weight_decay=0.5)
     assert_decays_kernels_alone(optimizer, model)
 
 
 def test_the_rule_survives_saving_and_loading(tmp_path, tiny_classifier):
-    optimizer = build(warmup_steps=0)
+    optimizer = adamw(0.1, weight_decay=0.5)
     optimizer.build(tiny_classifier.trainable_variables)
     tiny_classifier.compile(optimizer, "mse")
     tiny_classifier.save(tmp_path / "model.keras")
@@ -57,23 +45,55 @@ def test_the_rule_survives_saving_and_loading(tmp_path, tiny_classifier):
     assert_decays_kernels_alone(reloaded.optimizer, reloaded)
 
 
+def test_muon_orthogonalises_the_kernels_of_blocks_alone():
+    model = classifier(vit("mu/4", image_size=8), 3, pool="attention")
+    optimizer = muon(0.1, weight_decay=0.0)
+    optimizer.build(model.trainable_variables)
+    before = [np.array(weight) for weight in model.trainable_weights]
+    gradients = [np.random.normal(size=weight.shape) for weight in before]
+    optimizer.apply([g.astype("float32") for g in gradients], model.trainable_weights)
+    orthogonal = set()
+    for weight, start, gradient in zip(model.trainable_weights, before, gradients, strict=True):
+        step = (start - np.array(weight)) / 0.1
+        if np.abs(np.abs(step) - 1).max() < 1e-3:  # Adam's first step is the gradient's sign
+            np.testing.assert_array_equal(np.sign(step), np.sign(gradient))
+            continue
+        orthogonal.add(weight.path)
+        values = np.linalg.svd(step / (0.2 * np.sqrt(max(step.shape))), compute_uv=False)
+        assert 0.6 < np.median(values) < 1.3 and values.max() < 1.3
+    kernels = {w.path for w in model.trainable_weights if w.name == "kernel"}
+    assert orthogonal == {path for path in kernels if path.startswith("block00/")}
+    assert len(orthogonal) == 4
+
+
+def test_muon_decays_the_kernels_of_blocks_alone():
+    model = classifier(vit("mu/4", image_size=8), 3)
+    optimizer = muon(0.1, weight_decay=0.5)
+    optimizer.build(model.trainable_variables)
+    before = [np.array(weight) for weight in model.trainable_weights]
+    optimizer.apply([np.zeros(w.shape, "float32") for w in before], model.trainable_weights)
+    for weight, start in zip(model.trainable_weights, before, strict=True):
+        decayed = weight.path.startswith("block00/") and weight.name == "kernel"
+        np.testing.assert_allclose(weight, start * (0.95 if decayed else 1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("build", [adamw, muon])
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        dict(learning_rate=float("nan")),
-        dict(learning_rate=0),
-        dict(weight_decay=-0.1),
-        dict(beta_2=1.0),
-        dict(global_clipnorm=0),
-    ],
+    "wrong", [dict(weight_decay=-0.1), dict(beta_2=1.0), dict(global_clipnorm=0)]
 )
-def test_a_rate_out_of_its_range_is_refused(wrong):
+def test_a_number_out_of_its_range_is_refused(build, wrong):
     ((name, value),) = wrong.items()
-    with pytest.raises(ValueError, match=f"`{name}` is out of its range: received {name}={value}"):
-        build(**wrong)
+    with pytest.raises(ValueError, match=f"`{name}` must .*: received {name}={value}"):
+        build(0.1, **{"weight_decay": 0.5, **wrong})
+
+
+@pytest.mark.parametrize("rate", [0, -1.0, float("nan")])
+def test_a_rate_that_is_not_positive_is_refused(rate):
+    with pytest.raises(ValueError, match=f"must be positive: received learning_rate={rate}"):
+        warmup_cosine(rate, total_steps=10, warmup_steps=0)
 
 
 @pytest.mark.parametrize("warmup_steps", [-1, 10])
 def test_a_warm_up_as_long_as_the_training_is_refused(warmup_steps):
     with pytest.raises(ValueError, match=f"warmup_steps={warmup_steps}, total_steps=10"):
-        build(warmup_steps=warmup_steps)
+        warmup_cosine(0.1, total_steps=10, warmup_steps=warmup_steps)
