@@ -1,7 +1,22 @@
 """Where images come from."""
 
+from keras_vit.data.sources.arrays import from_arrays
 from keras_vit.data.sources.digits import digits
+from keras_vit.data.sources.folder import from_folder
+from keras_vit.data.sources.open import open_source
 from keras_vit.data.sources.source import EncodedSplit, SequentialSplit, Source, Split
+from keras_vit.data.sources.table import from_table
 from keras_vit.data.sources.tfds import from_tfds
 
-__all__ = ["EncodedSplit", "SequentialSplit", "Source", "Split", "digits", "from_tfds"]
+__all__ = [
+    "EncodedSplit",
+    "SequentialSplit",
+    "Source",
+    "Split",
+    "digits",
+    "from_arrays",
+    "from_folder",
+    "from_table",
+    "from_tfds",
+    "open_source",
+]

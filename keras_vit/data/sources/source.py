@@ -6,6 +6,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+SEQUENTIAL_GUARANTEE = (
+    "read from one end to the other: the same seed gives the same order, a later start reads and "
+    "drops what comes before, and several workers read files of their own, so that their union is "
+    "not the stream of one"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -91,14 +97,21 @@ class Source:
         name: What the set is called.
         class_names: Names in the order of the labels.
         splits: From a name such as `"train"` to its examples.
+        notes: Sentences on what opening it met, files left out for one.
     """
 
     name: str
     class_names: tuple[str, ...]
-    splits: Mapping[str, Split]
+    splits: Mapping[str, Split | EncodedSplit | SequentialSplit]
+    notes: tuple[str, ...] = ()
 
     def __str__(self):
         counts = ", ".join(f"{split.count:,} {name}" for name, split in self.splits.items())
-        height, width, channels = next(iter(self.splits.values())).image_shape
-        size = f"{height}x{width}x{channels}"
-        return f"{self.name}: {len(self.class_names)} classes, {size} pixels, {counts}"
+        some_split = next(iter(self.splits.values()))
+        size = "pictures of any size"
+        if isinstance(some_split, Split):
+            size = "x".join(map(str, some_split.image_shape)) + " pixels"
+        text = f"{self.name}: {len(self.class_names):,} classes, {size}, {counts}"
+        if any(isinstance(split, SequentialSplit) for split in self.splits.values()):
+            text += f"; {SEQUENTIAL_GUARANTEE}"
+        return text

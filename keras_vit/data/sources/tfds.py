@@ -1,43 +1,135 @@
 """Sets of TensorFlow Datasets, by name."""
 
+from typing import NamedTuple
+
 import numpy as np
 
+from keras_vit.data.sources import tfds_records as records
+from keras_vit.data.sources.files import TEST_NAMES
 from keras_vit.data.sources.source import Source, Split
 
+MEMORY_LIMIT = 2**30  # bytes
 
-def from_tfds(name, *, data_dir=None, splits=("train", "test")):
-    """Reads a set of TensorFlow Datasets into memory, downloading it where it is missing.
 
-    For sets whose images are all of one size and fit into memory: `cifar10`, `cifar100`, `mnist`.
+def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEMORY_LIMIT):
+    """Opens an image classification set of TensorFlow Datasets, preparing it where it is missing.
+
+    What it becomes depends on the set. Images of one size that fit into memory are decoded there:
+    `cifar10`, `mnist`. Otherwise the pictures stay encoded: sets stored as `array_record` are read
+    in any order from disk, sets stored in another format from memory where they fit, or else
+    from one end to the other. A set of varying size that is prepared here is stored as
+    `array_record`.
 
     Args:
-        name: A name of the catalogue.
+        name: A name of the catalogue, `cifar10` or `imagenet2012:5.1.0`.
         data_dir: Folder of prepared sets; by default what `TFDS_DATA_DIR` says, else TFDS' own.
-        splits: Names of its splits.
+        train: A split in TFDS' syntax, such as `train[:98%]`.
+        test: The same; by default `test`, or `validation` where the set has no `test`.
+        memory_limit: Bytes that may be held in memory.
 
     Returns:
-        A `Source`.
+        A `Source` with the splits `train` and `test`.
 
     Raises:
-        ValueError: If there is no such set, it cannot be prepared, it is no image classification,
-            or its images differ in size.
+        ValueError: If there is no such set or split, the set cannot be prepared, or it is no image
+            classification.
     """
+    stored = _open(name, data_dir)
+    if test is None:
+        known = stored.builder.info.splits  # empty where TFDS mocks a set
+        test = next((split for split in TEST_NAMES if split in known), "test")
+    expressions = {"train": train, "test": test}
+    for expression in expressions.values():
+        _check_split(stored, expression)
+    image = stored.features[stored.image_key]
+    counts = [records.count(stored, expression) for expression in expressions.values()]
+    if None not in image.shape and sum(counts) * np.prod(image.shape) <= memory_limit:
+        open_split = _decode_all
+    elif records.is_random_access(stored):
+        open_split = records.random_access
+    elif sum(records.size(stored, split) for split in expressions.values()) <= memory_limit:
+        open_split = records.in_memory
+    else:
+        open_split = records.sequential
+    splits = {key: open_split(stored, split) for key, split in expressions.items()}
+    return Source(name, tuple(stored.features[stored.label_key].names), splits)
+
+
+class Stored(NamedTuple):
+    """A prepared set: TFDS' builder, the two features that count, and what they are called."""
+
+    builder: object
+    features: object
+    image_key: str
+    label_key: str
+
+    def as_dataset(self, split, **options):
+        """Returns a dataset of pairs of image and label, in an order that is always the same."""
+        return self.builder.as_dataset(split=split, **options).map(self.pair)
+
+    def pair(self, example):
+        """Picks image and label from an example."""
+        return example[self.image_key], example[self.label_key]
+
+
+def _open(name, data_dir):
     import tensorflow_datasets as tfds
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-        builder.download_and_prepare()
-    except Exception as error:  # TFDS, its catalogue and the network raise what they like
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"The set {name!r} of TFDS is not to be had: {reason}") from error
+    except Exception as error:  # TFDS and its catalogue raise what they like
+        raise _not_to_be_had(name, error) from error
     features = builder.info.features
-    if builder.info.supervised_keys != ("image", "label"):
+    keys = builder.info.supervised_keys or ("image", "label")
+    kinds = tfds.features.Image, tfds.features.ClassLabel
+    if (
+        len(keys) != 2
+        or not all(key in features for key in keys)
+        or not all(isinstance(features[k], kind) for k, kind in zip(keys, kinds, strict=True))
+        or features[keys[0]].np_dtype != np.uint8
+    ):
         raise ValueError(f"The set {name!r} of TFDS is no image classification.")
-    if None in features["image"].shape:
-        raise ValueError(f"The images of {name!r} differ in size and cannot be held as one array.")
-    parts = {}
-    for split in splits:
-        batches = builder.as_dataset(split=split, as_supervised=True).batch(1024)
-        batches = zip(*batches.as_numpy_iterator(), strict=True)
-        parts[split] = Split.in_memory(*(np.concatenate(arrays) for arrays in batches))
-    return Source(name, tuple(features["label"].names), parts)
+    _prepare(builder, name, varying=None in features[keys[0]].shape)
+    wanted = tfds.decode.PartialDecoding(dict.fromkeys(keys, True))
+    return Stored(builder, wanted.extract_features(builder.info.features), *keys)
+
+
+def _prepare(builder, name, varying):
+    try:
+        if varying and not builder.data_path.exists():
+            builder.download_and_prepare(file_format="array_record")
+        builder.download_and_prepare()
+    except Exception as error:  # so does the network
+        if by_hand := builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+            place = builder.data_dir_root / "downloads" / "manual"
+            raise ValueError(
+                f"The set {name!r} of TFDS must be downloaded by hand into {place}, or its "
+                f"prepared folder given as data folder: {' '.join(by_hand.split())}"
+            ) from error
+        raise _not_to_be_had(name, error) from error
+
+
+def _not_to_be_had(name, error):
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return ValueError(f"The set {name!r} of TFDS is not to be had: {reason}")
+
+
+def _check_split(stored, expression):
+    splits = stored.builder.info.splits
+    if not splits:  # where TFDS mocks a set
+        return
+    try:
+        count = splits[expression].num_examples
+    except Exception as error:  # KeyError, ValueError, AssertionError
+        raise ValueError(
+            f"There is no split {expression!r}: {stored.builder.name} of TFDS has "
+            f"{', '.join(splits)}."
+        ) from error
+    if not count:
+        raise ValueError(f"The split {expression!r} of {stored.builder.name} holds no example.")
+
+
+def _decode_all(stored, split):
+    batches = stored.as_dataset(split).batch(1024).as_numpy_iterator()
+    images, labels = map(list, zip(*batches, strict=True))
+    return Split.in_memory(np.concatenate(images), np.concatenate(labels))

@@ -5,42 +5,134 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_vit.data import Split, digits, from_tfds
+from keras_vit.data.sources import EncodedSplit, SequentialSplit, Split, from_tfds
+from keras_vit.picture import decode_picture
+
+COUNTS = {"train": 40, "validation": 7}
+real = pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR names no sets")
 
 
-def test_digits_are_split_by_class_and_never_twice():
-    source = digits()
-    assert str(source) == "digits: 10 classes, 8x8x1 pixels, 1,437 train, 360 test"
-    images, labels = {}, {}
-    for name, split in source.splits.items():
-        images[name], labels[name] = (x.numpy() for x in split.read(np.arange(split.count)))
-    assert images["train"].dtype == np.uint8
-    assert images["train"].min() == 0 and images["train"].max() == 255
-    shares = [np.bincount(labels[name]) / len(labels[name]) for name in ("train", "test")]
-    np.testing.assert_allclose(*shares, atol=0.003)
-    together = np.concatenate([images["train"], images["test"]]).reshape(1797, -1)
-    assert len(np.unique(together, axis=0)) == 1797
+class KerasVitPictures(tfds.core.GeneratorBasedBuilder):
+    """Pictures of differing size, each of one grey level, in order; found by its name."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(encoding_format="png"),
+            "label": tfds.features.ClassLabel(names=["even", "odd"]),
+            "mask": tfds.features.Image(),  # to be left alone
+        }
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=("image", "label"),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, _):
+        return {name: self._generate_examples(count) for name, count in COUNTS.items()}
+
+    def _generate_examples(self, count):
+        for i in range(count):
+            image = np.full((4 + i, 5, 3), i, "uint8")
+            yield i, {"image": image, "label": i % 2, "mask": image}
 
 
-def test_digits_are_the_same_split_every_time():
-    first, second = (digits().splits["test"].read([0, 100, 359]) for _ in range(2))
-    np.testing.assert_array_equal(first[0], second[0])
+@pytest.fixture(scope="module", params=["tfrecord", "array_record"])
+def prepared(request, tmp_path_factory):
+    """A folder of the set in one of the two formats, in four files."""
+    folder = tmp_path_factory.mktemp(request.param)
+    builder = KerasVitPictures(data_dir=folder, file_format=request.param)
+    shards = tfds.download.DownloadConfig(num_shards=4)
+    builder.download_and_prepare(download_config=shards)
+    return request.param, folder
 
 
-def test_images_are_not_copied_into_the_graph_that_reads_them():
-    split = Split.in_memory(np.zeros((1000, 32, 32, 3), "uint8"), np.zeros(1000))
-    read = tf.function(split.read).get_concrete_function(tf.TensorSpec([None], tf.int64))
-    assert read.graph.as_graph_def().ByteSize() < 10_000
+def levels(pairs):
+    pairs = [(int(decode_picture(bytes(data))[0, 0, 0]), int(label)) for data, label in pairs]
+    assert all(level % 2 == label for level, label in pairs)
+    return [level for level, _ in pairs]
 
 
-def test_arrays_that_are_no_labelled_images_are_refused():
-    with pytest.raises(ValueError, match="received float64"):
-        Split.in_memory(np.zeros((2, 8, 8, 1)), [0, 1])
-    with pytest.raises(ValueError, match="received 2 images and labels of shape"):
-        Split.in_memory(np.zeros((2, 8, 8, 1), "uint8"), [0, 1, 2])
+def read_all(split):
+    pairs = tf.data.Dataset.range(split.count).map(split.read, num_parallel_calls=2)
+    return levels(pairs.as_numpy_iterator())
 
 
-def test_a_set_of_tfds_is_held_in_memory():
+def stream(split, seed, worker=0, workers=1):
+    seed = seed if seed is None else tf.constant(seed, tf.int64)
+    return levels(split.stream(seed, worker, workers).as_numpy_iterator())
+
+
+def test_encoded_pictures_are_read_in_any_order(prepared):
+    source = from_tfds("keras_vit_pictures", data_dir=prepared[1])
+    assert str(source) == "keras_vit_pictures: 2 classes, pictures of any size, 40 train, 7 test"
+    split = source.splits["train"]
+    assert isinstance(split, EncodedSplit) and split.path(3) == "record 3 of train"
+    assert sorted(read_all(split)) == list(range(40))
+    assert read_all(source.splits["test"]) == list(range(7))
+
+
+def test_splits_are_cut_as_tfds_cuts_them(prepared):
+    splits = {"train": "train[:75%]", "test": "train[75%:]"}
+    for limit in (2**30, 0):
+        source = from_tfds("keras_vit_pictures", data_dir=prepared[1], memory_limit=limit, **splits)
+        assert [split.count for split in source.splits.values()] == [30, 10]
+        split = source.splits["test"]
+        found = stream(split, None) if isinstance(split, SequentialSplit) else read_all(split)
+        assert sorted(found) == list(range(30, 40))
+
+
+def test_a_set_beyond_memory_needs_array_records_for_random_access(prepared):
+    file_format, folder = prepared
+    split = from_tfds("keras_vit_pictures", data_dir=folder, memory_limit=0).splits["train"]
+    kinds = {"tfrecord": SequentialSplit, "array_record": EncodedSplit}
+    assert isinstance(split, kinds[file_format]) and split.count == 40
+
+
+@pytest.fixture
+def row(prepared):
+    file_format, folder = prepared
+    if file_format == "array_record":
+        pytest.skip("read in any order")
+    return from_tfds("keras_vit_pictures", data_dir=folder, memory_limit=0).splits["train"]
+
+
+def test_a_seed_fixes_the_order_and_nothing_else_does(row):
+    assert stream(row, None) == list(range(40))
+    first = stream(row, 3)
+    assert sorted(first) == list(range(40)) and first != list(range(40))
+    for global_seed in (0, 7):
+        tf.random.set_seed(global_seed)
+        assert stream(row, 3) == first
+    assert stream(row, 4) != first
+    seeds = tf.data.Dataset.from_tensors(np.int64(3))  # as a pipeline's epochs hand them over
+    assert levels(seeds.flat_map(lambda seed: row.stream(seed)).as_numpy_iterator()) == first
+
+
+def test_files_are_mixed_with_each_other(row):
+    first = stream(row, 3)[:20]
+    assert all(any(low <= level < low + 10 for level in first) for low in (0, 10, 20, 30))
+
+
+def test_workers_read_files_of_their_own(row):
+    shares = [stream(row, 3, worker, 2) for worker in range(2)]
+    assert [len(share) for share in shares] == [20, 20]
+    assert sorted(shares[0] + shares[1]) == list(range(40))
+    with pytest.raises(
+        ValueError, match="received workers=5, and keras_vit_pictures has 4 of trai"
+    ):
+        row.stream(seed=None, worker=0, workers=5)
+
+
+def test_a_set_of_varying_size_is_prepared_for_random_access(tmp_path):
+    source = from_tfds("keras_vit_pictures", data_dir=tmp_path, memory_limit=0)
+    assert isinstance(source.splits["train"], EncodedSplit)
+    assert list(tmp_path.rglob("*.array_record-00000-of-00001"))
+
+
+def test_a_set_of_one_size_is_held_in_memory():
     with tfds.testing.mock_data(num_examples=5):
         source = from_tfds("cifar10")
     assert str(source) == "cifar10: 10 classes, 32x32x3 pixels, 5 train, 5 test"
@@ -48,20 +140,48 @@ def test_a_set_of_tfds_is_held_in_memory():
     assert images.shape == (2, 32, 32, 3) and labels.dtype == "int64"
 
 
-@pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR names no real sets")
-def test_real_cifar10():
-    source = from_tfds("cifar10")
-    assert str(source) == "cifar10: 10 classes, 32x32x3 pixels, 50,000 train, 10,000 test"
-    assert source.class_names[:2] == ("airplane", "automobile")
-    labels = source.splits["test"].read(np.arange(10_000))[1]
-    np.testing.assert_array_equal(np.bincount(labels), 1000)
+def test_imagenet_of_tfds_is_encoded():
+    with tfds.testing.mock_data(num_examples=5):
+        source = from_tfds("imagenet2012")
+    assert str(source) == "imagenet2012: 1,000 classes, pictures of any size, 5 train, 5 test"
+    data, label = source.splits["test"].read(tf.constant(4, tf.int64))
+    assert decode_picture(data.numpy()).shape[2] == 3 and 0 <= label < 1000
 
 
-def test_a_set_that_cannot_be_used_is_a_sentence(tmp_path):
+@real
+@pytest.mark.parametrize("name, size", [("cifar10", "32x32x3"), ("mnist", "28x28x1")])
+def test_real_sets(name, size):
+    train, test = {"cifar10": (50_000, 10_000), "mnist": (60_000, 10_000)}[name]
+    source = from_tfds(name)
+    assert str(source) == f"{name}: 10 classes, {size} pixels, {train:,} train, {test:,} test"
+    labels = source.splits["test"].read(np.arange(test))[1]
+    assert (np.bincount(labels) > 800).all()
+
+
+@real
+def test_real_cifar10_reads_the_same_pixels_in_each_way():
+    splits = {"train": "test[:99%]", "test": "test[99%:]"}
+    ways = [from_tfds("cifar10", memory_limit=limit, **splits) for limit in (2**30, 2**24, 0)]
+    held, encoded, row = (source.splits["test"] for source in ways)
+    assert [type(way) for way in (held, encoded, row)] == [Split, EncodedSplit, SequentialSplit]
+    images, labels = (x.numpy() for x in held.read(np.arange(held.count)))
+    pairs = [encoded.read(tf.constant(i, tf.int64)) for i in range(encoded.count)]
+    for index, ((a, y), (b, z)) in enumerate(zip(pairs, row.stream(), strict=True)):
+        for data, label in ((a, y), (b, z)):
+            np.testing.assert_array_equal(decode_picture(data.numpy()), images[index])
+            assert label == labels[index]
+
+
+def test_a_set_that_cannot_be_used_is_a_sentence(tmp_path, prepared):
     with pytest.raises(ValueError, match="'no_such_set' of TFDS is not to be had: .+"):
         from_tfds("no_such_set", data_dir=tmp_path)
+    with pytest.raises(ValueError, match="by hand into .*/manual, .*ILSVRC2012_img_train.tar and"):
+        from_tfds("imagenet2012", data_dir=tmp_path)
+    for split in ("tset", "train[", "train[:0%]"):
+        with pytest.raises(ValueError, match=r"There is no split|holds no example") as error:
+            from_tfds("keras_vit_pictures", data_dir=prepared[1], test=split)
+        assert "\n" not in str(error.value)
     with tfds.testing.mock_data(num_examples=2):
-        with pytest.raises(ValueError, match="images of 'cats_vs_dogs' differ in size"):
-            from_tfds("cats_vs_dogs")
-        with pytest.raises(ValueError, match="'imdb_reviews' of TFDS is no image classification"):
-            from_tfds("imdb_reviews")
+        for name in ("imdb_reviews", "coco"):
+            with pytest.raises(ValueError, match=f"'{name}' of TFDS is no image classification"):
+                from_tfds(name)

@@ -1,0 +1,132 @@
+"""Encoded pictures of a set of TensorFlow Datasets: from any place, from memory, or in a row."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.data.sources.source import EncodedSplit, SequentialSplit
+
+FILES_AT_ONCE = 16
+SHUFFLE_BUFFER = 16_384  # encoded pictures; of ImageNet 1.8 GB
+
+
+def count(stored, split):
+    """Counts the examples of a split; 0 where TFDS mocks a set."""
+    return sum(file.take for file in _files(stored, split))
+
+
+def size(stored, split):
+    """Estimates the bytes of a split's records from its files."""
+    return sum(
+        os.path.getsize(file.filename) * file.take / file.examples_in_shard
+        for file in _files(stored, split)
+    )
+
+
+def is_random_access(stored):
+    """Says whether records can be read one by one."""
+    import tensorflow_datasets as tfds
+
+    formats = stored.builder.info.available_file_formats()
+    return tfds.core.FileFormat.ARRAY_RECORD in formats
+
+
+def random_access(stored, split):
+    """Opens a split stored as `array_record` as an `EncodedSplit`."""
+    import tensorflow_datasets as tfds
+
+    source = stored.builder.as_data_source(
+        split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+    )
+
+    def read(index):
+        record = tf.numpy_function(lambda i: source[int(i)], [index], tf.string, stateful=False)
+        return _parse(stored, tf.ensure_shape(record, []))
+
+    return EncodedSplit(len(source), read, f"record {{}} of {split}".format)
+
+
+def in_memory(stored, split):
+    """Reads the records of a split into memory, as an `EncodedSplit`."""
+    import tensorflow_datasets as tfds
+
+    wanted = tfds.decode.PartialDecoding(
+        dict.fromkeys(stored.features, True), _undecoded_image(stored)
+    )
+    pairs = stored.as_dataset(split, decoders=wanted).as_numpy_iterator()
+    pictures, labels = zip(*pairs, strict=True)
+    with tf.device("CPU"):  # as in `Split.in_memory`
+        tensors = tf.constant(pictures), tf.constant(np.array(labels, "int64"))
+
+    def read(index):
+        return tuple(tf.gather(tensor, index) for tensor in tensors)
+
+    return EncodedSplit(len(pictures), read, f"record {{}} of {split}".format)
+
+
+def sequential(stored, split):
+    """Opens a split of TFRecord files as a `SequentialSplit`.
+
+    A seed fixes the order of the files, which are read sixteen at a time, a record of each in
+    turn, and what a buffer then draws. Worker `w` takes every `workers`-th file from the `w`-th on.
+
+    Raises:
+        ValueError: If there are more workers than files; `stream` raises it.
+    """
+    files = _files(stored, split)
+    with tf.device("CPU"):
+        names = tf.constant([os.fspath(file.filename) for file in files])
+        spans = tf.constant([(file.skip, file.take) for file in files], tf.int64)
+
+    def records(name, span):
+        return tf.data.TFRecordDataset(name).skip(span[0]).take(span[1])
+
+    def shuffled(seed, worker, workers):
+        # The global seed of this function's own graph: `seed` alone shall count. Not 0, which
+        # TensorFlow 2.21 compares with the other seed, and a tensor is no boolean.
+        tf.compat.v1.set_random_seed(1)
+        rank = tf.random.stateless_uniform([len(files)], tf.stack([seed, 0]))
+        chosen = tf.argsort(rank, stable=True)[worker::workers]
+        chosen = tf.data.Dataset.from_tensor_slices(
+            (tf.gather(names, chosen), tf.gather(spans, chosen))
+        )
+        mixed = chosen.interleave(
+            records,
+            cycle_length=FILES_AT_ONCE,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        return mixed.shuffle(SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=False)
+
+    def stream(seed=None, worker=0, workers=1):
+        if workers > len(files):
+            raise ValueError(
+                f"Each worker needs a file of its own: received workers={workers}, "
+                f"and {stored.builder.name} has {len(files)} of {split}."
+            )
+        if seed is None:
+            in_order = tf.data.Dataset.from_tensor_slices((names, spans)).shard(workers, worker)
+            stream = in_order.flat_map(records)
+        else:
+            seed = tf.data.Dataset.from_tensors(tf.cast(seed, tf.int64))
+            stream = seed.flat_map(lambda seed: shuffled(seed, worker, workers))
+        return stream.map(lambda record: _parse(stored, record), tf.data.AUTOTUNE)
+
+    return SequentialSplit(sum(file.take for file in files), stream)
+
+
+def _files(stored, split):
+    splits = stored.builder.info.splits
+    return splits[split].file_instructions if splits else []
+
+
+def _parse(stored, record):
+    features = stored.features
+    return stored.pair(features.deserialize_example(record, decoders=_undecoded_image(stored)))
+
+
+def _undecoded_image(stored):
+    import tensorflow_datasets as tfds
+
+    return {stored.image_key: tfds.decode.SkipDecoding()}

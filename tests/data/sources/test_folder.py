@@ -1,0 +1,164 @@
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_vit.data.sources import from_folder
+from keras_vit.picture import decode_picture
+
+
+def put(root, *names):
+    """Writes a picture under each name; its grey level is its place in the list."""
+    for level, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (3, 2), level).save(path, "png")
+    return root
+
+
+def contents(split, root):
+    return [
+        (os.path.relpath(split.path(i), root), int(split.read(tf.constant(i, tf.int64))[1]))
+        for i in range(split.count)
+    ]
+
+
+def test_folders_of_splits_are_read_in_the_order_of_their_names(tmp_path):
+    names = ["train/dog/b.PNG", "train/dog/a.jpeg", "train/cat/x.webp", "test/dog/q.gif"]
+    source = from_folder(put(tmp_path / "pets", *names, "test/cat/z.bmp"))
+    assert source.name == "pets" and source.class_names == ("cat", "dog") and source.notes == ()
+    root = tmp_path / "pets"
+    assert contents(source.splits["train"], root) == [
+        ("train/cat/x.webp", 0),
+        ("train/dog/a.jpeg", 1),
+        ("train/dog/b.PNG", 1),
+    ]
+    assert contents(source.splits["test"], root) == [("test/cat/z.bmp", 0), ("test/dog/q.gif", 1)]
+
+
+def test_a_dataset_reads_each_file(tmp_path):
+    source = from_folder(put(tmp_path, *(f"train/{c}/{i}.png" for c in "ab" for i in range(30))))
+    split = source.splits["train"]
+    pairs = tf.data.Dataset.range(split.count).map(split.read).as_numpy_iterator()
+    for index, (data, label) in enumerate(pairs):
+        level = int(decode_picture(data)[0, 0, 0])
+        assert split.path(index).endswith(f"{'ab'[label]}/{level % 30}.png")
+
+
+@pytest.mark.parametrize("name", ["test", "val", "valid", "validation"])
+def test_the_test_split_has_four_names(tmp_path, name):
+    put(tmp_path, "train/a/1.png", "train/b/1.png", f"{name}/a/1.png", f"{name}/b/1.png")
+    assert list(from_folder(tmp_path).splits) == ["train", "test"]
+
+
+def test_imagenet_s_own_layout_works_as_it_is(tmp_path):
+    names = [f"{split}/{synset}/1.JPEG" for split in ("train", "val") for synset in ("n1", "n2")]
+    source = from_folder(put(tmp_path, *names, "test/ILSVRC2012_test_00000001.JPEG"))
+    assert source.class_names == ("n1", "n2")
+    assert contents(source.splits["test"], tmp_path)[0] == ("val/n1/1.JPEG", 0)
+
+
+def test_a_third_split_keeps_its_name(tmp_path):
+    put(tmp_path, *(f"{s}/{c}/1.png" for s in ("train", "test", "val") for c in "ab"))
+    assert list(from_folder(tmp_path).splits) == ["train", "test", "val"]
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    put(tmp_path, *(f"{c}/{i}.png" for c in ("train", "plane") for i in range(50)))
+    assert from_folder(tmp_path).class_names == ("plane", "train")
+
+
+def test_one_folder_is_split_by_names_that_new_files_do_not_move(tmp_path):
+    put(tmp_path, *(f"{c}/{i}.png" for c in "ab" for i in range(200)))
+    before = dict(contents(from_folder(tmp_path, test_fraction=0.25).splits["test"], tmp_path))
+    assert 60 < len(before) < 140
+    put(tmp_path, *(f"{c}/new{i}.png" for c in "ab" for i in range(200)))
+    source = from_folder(tmp_path, test_fraction=0.25)
+    after, train = (dict(contents(source.splits[s], tmp_path)) for s in ("test", "train"))
+    assert {name: y for name, y in after.items() if "new" not in name} == before
+    assert not after.keys() & train.keys() and len(after) + len(train) == 800
+    assert {"a/1.png", "b/198.png"} <= train.keys() | after.keys()
+
+
+def test_the_split_is_the_same_on_every_machine(tmp_path):
+    put(tmp_path, *(f"{c}/{i}.png" for c in "ab" for i in range(10)))
+    assert contents(from_folder(tmp_path).splits["test"], tmp_path) == [("a/5.png", 0)]
+
+
+def test_nested_hidden_foreign_and_linked_files(tmp_path):
+    names = ["a/deep/er/1.png", "a/2.png", "b/1.png", "b/.hidden.png", ".git/x/1.png"]
+    root = put(tmp_path / "set", *(f"train/{n}" for n in names), "train/__MACOSX/a/1.png")
+    put(root, "train/c.png")
+    put(tmp_path, "elsewhere/3.png", "elsewhere/sub/4.png")
+    (root / "train/b/linked.png").symlink_to(tmp_path / "elsewhere/3.png")
+    (root / "train/b/folder").symlink_to(tmp_path / "elsewhere")
+    (root / "train/b/circle").symlink_to(root / "train/b")
+    (root / "train/b/notes.txt").write_text("no picture")
+    put(root, "test/a/1.png", "test/b/1.png")
+    source = from_folder(root)
+    assert [name for name, _ in contents(source.splits["train"], root / "train")] == [
+        "a/2.png",
+        "a/deep/er/1.png",
+        "b/1.png",
+        "b/folder/3.png",
+        "b/folder/sub/4.png",
+        "b/linked.png",
+    ]
+    (note,) = source.notes
+    assert note == "Files left out for their names or places: 2 (train/b/notes.txt, train/c.png)."
+
+
+def test_names_of_any_script_and_of_none(tmp_path):
+    names = ["train/größe/ä ö.png", "train/圖/ж.png", "test/größe/1.png", "test/圖/1.png"]
+    source = from_folder(put(tmp_path, *names))
+    assert source.class_names == ("größe", "圖")
+    no_text = os.fsdecode(b"\xff\xfe.png")
+    os.rename(tmp_path / names[1], tmp_path / "train/圖" / no_text)
+    split = from_folder(tmp_path).splits["train"]
+    data, label = split.read(tf.constant(1, tf.int64))
+    assert split.path(1).endswith(no_text) and label == 1 and len(data.numpy()) > 50
+
+
+def test_paths_are_not_copied_into_the_graph_that_reads_them(tmp_path):
+    source = from_folder(
+        put(tmp_path, *(f"{c}/{'x' * 99}{i}.png" for c in "ab" for i in range(99)))
+    )
+    read = tf.function(source.splits["train"].read)
+    graph = read.get_concrete_function(tf.TensorSpec([], tf.int64)).graph
+    assert graph.as_graph_def().ByteSize() < 10_000
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        ([], "must hold a folder per class, at least two: found none"),
+        (["1.png", "2.png"], "at least two: found none"),
+        (["a/1.png"], "at least two: found only 'a'"),
+        (["train/a/1.png", "test/a/1.png"], "at least two: found only 'a'"),
+        (
+            ["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png"],
+            "must have the same classes: train and test of .* differ in b, c",
+        ),
+        (
+            ["train/a/1.png", "train/b/1.txt", "test/a/1.png", "test/b/1.png"],
+            "Every class needs a picture: in train of .* there is none of b",
+        ),
+        (["a/1.png", "b/1.png"], "must leave pictures in both splits: received .*=0.001 and 2 pic"),
+        (["val/a/1.png", "val/b/1.png", "train/a/1.png", "train/b/1.png"], "without a test split"),
+    ],
+)
+def test_a_folder_that_is_no_source_is_a_sentence(tmp_path, names, message):
+    with pytest.raises(ValueError, match=message) as error:
+        from_folder(put(tmp_path, *names), test_fraction=0.001)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_folder_and_a_fraction_out_of_range_are_sentences(tmp_path):
+    with pytest.raises(ValueError, match="There is no folder .*nowhere"):
+        from_folder(tmp_path / "nowhere")
+    put(tmp_path, "a/1.png", "b/1.png")
+    for fraction in (0, 1, -1, 2, np.nan):
+        with pytest.raises(ValueError, match="`test_fraction` must lie between 0 and 1"):
+            from_folder(tmp_path, test_fraction=fraction)

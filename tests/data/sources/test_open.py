@@ -1,0 +1,46 @@
+import os
+
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from keras_vit.data.sources import open_source
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("train/a", "train/b", "test/a", "test/b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        Image.new("L", (2, 2)).save(tmp_path / "set" / name / "1.png")
+    return tmp_path / "set"
+
+
+def test_each_kind_of_source_opens(folder, monkeypatch):
+    assert open_source("digits").name == "digits"
+    table = folder.parent / "Table.CSV"
+    rows = ["path,label,split", "set/train/a/1.png,a,train", "set/test/b/1.png,b,test"]
+    table.write_text("\n".join(rows))
+    assert open_source(str(table)).name == "Table"
+    for text in (folder, str(folder), f"folder:{folder}"):
+        assert open_source(text).name == "set"
+    monkeypatch.chdir(folder.parent)
+    os.rename("set", "digits")
+    assert open_source("folder:digits").class_names == ("a", "b")
+    os.rename("digits", "folder.csv")
+    assert open_source("folder:folder.csv").class_names == ("a", "b")
+    with tfds.testing.mock_data(num_examples=3):
+        assert open_source("mnist").splits["train"].image_shape == (28, 28, 1)
+
+
+def test_what_cannot_be_opened_is_a_sentence(folder):
+    with pytest.raises(ValueError, match="no_such is neither digits, a folder, a .csv nor a .js"):
+        open_source("no_such", data_dir=str(folder))
+    with pytest.raises(ValueError, match="/no/such/folder is neither digits, a folder"):
+        open_source("/no/such/folder")
+    with pytest.raises(ValueError, match="There is no folder nowhere"):
+        open_source("folder:nowhere")
+    with pytest.raises(ValueError, match="`test_fraction` means nothing to mnist: received .*=0.1"):
+        open_source("mnist", test_fraction=0.1)
+    for text in ("digits", str(folder)):
+        with pytest.raises(ValueError, match="`data_dir` means nothing to"):
+            open_source(text, data_dir="x")

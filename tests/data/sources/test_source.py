@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_vit.data.sources import EncodedSplit, SequentialSplit, Source, Split, digits
+
+
+def test_digits_are_split_by_class_and_never_twice():
+    source = digits()
+    assert str(source) == "digits: 10 classes, 8x8x1 pixels, 1,437 train, 360 test"
+    images, labels = {}, {}
+    for name, split in source.splits.items():
+        images[name], labels[name] = (x.numpy() for x in split.read(np.arange(split.count)))
+    assert images["train"].dtype == np.uint8
+    assert images["train"].min() == 0 and images["train"].max() == 255
+    shares = [np.bincount(labels[name]) / len(labels[name]) for name in ("train", "test")]
+    np.testing.assert_allclose(*shares, atol=0.003)
+    together = np.concatenate([images["train"], images["test"]]).reshape(1797, -1)
+    assert len(np.unique(together, axis=0)) == 1797
+
+
+def test_digits_are_the_same_split_every_time():
+    first, second = (digits().splits["test"].read([0, 100, 359]) for _ in range(2))
+    np.testing.assert_array_equal(first[0], second[0])
+
+
+def test_images_are_not_copied_into_the_graph_that_reads_them():
+    split = Split.in_memory(np.zeros((1000, 32, 32, 3), "uint8"), np.zeros(1000))
+    read = tf.function(split.read).get_concrete_function(tf.TensorSpec([None], tf.int64))
+    assert read.graph.as_graph_def().ByteSize() < 10_000
+
+
+def test_arrays_that_are_no_labelled_images_are_refused():
+    with pytest.raises(ValueError, match="received float64"):
+        Split.in_memory(np.zeros((2, 8, 8, 1)), [0, 1])
+    with pytest.raises(ValueError, match="received 2 images and labels of shape"):
+        Split.in_memory(np.zeros((2, 8, 8, 1), "uint8"), [0, 1, 2])
+
+
+def test_a_source_says_what_it_holds_and_what_it_guarantees():
+    files = EncodedSplit(1000, None, None)
+    text = str(Source("pets", ("cat", "dog"), {"train": files, "test": files}))
+    assert text == "pets: 2 classes, pictures of any size, 1,000 train, 1,000 test"
+    row = SequentialSplit(1000, None)
+    assert "the same seed gives the same order" in str(Source("pets", ("a", "b"), {"train": row}))
