@@ -1,5 +1,7 @@
 """Stages in a row, and layers of others as stages."""
 
+import tensorflow as tf
+
 from keras_vit.data.augment.keys import fold
 
 
@@ -13,7 +15,7 @@ def chain(*stages):
         *stages: The stages in their order.
 
     Returns:
-        A stage.
+        A stage; its attribute `resumable` is False where that of one of the stages is.
     """
 
     def stage(images, keys):
@@ -21,4 +23,29 @@ def chain(*stages):
             images = each(images, fold(keys, number))
         return images
 
+    stage.resumable = all(getattr(each, "resumable", True) for each in stages)
+    return stage
+
+
+def layer_stage(layer):
+    """Makes a stage of a Keras or KerasCV preprocessing layer, called as in training.
+
+    The layer draws from a state of its own and not from the keys. A stream with such a stage
+    differs from run to run and between workers, which its attribute `resumable`, False, tells.
+
+    Args:
+        layer: From images `(B, H, W, C)`, 0 to 255, to images.
+
+    Returns:
+        A stage; its images have the dtype they came with, integers rounded and within range.
+    """
+
+    def stage(images, keys):
+        images = tf.convert_to_tensor(images)
+        changed = tf.convert_to_tensor(layer(tf.cast(images, tf.float32), training=True))
+        if images.dtype.is_integer:
+            changed = tf.clip_by_value(tf.round(changed), images.dtype.min, images.dtype.max)
+        return tf.cast(changed, images.dtype)
+
+    stage.resumable = False
     return stage

@@ -1,9 +1,11 @@
-"""Flips, shifts and affine maps of image batches."""
+"""Random flips, shifts and affine maps of image batches."""
 
 import math
 
 import tensorflow as tf
 
+from keras_vit.data.augment.affine import affine, around_middle
+from keras_vit.data.augment.dispatch import dispatch, keep
 from keras_vit.data.augment.keys import uniform
 
 
@@ -18,8 +20,9 @@ def random_flip(images, keys):
         A batch of the same shape and dtype.
     """
     images = tf.convert_to_tensor(images)
-    mirrored = uniform(keys, 1)[..., None, None] < 0.5
-    return tf.where(mirrored, tf.reverse(images, axis=[2]), images)
+    mirrored = uniform(keys, 1)[:, 0] < 0.5
+    branches = (keep, lambda images: tf.reverse(images, axis=[2]))
+    return dispatch(tf.cast(mirrored, tf.int32), branches, images)
 
 
 def random_crop(images, keys, *, padding):
@@ -66,20 +69,8 @@ def random_affine(images, keys, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
     scale = 1 / (1 + draws[2] * zoom)
     x_shift, y_shift = draws[3] * (shift * width), draws[4] * (shift * height)
 
-    # The transform maps an output pixel (x, y) to where it is read: [a0 a1 a2; b0 b1 b2; 0 0 1].
     cos, sin = tf.cos(angle) * scale, tf.sin(angle) * scale
-    a0, a1 = cos, cos * slant - sin
-    b0, b1 = sin, sin * slant + cos
-    x_middle, y_middle = (width - 1) / 2, (height - 1) / 2
-    a2 = x_middle - a0 * (x_middle + x_shift) - a1 * (y_middle + y_shift)
-    b2 = y_middle - b0 * (x_middle + x_shift) - b1 * (y_middle + y_shift)
-    zeros = tf.zeros_like(a0)
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images, tf.float32),
-        transforms=tf.stack([a0, a1, a2, b0, b1, b2, zeros, zeros], axis=1),
-        output_shape=(height, width),
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
+    matrices = around_middle(
+        images, cos, cos * slant - sin, sin, sin * slant + cos, x_shift, y_shift
     )
-    return tf.cast(tf.round(moved), images.dtype) if images.dtype.is_integer else moved
+    return affine(images, matrices)

@@ -51,6 +51,21 @@ def uniform(keys, count):
     return tf.cast(_shift(bits, 40), tf.float32) * 2.0**-24
 
 
+def random_bytes(keys, count):
+    """Draws `count` bytes for each key: uint8 `(B, count)`, eight at a time.
+
+    Args:
+        keys: uint64 `(B,)`.
+        count: How many bytes each key gives.
+
+    Returns:
+        A uint8 tensor.
+    """
+    steps = tf.cast(tf.range(1, -(-count // 8) + 1), tf.uint64) * tf.constant(GAMMA, tf.uint64)
+    draws = tf.bitcast(_mix(keys[:, None] + steps), tf.uint8)  # B words 8
+    return tf.reshape(draws, (-1, steps.shape[0] * 8))[:, :count]
+
+
 def _mix(bits):
     bits = tf.bitwise.bitwise_xor(bits, _shift(bits, 30)) * tf.constant(
         0xBF58476D1CE4E5B9, bits.dtype

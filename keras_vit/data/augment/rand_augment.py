@@ -1,0 +1,107 @@
+"""RandAugment: some operations in a row, each drawn from one list, all at one magnitude."""
+
+import tensorflow as tf
+
+from keras_vit.data.augment.affine import rotate, shear_x, shear_y, translate_x, translate_y
+from keras_vit.data.augment.colour import saturation
+from keras_vit.data.augment.dispatch import dispatch, keep
+from keras_vit.data.augment.keys import fold, uniform
+from keras_vit.data.augment.sharpness import sharpness
+from keras_vit.data.augment.strength import (
+    around_one,
+    either_way,
+    growing,
+    plain,
+    random_signs,
+    shifted,
+)
+from keras_vit.data.augment.tone import (
+    autocontrast,
+    brightness,
+    contrast,
+    equalize,
+    invert,
+    posterize,
+    solarize,
+    solarize_add,
+)
+
+SAME = (  # in both lists
+    plain(autocontrast),
+    plain(equalize),
+    either_way(rotate, 30),
+    either_way(shear_x, 0.3),
+    either_way(shear_y, 0.3),
+    shifted(translate_x, 2, 0.45),  # the authors' 100 of 224 pixels
+    shifted(translate_y, 1, 0.45),
+)
+
+
+def _enhanced(change):
+    return growing(change, lambda strengths: 0.1 + 1.8 * strengths)
+
+
+# The paper's 14 (section 3) with the amounts of the authors' TPU code: enhancement runs from less
+# to more, and the fewer bits and the lower the threshold, the lower the magnitude.
+PAPER = (
+    *SAME,
+    keep,
+    growing(posterize, lambda strengths: tf.floor(4 * strengths)),
+    growing(solarize, lambda strengths: tf.floor(256 * strengths)),
+    *(_enhanced(change) for change in (saturation, contrast, brightness, sharpness)),
+)
+
+# timm's 15, "inc1": the effect of each grows with the magnitude. timm applies each half the time.
+INCREASING = (
+    *SAME,
+    plain(invert),
+    growing(posterize, lambda strengths: 4 - tf.floor(4 * strengths)),
+    growing(solarize, lambda strengths: 256 - tf.floor(256 * strengths)),
+    growing(solarize_add, lambda strengths: tf.floor(110 * strengths)),
+    *(around_one(change, 0.9) for change in (saturation, contrast, brightness, sharpness)),
+)
+
+
+def rand_augment(images, keys, *, num_ops=2, magnitude=9, increasing=False, magnitude_std=0.0):
+    """Changes each of the images `(B, H, W, C)` by `num_ops` random operations in a row.
+
+    `increasing=True, magnitude_std=0.5` is timm's "rand-m9-mstd0.5-inc1", the usual choice for
+    vision transformers (DeiT). The plain one is the paper's, "RandAugment: Practical automated
+    data augmentation with a reduced search space" (arXiv:1909.13719). Interpolation is bilinear.
+
+    Args:
+        images: uint8 batch.
+        keys: One per image, uint64 `(B,)`.
+        num_ops: Operations per image, drawn with replacement.
+        magnitude: On the scale from 0 to 10 of the paper and timm, where the paper's own goes on
+            up to 30 (torchvision's 0 to 30 are our 0 to 10).
+        increasing: timm's list, whose every operation is stronger at a higher magnitude and is
+            applied with probability one half, instead of the paper's.
+        magnitude_std: Standard deviation of each operation's magnitude around `magnitude`; what
+            leaves 0 to 10 is cut off.
+
+    Returns:
+        A batch of the same shape and dtype.
+
+    Raises:
+        ValueError: If `num_ops`, `magnitude` or `magnitude_std` is negative.
+    """
+    if min(num_ops, magnitude, magnitude_std) < 0:
+        raise ValueError(
+            "`num_ops`, `magnitude` and `magnitude_std` must be at least 0: received "
+            f"num_ops={num_ops}, magnitude={magnitude}, magnitude_std={magnitude_std}."
+        )
+    images = tf.convert_to_tensor(images)
+    branches = (*INCREASING, keep) if increasing else PAPER
+    for number in range(num_ops):
+        draws = uniform(fold(keys, number), 4)
+        choices = tf.cast(draws[:, 0] * (15 if increasing else 14), tf.int32)
+        if increasing:
+            choices = tf.where(draws[:, 1] < 0.5, choices, 15)
+        signs = random_signs(draws[:, 2])
+        levels = tf.fill(tf.shape(choices), float(magnitude))
+        if magnitude_std:
+            levels += magnitude_std * tf.math.ndtri(draws[:, 3])
+            levels = tf.clip_by_value(levels, 0, max(10, magnitude))
+        images = dispatch(choices, branches, images, levels / 10, signs)
+    return images
