@@ -11,14 +11,25 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "models": {"layers"},
     "tasks": {"layers"},
     "data": {"picture"},
-    "training": set(),
+    "training": {"gallery"},
     "export": set(),
     "artefacts": {"picture", "tasks"},
     "command_line": set(),
     "picture": set(),
-    "cli": {"artefacts", "command_line", "picture"},
+    "gallery": set(),
+    "commands": {"artefacts", "command_line", "data", "gallery"},
+    "cli": {"command_line", "commands"},
 }
-NO_TENSORFLOW = {"layers", "models", "tasks", "artefacts/compare", "command_line", "picture", "cli"}
+NO_TENSORFLOW = {
+    "layers",
+    "models",
+    "tasks",
+    "artefacts/compare",
+    "command_line",
+    "commands",
+    "picture",
+    "cli",
+}
 
 
 def imports(path):

@@ -3,9 +3,9 @@
 import io
 from pathlib import Path
 
-import matplotlib
-import numpy as np
 import tensorflow as tf
+
+from keras_vit.gallery import gallery_figure
 
 
 def log_gallery(log_dir, images, labels, class_names, *, name="training images", columns=8):
@@ -19,18 +19,8 @@ def log_gallery(log_dir, images, labels, class_names, *, name="training images",
         name: Tag of the picture.
         columns: Pictures per row; what does not fill a row is left out.
     """
-    matplotlib.use("Agg")
-    import keras_cv
-
-    images = np.broadcast_to(images, (*images.shape[:3], 3))
-    columns = min(columns, len(images))
-    rows = len(images) // columns
-    figure = keras_cv.visualization.plot_image_gallery(
-        images[: rows * columns], value_range=(0, 255), rows=rows, cols=columns, scale=1
-    )
-    figure.set_frameon(True)  # a transparent ground would leave the letters jagged
-    for axis, label in zip(figure.axes, labels, strict=False):
-        axis.set_title(class_names[label], fontsize=8, parse_math=False)
+    titles = [class_names[label] for label in labels]
+    figure = gallery_figure(images, titles, columns=columns)
     _log_figure(log_dir, name, figure)
 
 

@@ -90,8 +90,8 @@ def _open(name, data_dir):
     ):
         raise ValueError(f"The set {name!r} of TFDS is no image classification.")
     _prepare(builder, name, varying=None in features[keys[0]].shape)
-    wanted = tfds.decode.PartialDecoding(dict.fromkeys(keys, True))
-    return Stored(builder, wanted.extract_features(builder.info.features), *keys)
+    features = {key: builder.info.features[key] for key in keys}  # masks and boxes stay undecoded
+    return Stored(builder, tfds.features.FeaturesDict(features), *keys)
 
 
 def _prepare(builder, name, varying):

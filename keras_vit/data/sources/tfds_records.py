@@ -51,10 +51,12 @@ def in_memory(stored, split):
     """Reads the records of a split into memory, as an `EncodedSplit`."""
     import tensorflow_datasets as tfds
 
-    wanted = tfds.decode.PartialDecoding(
-        dict.fromkeys(stored.features, True), _undecoded_image(stored)
-    )
-    pairs = stored.as_dataset(split, decoders=wanted).as_numpy_iterator()
+    undecoded = {
+        key: tfds.decode.SkipDecoding()
+        for key, feature in stored.builder.info.features.items()
+        if isinstance(feature, tfds.features.Image)
+    }
+    pairs = stored.as_dataset(split, decoders=undecoded).as_numpy_iterator()
     pictures, labels = zip(*pairs, strict=True)
     with tf.device("CPU"):  # as in `Split.in_memory`
         tensors = tf.constant(pictures), tf.constant(np.array(labels, "int64"))
@@ -122,11 +124,7 @@ def _files(stored, split):
 
 
 def _parse(stored, record):
-    features = stored.features
-    return stored.pair(features.deserialize_example(record, decoders=_undecoded_image(stored)))
-
-
-def _undecoded_image(stored):
     import tensorflow_datasets as tfds
 
-    return {stored.image_key: tfds.decode.SkipDecoding()}
+    undecoded = {stored.image_key: tfds.decode.SkipDecoding()}
+    return stored.pair(stored.features.deserialize_example(record, decoders=undecoded))

@@ -1,0 +1,1 @@
+"""What `keras-vit` can do, a file per command."""

@@ -1,0 +1,85 @@
+"""`keras-vit predict`: the most probable classes of pictures."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+import numpy as np
+
+from keras_vit.artefacts import open_artefact
+from keras_vit.artefacts.image_file import read_image
+from keras_vit.command_line import quiet_stderr
+
+
+def predict(
+    model: Path,
+    /,
+    *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
+    top: int = 3,
+    json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
+):
+    """Print the most probable classes of each image.
+
+    Exit status 0: all images were answered; 1: some were; 2: none was, or the model is at fault.
+
+    Args:
+        model: A .keras file, a .tflite file, a SavedModel folder or a folder of its versions.
+        images: Picture files.
+        top: How many classes to print for each image.
+        json_lines: Print one JSON object per image instead of a table.
+    """
+    if top < 1:
+        raise ValueError(f"--top must be at least 1: received {top}.")
+    with quiet_stderr():
+        artefact = open_artefact(model)
+    answers = []
+    for path in images:
+        try:
+            pixels = read_image(path, artefact.image_shape)
+        except (ValueError, OSError) as error:
+            print(f"keras-vit: {error}", file=sys.stderr)
+            continue
+        answers.append((path, _top_classes(artefact, pixels, top)))
+    if json_lines:
+        for path, classes in answers:
+            print(
+                json.dumps(
+                    {"image": str(path), "classes": classes}, ensure_ascii=False, allow_nan=False
+                )
+            )
+    elif answers:
+        _print_table(answers)
+    if len(answers) == len(images):
+        return 0
+    return 1 if answers else 2
+
+
+def _top_classes(artefact, pixels, top):
+    (probabilities,) = artefact.predict(pixels[None])
+    names = artefact.class_names or [str(index) for index in range(len(probabilities))]
+    if len(names) != len(probabilities):
+        raise ValueError(
+            f"{artefact.path} carries {len(names)} names for {len(probabilities)} classes."
+        )
+    return [
+        {"name": names[index], "index": int(index), "probability": float(probabilities[index])}
+        for index in np.argsort(-probabilities, kind="stable")[:top]
+    ]
+
+
+def _print_table(answers):
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text  # as it is: a name may look like markup
+
+    table = Table(show_edge=False)
+    table.add_column("image", overflow="fold")  # a path that is cut cannot be copied
+    table.add_column("class", overflow="fold")
+    table.add_column("probability", justify="right")
+    for path, classes in answers:
+        for rank, entry in enumerate(classes):
+            image = Text("" if rank else str(path))
+            table.add_row(image, Text(entry["name"]), f"{entry['probability']:.4f}")
+    Console().print(table)
