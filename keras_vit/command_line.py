@@ -3,10 +3,11 @@
 import contextlib
 import dataclasses
 import inspect
+import itertools
 import os
 import sys
 import tempfile
-from typing import Annotated
+from typing import Annotated, Literal
 
 import cyclopts
 
@@ -40,13 +41,14 @@ def run_app(app):
     sys.exit(status)
 
 
-def run_recipe(run, config_class, description):
+def run_recipe(run, config, description):
     """Makes a recipe's dataclass its command line and runs it.
 
     Args:
         run: The recipe, a function of one configuration.
-        config_class: A dataclass; field `run_dir` becomes the flag `--run-dir`, and the string
-            below a field its help.
+        config: A dataclass; field `run_dir` becomes the flag `--run-dir`, and the string below a
+            field its help. Or a dictionary of such classes, from which `--preset` picks one, the
+            first by default.
         description: The text of `--help`, the recipe's docstring for one.
     """
     module = inspect.getmodule(run).__spec__.name
@@ -54,11 +56,38 @@ def run_recipe(run, config_class, description):
     app.version_flags = []
     flags = cyclopts.Parameter(name="*", negative_iterable=())
 
-    @app.default
-    def command(*, config: Annotated[config_class, flags] = config_class()):  # noqa: B008
-        run(config)
+    if isinstance(config, dict):
+        chosen = _chosen(sys.argv[1:], config)
+        config_class = config[chosen]
+
+        @app.default
+        def command(
+            *,
+            preset: Literal[tuple(config)] = chosen,
+            config: Annotated[config_class, flags] = config_class(),  # noqa: B008
+        ):
+            """Runs the recipe.
+
+            Args:
+                preset: Which defaults the other flags have.
+            """
+            run(config)
+
+        app.help = description
+    else:
+
+        @app.default
+        def command(*, config: Annotated[config, flags] = config()):  # noqa: B008
+            run(config)
 
     run_app(app)
+
+
+def _chosen(words, presets):
+    """Returns the preset that a command line names, or the first; cyclopts refuses unknown ones."""
+    named = [word.partition("=")[2] for word in words if word.startswith("--preset=")]
+    named += [word for flag, word in itertools.pairwise(words) if flag == "--preset"]
+    return next((name for name in named if name in presets), next(iter(presets)))
 
 
 @contextlib.contextmanager

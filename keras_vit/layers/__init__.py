@@ -7,7 +7,7 @@ from keras_vit.layers.mlp import MLP
 from keras_vit.layers.patches import Patches, patch_grid, patchify, unpatchify
 from keras_vit.layers.pool import AttentionPool, ClassTokenPool, MeanPool
 from keras_vit.layers.positions import sincos_1d, sincos_2d
-from keras_vit.layers.regularize import DropPath, LayerScale
+from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
 
 __all__ = [
     "MLP",
@@ -16,6 +16,7 @@ __all__ = [
     "DropPath",
     "LayerScale",
     "MeanPool",
+    "PatchDropout",
     "PatchEncoder",
     "Patches",
     "SelfAttention",

@@ -1,4 +1,4 @@
-"""What acts on a residual branch: stochastic depth and a learned scale."""
+"""What regularizes a block or its tokens: stochastic depth, a learned scale, fewer patches."""
 
 import keras
 from keras import ops
@@ -56,3 +56,39 @@ class LayerScale(keras.layers.Layer):
 
     def call(self, x):
         return x * ops.cast(self.scale, x.dtype)
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class PatchDropout(keras.layers.Layer):
+    """Keeps a random part of the patch tokens `(B, T, D)` in training, another for each image.
+
+    "PatchDropout: Economizing Vision Transformers Using Patch Dropout" (arXiv:2208.07220). What is
+    dropped costs nothing behind this layer. The positions must have been added; prefix tokens stay.
+
+    Args:
+        rate: Share of the patches that is dropped, in `[0, 1)`; at least one patch stays.
+        num_prefix_tokens: How many tokens precede the patches.
+        seed: Seed of the draws.
+
+    Raises:
+        ValueError: If `rate` is outside `[0, 1)`.
+    """
+
+    def __init__(self, rate, *, num_prefix_tokens=0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must lie in [0, 1): received rate={rate}.")
+        self.rate = rate
+        self.num_prefix_tokens = num_prefix_tokens
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x, training=False):
+        num_patches = x.shape[1] - self.num_prefix_tokens
+        kept = max(1, round(num_patches * (1 - self.rate)))
+        if not training or kept == num_patches:
+            return x
+        draws = keras.random.uniform((ops.shape(x)[0], num_patches), seed=self.seed_generator)
+        _, chosen = ops.top_k(draws, kept, sorted=False)  # B kept
+        patches = x[:, self.num_prefix_tokens :]
+        patches = ops.take_along_axis(patches, chosen[..., None], axis=1)
+        return ops.concatenate([x[:, : self.num_prefix_tokens], patches], axis=1)

@@ -6,7 +6,7 @@ import operator
 import keras
 import numpy as np
 
-from keras_vit.layers import PatchEncoder, Patches, TransformerBlock, patch_grid
+from keras_vit.layers import PatchDropout, PatchEncoder, Patches, TransformerBlock, patch_grid
 from keras_vit.layers.attention import check_heads
 
 # Ti: "Training data-efficient image transformers" (arXiv:2012.12877), table 1; S, B, L, g: "Scaling
@@ -126,6 +126,7 @@ def vit(
     dropout=0.0,
     attention_dropout=0.0,
     drop_path=0.0,
+    patch_dropout=0.0,
     **overrides,
 ):
     """Builds a Vision Transformer from images `(B, H, W, C)` to normalised tokens `(B, T, D)`.
@@ -143,6 +144,8 @@ def vit(
         attention_dropout: Rate on the attention scores.
         drop_path: Rate of stochastic depth (arXiv:1603.09382) in the last block; it grows linearly
             from 0 in the first, as in DeiT (arXiv:2012.12877).
+        patch_dropout: Share of the patches dropped in training (arXiv:2208.07220): a layer
+            `patch_dropout` behind `embed`, or none at 0.
         **overrides: Fields of the configuration to set otherwise, `image_size=(192, 256)` for one.
 
     Returns:
@@ -172,6 +175,9 @@ def vit(
         dropout=dropout,
         name="embed",
     )(x)
+    if patch_dropout:
+        prefix = x.shape[1] - config.grid[0] * config.grid[1]
+        x = PatchDropout(patch_dropout, num_prefix_tokens=prefix, name="patch_dropout")(x)
     if not 0 <= drop_path < 1:
         raise ValueError(f"`drop_path` must lie in [0, 1): received {drop_path}.")
     rates = np.linspace(drop_path, 0, config.depth)[::-1]  # from the end: a lone block is the last

@@ -1,12 +1,13 @@
 """What sits between a model and `model.fit`."""
 
-from keras_vit.training.callbacks import ReportBroken, Throughput
+from keras_vit.training.callbacks import PatchDropoutSchedule, ReportBroken, Throughput
 from keras_vit.training.optimizers import KernelDecayAdamW, adamw, muon, warmup_cosine
 from keras_vit.training.strategy import strategy, use_xla
 from keras_vit.training.tensorboard import log_confusion_matrix, log_gallery, log_hyperparameters
 
 __all__ = [
     "KernelDecayAdamW",
+    "PatchDropoutSchedule",
     "ReportBroken",
     "Throughput",
     "adamw",

@@ -31,6 +31,27 @@ class Throughput(keras.callbacks.Callback):
             logs["images_per_second"] = (last - first) * self.batch_size / (end - start)
 
 
+class PatchDropoutSchedule(keras.callbacks.Callback):
+    """Sets the rate of the model's layer `patch_dropout` as epochs go by.
+
+    Each rate means another number of tokens, hence another compilation of the train step.
+
+    Args:
+        rates: From the epoch, counted from 0, at whose start a rate begins to the rate.
+    """
+
+    def __init__(self, rates):
+        super().__init__()
+        self.rates = rates
+
+    def on_epoch_begin(self, epoch, logs=None):
+        layer = self.model.get_layer("patch_dropout")
+        rate = self.rates[max(start for start in self.rates if start <= epoch)]
+        if layer.rate != rate:
+            layer.rate = rate
+            self.model.make_train_function(force=True)
+
+
 class ReportBroken(keras.callbacks.Callback):
     """Prints after each epoch which pictures could not be read, and logs `broken_pictures`.
 

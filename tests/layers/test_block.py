@@ -5,6 +5,7 @@ from keras_vit.layers import (
     MLP,
     DropPath,
     LayerScale,
+    PatchDropout,
     PatchEncoder,
     SelfAttention,
     TransformerBlock,
@@ -77,3 +78,22 @@ def test_exact_and_tanh_gelu_differ_slightly():
 def test_an_unknown_activation_is_refused():
     with pytest.raises(ValueError, match="received 'relu6'"):
         MLP(24, activation="relu6")
+
+
+def test_patch_dropout_keeps_the_prefix_and_a_random_part_of_each_image():
+    numbered = np.broadcast_to(np.arange(10.0)[:, None], (3000, 10, 2)).astype("float32")
+    kept = np.asarray(PatchDropout(0.75, num_prefix_tokens=2, seed=0)(numbered, training=True))
+    assert kept.shape == (3000, 4, 2)
+    assert (kept[:, :2] == numbered[:, :2]).all() and (kept[..., 0] == kept[..., 1]).all()
+    first, second = kept[:, 2, 0], kept[:, 3, 0]
+    assert (first != second).all() and min(first.min(), second.min()) == 2
+    shares = np.bincount(np.concatenate([first, second]).astype(int), minlength=10)[2:] / 3000
+    np.testing.assert_allclose(shares, 2 / 8, atol=0.035)  # four standard errors
+
+
+def test_patch_dropout_leaves_inference_and_a_rate_of_zero_alone():
+    np.testing.assert_array_equal(PatchDropout(0.5)(TOKENS), TOKENS)
+    np.testing.assert_array_equal(PatchDropout(0.0)(TOKENS, training=True), TOKENS)
+    assert PatchDropout(0.99)(TOKENS, training=True).shape == (2, 1, 12)
+    with pytest.raises(ValueError, match="received rate=1"):
+        PatchDropout(1)

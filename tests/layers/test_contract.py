@@ -9,6 +9,7 @@ from keras_vit.layers import (
     DropPath,
     LayerScale,
     MeanPool,
+    PatchDropout,
     PatchEncoder,
     Patches,
     SelfAttention,
@@ -37,6 +38,7 @@ CASES = [
     (MLP, dict(mlp_dim=24, activation="gelu_tanh", dropout=0.1), TOKENS),
     (LayerScale, dict(initial_value=0.1), TOKENS),
     (DropPath, dict(rate=0.5), TOKENS),
+    (PatchDropout, dict(rate=0.5, num_prefix_tokens=1), TOKENS),
     (TransformerBlock, dict(num_heads=4, mlp_dim=32), TOKENS),
     (
         TransformerBlock,

@@ -50,7 +50,8 @@ def test_muon_orthogonalises_the_kernels_of_blocks_alone():
     optimizer = muon(0.1, weight_decay=0.0)
     optimizer.build(model.trainable_variables)
     before = [np.array(weight) for weight in model.trainable_weights]
-    gradients = [np.random.normal(size=weight.shape) for weight in before]
+    signs = [np.random.choice([-1, 1], weight.shape) for weight in before]
+    gradients = [sign * np.random.uniform(0.5, 1, sign.shape) for sign in signs]
     optimizer.apply([g.astype("float32") for g in gradients], model.trainable_weights)
     orthogonal = set()
     for weight, start, gradient in zip(model.trainable_weights, before, gradients, strict=True):
