@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vit import cli
-
 
 @pytest.fixture
 def grey(tmp_path):
@@ -19,23 +17,6 @@ def colour(tmp_path):
     path = tmp_path / "colour.png"
     Image.new("RGB", (8, 8), "red").save(path)
     return path
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):  # the libraries' own lines count, too
-    def run(*words):
-        monkeypatch.setattr("sys.argv", ["keras-vit", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stop.value.code, out, err
-
-    return run
-
-
-def one_line(err):
-    assert err.count("\n") == 1 and err.startswith("keras-vit: "), err
-    return err
 
 
 def test_the_three_artefacts_answer_alike(tiny, grey, run):
@@ -82,7 +63,7 @@ def test_good_images_are_answered_beside_bad_ones(tiny, grey, colour, tmp_path, 
     assert len(err.splitlines()) == 2
 
 
-def test_what_is_no_image_is_one_line_and_status_2(tiny, tmp_path, run):
+def test_what_is_no_image_is_one_line_and_status_2(tiny, tmp_path, run, one_line):
     text = tmp_path / "text.png"
     text.write_text("no image")
     code, out, err = run("predict", tiny.litert, text)
@@ -90,7 +71,7 @@ def test_what_is_no_image_is_one_line_and_status_2(tiny, tmp_path, run):
     assert "text.png is no image" in one_line(err)
 
 
-def test_a_wrong_number_of_channels_is_one_line_and_status_2(tiny, colour, run):
+def test_a_wrong_number_of_channels_is_one_line_and_status_2(tiny, colour, run, one_line):
     code, out, err = run("predict", tiny.litert, colour)
     assert (code, out) == (2, "")
     assert "takes 1 channel" in one_line(err) and "has 3 (RGB)" in err
@@ -108,13 +89,13 @@ def test_a_wrong_number_of_channels_is_one_line_and_status_2(tiny, colour, run):
         (("predikt",), "predikt"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(run, words, message):
+def test_a_mistake_is_one_line_and_status_2(run, words, message, one_line):
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert message in one_line(err)
 
 
-def test_a_damaged_model_is_one_line_and_status_2(tiny, grey, tmp_path, run):
+def test_a_damaged_model_is_one_line_and_status_2(tiny, grey, tmp_path, run, one_line):
     path = tmp_path / "cut.keras"
     path.write_bytes(tiny.keras_file.read_bytes()[:5000])
     code, out, err = run("predict", path, grey)

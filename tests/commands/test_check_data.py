@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for place in ("train/[red]", "train/b", "test/[red]", "test/b"):
+        (tmp_path / place).mkdir(parents=True)
+        image = Image.fromarray(RNG.integers(0, 256, (20, 30, 3)).astype("uint8"))
+        image.save(tmp_path / place / "1.png")
+    return tmp_path
+
+
+def test_good_data_is_status_0(folder, run):
+    (folder / "train/b/notes.txt").write_text("no picture")
+    code, out, err = run("check-data", folder)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:3] == [
+        f"{folder.name}: 2 classes, pictures of any size, 2 train, 2 test",
+        "Files left out for their names or places: 1 (train/b/notes.txt).",
+        "train: 2 pictures, 0 broken; height 20, width 30; sizes: 1; per class 1, imbalance 1",
+    ]
+    assert out.endswith("\nNothing is wrong.\n")
+
+
+def test_what_is_wrong_is_listed_and_status_1(folder, run):
+    (folder / "train/[red]/broken.png").write_bytes(b"")
+    (folder / "test/b/copy.png").write_bytes((folder / "train/b/1.png").read_bytes())
+    (folder / "train/[red]/copy.png").write_bytes((folder / "train/b/1.png").read_bytes())
+    code, out, err = run("check-data", folder)
+    assert (code, err) == (1, "")
+    lines = out.splitlines()
+    broken = lines.index("broken pictures: 1")
+    assert lines[broken + 1].startswith(f"  {folder}/train/[red]/broken.png: ")
+    assert "it is empty" in lines[broken + 1]
+    first = f"  train {folder}/train/[red]/copy.png = test {folder}/test/b/copy.png"
+    assert lines[lines.index("pictures in two splits: 1") + 1] == first
+    conflict = f"  {folder}/train/[red]/copy.png ([red]), {folder}/train/b/1.png (b)"
+    assert lines[lines.index("equal pictures with different labels: 1") + 1] == conflict
+    assert "Nothing is wrong." not in out
+
+
+def test_long_lists_are_cut_in_the_text_alone(folder, run):
+    for number in range(30):
+        (folder / f"train/b/{number:02}.jpg").write_text("no image")
+    code, out, _ = run("check-data", folder)
+    assert code == 1 and out.count("is no image") == 20 and "... and 10 more" in out
+    code, out, err = run("check-data", folder, "--json")
+    assert (code, err) == (1, "")
+    answer = json.loads(out)
+    assert answer["ok"] is False and len(answer["broken"]) == 30
+    assert answer["splits"]["train"]["pictures"] == 32
+
+
+def test_a_set_in_memory_is_checked(run):
+    code, out, err = run("check-data", "digits", "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert answer["ok"] is True and answer["source"].startswith("digits: 10 classes, 8x8x1 pixels")
+    assert answer["splits"]["train"]["height"] == {"min": 8, "median": 8, "max": 8}
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ((), "SOURCE"),
+        (("no_such_set",), "no_such_set is neither digits, a folder"),
+        (("folder:nowhere",), "There is no folder nowhere"),
+        (("digits", "--test-fraction", "0.2"), "means nothing to digits"),
+        (("digits", "--test-fraction", "much"), "much"),
+        (("digits", "--jsn"), "--jsn"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(run, one_line, words, message):
+    code, out, err = run("check-data", *words)
+    assert (code, out) == (2, "")
+    assert message in one_line(err)
