@@ -1,5 +1,6 @@
 """One encoded picture to pixels, by Pillow; imports neither Keras nor TensorFlow."""
 
+import contextlib
 import io
 import threading
 import warnings
@@ -33,7 +34,12 @@ def decode_picture(file):
         file = io.BytesIO(file)
     name = "The picture" if hasattr(file, "read") else str(file)
     try:
-        with _open(file) as image:
+        with _quiet():
+            image = Image.open(file)  # reads the header alone
+        with image:
+            if image.format != "PNG":  # whose EXIF may lie behind the pixels
+                with _quiet():
+                    image.getexif()  # Pillow remembers it, and warns where it is damaged
             ImageOps.exif_transpose(image, in_place=True)
             return _to_bytes(image, name)
     except UnidentifiedImageError as error:
@@ -51,11 +57,12 @@ class _UnknownRange(Exception):
     pass
 
 
-def _open(file):
-    with _one_at_a_time, warnings.catch_warnings():  # reads the header alone
-        # Pillow warns of large pictures and refuses only those of twice that size.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(file)
+@contextlib.contextmanager
+def _quiet():
+    # Pillow warns of large pictures, too, and refuses only those of twice that size.
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _to_bytes(image, name):

@@ -1,5 +1,6 @@
 import io
 import threading
+import time
 import tracemalloc
 import warnings
 
@@ -75,6 +76,17 @@ def test_the_camera_s_orientation_is_respected(kind):
 
 
 @pytest.mark.parametrize(
+    "exif", [b"Exif\0\0MM\0*\0\0\0\x08\0\xff", b"Exif\0\0II*\0\xff", b"Exif\0\0"]
+)
+def test_damaged_exif_is_no_damaged_picture(exif):
+    data = encode(Image.fromarray(SMOOTH), "jpeg")
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    np.testing.assert_array_equal(
+        decode_picture(data[:2] + segment + data[2:]), decode_picture(data)
+    )
+
+
+@pytest.mark.parametrize(
     "name, message",
     [
         ("empty.png", "is no image: it is empty.$"),
@@ -107,11 +119,13 @@ def test_a_picture_beyond_the_limit_is_refused_from_its_header():
 
 def test_large_pictures_are_decoded_without_a_word_in_any_thread(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # 60 pixels: a warning of Pillow's
+    open_at_once = Image.open
+    monkeypatch.setattr(Image, "open", lambda file: time.sleep(0.002) or open_at_once(file))
     data, before, failures = encode(Image.fromarray(GREY), "png"), list(warnings.filters), []
 
     def decode():
         try:
-            for _ in range(50):
+            for _ in range(5):
                 decode_picture(data)
         except Exception as error:
             failures.append(error)

@@ -93,6 +93,7 @@ def test_a_csv_that_is_no_source_is_a_sentence_that_names_the_line(tmp_path, lin
         ('{"path": "a.png", "label": 0}\n{"path": "b", "label": -1}', "line 2, has -1"),
         ('{"path": "a.png", "label": "x"}\n{"path": "b", "label": true}', "line 2, has True"),
         ('{"path": "a.png", "label": null}', "line 1, has no value in column 'label'"),
+        ('{"path": "a", "label": true}\n{"path": "b", "label": false}', "line 1, has True"),
     ],
 )
 def test_a_jsonl_that_is_no_source_is_a_sentence_that_names_the_line(tmp_path, text, message):
