@@ -32,3 +32,24 @@ def gallery_figure(images, titles, *, columns=8, scale=1):
         axis.set_title(title, fontsize=8, parse_math=False)
     pyplot.close(figure)  # pyplot would keep it for ever
     return figure
+
+
+def titles_of(labels, class_names):
+    """Returns a title per label: the class's name, of a soft label all names with their shares.
+
+    Args:
+        labels: Classes `(B,)`, or probabilities `(B, K)`. Shares below a tenth are left out: label
+            smoothing is no mixture.
+        class_names: Names in the order of the labels.
+    """
+    if np.ndim(labels) == 1:
+        return [class_names[label] for label in labels]
+    return [_mixture(probabilities, class_names) for probabilities in labels]
+
+
+def _mixture(probabilities, class_names):
+    order = np.argsort(-probabilities, kind="stable")
+    order = [index for index in order if probabilities[index] >= 0.1]
+    if len(order) == 1:
+        return class_names[order[0]]
+    return "\n".join(f"{class_names[index]} {probabilities[index]:.2f}" for index in order)

@@ -39,7 +39,7 @@ class Config(Training):
     export_dir: str = "saved_models/digits"
 
 
-SMOKE = Config(epochs=2, warmup_epochs=1, width=16, depth=1, num_heads=2)
+SMOKE = (Config(epochs=2, warmup_epochs=1, width=16, depth=1, num_heads=2),)
 
 
 def run(config):
@@ -59,7 +59,7 @@ def run(config):
         config,
         digits(),
         lambda: vit(shape, mean=0.305, std=0.376),  # of the training images
-        functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1),
+        augment=functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1),
         bigger="python -m recipes.cifar10",
     )
 

@@ -25,6 +25,7 @@ from keras_vit.training import (
 )
 from recipes.deliver import deliver
 
+SHOWN = 64  # training images in TensorBoard's gallery, at most
 OPTIMIZERS = {"adamw": adamw, "muon": muon}
 
 
@@ -44,6 +45,10 @@ class Training:
     """Decoupled weight decay, on kernels alone."""
     warmup_epochs: int
     """Epochs from a learning rate of zero to the peak."""
+    schedule: str = "cosine"
+    """cosine: warm-up and a cosine to zero; or constant."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient; 0 is no limit."""
     beta_2: float = 0.999
     """Decay of Adam's second moment."""
     label_smoothing: float = 0.0
@@ -56,6 +61,8 @@ class Training:
     """Share of the images that mixup or cutmix changes."""
     repeats: int = 1
     """How often an image stands in a batch, each time changed anew."""
+    validation_epochs: int = 1
+    """The test split is looked at after every so many epochs."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"
@@ -66,10 +73,20 @@ class Training:
     """Where the exported versions go."""
 
 
-def train(config, source, build_backbone, *, augment, crop=None, eval_crop=None, bigger):
+def train(
+    config,
+    source,
+    build_backbone,
+    *,
+    augment,
+    crop=None,
+    eval_crop=None,
+    callbacks=(),
+    bigger,
+):
     """Trains a classifier by cross-entropy, watched in TensorBoard, and delivers it.
 
-    The test split is watched after each epoch, as TensorBoard's "validation"; nothing is chosen by
+    The test split is watched between epochs, as TensorBoard's "validation"; nothing is chosen by
     it.
 
     Args:
@@ -79,6 +96,7 @@ def train(config, source, build_backbone, *, augment, crop=None, eval_crop=None,
         augment: As `keras_vit.data.train_batches` takes it.
         crop: Likewise.
         eval_crop: As `keras_vit.data.eval_batches` takes it.
+        callbacks: Keras callbacks beside the usual ones.
         bigger: The command that trains something bigger, to name at the end.
 
     Returns:
@@ -89,6 +107,8 @@ def train(config, source, build_backbone, *, augment, crop=None, eval_crop=None,
     prepare_folder(config.run_dir)
     split, test, classes = source.splits["train"], source.splits["test"], len(source.class_names)
     log_dir = Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))
+    for note in source.notes:
+        print(note)
     print(
         f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}, "
         f"export it to {config.export_dir}, reload the exports and compare them on the test split."
@@ -131,28 +151,22 @@ def train(config, source, build_backbone, *, augment, crop=None, eval_crop=None,
     with devices.scope():
         model = classifier(build_backbone(), classes, class_names=source.class_names)
         model.compile(
-            OPTIMIZERS[config.optimizer](
-                warmup_cosine(
-                    config.learning_rate,
-                    total_steps=config.epochs * steps,
-                    warmup_steps=config.warmup_epochs * steps,
-                ),
-                weight_decay=config.weight_decay,
-                beta_2=config.beta_2,
-                global_clipnorm=1.0,
-            ),
+            _optimizer(config, steps),
             keras.losses.CategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
             jit_compile=use_xla(devices),
         )
     print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
-    log_gallery(log_dir, *next(batches.as_numpy_iterator()), source.class_names)
+    images, labels = next(batches.as_numpy_iterator())
+    log_gallery(log_dir, images[:SHOWN], labels[:SHOWN], source.class_names)
     model.fit(
         batches,
         epochs=config.epochs,
         steps_per_epoch=steps,
+        validation_freq=config.validation_epochs,
         validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
         callbacks=[
+            *callbacks,
             keras.callbacks.TerminateOnNaN(raise_error=True),
             Throughput(config.batch_size),
             *([ReportBroken(broken)] if crop else []),
@@ -161,6 +175,23 @@ def train(config, source, build_backbone, *, augment, crop=None, eval_crop=None,
         shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
     )
     return deliver(model, source, evaluation, config, log_dir, bigger=bigger)
+
+
+def _optimizer(config, steps):
+    """Builds the optimizer; `steps` are an epoch's."""
+    rate = config.learning_rate
+    if config.schedule == "cosine":
+        rate = warmup_cosine(
+            rate,
+            total_steps=config.epochs * steps,
+            warmup_steps=config.warmup_epochs * steps,
+        )
+    return OPTIMIZERS[config.optimizer](
+        rate,
+        weight_decay=config.weight_decay,
+        beta_2=config.beta_2,
+        global_clipnorm=config.clip_norm or None,
+    )
 
 
 def _check(config):
@@ -173,3 +204,5 @@ def _check(config):
         raise ValueError(
             f"`optimizer` must be one of {', '.join(OPTIMIZERS)}: received {config.optimizer!r}."
         )
+    if config.schedule not in ("cosine", "constant"):
+        raise ValueError(f"`schedule` must be cosine or constant: received {config.schedule!r}.")

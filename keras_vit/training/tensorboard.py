@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_vit.gallery import gallery_figure
+from keras_vit.gallery import gallery_figure, titles_of
 
 
 def log_gallery(log_dir, images, labels, class_names, *, name="training images", columns=8):
@@ -14,13 +14,12 @@ def log_gallery(log_dir, images, labels, class_names, *, name="training images",
     Args:
         log_dir: Folder that `tensorboard --logdir` is given.
         images: Batch `(B, H, W, C)`, 0 to 255, one or three channels.
-        labels: Classes `(B,)`.
+        labels: Classes `(B,)`, or soft labels `(B, K)`.
         class_names: Names in the order of the labels.
         name: Tag of the picture.
         columns: Pictures per row; what does not fill a row is left out.
     """
-    titles = [class_names[label] for label in labels]
-    figure = gallery_figure(images, titles, columns=columns)
+    figure = gallery_figure(images, titles_of(labels, class_names), columns=columns)
     _log_figure(log_dir, name, figure)
 
 

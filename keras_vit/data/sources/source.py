@@ -57,6 +57,18 @@ class Split:
 
         return cls(len(images), read, images.shape[1:])
 
+    def resized(self, size):
+        """Returns the split with its images resized to `(S, S, C)`, bilinear and antialiased."""
+        if self.image_shape[:2] == (size, size):
+            return self
+
+        def read(indices):
+            images, labels = self.read(indices)
+            images = tf.image.resize(images, (size, size), antialias=True)
+            return tf.cast(tf.round(images), tf.uint8), labels
+
+        return Split(self.count, read, (size, size, self.image_shape[2]))
+
 
 @dataclasses.dataclass(frozen=True)
 class EncodedSplit:
