@@ -9,7 +9,8 @@ def chain(*stages):
     """Makes one stage of several: each is called on what the one before returned.
 
     A stage is a function of images `(B, H, W, C)` and keys `(B,)` that returns images. Each stage
-    gets keys of its own, so two equal stages in a row draw different numbers.
+    gets keys of its own, so two equal stages in a row draw different numbers. Where they depend on
+    tensors, stages branch by operations: `if` and `for` are not rewritten for graphs.
 
     Args:
         *stages: The stages in their order.
@@ -18,6 +19,7 @@ def chain(*stages):
         A stage; its attribute `resumable` is False where that of one of the stages is.
     """
 
+    @tf.autograph.experimental.do_not_convert  # it takes seconds at the start of every run
     def stage(images, keys):
         for number, each in enumerate(stages):
             images = each(images, fold(keys, number))

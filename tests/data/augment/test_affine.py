@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_vit.data.augment import affine
+
+AMOUNTS = {
+    "shear_x": [0, 0.3, -0.2, 0.13],
+    "shear_y": [0, 0.3, -0.2, 0.13],
+    "translate_x": [0, 3, -2.4, 7.7],
+    "translate_y": [0, 3, -2.4, 7.7],
+    "rotate": [0, 30, -17, 90],
+}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_every_move_is_pillows(name, channels, picture, pillow):
+    images = picture.repeat(4, 0)[..., :channels]
+    ours = np.asarray(getattr(affine, name)(images, AMOUNTS[name], fill=255)).astype(int)
+    theirs = pillow(name, images, AMOUNTS[name], fill=255).astype(int)
+    difference = np.abs(ours - theirs)
+    np.testing.assert_array_equal(difference[0], 0)
+    # Ours rounds, Pillow truncates; over the last pixel ours fades out, Pillow's goes on.
+    assert (difference <= 1).mean() > 0.94
+    outside = np.asarray(theirs) == 255
+    assert difference[outside].mean() < 10
+
+
+def test_nearest_pixels_are_pillows(picture):
+    from PIL import Image
+
+    ours = np.asarray(affine.rotate(picture, [33.0], fill=9, interpolation="nearest"))[0]
+    theirs = Image.fromarray(picture[0]).rotate(33, fillcolor=(9, 9, 9))
+    assert (ours == np.asarray(theirs)).mean() > 0.995  # ties
+
+
+def test_every_image_has_a_move_of_its_own(picture):
+    amounts = tf.constant([1.0, -2.0, 0.0])
+    together = affine.translate_x(picture.repeat(3, 0), amounts)
+    for number, amount in enumerate(amounts):
+        alone = affine.translate_x(picture, amount[None])
+        np.testing.assert_array_equal(together[number], alone[0])
+
+
+def test_whole_pixels_move_without_a_change(picture):
+    moved = np.asarray(affine.translate_y(picture, [5], fill=7))
+    np.testing.assert_array_equal(moved[:, :-5], picture[:, 5:])
+    assert (moved[:, -5:] == 7).all()
+
+
+def test_an_image_of_one_value_stays_so_within():
+    images = np.full((1, 40, 40, 3), 201, "uint8")
+    turned = np.asarray(affine.rotate(images, [11.3]))
+    assert (turned[0, 10:30, 10:30] == 201).all()
+
+
+def test_floats_stay_floats(picture):
+    moved = affine.translate_x(picture.astype("float32") / 255, [0.5])
+    assert moved.dtype == tf.float32
+    expected = (picture[:, :, :-1] / 255 + picture[:, :, 1:] / 255) / 2
+    np.testing.assert_allclose(moved[:, :, :-1], expected, atol=1e-6)
