@@ -6,7 +6,7 @@ import threading
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow refuses more: a small file may claim gigabytes
 
@@ -37,10 +37,9 @@ def decode_picture(file):
         with _quiet():
             image = Image.open(file)  # reads the header alone
         with image:
-            if image.format != "PNG":  # whose EXIF may lie behind the pixels
-                with _quiet():
-                    image.getexif()  # Pillow remembers it, and warns where it is damaged
-            ImageOps.exif_transpose(image, in_place=True)
+            image.load()
+            if _is_turned(image):
+                ImageOps.exif_transpose(image, in_place=True)
             return _to_bytes(image, name)
     except UnidentifiedImageError as error:
         raise ValueError(f"{name} is no image{_why_not(file)}.") from error
@@ -63,6 +62,14 @@ def _quiet():
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _is_turned(image):
+    with _quiet():
+        try:
+            return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        except Exception:  # anything, where EXIF is damaged; the pixels are not
+            return False
 
 
 def _to_bytes(image, name):
