@@ -3,7 +3,18 @@
 from keras_vit.data.broken import BrokenPictures
 from keras_vit.data.decode import centre_crop, inception_crop
 from keras_vit.data.pipeline import eval_batches, train_batches
-from keras_vit.data.sources import EncodedSplit, SequentialSplit, Source, Split, digits, from_tfds
+from keras_vit.data.sources import (
+    EncodedSplit,
+    SequentialSplit,
+    Source,
+    Split,
+    digits,
+    from_arrays,
+    from_folder,
+    from_table,
+    from_tfds,
+    open_source,
+)
 
 __all__ = [
     "BrokenPictures",
@@ -14,7 +25,11 @@ __all__ = [
     "centre_crop",
     "digits",
     "eval_batches",
+    "from_arrays",
+    "from_folder",
+    "from_table",
     "from_tfds",
     "inception_crop",
+    "open_source",
     "train_batches",
 ]
