@@ -7,7 +7,7 @@ from keras_vit.data.augment.colour_jitter import colour_jitter
 from keras_vit.data.augment.erasing import random_erasing
 from keras_vit.data.augment.geometry import random_affine, random_crop, random_flip
 from keras_vit.data.augment.keys import example_keys, fold, uniform
-from keras_vit.data.augment.mix import mix
+from keras_vit.data.augment.mix import cutmix, mix, mixup
 from keras_vit.data.augment.rand_augment import rand_augment
 from keras_vit.data.augment.three_augment import three_augment
 from keras_vit.data.augment.trivial_augment import trivial_augment
@@ -19,10 +19,12 @@ __all__ = [
     "auto_augment",
     "chain",
     "colour_jitter",
+    "cutmix",
     "example_keys",
     "fold",
     "layer_stage",
     "mix",
+    "mixup",
     "rand_augment",
     "random_affine",
     "random_crop",

@@ -1,6 +1,7 @@
 """Changes of each value on its own: what Pillow does with a look-up table, on uint8 batches.
 
-Every function takes images `(B, H, W, C)` and, where it has one, an amount per image `(B,)`.
+Every function takes images `(B, H, W, C)` and, where it has one, an amount per image `(B,)`, and
+returns a uint8 batch of the same shape. Images that are not uint8 raise a `TypeError`.
 """
 
 import tensorflow as tf
