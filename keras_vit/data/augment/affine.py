@@ -1,8 +1,8 @@
 """Affine maps of image batches: one matrix per image, one call for all.
 
-The moves below take images `(B, H, W, C)`, uint8 or float, and an amount per image `(B,)`; `fill` and
-`interpolation` are those of `affine`. They return a batch of the same shape and dtype, and equal
-Pillow's up to rounding and the border of what lay outside, which fades out over a pixel here.
+The moves below take images `(B, H, W, C)`, uint8 or float, and an amount per image `(B,)`; the
+options are those of `affine`. They return a batch of the same shape and dtype, and equal Pillow's
+up to rounding and the image's border, which fades into `fill` over a pixel here.
 """
 
 import math
