@@ -10,8 +10,6 @@ table holds medians over the rounds, and the ratio to ours is taken round by rou
 
 import dataclasses
 import importlib.util
-import os
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -23,6 +21,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.machine import machine
 from keras_vit.command_line import run_recipe
 from keras_vit.layers import SelfAttention, TransformerBlock
 from keras_vit.models import ViTConfig, vit
@@ -154,22 +153,11 @@ def run(config):
         "ViT d192 L6 h3, patches of 4 at 32 pixels (65 tokens)",
         f"{config.rounds} rounds of {config.steps} steps, batch {config.batch_size}, AdamW, "
         "float32, random data in memory",
-        f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
-        f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
+        machine(),
         "python -m benchmarks.train_step",
     ]
     Console().print("\n".join(lines), highlight=False)
     Path(config.out).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def processor():
-    """Returns the processor's name, where the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(": ")[2]
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
