@@ -1,6 +1,10 @@
+import typing
+
 import numpy as np
 import pytest
 from PIL import Image
+
+from keras_vit.commands import show_data
 
 
 @pytest.fixture
@@ -29,12 +33,34 @@ def test_a_gallery_shows_images_of_a_folder(folder, tmp_path, run):
     assert white > blue
 
 
-def test_augmentation_changes_what_is_shown_and_the_seed_what_is_drawn(folder, tmp_path, run):
-    words = [folder, "--size", 32, "--columns", 3, "--rows", 2]
+def test_augmentation_cuts_and_changes_what_is_shown_and_the_seed_chooses(folder, tmp_path, run):
+    for path in folder.rglob("*.jpg"):
+        Image.linear_gradient("L").save(path)  # dark above, bright below: a flip changes nothing
+    (folder / "train/dark/5.jpg").unlink()
+    words = [folder, "--size", 32, "--columns", 5, "--rows", 2]
     plain, again = (show(run, tmp_path, *words) for _ in range(2))
     np.testing.assert_array_equal(plain, again)
-    for more in (["--augment", "trivial-augment"], ["--seed", 1]):
-        assert (show(run, tmp_path, *words, *more) != plain).any()
+    cut = show(run, tmp_path, *words, "--augment", "flip")
+    assert (cut != plain).any()
+    other = show(run, tmp_path, *words, "--augment", "flip", "--seed", 1)
+    assert (other != plain).any() and (other != cut).any()
+
+
+def test_every_name_of_an_augmentation_is_one():
+    stages = {name: show_data._stage(name) for name in typing.get_args(show_data.Augmentation)}
+    assert len(stages) == 7 and all(map(callable, stages.values()))
+    cifar10 = stages["auto-augment-cifar10"].keywords
+    assert cifar10 != stages["auto-augment"].keywords
+
+
+def test_what_cannot_be_finished_leaves_nothing(tmp_path, run, one_line, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    code, out, err = run("show-data", "digits", "--out", tmp_path / "g.png")
+    assert (code, out) == (2, "") and "No space left" in one_line(err)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_digits_and_a_gallery_of_one(tmp_path, run):
