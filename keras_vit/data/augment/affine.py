@@ -43,9 +43,10 @@ def shear_x(images, factors, *, fill=0, interpolation="bilinear"):
 
     `PIL.Image.transform(size, AFFINE, (1, factor, 0, 0, 1, 0))`.
     """
-    factors = tf.cast(factors, tf.float32)
-    matrices = _rows(1, factors, factors / 2, 0, 1, 0)
-    return affine(images, matrices, fill=fill, interpolation=interpolation)
+    images = tf.convert_to_tensor(images)
+    distances = tf.range(images.shape[1], dtype=tf.float32) + 0.5
+    pixels = tf.cast(factors, tf.float32)[:, None] * distances
+    return _slide(images, pixels, fill, interpolation)
 
 
 def shear_y(images, factors, *, fill=0, interpolation="bilinear"):
@@ -53,9 +54,9 @@ def shear_y(images, factors, *, fill=0, interpolation="bilinear"):
 
     `PIL.Image.transform(size, AFFINE, (1, 0, 0, factor, 1, 0))`.
     """
-    factors = tf.cast(factors, tf.float32)
-    matrices = _rows(1, 0, 0, factors, 1, factors / 2)
-    return affine(images, matrices, fill=fill, interpolation=interpolation)
+    turned = tf.transpose(images, (0, 2, 1, 3))
+    moved = shear_x(turned, factors, fill=fill, interpolation=interpolation)
+    return tf.transpose(moved, (0, 2, 1, 3))
 
 
 def translate_x(images, pixels, *, fill=0, interpolation="bilinear"):
@@ -63,8 +64,9 @@ def translate_x(images, pixels, *, fill=0, interpolation="bilinear"):
 
     `PIL.Image.transform(size, AFFINE, (1, 0, pixels, 0, 1, 0))`.
     """
-    matrices = _rows(1, 0, tf.cast(pixels, tf.float32), 0, 1, 0)
-    return affine(images, matrices, fill=fill, interpolation=interpolation)
+    images = tf.convert_to_tensor(images)
+    pixels = tf.tile(tf.cast(pixels, tf.float32)[:, None], [1, images.shape[1]])
+    return _slide(images, pixels, fill, interpolation)
 
 
 def translate_y(images, pixels, *, fill=0, interpolation="bilinear"):
@@ -72,8 +74,9 @@ def translate_y(images, pixels, *, fill=0, interpolation="bilinear"):
 
     `PIL.Image.transform(size, AFFINE, (1, 0, 0, 0, 1, pixels))`.
     """
-    matrices = _rows(1, 0, 0, 0, 1, tf.cast(pixels, tf.float32))
-    return affine(images, matrices, fill=fill, interpolation=interpolation)
+    turned = tf.transpose(images, (0, 2, 1, 3))
+    moved = translate_x(turned, pixels, fill=fill, interpolation=interpolation)
+    return tf.transpose(moved, (0, 2, 1, 3))
 
 
 def rotate(images, degrees, *, fill=0, interpolation="bilinear"):
@@ -106,6 +109,26 @@ def around_middle(images, a, b, d, e, x_shift=0.0, y_shift=0.0):
     x_middle, y_middle = (images.shape[2] - 1) / 2, (images.shape[1] - 1) / 2
     x, y = x_middle + x_shift, y_middle + y_shift
     return _rows(a, b, x_middle - a * x - b * y, d, e, y_middle - d * x - e * y)
+
+
+def _slide(images, pixels, fill, interpolation):
+    """Moves each row left on its own, `pixels` `(B, H)`: as `affine` would, but faster."""
+    height, width, channels = images.shape[1:]
+    # A margin of `fill` on either side, into which the ends of a row fade.
+    rows = tf.reshape(images, (-1, 1, width, channels))
+    rows = tf.pad(rows, [[0, 0], [0, 0], [1, 1], [0, 0]], constant_values=fill)
+    left = (tf.reshape(pixels, [-1]) + 1) / (width + 1)  # 0 to 1 is from margin to margin
+    right = left + (width - 1) / (width + 1)
+    moved = tf.raw_ops.CropAndResize(
+        image=rows,
+        boxes=tf.stack([tf.zeros_like(left), left, tf.zeros_like(left), right], axis=1),
+        box_ind=tf.range(tf.size(left)),
+        crop_size=(1, width),
+        method=interpolation,
+        extrapolation_value=float(fill),
+    )
+    moved = tf.reshape(moved, (-1, height, width, channels))
+    return tf.cast(tf.round(moved), images.dtype) if images.dtype.is_integer else moved
 
 
 def _rows(*entries):

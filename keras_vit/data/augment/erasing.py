@@ -22,7 +22,7 @@ def random_erasing(
     aspect=(0.3, 1 / 0.3),
     noise=True,
     mean=127.5,
-    std=63.75,
+    std=127.5,
 ):
     """Overwrites a rectangle in each of the images `(B, H, W, C)` with probability `rate`.
 

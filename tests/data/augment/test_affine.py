@@ -43,6 +43,21 @@ def test_every_image_has_a_move_of_its_own(picture):
         np.testing.assert_array_equal(together[number], alone[0])
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_rows_slide_as_matrices_move_them(interpolation, picture):
+    options = dict(fill=33, interpolation=interpolation)
+    for matrix, name, amount in (
+        ((1, 0.21, 0.105, 0, 1, 0), "shear_x", 0.21),
+        ((1, 0, 0, -0.4, 1, -0.2), "shear_y", -0.4),
+        ((1, 0, 45.3, 0, 1, 0), "translate_x", 45.3),
+        ((1, 0, 0, 0, 1, -3.3), "translate_y", -3.3),
+    ):
+        moved = affine.affine(picture, tf.constant([matrix], tf.float32), **options)
+        ours = getattr(affine, name)(picture, [amount], **options)
+        difference = np.abs(np.asarray(ours).astype(int) - np.asarray(moved))
+        assert (difference <= 1).mean() > 0.999, name  # ties
+
+
 def test_whole_pixels_move_without_a_change(picture):
     moved = np.asarray(affine.translate_y(picture, [5], fill=7))
     np.testing.assert_array_equal(moved[:, :-5], picture[:, 5:])
@@ -53,6 +68,8 @@ def test_an_image_of_one_value_stays_so_within():
     images = np.full((1, 40, 40, 3), 201, "uint8")
     turned = np.asarray(affine.rotate(images, [11.3]))
     assert (turned[0, 10:30, 10:30] == 201).all()
+    moved = np.asarray(affine.translate_x(images, [0.3]))
+    assert (moved[0, :, :-1] == 201).all()
 
 
 def test_floats_stay_floats(picture):
