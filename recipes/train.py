@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import time
+import warnings
 from pathlib import Path
 
 import keras
@@ -159,21 +160,24 @@ def train(
     print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
     images, labels = next(batches.as_numpy_iterator())
     log_gallery(log_dir, images[:SHOWN], labels[:SHOWN], source.class_names)
-    model.fit(
-        batches,
-        epochs=config.epochs,
-        steps_per_epoch=steps,
-        validation_freq=config.validation_epochs,
-        validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
-        callbacks=[
-            *callbacks,
-            keras.callbacks.TerminateOnNaN(raise_error=True),
-            Throughput(config.batch_size),
-            *([ReportBroken(broken)] if crop else []),
-            keras.callbacks.TensorBoard(log_dir),
-        ],
-        shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
-    )
+    with warnings.catch_warnings():
+        # Keras warns of a test split whose length it cannot know: broken pictures are left out.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        model.fit(
+            batches,
+            epochs=config.epochs,
+            steps_per_epoch=steps,
+            validation_freq=config.validation_epochs,
+            validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
+            callbacks=[
+                *callbacks,
+                keras.callbacks.TerminateOnNaN(raise_error=True),
+                Throughput(config.batch_size),
+                *([ReportBroken(broken)] if crop else []),
+                keras.callbacks.TensorBoard(log_dir),
+            ],
+            shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
+        )
     return deliver(model, source, evaluation, config, log_dir, bigger=bigger)
 
 

@@ -7,15 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import recipes.digits
 from keras_vit.command_line import run_recipe
 
 ROOT = Path(recipes.__file__).parents[1]
-RECIPES = ["digits", "cifar10"]
+RECIPES = ["digits", "cifar10", "imagenet", "folder"]
+SMOKES = [
+    # The first recipe runs in the fast suite, where compiling is most of what they all cost.
+    pytest.param(name, config, marks=[pytest.mark.slow] if name != "digits" else [])
+    for name in RECIPES
+    for config in importlib.import_module(f"recipes.{name}").SMOKE
+]
 
 
 def test_every_recipe_is_smoked_here():
@@ -28,12 +36,25 @@ def tags(folder):
     return set(EventAccumulator(str(folder)).Reload().Tags()["tensors"])
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_trains_watches_exports_and_compares(name, tmp_path, capsys):
+def make_folder(folder):
+    """Writes ten classes of pictures of several sizes, and one that is broken."""
+    rng = np.random.default_rng(0)
+    for index in range(60):
+        place = folder / ("train" if index < 40 else "test") / f"class {index % 10}"
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (20 + index, 40, 3)).astype("uint8")
+        Image.fromarray(pixels).save(place / f"{index}.jpg")
+    Path(folder, "train", "class 3", "broken.jpg").write_bytes(b"no picture")
+    return str(folder)
+
+
+@pytest.mark.parametrize("name, config", SMOKES)
+def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, capsys):
     recipe = importlib.import_module(f"recipes.{name}")
-    config = dataclasses.replace(
-        recipe.SMOKE, run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports")
-    )
+    places = dict(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"))
+    if hasattr(config, "data"):
+        places["data"] = make_folder(tmp_path / name)
+    config = dataclasses.replace(config, **places)
     with tfds.testing.mock_data(num_examples=64):
         comparisons = recipe.run(config)
 
@@ -44,19 +65,24 @@ def test_a_recipe_trains_watches_exports_and_compares(name, tmp_path, capsys):
     assert written == [dataclasses.asdict(row) for row in comparisons]
 
     (log_dir,) = (tmp_path / "run" / "logs").iterdir()
+    validated = tags(log_dir / "validation") if (log_dir / "validation").exists() else set()
+    if config.validation_epochs <= config.epochs:
+        assert validated >= {"epoch_loss", "epoch_accuracy"}
     assert {
         "epoch_loss",
         "epoch_accuracy",
         "epoch_learning_rate",
         "epoch_images_per_second",
     } <= tags(log_dir / "train")
-    assert tags(log_dir / "validation") >= {"epoch_loss", "epoch_accuracy"}
     assert tags(log_dir / "pictures") == {"training images", "confusion matrix"}
     assert "test_accuracy" in tags(log_dir / "hparams")
 
     out = capsys.readouterr().out
     assert re.search(rf"^{name}: 10 classes", out, re.MULTILINE)
     assert f"epochs={config.epochs}" in out
+    if hasattr(config, "data"):
+        assert "1 pictures could not be read in epoch 1:" in out
+        assert f"{Path('class 3', 'broken.jpg')}: " in out
     for command in ("tensorboard --logdir", "keras-vit predict", "python -m recipes."):
         assert command in out
     assert len(list((tmp_path / "run" / "samples").glob("*-is-*.png"))) == 10
