@@ -94,35 +94,37 @@ def test_a_header_that_promises_too_much_is_refused_before_decoding(format):
 # The centre crop
 
 
+def timms_crop(image, size, ratio):
+    """What timm's evaluation makes of an image of Pillow's."""
+    (width, height), short = image.size, int(size / ratio)
+    if height <= width:
+        resized = int(short * width / height), short
+    else:
+        resized = short, int(short * height / width)
+    left, top = (int(round((side - size) / 2)) for side in resized)
+    resized = np.asarray(image.resize(resized, Image.Resampling.BICUBIC)).astype(int)
+    return resized[top : top + size, left : left + size]
+
+
 @pytest.mark.parametrize("shape", [(120, 160), (160, 120), (97, 331), (64, 64), (30, 40), (1, 1)])
 @pytest.mark.parametrize("ratio", [0.875, 1.0])
 def test_the_centre_crop_is_timms(shape, ratio):
     # Without black and white: Pillow cuts off what the kernel overshoots after each of two passes.
     pixels = np.random.default_rng(0).integers(64, 192, (*shape, 3)).astype("uint8")
-    size, short = 48, int(48 / ratio)
-    height, width = shape
-    if height <= width:
-        resized = short, int(short * width / height)
-    else:
-        resized = int(short * height / width), short
-    image = Image.fromarray(pixels).resize(resized[::-1], Image.Resampling.BICUBIC)
-    top, left = (int(round((side - size) / 2)) for side in resized)
-    expected = np.asarray(image)[top : top + size, left : left + size]
-    encoded = encode(pixels, "PNG")
-    ours = in_a_dataset(functools.partial(centre_crop, size=size, ratio=ratio), encoded)
-    np.testing.assert_allclose(ours.astype(int), expected.astype(int), atol=1)
+    expected = timms_crop(Image.fromarray(pixels), 48, ratio)
+    crop = functools.partial(centre_crop, size=48, ratio=ratio)
+    ours = in_a_dataset(crop, encode(pixels, "PNG"))
+    np.testing.assert_allclose(ours.astype(int), expected, atol=1)
 
 
 @pytest.mark.skipif(
     "KERAS_VIT_SAMPLES" not in os.environ, reason="KERAS_VIT_SAMPLES names no ImageNet samples"
 )
-def test_the_crops_of_real_images_are_those_that_timm_made():
-    folder = Path(os.environ["KERAS_VIT_SAMPLES"])
-    golden = np.load(folder / "golden_logits.npz", allow_pickle=False)["crops"]
-    files = sorted(Path(folder, "images").iterdir())
-    ours = np.stack([centre_crop(f.read_bytes(), size=224, ratio=0.9) for f in files])
-    distances = [np.abs(ours.astype("int16") - crop).mean((1, 2, 3)).min() for crop in golden]
-    assert max(distances) < 0.5
+def test_the_centre_crop_of_photographs_is_timms():
+    for path in sorted(Path(os.environ["KERAS_VIT_SAMPLES"], "images").iterdir())[::10]:
+        ours = centre_crop(path.read_bytes(), size=224, ratio=0.9).numpy().astype(int)
+        expected = timms_crop(Image.open(path).convert("RGB"), 224, 0.9)
+        assert np.abs(ours - expected).mean() < 0.5, path
 
 
 # The Inception crop
