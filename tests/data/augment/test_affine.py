@@ -77,3 +77,9 @@ def test_floats_stay_floats(picture):
     assert moved.dtype == tf.float32
     expected = (picture[:, :, :-1] / 255 + picture[:, :, 1:] / 255) / 2
     np.testing.assert_allclose(moved[:, :, :-1], expected, atol=1e-6)
+
+
+def test_a_plain_colour_stays_one_when_it_is_turned():
+    plain = tf.fill((40, 33, 33, 1), tf.constant(77, tf.uint8))
+    turned = np.asarray(rotate(plain, tf.linspace(0.0, 90.0, 40)))
+    assert (turned[:, 10:23, 10:23] == 77).all()  # what is not rounded leaves specks of 76
