@@ -81,5 +81,5 @@ def test_floats_stay_floats(picture):
 
 def test_a_plain_colour_stays_one_when_it_is_turned():
     plain = tf.fill((40, 33, 33, 1), tf.constant(77, tf.uint8))
-    turned = np.asarray(rotate(plain, tf.linspace(0.0, 90.0, 40)))
+    turned = np.asarray(affine.rotate(plain, tf.linspace(0.0, 90.0, 40)))
     assert (turned[:, 10:23, 10:23] == 77).all()  # what is not rounded leaves specks of 76
