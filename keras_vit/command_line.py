@@ -58,22 +58,12 @@ def run_recipe(run, config, description):
 
     if isinstance(config, dict):
         chosen = _chosen(sys.argv[1:], config)
-        config_class = config[chosen]
+        about = cyclopts.Parameter(help="Which defaults the other flags have.")
+        preset, config_class = Annotated[Literal[tuple(config)], about], config[chosen]
 
         @app.default
-        def command(
-            *,
-            preset: Literal[tuple(config)] = chosen,
-            config: Annotated[config_class, flags] = config_class(),  # noqa: B008
-        ):
-            """Runs the recipe.
-
-            Args:
-                preset: Which defaults the other flags have.
-            """
-            run(config)
-
-        app.help = description
+        def command(*, preset: preset = chosen, config: Annotated[config_class, flags] = None):
+            run(config or config_class())
     else:
 
         @app.default

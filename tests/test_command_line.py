@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from keras_vit.command_line import describe, quiet_stderr
+from keras_vit.command_line import describe, quiet_stderr, run_recipe
 
 
 def test_a_quiet_stderr_holds_back_what_libraries_write(capfd):
@@ -23,3 +23,46 @@ def test_an_import_that_fails_says_everything(capfd):
 def test_a_configuration_is_one_line():
     config = dataclasses.make_dataclass("Config", [("epochs", int), ("name", str)])(3, "x")
     assert describe(config) == "epochs=3, name=x"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Large:
+    epochs: int = 300
+    batch_size: int = 128
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Small(Large):
+    epochs: int = 18
+
+
+PRESETS = {"large": Large, "small": Small}
+RAN = []
+
+
+def run(config):
+    RAN.append(config)
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ([], Large()),
+        (["--preset", "small"], Small()),
+        (["--epochs", "3", "--preset=small"], Small(epochs=3)),
+        (["--preset", "large", "--batch-size", "8"], Large(batch_size=8)),
+    ],
+)
+def test_a_preset_sets_the_defaults_of_the_other_flags(words, expected, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["recipe", *words])
+    with pytest.raises(SystemExit) as stop:
+        run_recipe(run, PRESETS, "")
+    assert not stop.value.code and RAN[-1] == expected
+
+
+def test_an_unknown_preset_is_one_line_and_status_2(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["recipe", "--preset", "huge"])
+    with pytest.raises(SystemExit) as stop:
+        run_recipe(run, PRESETS, "")
+    assert stop.value.code == 2
+    assert 'Invalid value "huge" for --preset' in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """Images from disk or memory to batches, in `tf.data`."""
 
 from keras_vit.data.broken import BrokenPictures
-from keras_vit.data.decode import centre_crop, inception_crop
+from keras_vit.data.crop import centre_crop, inception_crop
 from keras_vit.data.pipeline import eval_batches, train_batches
 from keras_vit.data.sources import (
     EncodedSplit,

@@ -1,15 +1,10 @@
-import functools
 import io
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_vit.data import centre_crop, inception_crop
-from keras_vit.data.augment import example_keys
 from keras_vit.data.decode import decode
 
 Y, X = np.mgrid[:120, :160]
@@ -89,103 +84,3 @@ def test_a_header_that_promises_too_much_is_refused_before_decoding(format):
         encoded[start : start + 4] = (20_000).to_bytes(2, "big") * 2
     with pytest.raises((tf.errors.OpError, ValueError)):
         decode(bytes(encoded))
-
-
-# The centre crop
-
-
-def timms_crop(image, size, ratio):
-    """What timm's evaluation makes of an image of Pillow's."""
-    (width, height), short = image.size, int(size / ratio)
-    if height <= width:
-        resized = int(short * width / height), short
-    else:
-        resized = short, int(short * height / width)
-    left, top = (int(round((side - size) / 2)) for side in resized)
-    resized = np.asarray(image.resize(resized, Image.Resampling.BICUBIC)).astype(int)
-    return resized[top : top + size, left : left + size]
-
-
-@pytest.mark.parametrize("shape", [(120, 160), (160, 120), (97, 331), (64, 64), (30, 40), (1, 1)])
-@pytest.mark.parametrize("ratio", [0.875, 1.0])
-def test_the_centre_crop_is_timms(shape, ratio):
-    # Without black and white: Pillow cuts off what the kernel overshoots after each of two passes.
-    pixels = np.random.default_rng(0).integers(64, 192, (*shape, 3)).astype("uint8")
-    expected = timms_crop(Image.fromarray(pixels), 48, ratio)
-    crop = functools.partial(centre_crop, size=48, ratio=ratio)
-    ours = in_a_dataset(crop, encode(pixels, "PNG"))
-    np.testing.assert_allclose(ours.astype(int), expected, atol=1)
-
-
-@pytest.mark.skipif(
-    "KERAS_VIT_SAMPLES" not in os.environ, reason="KERAS_VIT_SAMPLES names no ImageNet samples"
-)
-def test_the_centre_crop_of_photographs_is_timms():
-    for path in sorted(Path(os.environ["KERAS_VIT_SAMPLES"], "images").iterdir())[::10]:
-        ours = centre_crop(path.read_bytes(), size=224, ratio=0.9).numpy().astype(int)
-        expected = timms_crop(Image.open(path).convert("RGB"), 224, 0.9)
-        assert np.abs(ours - expected).mean() < 0.5, path
-
-
-# The Inception crop
-
-
-def windows(count, height, width, **options):
-    """Reads back which window each of many crops took, from pixels that say where they are."""
-    from keras_vit.data.decode import _random_window
-
-    options = {"area": (0.08, 1.0), "aspect": (3 / 4, 4 / 3), **options}
-    return np.stack(
-        list(
-            tf.data.Dataset.from_tensor_slices(example_keys(0, tf.range(count, dtype=tf.int64)))
-            .map(lambda key: _random_window(height, width, key, **options))
-            .as_numpy_iterator()
-        )
-    )
-
-
-def test_windows_are_drawn_as_the_paper_says():
-    top, left, height, width = windows(4000, 300, 400).T
-    assert (top >= 0).all() and (left >= 0).all()
-    assert (top + height <= 300).all() and (left + width <= 400).all()
-    share = height * width / 120_000
-    assert 0.078 < share.min() < 0.1 and share.max() > 0.9
-    aspect = width / height
-    assert 0.74 < aspect.min() < 0.76 and 1.31 < aspect.max() < 1.35
-    small = share < 0.3  # which always fit, so that nothing is drawn anew
-    assert np.log(aspect[small]).mean() == pytest.approx(0, abs=0.03)
-    assert share[small].mean() == pytest.approx(0.19, abs=0.01)
-    freedom = (top / np.maximum(300 - height, 1))[small]
-    assert freedom.mean() == pytest.approx(0.5, abs=0.04)
-
-
-def test_where_no_window_fits_the_largest_in_the_middle_is_taken():
-    assert (windows(20, 10, 1000, area=(0.99, 1.0)) == [0, 494, 10, 13]).all()
-    assert (windows(20, 1000, 10, area=(0.99, 1.0)) == [494, 0, 13, 10]).all()
-
-
-@pytest.mark.parametrize("format", ["JPEG", "PNG"])
-@pytest.mark.parametrize("size", [8, 16, 30, 64, 128])
-def test_the_crop_is_the_window_resized(format, size):
-    encoded = encode(SMOOTH, format, **({"quality": 95} if format == "JPEG" else {}))
-    (key,) = example_keys(3, tf.constant([5], tf.int64))
-    ours = in_a_dataset(functools.partial(inception_crop, size=size), encoded, key)
-    assert ours.dtype == np.uint8 and ours.shape == (size, size, 3)
-    from keras_vit.data.decode import _random_window
-
-    window = _random_window(120, 160, key, (0.08, 1.0), (3 / 4, 4 / 3)).numpy()
-    top, left, height, width = window
-    box = (left, top, left + width, top + height)
-    expected = Image.fromarray(SMOOTH).resize((size, size), Image.Resampling.BILINEAR, box)
-    difference = np.abs(ours.astype(int) - np.asarray(expected).astype(int))
-    assert difference.mean() < 1.5 and difference.max() < 12, window
-
-
-def test_the_same_key_cuts_the_same_window():
-    keys = example_keys(0, tf.range(8, dtype=tf.int64))
-    encoded = encode(SMOOTH)
-    first, second = (
-        np.stack([inception_crop(encoded, key, size=16) for key in keys]) for _ in range(2)
-    )
-    np.testing.assert_array_equal(first, second)
-    assert len(np.unique(first.reshape(8, -1), axis=0)) == 8

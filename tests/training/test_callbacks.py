@@ -1,0 +1,49 @@
+from unittest import mock
+
+import keras
+import numpy as np
+
+from keras_vit.data import BrokenPictures
+from keras_vit.layers import TransformerBlock
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+from keras_vit.training import PatchDropoutSchedule, ReportBroken
+
+
+def test_patch_dropout_follows_its_schedule_in_the_compiled_step():
+    backbone = vit("mu/4", image_size=8, class_token=False, patch_dropout=0.75)
+    model = classifier(backbone, 3)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True), jit_compile=True)
+    tokens, rates = [], []
+    call = TransformerBlock.call
+
+    def spy(block, x):
+        tokens.append(x.shape[1])
+        return call(block, x)
+
+    images, labels = np.zeros((4, 8, 8, 3), "uint8"), np.zeros(4, int)
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: rates.append(model.get_layer("patch_dropout").rate)
+    )
+    schedule = PatchDropoutSchedule({0: 0.75, 1: 0.5, 3: 0.0})
+    with mock.patch.object(TransformerBlock, "call", spy):
+        model.fit(images, labels, epochs=4, verbose=0, callbacks=[schedule, watch])
+    assert rates == [0.75, 0.5, 0.5, 0.0]
+    assert sorted(set(tokens)) == [1, 2, 4]
+    model.fit(images, labels, initial_epoch=2, epochs=3, verbose=0, callbacks=[schedule, watch])
+    assert rates[-1] == 0.5  # a run that goes on in the middle
+
+
+def test_broken_pictures_are_printed_once_per_epoch(capsys):
+    broken = BrokenPictures()
+    report = ReportBroken(broken, shown=2)
+    for path in ("a.jpg", "a.jpg", "b.jpg", "c.jpg"):
+        broken.add(path, f"{path} is no image.")
+    logs = {}
+    report.on_epoch_end(4, logs)
+    out = capsys.readouterr().out
+    assert logs == {"broken_pictures": 4}
+    assert "3 pictures could not be read in epoch 5:\n  a.jpg: a.jpg is no image.\n  b.jpg" in out
+    assert "and 1 more" in out
+    report.on_epoch_end(5, logs)
+    assert logs == {"broken_pictures": 0} and not capsys.readouterr().out
