@@ -44,7 +44,8 @@ def train_batches(
             alone have one, and need it (`keras_vit.data.inception_crop`).
         augment: A stage of `keras_vit.data.augment`, images `(B, H, W, C)` and keys `(B,)` to
             images.
-        mix: From images, labels and keys to images and soft labels `(B, K)`.
+        mix: From images, labels and keys to images and soft labels `(B, K)`; it may look at
+            pairs of neighbours alone (`keras_vit.data.augment.mix`).
         repeats: How often each example stands in a batch (repeated augmentation).
         start_step: Number of the first batch.
         worker: Which worker's share is streamed, `batch_size / workers` examples per batch.
@@ -66,6 +67,12 @@ def train_batches(
         )
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()
     order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers)
+
+    if mix is not None and workers > 1 and order.share % 2:
+        raise ValueError(
+            "Mixing pairs neighbours, so a worker's share must be even: "
+            f"received batch_size={batch_size}, workers={workers}."
+        )
 
     def keys(counters, family):
         return fold(example_keys(seed_of_augment, counters), family)

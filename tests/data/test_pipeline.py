@@ -17,7 +17,7 @@ from keras_vit.data import (
     inception_crop,
     train_batches,
 )
-from keras_vit.data.augment import chain, layer_stage, random_affine, random_flip
+from keras_vit.data.augment import chain, layer_stage, mix, random_affine, random_flip
 
 COUNT = 10
 RNG = np.random.default_rng(0)
@@ -143,12 +143,14 @@ def test_the_stream_does_not_depend_on_parallelism(kind):
 @random_access
 @pytest.mark.parametrize("workers", [2, 4])
 def test_the_workers_shares_together_are_the_stream_of_one(kind, workers):
-    shares = [take(kind, 5, worker=worker, workers=workers) for worker in range(workers)]
+    options = dict(batch_size=8, repeats=2)
+    options["mix"] = functools.partial(mix, num_classes=COUNT, mixup=0.8, cutmix=1.0)
+    shares = [take(kind, 5, worker=w, workers=workers, **options) for w in range(workers)]
     together = [
         tuple(np.concatenate(parts) for parts in zip(*batch, strict=True))
         for batch in zip(*shares, strict=True)
     ]
-    assert_same(together, take(kind, 5))
+    assert_same(together, take(kind, 5, **options))
 
 
 def test_workers_of_a_sequential_split_read_files_of_their_own():
@@ -191,10 +193,10 @@ def test_repeats_that_do_not_divide_the_batch_fill_it_all_the_same(kind):
 
 
 def test_what_mixes_gets_keys_of_its_own():
-    def mix(images, labels, keys):
+    def show(images, labels, keys):
         return images, tf.stack([tf.cast(labels, tf.uint64), keys], 1)
 
-    seen = np.concatenate([labels[:, 1] for _, labels in take("pixels", 5, mix=mix)])
+    seen = np.concatenate([labels[:, 1] for _, labels in take("pixels", 5, mix=show)])
     assert len(np.unique(seen)) == 20
 
 
@@ -308,6 +310,7 @@ def test_a_batch_of_nothing_is_refused(build):
         ({"workers": 3}, "received workers=3, batch_size=4"),
         ({"worker": 2, "workers": 2}, r"must lie in \[0, 2\): received worker=2"),
         ({"repeats": 0}, "received repeats=0"),
+        ({"workers": 4, "mix": mix}, "must be even: received batch_size=4, workers=4"),
         ({"crop": CROP}, "has its pixels already"),
         ({"start_step": 1, "augment": layer_stage(lambda x: x)}, "received start_step=1"),
     ],
