@@ -159,6 +159,7 @@ def train(
         )
     print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
     images, labels = next(batches.as_numpy_iterator())
+    broken.collect()  # the gallery is no epoch
     log_gallery(log_dir, images[:SHOWN], labels[:SHOWN], source.class_names)
     with warnings.catch_warnings():
         # Keras warns of a test split whose length it cannot know: broken pictures are left out.

@@ -3,6 +3,29 @@
 import collections
 import threading
 
+import tensorflow as tf
+
+from keras_vit.picture import decode_picture
+
+
+def why_unreadable(error):
+    """Says in a sentence why TensorFlow could not read a file, from its `tf.errors.OpError`."""
+    if isinstance(error, tf.errors.NotFoundError):
+        return "There is no such file."
+    return str(error.message).partition("\n")[0]
+
+
+def why_broken(split, index):
+    """Says in a sentence why an example of an `EncodedSplit` cannot be read."""
+    try:
+        encoded, _ = split.read(tf.constant(index, tf.int64))
+        decode_picture(encoded.numpy())
+    except tf.errors.OpError as error:
+        return why_unreadable(error)
+    except ValueError as error:
+        return str(error)
+    return "TensorFlow cannot decode it."
+
 
 class BrokenPictures:
     """Counts, by path, how often a picture could not be read, and remembers why.

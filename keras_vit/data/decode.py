@@ -23,7 +23,7 @@ def decode(encoded):
         encoded: The picture's bytes, a string `()`.
 
     Raises:
-        tf.errors.OpError, ValueError: If it cannot be decoded; in a graph always the former.
+        tf.errors.InvalidArgumentError: If it cannot be decoded.
     """
 
     def of_jpeg():
@@ -79,8 +79,12 @@ def decode_by_pillow(encoded):
     """Decodes any picture that Pillow reads to `(H, W, 3)`, uint8, upright."""
 
     def decode_rgb(data):
-        pixels = decode_picture(np.asarray(data, object).item())  # eagerly an array, else bytes
+        try:
+            pixels = decode_picture(np.asarray(data, object).item())  # eagerly an array, else bytes
+        except ValueError:
+            return np.zeros((0, 0, 3), "uint8")  # TensorFlow would print the traceback each time
         return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
     image = tf.numpy_function(decode_rgb, [encoded], tf.uint8, stateful=False)
+    tf.debugging.assert_positive(tf.size(image), "The picture cannot be decoded.")
     return tf.ensure_shape(image, (None, None, 3))

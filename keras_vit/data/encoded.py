@@ -2,7 +2,8 @@
 
 TensorFlow's decoders fail on a broken picture, and a graph cannot catch that. A dataset can drop
 the failed element; so each element carries its ordinal, and a gap between two of them tells which
-pictures were dropped. Only these are then handled in Python.
+pictures were dropped. Only these are then handled in Python. *Beats* are elements without a
+picture, which always arrive: behind a broken last picture, or where none can be read any more.
 """
 
 import functools
@@ -10,12 +11,12 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data.broken import BrokenPictures
+from keras_vit.data.broken import BrokenPictures, why_broken
 from keras_vit.data.sources.source import SequentialSplit
-from keras_vit.picture import decode_picture
 
 ATTEMPTS = 100  # pictures that may be broken in a row before the stream gives up
 ENDLESS = np.iinfo("int64").max
+BEAT = 256  # every so manieth element is a beat
 NO_KEY = np.uint64(0)  # evaluation draws nothing
 
 
@@ -39,9 +40,17 @@ def train_examples(split, order, crop, start, broken=None):
         encoded, label = split.read(index)
         return crop(encoded, counter), label
 
-    def example(ordinal):
-        counter = order.counters(ordinal)
-        return ordinal, *read(order.indices(counter[None])[0], counter)
+    nothing = [tf.zeros(x.shape, x.dtype) for x in read.get_concrete_function().structured_outputs]
+
+    def element(position):
+        ordinal = start + position - position // BEAT
+        beat = position % BEAT == BEAT - 1
+
+        def picture():
+            counter = order.counters(ordinal)
+            return read(order.indices(counter[None])[0], counter)
+
+        return ordinal, beat, *tf.cond(beat, lambda: tuple(nothing), picture)
 
     def replacement(ordinal):
         """Returns image and label at an ordinal, or of the first stand-in that can be read."""
@@ -51,18 +60,21 @@ def train_examples(split, order, crop, start, broken=None):
             try:
                 return [part.numpy() for part in read(index, counter)]
             except tf.errors.OpError:
-                broken.add(split.path(index), _reason(split, index))
+                broken.add(split.path(index), why_broken(split, index))
             index = order.replacement(int(counter), attempt)
         raise ValueError(
             f"None of {ATTEMPTS} pictures can be read; the last is {split.path(index)}."
         )
 
-    replacement(start)  # or else a split of broken pictures alone would be searched for ever
-    ordinals = tf.data.Dataset.range(start, ENDLESS)
-    good = ordinals.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    replacement(start)  # a split of broken pictures alone is refused at once
+    positions = tf.data.Dataset.range(ENDLESS)
+    good = positions.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
 
     def replacements(ordinals):
-        images, labels = zip(*map(replacement, ordinals), strict=True)
+        pairs = [replacement(ordinal) for ordinal in ordinals]
+        if not pairs:  # a beat after a good picture
+            return ordinals, *(np.zeros((0, *x.shape), x.dtype.as_numpy_dtype) for x in nothing)
+        images, labels = zip(*pairs, strict=True)
         return ordinals, np.stack(images), np.stack(labels)
 
     return _fill_gaps(good, start, replacements)
@@ -82,7 +94,7 @@ def sequential_examples(split, order, crop, start, broken=None):
 
     def example(ordinal, record):
         encoded, label = record
-        return ordinal, crop(encoded, order.counters(ordinal)), label
+        return ordinal, False, crop(encoded, order.counters(ordinal)), label
 
     numbered = tf.data.Dataset.zip(tf.data.Dataset.range(start, ENDLESS), records)
     good = numbered.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
@@ -96,29 +108,24 @@ def eval_examples(split, crop, broken=None):
         ordinals = tf.data.Dataset.zip(ordinals, split.stream(seed=None, worker=0, workers=1))
         path, reason = "record {}".format, _cannot_tell
     else:
-        path, reason = split.path, functools.partial(_reason, split)
+        path, reason = split.path, functools.partial(why_broken, split)
 
-    def example(ordinal, record=None):
+    def element(ordinal, record=None):
         encoded, label = record or split.read(ordinal)
-        return ordinal, crop(encoded, NO_KEY), label
+        return ordinal, False, crop(encoded, NO_KEY), label
 
-    good = ordinals.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-    _, image, label = good.element_spec
-    last = (
-        tf.constant(split.count, tf.int64),
-        tf.zeros(image.shape, image.dtype),
-        tf.zeros((), label.dtype),
-    )
-    whole = good.concatenate(tf.data.Dataset.from_tensors(last))  # a gap at the end shows, too
+    good = ordinals.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    nothing = [tf.zeros(x.shape, x.dtype) for x in good.element_spec[2:]]
+    beat = (tf.constant(split.count, tf.int64), True, *nothing)
+    whole = good.concatenate(tf.data.Dataset.from_tensors(beat))
     examples = _note_gaps(whole, 0, path, reason, broken)
-    examples = examples.take_while(lambda ordinal, *_: ordinal < split.count)
     return examples.map(lambda _, image, label: (image, label))
 
 
-def _note_gaps(examples, start, path, reason, broken):
+def _note_gaps(elements, start, path, reason, broken):
     """Notes missing ordinals in `broken` and puts nothing in their place."""
     broken = broken or BrokenPictures()
-    _, image, label = examples.element_spec
+    image = elements.element_spec[2]
 
     def nothing(ordinals):
         for ordinal in ordinals:
@@ -126,42 +133,43 @@ def _note_gaps(examples, start, path, reason, broken):
         shape = (0, *image.shape)
         return ordinals[:0], np.zeros(shape, image.dtype.as_numpy_dtype), np.zeros(0, "int64")
 
-    return _fill_gaps(examples, start, nothing)
-
-
-def _reason(split, index):
-    """Says in a sentence why an example of an `EncodedSplit` cannot be read."""
-    try:
-        encoded, _ = split.read(tf.constant(index, tf.int64))
-        decode_picture(encoded.numpy())
-    except tf.errors.OpError as error:
-        return str(error.message).partition("\n")[0]
-    except ValueError as error:
-        return str(error)
-    return "TensorFlow cannot decode it."
+    return _fill_gaps(elements, start, nothing)
 
 
 def _cannot_tell(ordinal):
     return "It cannot be decoded."
 
 
-def _fill_gaps(examples, start, replacements):
-    """Puts `replacements(ordinals)`, arrays of whole examples, where ordinals are missing."""
-    _, image, label = examples.element_spec
+def _fill_gaps(elements, start, replacements):
+    """Puts `replacements(ordinals)`, arrays of whole examples, where ordinals are missing.
 
-    def fill(expected, example):
+    Args:
+        elements: A dataset of ordinal, whether it is a beat, image and label; a beat's ordinal is
+            that of the next picture.
+        start: The first ordinal.
+        replacements: From ordinals `(M,)` to ordinals, images and labels, any number of them.
+
+    Returns:
+        A dataset of ordinals, images and labels, without the beats.
+    """
+    _, _, image, label = elements.element_spec
+
+    def fill(expected, element):
+        ordinal, beat, *picture = element
+        example = (ordinal, *picture)
+
         def with_replacements():
             dtypes = (tf.int64, image.dtype, label.dtype)
-            missing = tf.range(expected, example[0])
-            before = tf.numpy_function(replacements, [missing], dtypes)
-            return [tf.concat([x, y[None]], 0) for x, y in zip(before, example, strict=True)]
+            before = tf.numpy_function(replacements, [tf.range(expected, ordinal)], dtypes)
+            own = 1 - tf.cast(beat, tf.int32)
+            return [tf.concat([x, y[None][:own]], 0) for x, y in zip(before, example, strict=True)]
 
         def alone():
             return [x[None] for x in example]
 
-        ordinals, images, labels = tf.cond(example[0] > expected, with_replacements, alone)
+        ordinals, images, labels = tf.cond(beat | (ordinal > expected), with_replacements, alone)
         ordinals, labels = tf.ensure_shape(ordinals, [None]), tf.ensure_shape(labels, [None])
         images = tf.ensure_shape(images, (None, *image.shape))
-        return example[0] + 1, (ordinals, images, labels)
+        return ordinal + 1 - tf.cast(beat, tf.int64), (ordinals, images, labels)
 
-    return examples.scan(tf.constant(start, tf.int64), fill).unbatch()
+    return elements.scan(tf.constant(start, tf.int64), fill).unbatch()

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import itertools
 import os
@@ -10,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.data.broken import why_unreadable
 from keras_vit.data.sources.source import SequentialSplit, Split
 from keras_vit.picture import decode_picture
 
@@ -64,7 +66,7 @@ def read_facts(split, advance=lambda count: None):
             picture, facts.labels[index] = example()
             pixels = picture if isinstance(picture, np.ndarray) else decode_picture(picture)
         except tf.errors.OpError as error:
-            facts.broken[index] = str(error.message).partition("\n")[0]
+            facts.broken[index] = why_unreadable(error)
         except ValueError as error:
             facts.broken[index] = str(error)
         else:
@@ -89,12 +91,23 @@ def _examples(split):
             for pair in zip(*(x.numpy() for x in split.read(indices)), strict=True):
                 yield lambda pair=pair: pair
     elif isinstance(split, SequentialSplit):
-        stream = split.stream(seed=None, worker=0, workers=1)
-        for pair in stream.as_numpy_iterator():
-            yield lambda pair=pair: pair
+        stream = iter(split.stream(seed=None, worker=0, workers=1).as_numpy_iterator())
+        while True:
+            try:
+                pair = next(stream)
+            except StopIteration:
+                return
+            except tf.errors.OpError as error:  # the rest of the file is lost; TensorFlow goes on
+                yield functools.partial(_raise, error)
+            else:
+                yield lambda pair=pair: pair
     else:
         for index in range(split.count):
             yield lambda index=index: [x.numpy() for x in split.read(tf.constant(index, tf.int64))]
+
+
+def _raise(error):
+    raise error
 
 
 def _digest(pixels):

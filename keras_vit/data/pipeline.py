@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.data.augment.chain import is_resumable
 from keras_vit.data.augment.keys import example_keys, fold
 from keras_vit.data.encoded import eval_examples, sequential_examples, train_examples
 from keras_vit.data.order import Order
@@ -60,10 +61,10 @@ def train_batches(
             start in the middle, or no picture can be read.
     """
     _check_crop(split, crop)
-    if start_step and not getattr(augment, "resumable", True):
+    if (start_step or workers > 1) and not is_resumable(augment):
         raise ValueError(
-            "A stage with hidden random state starts at step 0 alone: "
-            f"received start_step={start_step}."
+            "A stage with hidden random state starts at step 0 and has one worker: "
+            f"received start_step={start_step}, workers={workers}."
         )
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()
     order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers)

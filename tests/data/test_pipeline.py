@@ -289,6 +289,22 @@ def test_a_split_of_broken_pictures_alone_is_refused():
         train_batches(encoded([b"", b"no"]), batch_size=1, seed=0, crop=CROP)
 
 
+def test_a_split_whose_files_vanish_stops_with_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_vit.data.encoded.BEAT", 8)
+    paths = [tmp_path / f"{i}.jpg" for i in range(3)]
+    for path, file in zip(paths, FILES, strict=False):
+        path.write_bytes(file)
+    names = tf.constant([str(path) for path in paths])
+    split = EncodedSplit(3, lambda i: (tf.io.read_file(names[i]), i), lambda i: str(paths[i]))
+    batches = iter(train_batches(split, batch_size=2, seed=0, crop=CROP))
+    next(batches)
+    for path in paths:
+        path.unlink()
+    with pytest.raises(tf.errors.OpError, match="None of 100 pictures can be read"):
+        for _ in range(10_000):
+            next(batches)
+
+
 # Mistakes
 
 
@@ -312,7 +328,8 @@ def test_a_batch_of_nothing_is_refused(build):
         ({"repeats": 0}, "received repeats=0"),
         ({"workers": 4, "mix": mix}, "must be even: received batch_size=4, workers=4"),
         ({"crop": CROP}, "has its pixels already"),
-        ({"start_step": 1, "augment": layer_stage(lambda x: x)}, "received start_step=1"),
+        ({"start_step": 1, "augment": layer_stage(abs)}, "received start_step=1"),
+        ({"workers": 2, "augment": chain(functools.partial(layer_stage(abs)))}, "workers=2"),
     ],
 )
 def test_what_contradicts_itself_is_refused(arguments, message):

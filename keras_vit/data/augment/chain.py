@@ -1,5 +1,7 @@
 """Stages in a row, and layers of others as stages."""
 
+import functools
+
 import tensorflow as tf
 
 from keras_vit.data.augment.keys import fold
@@ -25,8 +27,15 @@ def chain(*stages):
             images = each(images, fold(keys, number))
         return images
 
-    stage.resumable = all(getattr(each, "resumable", True) for each in stages)
+    stage.resumable = all(map(is_resumable, stages))
     return stage
+
+
+def is_resumable(stage):
+    """Says whether a stage draws from its keys alone; a `functools.partial` is looked through."""
+    while isinstance(stage, functools.partial):
+        stage = stage.func
+    return getattr(stage, "resumable", True)
 
 
 def layer_stage(layer):

@@ -6,7 +6,7 @@ from pathlib import Path
 from keras_vit.data.sources.digits import digits
 from keras_vit.data.sources.folder import from_folder
 from keras_vit.data.sources.table import from_table
-from keras_vit.data.sources.tfds import from_tfds
+from keras_vit.data.sources.tfds import UnknownSetError, from_tfds
 
 
 def open_source(text, *, data_dir=None, test_fraction=None):
@@ -24,6 +24,8 @@ def open_source(text, *, data_dir=None, test_fraction=None):
         ValueError: If it cannot be opened, or an argument is given that it does not take.
     """
     text = os.fspath(text)
+    if text.removeprefix("folder:") == "":
+        raise ValueError(f"A source must have a name: received {text!r}.")
     is_folder = text.startswith("folder:") or Path(text).is_dir()
     if is_folder or Path(text).suffix.lower() in (".csv", ".jsonl"):
         _refuse("data_dir", data_dir, text)
@@ -33,9 +35,11 @@ def open_source(text, *, data_dir=None, test_fraction=None):
     if text == "digits":
         _refuse("data_dir", data_dir, text)
         return digits()
+    if Path(text).is_file():
+        raise ValueError(f"A file must end in .csv or .jsonl to be a source: received {text}.")
     try:
         return from_tfds(text, data_dir=data_dir)
-    except ValueError as error:
+    except UnknownSetError as error:
         raise ValueError(
             f"{text} is neither digits, a folder, a .csv nor a .jsonl file: {error}"
         ) from error

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 SEQUENTIAL_GUARANTEE = (
     "read from one end to the other: the same seed gives the same order, a later start reads and "
-    "drops what comes before, and several workers read files of their own, so that their union is "
-    "not the stream of one"
+    "drops what comes before (and shifts by broken records), and several workers read files of "
+    "their own, so that their union is not the stream of one"
 )
 
 

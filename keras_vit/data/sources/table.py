@@ -64,7 +64,9 @@ def from_table(
         chosen = [index for index, name in enumerate(where) if name == there]
         paths = [os.path.join(table.parent, files[index]) for index in chosen]
         splits[here] = split_of_files(paths, [labels[index] for index in chosen])
-    return Source(table.stem, class_names, splits)
+    unused = len(class_names) - len(set(labels))
+    notes = (f"{table} has no row for {unused:,} of {len(class_names):,} classes.",)
+    return Source(table.stem, class_names, splits, notes if unused else ())
 
 
 def _read_rows(table):

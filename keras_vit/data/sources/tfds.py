@@ -11,6 +11,10 @@ from keras_vit.data.sources.source import Source, Split
 MEMORY_LIMIT = 2**30  # bytes
 
 
+class UnknownSetError(ValueError):
+    """Raised where TFDS knows no set of a name."""
+
+
 def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEMORY_LIMIT):
     """Opens an image classification set of TensorFlow Datasets, preparing it where it is missing.
 
@@ -78,7 +82,7 @@ def _open(name, data_dir):
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except Exception as error:  # TFDS and its catalogue raise what they like
-        raise _not_to_be_had(name, error) from error
+        raise UnknownSetError(_not_to_be_had(name, error)) from error
     features = builder.info.features
     keys = builder.info.supervised_keys or ("image", "label")
     kinds = tfds.features.Image, tfds.features.ClassLabel
@@ -106,12 +110,12 @@ def _prepare(builder, name, varying):
                 f"The set {name!r} of TFDS must be downloaded by hand into {place}, or its "
                 f"prepared folder given as data folder: {' '.join(by_hand.split())}"
             ) from error
-        raise _not_to_be_had(name, error) from error
+        raise ValueError(_not_to_be_had(name, error)) from error
 
 
 def _not_to_be_had(name, error):
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    return ValueError(f"The set {name!r} of TFDS is not to be had: {reason}")
+    return f"The set {name!r} of TFDS is not to be had: {reason}"
 
 
 def _check_split(stored, expression):
