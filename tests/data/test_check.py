@@ -56,7 +56,7 @@ def test_broken_pictures_are_listed_with_the_reason(root):
     found = {finding["path"]: finding["reason"] for finding in report.broken}
     assert found.keys() == {str(root / "test/b" / name) for name in [*broken, "gone.png"]}
     assert "it is empty" in found[str(root / "test/b/empty.png")]
-    assert "No such file" in found[str(root / "test/b/gone.png")]
+    assert "no such file" in found[str(root / "test/b/gone.png")]
     assert {finding["split"] for finding in report.broken} == {"test"}
     assert report.splits["test"]["broken"] == 7
     assert report.splits["test"]["per_class"]["max"] == 1  # broken pictures train nothing
