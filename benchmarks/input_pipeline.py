@@ -122,7 +122,7 @@ def keras_cv_small(images, labels):
     changes = [
         keras_cv.layers.RandomFlip("horizontal"),
         keras_cv.layers.RandAugment((0, 255), augmentations_per_image=2, magnitude=0.3),
-        keras_cv.layers.MaybeApply(
+        keras_cv.layers.RandomApply(
             keras_cv.layers.RandomCutout((0.15, 0.6), (0.15, 0.6)), rate=0.25
         ),
     ]
