@@ -31,7 +31,7 @@ class Config(Training):
     epochs: int = 30
     batch_size: int = 64
     optimizer: str = "muon"
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 0.05
     beta_2: float = 0.95
     warmup_epochs: int = 2
