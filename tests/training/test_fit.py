@@ -75,7 +75,7 @@ def test_two_devices_train_like_one():
         ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
     for one, two in zip(weights(tf.distribute.get_strategy()), weights(mirrored), strict=True):
-        np.testing.assert_allclose(two, one, atol=1e-5)
+        np.testing.assert_allclose(two, one, atol=3e-5)  # sums in another order
 
 
 def test_throughput_counts_images_between_the_first_and_last_step(monkeypatch):
