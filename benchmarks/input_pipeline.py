@@ -77,7 +77,7 @@ def write_jpegs(folder, count):
     """Writes `folder/<class>/<n>.jpg`, each as near to `FILE_SIZE` as its quality allows."""
     for n, image in enumerate(natural_images(count, *FILE_SHAPE)):
         picture, best = Image.fromarray(image), b""
-        for quality in range(40, 100, 3):
+        for quality in range(40, 100):
             file = io.BytesIO()
             picture.save(file, "JPEG", quality=quality)
             if len(file.getvalue()) > FILE_SIZE:
