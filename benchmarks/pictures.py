@@ -1,0 +1,39 @@
+"""Random pictures with a natural spectrum: data for benchmarks that need none."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CLASSES = 10
+FILE_SIZE = 110_000  # bytes of a JPEG
+FILE_SHAPE = (375, 500)
+
+
+def natural_images(count, height, width):
+    """Returns random images `(N, H, W, 3)`, uint8, whose amplitude falls as 1/frequency."""
+    rng = np.random.default_rng(0)
+    y, x = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
+    falling = 1 / np.maximum(np.hypot(y, x), 1 / width)[..., None]
+    images = []
+    for _ in range(count):
+        noise = np.fft.rfft2(rng.normal(size=(height, width, 3)), axes=(0, 1))
+        image = np.fft.irfft2(noise * falling, (height, width), axes=(0, 1))
+        images.append(128 + 50 * image / image.std())
+    return np.stack(images).clip(0, 255).astype("uint8")
+
+
+def write_jpegs(folder, count):
+    """Writes `folder/<class>/<n>.jpg`, each as near to `FILE_SIZE` as its quality allows."""
+    for n, image in enumerate(natural_images(count, *FILE_SHAPE)):
+        picture, best = Image.fromarray(image), b""
+        for quality in range(40, 100):
+            file = io.BytesIO()
+            picture.save(file, "JPEG", quality=quality)
+            if len(file.getvalue()) > FILE_SIZE:
+                break
+            best = file.getvalue()
+        path = Path(folder, f"class{n % CLASSES}", f"{n}.jpg")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(best)
