@@ -1,0 +1,325 @@
+"""The train step: the same numbers on one device and on many.
+
+Stock Keras 3.15 clips before the replicas' gradients are summed, crashes on accumulation under a
+strategy, compiles the whole cross-replica step (which XLA refuses) and draws one dropout mask for
+all replicas. Here a step is
+
+    in each replica     forward and backward, compiled by XLA, one micro-batch after the other
+    between replicas    one all-reduce
+    in each replica     unscale, check that all is finite, clip, decay, update, average (EMA)
+
+and `model.fit`, callbacks, metrics and strategies stay Keras' own.
+"""
+
+import itertools
+
+import keras
+import tensorflow as tf
+from keras import tree
+
+from keras_vit.training.update import Update
+
+# Golden ratio of 2^31: how far apart the seeds of two replicas stand.
+REPLICA_STRIDE = 1327217885
+
+
+class TrainingModel(keras.Model):
+    """A functional model whose `fit` means the same on any number of replicas.
+
+    `TrainingModel(model.input, model.output)` shares the layers of `model`: train the one, save
+    and export the other. Build both in `with strategy.scope():`.
+
+    What is guaranteed: each step uses the gradient of the mean loss over the whole batch, however
+    it is split over replicas and micro-batches, also where they hold unequally many examples or
+    weights; clipping and EMA see that gradient and its update once per step; random layers draw
+    other numbers in each replica; a step whose gradient is not finite changes no weight and is
+    counted in `skipped_steps`.
+
+    Attributes:
+        skipped_steps: A variable, how many steps were skipped for want of a finite gradient.
+        first_step: The step of the first epoch at which `fit` begins; set it to go on in the
+            middle of an epoch with a dataset that begins there.
+    """
+
+    first_step = 0
+
+    def compile(
+        self,
+        optimizer,
+        loss,
+        *,
+        metrics=None,
+        weighted_metrics=None,
+        accumulation=1,
+        ema_warmup=False,
+        jit_compile=False,
+        run_eagerly=False,
+    ):
+        """Configures the step.
+
+        Args:
+            optimizer: A `keras.optimizers.Optimizer`, a `MultiOptimizer` too; its clipping and EMA
+                are done by the step, on the whole gradient.
+            loss: As `keras.Model.compile` takes it.
+            metrics: Likewise.
+            weighted_metrics: Likewise.
+            accumulation: Into how many micro-batches each replica's part of a batch is cut, one
+                after the other; memory shrinks, the numbers stay.
+            ema_warmup: Whether the average of the weights, where the optimizer keeps one, forgets
+                faster at first: momentum `min(ema_momentum, (1 + t) / (10 + t))` at step `t`, as
+                `tf.train.ExponentialMovingAverage` has it.
+            jit_compile: Whether XLA compiles forward and backward.
+            run_eagerly: Whether nothing is compiled, to look inside.
+
+        Raises:
+            ValueError: If a number is out of its range, micro-batches have no mean loss, the
+                optimizer brings its own accumulation or loss scale, or a layer cannot be compiled
+                by XLA.
+        """
+        if accumulation < 1:
+            raise ValueError(
+                f"`accumulation` must be at least 1: received accumulation={accumulation}."
+            )
+        if accumulation > 1 and getattr(loss, "reduction", None) == "sum":
+            raise ValueError("`accumulation` needs a mean loss: received reduction='sum'.")
+        optimizer = keras.optimizers.get(optimizer)
+        if jit_compile:
+            _check_jit(self)
+        super().compile(
+            optimizer,
+            loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+            auto_scale_loss=False,
+        )
+        self._accumulation = accumulation
+        with self.distribute_strategy.scope():
+            self._update = Update(
+                optimizer,
+                self.trainable_variables,
+                ema_warmup=ema_warmup,
+                scale_loss=_computes_in_float16(self),
+            )
+
+    @property
+    def skipped_steps(self):
+        return self._update.skipped
+
+    @property
+    def loss_scale(self):
+        return self._update.scale
+
+    @property
+    def training_state(self):
+        """Every variable that training changes and all replicas hold alike, a list."""
+        unique = {id(variable): variable for variable in self.variables}
+        return [variable.value for variable in unique.values()] + self._update.variables
+
+    def make_train_function(self, force=False):
+        if self.train_function is None or force:
+            self._gradients = self._forward_backward
+            if self._accumulation > 1:
+                self._gradients = self._accumulated
+            # A whole step may be compiled where there is one replica, in `_make_function`.
+            if self.jit_compile and not self.run_eagerly and self._replicas > 1:
+                self._gradients = tf.function(self._gradients, jit_compile=True, autograph=False)
+        super().make_train_function(force)
+
+    def train_step(self, data):
+        """Runs in each replica on its part `(x, y[, sample_weight])` of a batch."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        replica = tf.distribute.get_replica_context()
+        seeds = [tf.convert_to_tensor(seed.value) for seed in self._seeds]
+        loss, weight, y_pred, gradients, new_seeds, others = self._gradients(
+            [tf.convert_to_tensor(variable.value) for variable in self.trainable_variables],
+            [_fold(seed, replica.replica_id_in_sync_group) for seed in seeds],
+            x,
+            y,
+            sample_weight,
+            tf.convert_to_tensor(self._update.scale),
+        )
+        for variable, seed, new in zip(self._seeds, seeds, new_seeds, strict=True):
+            variable.assign(tf.stack([seed[0], new[1]]))
+        for variable, value in zip(self._others, others, strict=True):
+            variable.assign(value)
+
+        *gradients, total = replica.all_reduce(tf.distribute.ReduceOp.SUM, [*gradients, weight])
+        finite = self._update([gradient / tf.cast(total, gradient.dtype) for gradient in gradients])
+
+        seen = tf.where(finite, weight, 0)
+        self._loss_tracker.update_state(tf.where(finite, loss, 0), sample_weight=seen)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _forward_backward(self, weights, seeds, x, y, sample_weight, scale):
+        """A pure function: mean loss, its weight, outputs, weight times gradients, new state."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            mapping = zip(
+                [*self.trainable_variables, *self._seeds], [*weights, *seeds], strict=True
+            )
+            with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+                y_pred = self(x, training=True)
+                loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            loss *= self._replicas  # Keras has divided by it
+            scaled = loss * tf.cast(scale, loss.dtype)
+        gradients = tape.gradient(
+            scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        weight = self._weight(x, sample_weight, loss.dtype)
+        gradients = [
+            tf.convert_to_tensor(gradient) * tf.cast(weight, gradient.dtype)
+            for gradient in gradients
+        ]
+        seeds = [scope.get_current_value(seed) for seed in self._seeds]
+        known = {id(seed) for seed in self._seeds}
+        others = {
+            id(variable): (variable, scope.get_current_value(variable))
+            for variable in self.non_trainable_variables
+            if id(variable) not in known and scope.get_current_value(variable) is not None
+        }
+        self._others = [variable for variable, _ in others.values()]
+        return loss, weight, y_pred, gradients, seeds, [value for _, value in others.values()]
+
+    def _accumulated(self, weights, seeds, x, y, sample_weight, scale):
+        """As `_forward_backward`, one micro-batch after the other."""
+        steps = self._accumulation
+        batch = tree.map_structure(lambda part: _cut(part, steps), (x, y, sample_weight))
+        outputs = tree.map_structure(
+            lambda output: tf.TensorArray(output.dtype, size=steps), self.output
+        )
+        zero = tf.zeros((), keras.config.floatx())  # as losses are
+        start = (0, zero, zero, outputs, [tf.zeros_like(weight) for weight in weights], seeds)
+
+        def body(step, total, count, outputs, sums, seeds):
+            x, y, sample_weight = tree.map_structure(
+                lambda part: None if part is None else part[step], batch
+            )
+            loss, weight, y_pred, gradients, seeds, others = self._forward_backward(
+                weights, seeds, x, y, sample_weight, scale
+            )
+            if others:
+                raise ValueError(
+                    "`accumulation` needs layers that change no weight going forward: "
+                    f"received {self._others[0].path}."
+                )
+            return (
+                step + 1,
+                total + weight * loss,
+                count + weight,
+                tree.map_structure(lambda array, y: array.write(step, y), outputs, y_pred),
+                [a + b for a, b in zip(sums, gradients, strict=True)],
+                seeds,
+            )
+
+        loop = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
+        _, total, count, outputs, gradients, seeds = loop
+        y_pred = tree.map_structure(lambda array: array.concat(), outputs)
+        return tf.math.divide_no_nan(total, count), count, y_pred, gradients, seeds, []
+
+    def _weight(self, x, sample_weight, dtype):
+        """What a mean loss over part of a batch weighs in that over the whole."""
+        reduction = getattr(self.loss, "reduction", None)
+        if reduction == "mean_with_sample_weight" and sample_weight is not None:
+            return tf.reduce_sum(tf.cast(sample_weight, dtype))
+        if reduction == "sum":  # each part counts alike
+            return tf.constant(1 / self._replicas, dtype)
+        return tf.cast(tf.shape(tree.flatten(x)[0])[0], dtype)
+
+    @property
+    def _replicas(self):
+        return self.distribute_strategy.num_replicas_in_sync
+
+    @property
+    def _seeds(self):
+        """The states of the layers' `SeedGenerator`s."""
+        seeds = [v for v in self.non_trainable_variables if v.path.endswith("seed_generator_state")]
+        return list({id(seed): seed for seed in seeds}.values())
+
+    def _make_function(self, step):
+        """Replaces Keras' own: logs are reduced so that several workers can, XLA stays inside."""
+        strategy = self.distribute_strategy
+        names = []
+
+        def in_replica(batch):
+            logs = step(batch)
+            names[:] = logs
+            return tf.stack([tf.cast(value, keras.config.floatx()) for value in logs.values()])
+
+        def one_step(batch):
+            logs = strategy.run(in_replica, args=(batch,))
+            return strategy.reduce(tf.distribute.ReduceOp.MEAN, logs, axis=None)
+
+        if not self.run_eagerly:
+            jit_compile = bool(self.jit_compile) and self._replicas == 1
+            one_step = tf.function(
+                one_step, jit_compile=jit_compile, autograph=False, reduce_retracing=True
+            )
+        one_step = self._autoconvert_optionals(one_step)
+
+        def function(iterator):
+            logs = one_step(next(iterator))
+            return dict(zip(names, tf.unstack(logs, num=len(names)), strict=True))
+
+        return function
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Replaces Keras' own, which reads a batch too many and fails with several workers."""
+        first, self.first_step = self.first_step, 0
+        if iterator is not None:
+            data_batch = _spec(iterator.data_adapter.get_tf_dataset())
+            if first:
+                _begin_at(iterator, first)
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=data_batch)
+
+
+def _spec(dataset):
+    """Returns the shapes and types of a batch, of one replica's part where it is distributed."""
+    return tree.map_structure(
+        lambda spec: spec if isinstance(spec, tf.TensorSpec) else spec._value_specs[0],
+        dataset.element_spec,
+    )
+
+
+def _begin_at(iterator, first):
+    """Makes Keras' iterator count the steps of its first epoch from `first`."""
+    steps = iterator._enumerate_iterator
+
+    def rest():
+        iterator._enumerate_iterator = steps
+        return itertools.islice(steps(), first, None)
+
+    iterator._enumerate_iterator = rest
+
+
+def _fold(seed, replica):
+    """Moves a seed's state `[seed, counter]` to the replica's own stream; replica 0 stays."""
+    stride = tf.cast(replica, tf.int64) * REPLICA_STRIDE
+    return tf.stack([(seed[0] + stride) % (2**31 - 2), seed[1]])
+
+
+def _cut(part, steps):
+    """Cuts `(B, ...)` into `(steps, B / steps, ...)`; `None` stays."""
+    if part is None:
+        return None
+    if part.shape[0] is not None and part.shape[0] % steps:
+        raise ValueError(
+            "`accumulation` must divide a replica's part of the batch: "
+            f"received accumulation={steps}, {part.shape[0]} examples."
+        )
+    return tf.reshape(part, tf.concat([[steps, -1], tf.shape(part)[1:]], axis=0))
+
+
+def _computes_in_float16(model):
+    return any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
+
+
+def _check_jit(model):
+    layers = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
+    if layers:
+        raise ValueError(
+            "XLA cannot compile every layer of the model: "
+            f"received jit_compile=True, supports_jit=False in {', '.join(layers)}."
+        )

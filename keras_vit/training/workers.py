@@ -1,0 +1,56 @@
+"""The workers of a strategy: who is the first, and what all of them agree on."""
+
+import numpy as np
+import tensorflow as tf
+
+
+class Workers:
+    """The processes that train together under a strategy; mostly there is one.
+
+    Attributes:
+        count: How many there are.
+        index: Which one this is, from 0; the first writes for all.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+    """
+
+    def __init__(self, strategy):
+        self._strategy = strategy
+        self.count, self.index = 1, 0
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            resolver = strategy.cluster_resolver
+            self.count = len(resolver.cluster_spec().as_dict().get("worker", [0]))
+            self.index = resolver.task_id or 0
+
+    @property
+    def is_chief(self):
+        return self.index == 0
+
+    def gather(self, values):
+        """Returns the arrays `(...)` that the workers pass, `(count, ...)`, once all have."""
+        whole = np.zeros((self.count, *np.shape(values)), np.asarray(values).dtype)
+        whole[self.index] = values
+        return whole if self.count == 1 else self._sum(whole)
+
+    def largest(self, number):
+        """Returns the largest of the whole numbers that the workers pass."""
+        return int(self.gather(np.int32(number)).max())
+
+    def broadcast(self, content):
+        """Returns the bytes that the first worker passes, to all."""
+        length = self.largest(len(content) if self.is_chief else 0)
+        words = np.zeros(-(-length // 4), np.int32)
+        if self.is_chief:
+            words = np.frombuffer(content.ljust(4 * len(words), b"\0"), np.int32)
+        return (words if self.count == 1 else self._sum(words)).tobytes()[:length]
+
+    def _sum(self, values):
+        """Sums one array per worker: of each, the first replica passes it and the others zeros."""
+        replicas = self._strategy.num_replicas_in_sync // self.count
+        values = self._strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(
+                np.zeros_like(values) if context.replica_id_in_sync_group % replicas else values
+            )
+        )
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None).numpy()

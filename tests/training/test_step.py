@@ -1,0 +1,326 @@
+"""The train step on one replica and two, compared with stock Keras on one device."""
+
+import functools
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from replicas import (
+    batches,
+    cross_entropy,
+    examples,
+    perceptron,
+    strategy_of,
+    two_replicas,
+    weights_of,
+)
+
+from keras_vit.training import TrainingModel
+
+OPTIMIZERS = {
+    "sgd": functools.partial(keras.optimizers.SGD, 0.3, momentum=0.9),
+    "adamw": functools.partial(keras.optimizers.AdamW, 0.02, weight_decay=0.1),
+    "lamb": functools.partial(keras.optimizers.Lamb, 0.02),
+}
+CLIPS = {
+    "no clip": {},
+    "clipnorm": {"clipnorm": 0.05},
+    "global_clipnorm": {"global_clipnorm": 0.1},
+    "clipvalue": {"clipvalue": 0.01},
+}
+EMAS = {"no ema": {}, "ema": dict(use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=3)}
+
+
+@pytest.fixture
+def float64():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+def train(model_class, optimizer, *, replicas=1, steps=8, **compile_arguments):
+    keras.utils.set_random_seed(0)
+    with strategy_of(replicas).scope():
+        model = perceptron(model_class)
+        model.compile(optimizer(), cross_entropy(), metrics=["accuracy"], **compile_arguments)
+    data = batches(*examples(40), 8)
+    history = model.fit(data, epochs=1, steps_per_epoch=steps, verbose=0, shuffle=False)
+    return weights_of(model), history.history
+
+
+@functools.cache
+def reference(optimizer, clip, ema):
+    """Stock Keras on one device."""
+    build = functools.partial(OPTIMIZERS[optimizer], **CLIPS[clip], **EMAS[ema])
+    return train(keras.Model, build, jit_compile=False)
+
+
+def is_fast(optimizer, clip, ema, accumulation, jit_compile):
+    everything = (ema, accumulation, jit_compile) == ("ema", 4, True)
+    return (optimizer, clip) == ("adamw", "global_clipnorm") or everything
+
+
+COMBINATIONS = [
+    pytest.param(*combination, marks=[] if is_fast(*combination) else pytest.mark.slow)
+    for combination in itertools.product(OPTIMIZERS, CLIPS, EMAS, [1, 4], [False, True])
+]
+
+
+@pytest.mark.parametrize("optimizer, clip, ema, accumulation, jit_compile", COMBINATIONS)
+def test_two_replicas_are_one(float64, optimizer, clip, ema, accumulation, jit_compile):
+    expected, history = reference(optimizer, clip, ema)
+    build = functools.partial(OPTIMIZERS[optimizer], **CLIPS[clip], **EMAS[ema])
+    weights, again = train(
+        TrainingModel, build, replicas=2, accumulation=accumulation, jit_compile=jit_compile
+    )
+    np.testing.assert_allclose(weights, expected, atol=1e-7, rtol=0)
+    np.testing.assert_allclose(again["loss"], history["loss"], atol=1e-7)
+    assert again["accuracy"] == history["accuracy"]
+
+
+@pytest.mark.parametrize("accumulation", [1, 4])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_one_replica_is_stock_keras(float64, accumulation, jit_compile):
+    arguments = "adamw", "global_clipnorm", "ema"
+    expected, _ = reference(*arguments)
+    build = functools.partial(OPTIMIZERS[arguments[0]], **CLIPS[arguments[1]], **EMAS[arguments[2]])
+    weights, _ = train(TrainingModel, build, accumulation=accumulation, jit_compile=jit_compile)
+    np.testing.assert_allclose(weights, expected, atol=1e-7, rtol=0)
+
+
+def test_a_clipped_update_has_the_norm_it_was_clipped_to():
+    """Stock Keras on two replicas clips each part: the update's norm is up to 0.2."""
+    with two_replicas().scope():
+        model = perceptron()
+        model.compile(keras.optimizers.SGD(1.0, global_clipnorm=0.1), cross_entropy())
+    before = weights_of(model)
+    model.fit(batches(*examples(8, "float32"), 8), steps_per_epoch=1, verbose=0, shuffle=False)
+    np.testing.assert_allclose(np.linalg.norm(weights_of(model) - before), 0.1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "reduction, accumulation",
+    [
+        ("sum_over_batch_size", 1),
+        ("sum_over_batch_size", 2),
+        ("mean_with_sample_weight", 1),
+        ("mean_with_sample_weight", 2),
+        ("sum", 1),
+    ],
+)
+def test_weights_of_examples_count_over_the_whole_batch(float64, reduction, accumulation):
+    x, y = examples(8)
+    weights = np.arange(8.0)
+
+    def trained(model_class, replicas, **kwargs):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            model = perceptron(model_class)
+            loss = cross_entropy(reduction=reduction)
+            model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False, **kwargs)
+        data = batches(x, y, 8, weights)
+        model.fit(data, steps_per_epoch=2, verbose=0, shuffle=False)
+        return weights_of(model)
+
+    expected = trained(keras.Model, 1)
+    actual = trained(TrainingModel, 2, accumulation=accumulation)
+    np.testing.assert_allclose(actual, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("last", [1, 3])
+def test_an_odd_last_batch_counts_by_its_examples(float64, last):
+    x, y = examples(4 + last)
+
+    def trained(model_class, replicas):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            model = perceptron(model_class)
+            model.compile(keras.optimizers.SGD(0.1), cross_entropy(), jit_compile=False)
+        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+        history = model.fit(data, epochs=2, verbose=0, shuffle=False)
+        return weights_of(model), history.history["loss"]
+
+    for expected, actual in zip(trained(keras.Model, 1), trained(TrainingModel, 2), strict=True):
+        np.testing.assert_allclose(actual, expected, atol=1e-12)
+
+
+def test_no_batch_is_read_and_thrown_away():
+    """Stock Keras under a strategy reads one to build the model."""
+    seen = []
+    x, y = examples(8, "float32")
+    data = tf.data.Dataset.range(4).map(
+        lambda i: (tf.py_function(lambda i: seen.append(int(i)) or x[:4], [i], tf.float32), y[:4])
+    )
+    data = data.map(lambda x, y: (tf.ensure_shape(x, (4, 5)), y))
+    with two_replicas().scope():
+        model = perceptron()
+        model.compile("sgd", cross_entropy())
+    model.fit(data, verbose=0, shuffle=False)
+    assert seen == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_replicas_and_micro_batches_draw_other_masks(jit_compile):
+    """Four equal examples in four parts: if two parts drew alike, every count were even."""
+    with two_replicas().scope():
+        inputs = keras.Input((64,))
+        x = keras.layers.Dropout(0.5, seed=1)(inputs)
+        x = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False)(x)
+        model = TrainingModel(inputs, x)
+        loss = keras.losses.MeanAbsoluteError()
+        model.compile(keras.optimizers.SGD(2.0), loss, accumulation=2, jit_compile=jit_compile)
+    model.fit(np.ones((4, 64)), np.ones((4, 1)), batch_size=4, verbose=0)
+    kept = weights_of(model)  # how many of the four masks kept each of the 64 numbers
+    assert {1, 3} < set(kept.round(4).tolist()) <= {0, 1, 2, 3, 4}
+
+
+def test_seeds_are_alike_on_all_replicas_after_a_step():
+    with two_replicas().scope():
+        model = perceptron(TrainingModel, keras.layers.Dropout(0.5, seed=3))
+        model.compile("sgd", cross_entropy())
+    x, y = examples(8, "float32")
+    model.fit(batches(x, y, 8), steps_per_epoch=3, verbose=0, shuffle=False)
+    (state,) = [v for v in model.non_trainable_variables if "seed_generator_state" in v.path]
+    for local in model.distribute_strategy.experimental_local_results(state.value):
+        np.testing.assert_array_equal(local.numpy(), [3, 3])
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(replicas, jit_compile):
+    x, y = examples(8, "float32")
+    x[-1] = np.nan  # the last replica's
+    with strategy_of(replicas).scope():
+        model = perceptron()
+        optimizer = keras.optimizers.Adam(0.1, use_ema=True)
+        model.compile(optimizer, cross_entropy(), jit_compile=jit_compile)
+    before = [variable.numpy() for variable in optimizer.variables], weights_of(model)
+    logs = model.fit(batches(x, y, 8), steps_per_epoch=3, verbose=0, shuffle=False).history
+    after = [variable.numpy() for variable in optimizer.variables], weights_of(model)
+    assert int(model.skipped_steps.numpy()) == 3
+    assert logs["loss"] == [0]
+    for left, right in zip(before[0], after[0], strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_float16_overflow_on_the_second_replica_halves_the_scale_and_spares_the_weights():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        with two_replicas().scope():
+            model = perceptron()
+            model.compile(keras.optimizers.SGD(0.1), cross_entropy())
+        x, y = examples(16, "float32")
+        x[4:8] = 1e5  # the second half of the first batch: infinite in float16
+        before = weights_of(model)
+        after = []
+        log = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: after.append(weights_of(model))
+        )
+        model.fit(batches(x, y, 8), steps_per_epoch=2, verbose=0, shuffle=False, callbacks=[log])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_array_equal(after[0], before)
+    assert np.isfinite(after[1]).all() and (after[1] != before).any()
+    assert int(model.skipped_steps.numpy()) == 1
+    assert float(model.loss_scale.numpy()) == 2.0**14
+
+
+def test_float16_scale_doubles_after_many_finite_steps(monkeypatch):
+    monkeypatch.setattr("keras_vit.training.update.GROWTH_STEPS", 2)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = perceptron()
+        model.compile(keras.optimizers.SGD(0.1), cross_entropy())
+        model.fit(batches(*examples(8, "float32"), 8), steps_per_epoch=5, verbose=0, shuffle=False)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert float(model.loss_scale.numpy()) == 2.0**17
+
+
+def test_accumulation_keeps_statistics_out():
+    model = perceptron(TrainingModel, keras.layers.BatchNormalization())
+    model.compile("sgd", cross_entropy(), accumulation=2)
+    with pytest.raises(ValueError, match="change no weight going forward"):
+        model.fit(*examples(8, "float32"), batch_size=8, verbose=0)
+
+
+def test_statistics_are_kept_without_accumulation():
+    norm = keras.layers.BatchNormalization()
+    model = perceptron(TrainingModel, norm)
+    model.compile("sgd", cross_entropy(), jit_compile=True)
+    model.fit(*examples(8, "float32"), batch_size=8, verbose=0)
+    assert (norm.moving_mean.numpy() != 0).all()
+
+
+def test_regularizers_and_added_losses_count_once(float64):
+    def trained(model_class, replicas, **kwargs):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            layers = keras.layers.Dense(4, kernel_regularizer="l2")
+            model = perceptron(model_class, layers)
+            model.compile(keras.optimizers.SGD(0.5), cross_entropy(), jit_compile=False, **kwargs)
+        model.fit(batches(*examples(8), 8), steps_per_epoch=4, verbose=0, shuffle=False)
+        return weights_of(model)
+
+    expected = trained(keras.Model, 1)
+    np.testing.assert_allclose(trained(TrainingModel, 2, accumulation=2), expected, atol=1e-12)
+
+
+def test_evaluation_and_prediction_are_those_of_one_device():
+    x, y = examples(21, "float32")
+    results = []
+    for replicas in (1, 2):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            model = perceptron()
+            model.compile("sgd", cross_entropy(), metrics=["accuracy"])
+        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+        results.append((model.evaluate(data, verbose=0), model.predict(data, verbose=0)))
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_a_batch_that_the_micro_batches_do_not_divide_is_a_sentence():
+    model = perceptron()
+    model.compile("sgd", cross_entropy(), accumulation=3)
+    with pytest.raises(ValueError, match="received accumulation=3, 8 examples"):
+        model.fit(batches(*examples(8, "float32"), 8), steps_per_epoch=1, verbose=0, shuffle=False)
+
+
+def test_what_the_step_does_itself_is_refused_in_the_optimizer():
+    model = perceptron()
+    with pytest.raises(ValueError, match="at least 1: received accumulation=0"):
+        model.compile("sgd", cross_entropy(), accumulation=0)
+    with pytest.raises(ValueError, match="needs a mean loss: received reduction='sum'"):
+        model.compile("sgd", cross_entropy(reduction="sum"), accumulation=2)
+    with pytest.raises(ValueError, match="received gradient_accumulation_steps=2"):
+        model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), cross_entropy())
+    with pytest.raises(ValueError, match="pass the optimizer that LossScaleOptimizer has"):
+        model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), cross_entropy())
+
+
+def test_a_layer_that_xla_cannot_compile_is_an_error_and_not_a_warning():
+    model = perceptron(TrainingModel, keras.layers.RandomRotation(0.1, name="turn"))
+    with pytest.raises(ValueError, match="supports_jit=False in turn"):
+        model.compile("sgd", cross_entropy(), jit_compile=True)
+
+
+def test_averages_warm_up():
+    model = perceptron()
+    optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer, cross_entropy(), ema_warmup=True)
+    steps = []
+    log = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(weights_of(model))
+    )
+    data = batches(*examples(40, "float32"), 8)
+    model.fit(data, steps_per_epoch=12, verbose=0, shuffle=False, callbacks=[log])
+    average = steps[0]
+    for step, weights in enumerate(steps[1:], start=1):
+        momentum = min(0.5, (1 + step) / (10 + step))
+        average = momentum * average + (1 - momentum) * weights
+    np.testing.assert_allclose(weights_of(model), average, rtol=1e-5)  # `fit` ends with it
