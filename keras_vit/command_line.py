@@ -28,14 +28,14 @@ def _check_whole_numbers(arguments):
 def run_app(app):
     """Runs a `cyclopts.App` on the program's arguments and exits with what its command returns.
 
-    A mistake on the command line, and a `ValueError` or `OSError` that a command raises, print one
-    line on the standard error stream and exit with status 2.
+    A mistake on the command line, and a `ValueError`, `OSError` or `FloatingPointError` that a
+    command raises, print one line on the standard error stream and exit with status 2.
     """
     try:
         status = app(
             sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value"
         )
-    except (cyclopts.CycloptsError, ValueError, OSError) as error:
+    except (cyclopts.CycloptsError, ValueError, OSError, FloatingPointError) as error:
         print(f"{app.name[0]}: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
     sys.exit(status)

@@ -38,7 +38,8 @@ from keras_vit.data.augment import (
 )
 from keras_vit.models import ViTConfig, vit
 from keras_vit.training import PatchDropoutSchedule
-from recipes.train import Training, train
+from recipes.flags import Training
+from recipes.train import train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,8 @@ from keras_vit.command_line import run_recipe
 from keras_vit.data import digits
 from keras_vit.data.augment import random_affine
 from keras_vit.models import ViTConfig, vit
-from recipes.train import Training, train
+from recipes.flags import Training
+from recipes.train import train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

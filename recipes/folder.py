@@ -17,7 +17,8 @@ from keras_vit.command_line import run_recipe
 from keras_vit.data import centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, random_flip, trivial_augment
 from keras_vit.models import ViTConfig, vit
-from recipes.train import Training, train
+from recipes.flags import Training
+from recipes.train import train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

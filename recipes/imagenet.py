@@ -28,7 +28,8 @@ from keras_vit.command_line import run_recipe
 from keras_vit.data import centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, rand_augment, random_erasing, random_flip
 from keras_vit.models import vit
-from recipes.train import Training, train
+from recipes.flags import Training
+from recipes.train import train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

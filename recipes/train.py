@@ -15,63 +15,27 @@ from keras_vit.data.augment import mix
 from keras_vit.export import prepare_folder
 from keras_vit.tasks import classifier
 from keras_vit.training import (
+    Checkpoints,
     ReportBroken,
     Throughput,
-    adamw,
+    TrainingModel,
+    WarmupSchedule,
+    WatchFinite,
+    Workers,
+    check_batch_size,
+    choose_xla,
+    explain_lost_workers,
+    freeze,
+    layerwise,
     log_gallery,
-    muon,
+    per_worker,
+    set_precision,
     strategy,
-    use_xla,
-    warmup_cosine,
 )
 from recipes.deliver import deliver
+from recipes.flags import OPTIMIZERS, check_flags, check_resumed
 
 SHOWN = 64  # training images in TensorBoard's gallery, at most
-OPTIMIZERS = {"adamw": adamw, "muon": muon}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Training:
-    """What every recipe lets a person tune; each field is a flag."""
-
-    epochs: int
-    """Passes over the training images."""
-    batch_size: int
-    """Images per step."""
-    optimizer: str = "adamw"
-    """adamw, or muon: orthogonalised momentum for the blocks' kernels."""
-    learning_rate: float
-    """Peak of the warm-up cosine."""
-    weight_decay: float
-    """Decoupled weight decay, on kernels alone."""
-    warmup_epochs: int
-    """Epochs from a learning rate of zero to the peak."""
-    schedule: str = "cosine"
-    """cosine: warm-up and a cosine to zero; or constant."""
-    clip_norm: float = 1.0
-    """Largest norm of the gradient; 0 is no limit."""
-    beta_2: float = 0.999
-    """Decay of Adam's second moment."""
-    label_smoothing: float = 0.0
-    """Share of a label spread over all classes."""
-    mixup: float = 0.0
-    """Alpha of mixup's Beta distribution; 0 is off."""
-    cutmix: float = 0.0
-    """Alpha of cutmix's Beta distribution; 0 is off."""
-    mix_rate: float = 1.0
-    """Share of the images that mixup or cutmix changes."""
-    repeats: int = 1
-    """How often an image stands in a batch, each time changed anew."""
-    validation_epochs: int = 1
-    """The test split is looked at after every so many epochs."""
-    seed: int = 0
-    """Seed of weights, order and augmentation."""
-    device: str = "auto"
-    """auto, cpu, gpu or tpu."""
-    run_dir: str
-    """Where logs, the .keras file and sample pictures go."""
-    export_dir: str
-    """Where the exported versions go."""
 
 
 def train(
@@ -88,10 +52,10 @@ def train(
     """Trains a classifier by cross-entropy, watched in TensorBoard, and delivers it.
 
     The test split is watched between epochs, as TensorBoard's "validation"; nothing is chosen by
-    it.
+    it. A run that was stopped goes on where its run directory holds a checkpoint.
 
     Args:
-        config: A recipe's `Training`.
+        config: A recipe's `recipes.flags.Training`.
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
         build_backbone: From nothing to a backbone; called in the scope of the strategy.
         augment: As `keras_vit.data.train_batches` takes it.
@@ -101,13 +65,23 @@ def train(
         bigger: The command that trains something bigger, to name at the end.
 
     Returns:
-        One `keras_vit.artefacts.Comparison` per artefact.
+        One `keras_vit.artefacts.Comparison` per artefact; `None` of every worker but the first.
     """
-    _check(config)
-    prepare_folder(config.export_dir)
-    prepare_folder(config.run_dir)
-    split, test, classes = source.splits["train"], source.splits["test"], len(source.class_names)
-    log_dir = Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))
+    check_flags(config)
+    devices = strategy(config.device, worker=config.worker, workers=config.workers)
+    check_batch_size(config.batch_size, devices, config.accumulation)
+    workers = Workers(devices)
+    if workers.is_chief:
+        prepare_folder(config.export_dir)
+        prepare_folder(config.run_dir)
+    classes, broken = len(source.class_names), BrokenPictures()
+    stream = _stream(config, source, crop=crop, augment=augment, broken=broken)
+    images, labels = next(stream(worker=workers.index, workers=workers.count).as_numpy_iterator())
+    broken.collect()  # these are for the gallery, and no epoch
+    steps = source.splits["train"].count // config.batch_size
+    checkpoints = _checkpoints(config, steps, devices)
+    notes = checkpoints.notes
+    log_dir = Path(notes["log_dir"])
     for note in source.notes:
         print(note)
     print(
@@ -116,17 +90,70 @@ def train(
         f"\n{source}\n{describe(config)}"
     )
 
-    keras.utils.set_random_seed(config.seed)
-    broken = BrokenPictures()
-    batches = train_batches(
-        split,
+    def build():
+        return classifier(build_backbone(), classes, class_names=source.class_names)
+
+    model = _model(config, build, steps, devices)
+    start = checkpoints.restore(model)
+    print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
+    if start:
+        print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
+    elif workers.is_chief:
+        log_gallery(log_dir, images[:SHOWN], labels[:SHOWN], source.class_names)
+    if "jit_compile" not in notes:  # else the bits would differ
+        part = config.batch_size // devices.num_replicas_in_sync
+        notes["jit_compile"] = choose_xla(config.xla, model, (images[:part], labels[:part]))
+    model.jit_compile = notes["jit_compile"]
+
+    parts = devices.num_replicas_in_sync
+    evaluation = eval_batches(
+        source.splits["test"],
+        batch_size=max(1, min(256, source.splits["test"].count) // parts) * parts,
+        crop=eval_crop,
+        broken=broken,
+    )
+    with warnings.catch_warnings(), explain_lost_workers(workers):
+        # Keras warns of a test split whose length it cannot know: broken pictures are left out.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        model.fit(
+            per_worker(functools.partial(stream, start_step=start), devices),
+            epochs=config.epochs,
+            initial_epoch=start // steps,
+            steps_per_epoch=steps,
+            validation_freq=config.validation_epochs,
+            validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
+            callbacks=[
+                *callbacks,
+                WatchFinite(stop=config.not_finite == "stop"),
+                Throughput(config.batch_size),
+                *([ReportBroken(broken)] if crop else []),
+                *([keras.callbacks.TensorBoard(log_dir)] if workers.is_chief else []),
+                checkpoints,
+            ],
+            shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
+            verbose="auto" if workers.is_chief else 0,
+        )
+    if not workers.is_chief:
+        return None
+    trained = build()  # of one device, in float32
+    trained.set_weights(model.get_weights())
+    comparisons = deliver(trained, source, evaluation, config, log_dir, bigger=bigger)
+    checkpoints.clear()
+    return comparisons
+
+
+def _stream(config, source, *, crop, augment, broken):
+    """Returns a function of `worker`, `workers` and `start_step` that opens the training data."""
+    return functools.partial(
+        train_batches,
+        source.splits["train"],
         batch_size=config.batch_size,
         seed=config.seed,
         crop=crop,
         augment=augment,
         mix=functools.partial(
             mix,
-            num_classes=classes,
+            num_classes=len(source.class_names),
             mixup=config.mixup,
             cutmix=config.cutmix,
             rate=config.mix_rate,
@@ -135,79 +162,71 @@ def train(
         repeats=config.repeats,
         broken=broken,
     )
-    steps = split.count // config.batch_size
-    devices = strategy(config.device)
-    replicas = devices.num_replicas_in_sync
-    if config.batch_size % replicas:
-        raise ValueError(
-            "`batch_size` must be a multiple of the devices: "
-            f"received batch_size={config.batch_size}, {replicas} devices."
-        )
-    evaluation = eval_batches(
-        test,
-        batch_size=min(256, test.count) // replicas * replicas,
-        crop=eval_crop,
-        broken=broken,
+
+
+def _model(config, build, steps, devices):
+    """Builds the model that trains, on its devices and in its precision."""
+    keras.utils.set_random_seed(config.seed)
+    set_precision(config.precision)
+    try:
+        with devices.scope():
+            plain = build()
+            if config.freeze:
+                print(f"{freeze(plain, config.freeze)} weights stay as they are.")
+            model = TrainingModel(plain.input, plain.output)
+            model.compile(
+                _optimizer(config, steps, model),
+                keras.losses.CategoricalCrossentropy(from_logits=True),
+                metrics=["accuracy"],
+                accumulation=config.accumulation,
+                ema_warmup=True,
+            )
+    finally:
+        set_precision("float32")
+    return model
+
+
+def _checkpoints(config, steps, devices):
+    """Opens the run's checkpoints, and takes up its notes where there are any."""
+    folder = Path(config.run_dir, "checkpoints")
+    notes = {
+        "log_dir": str(Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))),
+        "flags": dataclasses.asdict(config),
+    }
+    checkpoints = Checkpoints(
+        folder, steps_per_epoch=steps, every=config.save_every or None, notes=notes
     )
-    with devices.scope():
-        model = classifier(build_backbone(), classes, class_names=source.class_names)
-        model.compile(
-            _optimizer(config, steps),
-            keras.losses.CategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
-            jit_compile=use_xla(devices),
-        )
-    print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
-    images, labels = next(batches.as_numpy_iterator())
-    broken.collect()  # the gallery is no epoch
-    log_gallery(log_dir, images[:SHOWN], labels[:SHOWN], source.class_names)
-    with warnings.catch_warnings():
-        # Keras warns of a test split whose length it cannot know: broken pictures are left out.
-        warnings.filterwarnings("ignore", "Your input ran out of data")
-        model.fit(
-            batches,
-            epochs=config.epochs,
-            steps_per_epoch=steps,
-            validation_freq=config.validation_epochs,
-            validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
-            callbacks=[
-                *callbacks,
-                keras.callbacks.TerminateOnNaN(raise_error=True),
-                Throughput(config.batch_size),
-                *([ReportBroken(broken)] if crop else []),
-                keras.callbacks.TensorBoard(log_dir),
-            ],
-            shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
-        )
-    return deliver(model, source, evaluation, config, log_dir, bigger=bigger)
+    if config.resume is False and Workers(devices).is_chief:
+        checkpoints.clear()
+    found = checkpoints.find(devices)
+    if config.resume and found is None:
+        raise ValueError(f"There is no checkpoint to go on with in {folder}.")
+    if found is not None:
+        check_resumed(config, found["flags"])
+        checkpoints.notes = {name: found[name] for name in ("log_dir", "flags", "jit_compile")}
+    return checkpoints
 
 
-def _optimizer(config, steps):
+def _optimizer(config, steps, model):
     """Builds the optimizer; `steps` are an epoch's."""
-    rate = config.learning_rate
-    if config.schedule == "cosine":
-        rate = warmup_cosine(
-            rate,
+    average = dict(use_ema=True, ema_momentum=config.ema) if config.ema else {}
+    if config.optimizer != "sgd":
+        average["beta_2"] = config.beta_2
+
+    def build(factor):
+        rate = WarmupSchedule(
+            factor * config.learning_rate,
             total_steps=config.epochs * steps,
             warmup_steps=config.warmup_epochs * steps,
+            decay=config.schedule,
+            cooldown_steps=config.cooldown_epochs * steps,
         )
-    return OPTIMIZERS[config.optimizer](
-        rate,
-        weight_decay=config.weight_decay,
-        beta_2=config.beta_2,
-        global_clipnorm=config.clip_norm or None,
-    )
+        return OPTIMIZERS[config.optimizer](
+            rate,
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clip_norm or None,
+            **average,
+        )
 
-
-def _check(config):
-    if not 0 <= config.warmup_epochs < config.epochs:
-        raise ValueError(
-            "`warmup_epochs` must be below `epochs`: "
-            f"received warmup_epochs={config.warmup_epochs}, epochs={config.epochs}."
-        )
-    if config.optimizer not in OPTIMIZERS:
-        raise ValueError(
-            f"`optimizer` must be one of {', '.join(OPTIMIZERS)}: received {config.optimizer!r}."
-        )
-    if config.schedule not in ("cosine", "constant"):
-        raise ValueError(f"`schedule` must be cosine or constant: received {config.schedule!r}.")
+    depth = sum(layer.name.startswith("block") for layer in model.layers)
+    return layerwise(build, depth=depth, decay=config.layer_decay)

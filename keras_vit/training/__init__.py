@@ -1,11 +1,20 @@
 """What sits between a model and `model.fit`."""
 
-from keras_vit.training.callbacks import PatchDropoutSchedule, ReportBroken, Throughput
-from keras_vit.training.optimizers import KernelDecayAdamW, adamw, muon, warmup_cosine
+from keras_vit.training.callbacks import (
+    PatchDropoutSchedule,
+    ReportBroken,
+    Throughput,
+    WatchFinite,
+)
+from keras_vit.training.optimizers import KernelDecayAdamW, adamw, lamb, muon, sgd
+from keras_vit.training.paths import freeze, layerwise
 from keras_vit.training.resume import Checkpoints
+from keras_vit.training.schedules import WarmupSchedule
 from keras_vit.training.step import TrainingModel
-from keras_vit.training.strategy import strategy, use_xla
+from keras_vit.training.strategy import check_batch_size, set_precision, strategy
 from keras_vit.training.tensorboard import log_confusion_matrix, log_gallery, log_hyperparameters
+from keras_vit.training.workers import Workers, explain_lost_workers, per_worker
+from keras_vit.training.xla import choose_xla
 
 __all__ = [
     "Checkpoints",
@@ -14,12 +23,22 @@ __all__ = [
     "ReportBroken",
     "Throughput",
     "TrainingModel",
+    "WarmupSchedule",
+    "WatchFinite",
+    "Workers",
     "adamw",
+    "check_batch_size",
+    "choose_xla",
+    "explain_lost_workers",
+    "freeze",
+    "lamb",
+    "layerwise",
     "log_confusion_matrix",
     "log_gallery",
     "log_hyperparameters",
     "muon",
+    "per_worker",
+    "set_precision",
+    "sgd",
     "strategy",
-    "use_xla",
-    "warmup_cosine",
 ]

@@ -55,8 +55,10 @@ def read_checkpoint(file):
         ValueError: If the file is damaged.
     """
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        # Opened here, for NumPy leaves the file of a broken archive open.
+        with contextlib.nullcontext(file) if hasattr(file, "read") else open(file, "rb") as opened:
+            with np.load(opened, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
         return arrays, json.loads(arrays.pop("notes").tobytes())
     except DAMAGE as error:
         raise ValueError(f"The checkpoint is damaged: {error}") from error

@@ -74,3 +74,41 @@ class ReportBroken(keras.callbacks.Callback):
             print(f"  {path}: {self.broken.reasons[path]}")
         if len(counts) > self.shown:
             print(f"  and {len(counts) - self.shown} more; keras-vit check-data lists them all.")
+
+
+class WatchFinite(keras.callbacks.Callback):
+    """Counts the steps of a `TrainingModel` whose gradient was not finite, or ends training.
+
+    Such a step changes no weight, so that every file on disk stays finite. Under float16 it is
+    part of the search for the loss scale: there training ends when the scale has come down to 1.
+
+    Args:
+        stop: Whether training ends; else the count is logged as `skipped_steps` after each epoch.
+
+    Raises:
+        FloatingPointError: In training, if `stop`.
+    """
+
+    def __init__(self, *, stop=True):
+        super().__init__()
+        self.stop = stop
+
+    def on_train_begin(self, logs=None):
+        self.before = self._skipped()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.stop and self._skipped() > self.before and self.model.loss_scale.numpy() <= 1:
+            raise FloatingPointError(
+                f"The gradient of step {batch + 1} of this epoch is not finite: the weights are as "
+                "before it, and so is what is saved. Lower the learning rate, clip the gradient, "
+                "or skip such steps."
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        skipped = self._skipped()
+        if skipped:
+            logs["skipped_steps"] = skipped
+            print(f"\n{skipped} steps were skipped so far: their gradients were not finite.")
+
+    def _skipped(self):
+        return int(self.model.skipped_steps.numpy())

@@ -1,4 +1,4 @@
-"""The optimizer and its schedule."""
+"""Optimizers with the decay and the defaults that Vision Transformers are trained with."""
 
 import math
 
@@ -29,45 +29,15 @@ class KernelDecayAdamW(keras.optimizers.AdamW):
         self.exclude_from_weight_decay(var_names=[NO_KERNEL])
 
 
-def warmup_cosine(learning_rate, *, total_steps, warmup_steps):
-    """Builds a schedule: linear from 0 to the peak, then a cosine to 0 (arXiv:1608.03983).
-
-    Args:
-        learning_rate: The peak, reached after the warm-up.
-        total_steps: Steps of the whole training; the rate is zero at its end.
-        warmup_steps: Steps from zero to the peak.
-
-    Returns:
-        A `keras.optimizers.schedules.LearningRateSchedule`.
-
-    Raises:
-        ValueError: If the rate is not positive, or the warm-up not shorter than the training.
-    """
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(
-            f"`learning_rate` must be positive: received learning_rate={learning_rate}."
-        )
-    if not 0 <= warmup_steps < total_steps:
-        raise ValueError(
-            "The warm-up must be shorter than the training: "
-            f"received warmup_steps={warmup_steps}, total_steps={total_steps}."
-        )
-    return keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=total_steps - warmup_steps,
-        warmup_target=learning_rate,
-        warmup_steps=warmup_steps,
-    )
-
-
-def adamw(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None):
+def adamw(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None, **kwargs):
     """Builds `KernelDecayAdamW`.
 
     Args:
-        learning_rate: A number, or a schedule (`warmup_cosine`).
+        learning_rate: A number, or a schedule (`WarmupSchedule`).
         weight_decay: Share of a kernel taken off per step, times the learning rate.
         beta_2: Decay of the second moment.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
+        **kwargs: What every Keras optimizer takes, `use_ema` for one.
 
     Returns:
         A `keras.optimizers.Optimizer`.
@@ -77,11 +47,76 @@ def adamw(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None):
     """
     _check(weight_decay, beta_2, global_clipnorm)
     return KernelDecayAdamW(
-        learning_rate, weight_decay=weight_decay, beta_2=beta_2, global_clipnorm=global_clipnorm
+        learning_rate,
+        weight_decay=weight_decay,
+        beta_2=beta_2,
+        global_clipnorm=global_clipnorm,
+        **kwargs,
     )
 
 
-def muon(learning_rate, *, weight_decay, beta_2=0.95, global_clipnorm=None):
+def lamb(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None, **kwargs):
+    """Builds Keras' LAMB, AdamW for large batches, whose steps go by the size of each weight.
+
+    "Large Batch Optimization for Deep Learning" (arXiv:1904.00962, algorithm 2), with the decay of
+    kernels outside of the trust ratio, as Keras has it.
+
+    Args:
+        learning_rate: A number, or a schedule (`WarmupSchedule`).
+        weight_decay: Share of a kernel taken off per step, times the learning rate.
+        beta_2: Decay of the second moment.
+        global_clipnorm: Largest norm of the whole gradient, or `None`.
+        **kwargs: What every Keras optimizer takes, `use_ema` for one.
+
+    Returns:
+        A `keras.optimizers.Optimizer`.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+    _check(weight_decay, beta_2, global_clipnorm)
+    optimizer = keras.optimizers.Lamb(
+        learning_rate,
+        weight_decay=weight_decay,
+        beta_2=beta_2,
+        global_clipnorm=global_clipnorm,
+        **kwargs,
+    )
+    optimizer.exclude_from_weight_decay(var_names=[NO_KERNEL])
+    return optimizer
+
+
+def sgd(learning_rate, *, weight_decay, momentum=0.9, global_clipnorm=None, **kwargs):
+    """Builds SGD with momentum, and decoupled decay of kernels (arXiv:1711.05101, algorithm 1).
+
+    Args:
+        learning_rate: A number, or a schedule (`WarmupSchedule`).
+        weight_decay: Share of a kernel taken off per step, times the learning rate.
+        momentum: Decay of the velocity.
+        global_clipnorm: Largest norm of the whole gradient, or `None`.
+        **kwargs: What every Keras optimizer takes, `use_ema` for one.
+
+    Returns:
+        A `keras.optimizers.Optimizer`.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+    _check(weight_decay, 0, global_clipnorm)
+    if not 0 <= momentum < 1:
+        raise ValueError(f"`momentum` must lie in [0, 1): received momentum={momentum}.")
+    optimizer = keras.optimizers.SGD(
+        learning_rate,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        global_clipnorm=global_clipnorm,
+        **kwargs,
+    )
+    optimizer.exclude_from_weight_decay(var_names=[NO_KERNEL])
+    return optimizer
+
+
+def muon(learning_rate, *, weight_decay, beta_2=0.95, global_clipnorm=None, **kwargs):
     """Builds Keras' Muon: orthogonalised momentum for the blocks' kernels, Adam for the rest.
 
     Muon (Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks"), scaled
@@ -91,10 +126,11 @@ def muon(learning_rate, *, weight_decay, beta_2=0.95, global_clipnorm=None):
     AdamW's: little beside large batches, much beside small ones.
 
     Args:
-        learning_rate: A number, or a schedule (`warmup_cosine`).
+        learning_rate: A number, or a schedule (`WarmupSchedule`).
         weight_decay: Share of a block's kernel taken off per step, times the learning rate.
         beta_2: Adam's decay of the second moment.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
+        **kwargs: What every Keras optimizer takes, `use_ema` for one.
 
     Returns:
         A `keras.optimizers.Optimizer`.
@@ -110,6 +146,7 @@ def muon(learning_rate, *, weight_decay, beta_2=0.95, global_clipnorm=None):
         adam_weight_decay=0.0,
         adam_beta_2=beta_2,
         global_clipnorm=global_clipnorm,
+        **kwargs,
     )
 
 

@@ -48,7 +48,7 @@ class Checkpoints(keras.callbacks.Callback):
         every: Steps between two files, or `None`, once an epoch.
         callbacks: Callbacks whose states belong to the run: early stopping, the best so far.
         keep: How many files are kept, at least two.
-        notes: What JSON can hold; saved too, and returned by `latest`.
+        notes: What JSON can hold; saved too, and returned by `find`.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -66,9 +66,22 @@ class Checkpoints(keras.callbacks.Callback):
         self.keep = keep
         self.notes = notes or {}
         self._kept_callbacks = list(callbacks)
-        self._resumed = None
+        self._found = self._resumed = None
+        self._looked = False
         self._signal = 0
         self._handlers = {}
+
+    def find(self, strategy):
+        """Reads the newest checkpoint that is whole, for all workers the first one's.
+
+        Returns:
+            Its notes, or `None` where there is no checkpoint.
+        """
+        if not self._looked:
+            workers = Workers(strategy)
+            found = latest(self.folder) if workers.is_chief else None
+            self._found, self._looked = _of_the_chief(workers, found), True
+        return None if self._found is None else self._found[1]
 
     def restore(self, model):
         """Sets a compiled model to the newest checkpoint that is whole.
@@ -82,12 +95,10 @@ class Checkpoints(keras.callbacks.Callback):
         Raises:
             ValueError: If the checkpoint is of another model or optimizer.
         """
-        workers = Workers(model.distribute_strategy)
-        found = latest(self.folder) if workers.is_chief else None
-        found = _of_the_chief(workers, found)
-        if found is None:
+        if self.find(model.distribute_strategy) is None:
             return 0
-        step, arrays, notes = found
+        (arrays, notes), self._found = self._found, None
+        step = notes["step"]
         variables = _named(model)
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         saved = {name: a.shape for name, a in arrays.items() if name.startswith("state/")}
@@ -187,16 +198,14 @@ def latest(folder):
     """Finds the newest checkpoint that is whole; a damaged one is named and passed over.
 
     Returns:
-        The step, the arrays by name and the notes; or `None`.
+        The arrays by name and the notes; or `None`.
     """
     remove_unfinished(folder)
     for path in _paths(folder):
         try:
-            arrays, notes = read_checkpoint(path)
+            return read_checkpoint(path)
         except ValueError as error:
             print(f"{path}: {error} The one before it is taken.")
-        else:
-            return notes["step"], arrays, notes
     return None
 
 
@@ -240,14 +249,8 @@ def _of_the_chief(workers, found):
     """Hands what the first worker found to all."""
     if workers.count == 1:
         return found
-    content = b""
+    file = io.BytesIO()
     if found is not None:
-        _, arrays, notes = found
-        file = io.BytesIO()
-        save_arrays(file, arrays, notes)
-        content = file.getvalue()
-    content = workers.broadcast(content)
-    if not content:
-        return None
-    arrays, notes = read_checkpoint(io.BytesIO(content))
-    return notes["step"], arrays, notes
+        save_arrays(file, *found)
+    content = workers.broadcast(file.getvalue())
+    return read_checkpoint(io.BytesIO(content)) if content else None

@@ -117,6 +117,23 @@ class TrainingModel(keras.Model):
         unique = {id(variable): variable for variable in self.variables}
         return [variable.value for variable in unique.values()] + self._update.variables
 
+    def gradient_function(self, batch, *, jit_compile):
+        """Makes a function that computes a batch's loss and gradient, to time it.
+
+        Args:
+            batch: One replica's part of a batch, `(x, y)`.
+            jit_compile: Whether XLA compiles it.
+
+        Returns:
+            A function of nothing, that changes nothing.
+        """
+        compute = self._accumulated if self._accumulation > 1 else self._forward_backward
+        compute = tf.function(compute, jit_compile=jit_compile, autograph=False)
+        weights = [tf.convert_to_tensor(v.value) for v in self.trainable_variables]
+        seeds = [tf.convert_to_tensor(seed.value) for seed in self._seeds]
+        x, y = tree.map_structure(tf.convert_to_tensor, batch)
+        return lambda: compute(weights, seeds, x, y, None, tf.constant(1.0))[0::3]
+
     def make_train_function(self, force=False):
         if self.train_function is None or force:
             self._gradients = self._forward_backward

@@ -1,27 +1,48 @@
-"""Which devices train, and whether XLA compiles for them."""
+"""Which devices train, in this process and in others."""
 
+import json
 import os
+import threading
 
+import keras
 import tensorflow as tf
 
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+PATIENCE = 30  # seconds after which a worker without its peers says so again
 
-def strategy(device="auto"):
+
+def strategy(device="auto", *, worker=None, workers=None):
     """Chooses the devices to train on, and prints which.
+
+    Several machines train together where `TF_CONFIG` names their workers, as TensorFlow describes
+    it, or `worker` and `workers` do. Each runs the same program.
 
     Args:
         device: `"auto"` takes a TPU where `TPU_NAME` is set, else every visible GPU, else the CPU;
             `"cpu"`, `"gpu"` and `"tpu"` insist. Build and compile the model in `with
             strategy(...).scope():`.
+        worker: Which of the workers this process is, from 0; the first one writes the files.
+        workers: Address and port of each worker, `["10.0.0.1:2222", "10.0.0.2:2222"]`, alike in all
+            of them.
 
     Returns:
         A `tf.distribute.Strategy`: TensorFlow's default on one device, `MirroredStrategy` on
-        several GPUs, `TPUStrategy` on a TPU.
+        several GPUs, `MultiWorkerMirroredStrategy` on several machines, `TPUStrategy` on a TPU.
 
     Raises:
-        ValueError: If `device` is none of the four, or there is no such device.
+        ValueError: If `device` is none of the four, there is no such device, the workers are not
+            described well, or `keras.distribution` is set, which TensorFlow ignores.
     """
     if device not in ("auto", "cpu", "gpu", "tpu"):
         raise ValueError(f"`device` must be auto, cpu, gpu or tpu: received {device!r}.")
+    if keras.distribution.distribution() is not None:
+        raise ValueError(
+            "keras.distribution does nothing on the TensorFlow backend: leave it out, or set "
+            f"KERAS_BACKEND=jax; received {keras.distribution.distribution()}."
+        )
+    cluster = _cluster(worker, workers)
+    if len(cluster["workers"]) > 1:
+        return _multi_worker(device, **cluster)
     gpus = tf.config.list_logical_devices("GPU")
     if device == "tpu" or device == "auto" and os.environ.get("TPU_NAME"):
         chosen = tf.distribute.TPUStrategy(_connect_to_tpu())
@@ -40,6 +61,88 @@ def strategy(device="auto"):
     return chosen
 
 
+def set_precision(precision):
+    """Sets what new layers compute in; weights stay float32.
+
+    Args:
+        precision: `"float32"`, `"bfloat16"`, or `"float16"`, for which the train step scales the
+            loss.
+
+    Raises:
+        ValueError: If it is none of the three.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"`precision` must be one of {', '.join(PRECISIONS)}: received {precision!r}."
+        )
+    keras.config.set_dtype_policy(PRECISIONS[precision])
+
+
+def check_batch_size(batch_size, strategy, accumulation=1):
+    """Raises a `ValueError` unless replicas and micro-batches divide the batch."""
+    parts = strategy.num_replicas_in_sync * accumulation
+    if batch_size % parts:
+        raise ValueError(
+            "`batch_size` must be a multiple of the devices times `accumulation`: received "
+            f"batch_size={batch_size}, {strategy.num_replicas_in_sync} devices, "
+            f"accumulation={accumulation}."
+        )
+
+
+def _cluster(worker, workers):
+    """Reads which worker this is and who the others are."""
+    if workers:
+        if worker is None or not 0 <= worker < len(workers):
+            raise ValueError(
+                f"`worker` must say which of the {len(workers)} workers this is, from 0: "
+                f"received worker={worker}."
+            )
+        for address in workers:
+            host, _, port = address.rpartition(":")
+            if not host or not port.isdecimal():
+                raise ValueError(
+                    f"`workers` must be addresses with ports, host:2222: received {address!r}."
+                )
+        return {"worker": worker, "workers": list(workers)}
+    if worker is not None:
+        raise ValueError(f"`worker` needs `workers`: received worker={worker} alone.")
+    text = os.environ.get("TF_CONFIG", "{}")
+    try:
+        config = json.loads(text)
+        addresses = config.get("cluster", {}).get("worker", [])
+        return {"worker": int(config.get("task", {}).get("index", 0)), "workers": addresses}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"TF_CONFIG must be JSON as TensorFlow describes it: {error}.") from error
+
+
+def _multi_worker(device, *, worker, workers):
+    if device == "tpu":
+        raise ValueError("A TPU slice needs no workers: set TPU_NAME, received device='tpu'.")
+    cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": worker}}
+    os.environ["TF_CONFIG"] = json.dumps(cluster)
+    others = ", ".join(address for index, address in enumerate(workers) if index != worker)
+    print(f"Worker {worker} of {len(workers)}, waiting for {others} ...", flush=True)
+    reminder = threading.Timer(
+        PATIENCE,
+        lambda: print(
+            f"Still waiting: start the same command on each of {others}, with its own number as "
+            "worker; their ports must be reachable from here.",
+            flush=True,
+        ),
+    )
+    reminder.daemon = True
+    reminder.start()
+    try:
+        chosen = tf.distribute.MultiWorkerMirroredStrategy()
+    finally:
+        reminder.cancel()
+    print(
+        f"Training on {chosen.num_replicas_in_sync} devices of {len(workers)} workers "
+        "(MultiWorkerMirroredStrategy)."
+    )
+    return chosen
+
+
 def _connect_to_tpu():
     name = os.environ.get("TPU_NAME", "local")
     try:
@@ -49,12 +152,3 @@ def _connect_to_tpu():
             f"There is no TPU {name!r}: set TPU_NAME to its name, or to 'local' on its own host, "
             "and install tensorflow-tpu."
         ) from error
-
-
-def use_xla(strategy):
-    """Says whether `model.compile(jit_compile=...)` should be on under a strategy.
-
-    True on one device. Under a strategy of several, Keras 3.15 compiles the whole cross-replica
-    step, which fails with "Trying to access resource located in device".
-    """
-    return strategy.num_replicas_in_sync == 1

@@ -1,5 +1,7 @@
 """The workers of a strategy: who is the first, and what all of them agree on."""
 
+import contextlib
+
 import numpy as np
 import tensorflow as tf
 
@@ -40,6 +42,8 @@ class Workers:
     def broadcast(self, content):
         """Returns the bytes that the first worker passes, to all."""
         length = self.largest(len(content) if self.is_chief else 0)
+        if not length:  # TensorFlow 2.21 crashes on the sum of nothing
+            return b""
         words = np.zeros(-(-length // 4), np.int32)
         if self.is_chief:
             words = np.frombuffer(content.ljust(4 * len(words), b"\0"), np.int32)
@@ -54,3 +58,41 @@ class Workers:
             )
         )
         return self._strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None).numpy()
+
+
+def per_worker(stream, strategy):
+    """Gives each worker its own share of a stream.
+
+    Args:
+        stream: From `worker` and `workers` to a `tf.data.Dataset` of that worker's share.
+        strategy: A `tf.distribute.Strategy`.
+
+    Returns:
+        What `model.fit` takes: the dataset, or, with several workers, a distributed one.
+    """
+    workers = Workers(strategy)
+    if workers.count == 1:
+        return stream(worker=0, workers=1)
+    replicas = strategy.num_replicas_in_sync // workers.count
+
+    def share(context):
+        dataset = stream(worker=workers.index, workers=workers.count)
+        size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
+        return dataset if replicas == 1 else dataset.rebatch(size // replicas, drop_remainder=True)
+
+    return strategy.distribute_datasets_from_function(share)
+
+
+@contextlib.contextmanager
+def explain_lost_workers(workers):
+    """Turns what TensorFlow raises when a worker dies into a `ConnectionError` of one sentence."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:
+        if workers.count == 1:
+            raise
+        raise ConnectionError(
+            "Another worker is gone, and none can train without it: start the same commands again "
+            "on all of them; they go on from the last checkpoint of the first worker. "
+            f"({type(error).__name__})"
+        ) from error

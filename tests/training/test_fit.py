@@ -10,7 +10,7 @@ from keras_vit.data import Split, eval_batches, train_batches
 from keras_vit.data.augment import random_affine
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import Throughput, adamw, use_xla, warmup_cosine
+from keras_vit.training import Throughput, TrainingModel, WarmupSchedule, adamw
 
 RNG = np.random.default_rng(0)
 SPLIT = Split.in_memory(RNG.integers(0, 256, (20, 8, 8, 1)).astype("uint8"), RNG.integers(0, 3, 20))
@@ -22,10 +22,11 @@ def train():
     backbone = vit(
         "mu/4", image_size=8, channels=1, depth=2, dropout=0.1, attention_dropout=0.1, drop_path=0.2
     )
-    model = classifier(backbone, 3)
+    plain = classifier(backbone, 3)
+    model = TrainingModel(plain.input, plain.output)
     before = model.get_weights()
     model.compile(
-        adamw(warmup_cosine(1e-2, total_steps=10, warmup_steps=2), weight_decay=0.1),
+        adamw(WarmupSchedule(1e-2, total_steps=10, warmup_steps=2), weight_decay=0.1),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=True,
     )
@@ -60,11 +61,12 @@ def test_two_devices_train_like_one():
     def weights(devices):
         keras.utils.set_random_seed(0)
         with devices.scope():
-            model = classifier(vit("mu/4", image_size=8, channels=1), 3)
+            plain = classifier(vit("mu/4", image_size=8, channels=1), 3)
+            model = TrainingModel(plain.input, plain.output)
             model.compile(
                 keras.optimizers.SGD(0.1),
                 keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                jit_compile=use_xla(devices),
+                jit_compile=True,
             )
         batches = train_batches(SPLIT, batch_size=4, seed=1)
         tests = eval_batches(SPLIT, batch_size=6)  # leaves a partial batch of two

@@ -4,7 +4,7 @@ import pytest
 
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import adamw, muon, warmup_cosine
+from keras_vit.training import adamw, lamb, muon, sgd
 
 
 def assert_decays_kernels_alone(optimizer, model):
@@ -18,22 +18,14 @@ def assert_decays_kernels_alone(optimizer, model):
         np.testing.assert_allclose(weight, np.full(weight.shape, expected), rtol=1e-6)
 
 
-def test_the_rate_warms_up_linearly_and_falls_as_a_cosine_to_zero():
-    schedule = warmup_cosine(0.1, total_steps=10, warmup_steps=4)
-    rates = [float(schedule(step)) for step in range(11)]
-    np.testing.assert_allclose(rates[:5], [0, 0.025, 0.05, 0.075, 0.1], atol=1e-7)
-    cosine = 0.05 * (1 + np.cos(np.pi * np.arange(7) / 6))
-    np.testing.assert_allclose(rates[4:], cosine, atol=1e-7)
-
-
-def test_weight_decay_acts_on_kernels_alone():
+@pytest.mark.parametrize("build", [adamw, lamb, sgd])
+def test_weight_decay_acts_on_kernels_alone(build):
     model = classifier(
         vit("mu/4", image_size=8, layer_scale=0.1, qk_norm=True, num_registers=1),
         3,
         pool="attention",
     )
-    optimizer = adamw(0.1, weight_decay=0.5)
-    assert_decays_kernels_alone(optimizer, model)
+    assert_decays_kernels_alone(build(0.1, weight_decay=0.5), model)
 
 
 def test_the_rule_survives_saving_and_loading(tmp_path, tiny_classifier):
@@ -78,7 +70,7 @@ def test_muon_decays_the_kernels_of_blocks_alone():
         np.testing.assert_allclose(weight, start * (0.95 if decayed else 1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("build", [adamw, muon])
+@pytest.mark.parametrize("build", [adamw, lamb, muon])
 @pytest.mark.parametrize(
     "wrong", [dict(weight_decay=-0.1), dict(beta_2=1.0), dict(global_clipnorm=0)]
 )
@@ -88,13 +80,6 @@ def test_a_number_out_of_its_range_is_refused(build, wrong):
         build(0.1, **{"weight_decay": 0.5, **wrong})
 
 
-@pytest.mark.parametrize("rate", [0, -1.0, float("nan")])
-def test_a_rate_that_is_not_positive_is_refused(rate):
-    with pytest.raises(ValueError, match=f"must be positive: received learning_rate={rate}"):
-        warmup_cosine(rate, total_steps=10, warmup_steps=0)
-
-
-@pytest.mark.parametrize("warmup_steps", [-1, 10])
-def test_a_warm_up_as_long_as_the_training_is_refused(warmup_steps):
-    with pytest.raises(ValueError, match=f"warmup_steps={warmup_steps}, total_steps=10"):
-        warmup_cosine(0.1, total_steps=10, warmup_steps=warmup_steps)
+def test_a_momentum_out_of_its_range_is_refused():
+    with pytest.raises(ValueError, match="`momentum` must .*: received momentum=1.0"):
+        sgd(0.1, weight_decay=0.0, momentum=1.0)

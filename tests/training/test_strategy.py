@@ -1,7 +1,13 @@
+import json
+import os
+import sys
+import threading
+
+import keras
 import pytest
 import tensorflow as tf
 
-from keras_vit.training import strategy, use_xla
+from keras_vit.training import check_batch_size, set_precision, strategy
 
 
 @pytest.fixture
@@ -16,16 +22,16 @@ def gpus(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def no_tpu_name(monkeypatch):
+def no_cluster(monkeypatch):
     monkeypatch.delenv("TPU_NAME", raising=False)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
-def test_without_a_gpu_the_cpu_trains_under_xla(capsys, device):
+def test_without_a_gpu_the_cpu_trains(capsys, device):
     chosen = strategy(device)
     assert chosen is tf.distribute.get_strategy()
     assert "Training on the CPU" in capsys.readouterr().out
-    assert use_xla(chosen)
 
 
 @pytest.mark.parametrize("device", ["auto", "gpu"])
@@ -35,7 +41,6 @@ def test_several_gpus_are_mirrored(gpus, capsys, device):
     assert isinstance(chosen, tf.distribute.MirroredStrategy)
     assert chosen.num_replicas_in_sync == 2
     assert "2 GPUs (MirroredStrategy)" in capsys.readouterr().out
-    assert not use_xla(chosen)
 
 
 def test_one_gpu_needs_no_strategy(gpus, capsys):
@@ -80,3 +85,120 @@ def test_a_tpu_is_taken_where_its_name_is_set(monkeypatch, capsys):
 def test_an_unknown_device_is_refused():
     with pytest.raises(ValueError, match="received 'npu'"):
         strategy("npu")
+
+
+WORKERS = ["10.0.0.1:2222", "10.0.0.2:2222"]
+
+
+@pytest.fixture
+def fake_multi_worker(monkeypatch):
+    """Replaces the strategy, which would wait for the other workers."""
+
+    class Fake:
+        num_replicas_in_sync = 4
+
+        def __init__(self):
+            self.cluster = json.loads(os.environ["TF_CONFIG"])
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", Fake)
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    return Fake
+
+
+def test_workers_come_from_flags(fake_multi_worker, capsys):
+    chosen = strategy(worker=1, workers=WORKERS)
+    assert chosen.cluster == {
+        "cluster": {"worker": WORKERS},
+        "task": {"type": "worker", "index": 1},
+    }
+    told = capsys.readouterr().out
+    assert "Worker 1 of 2, waiting for 10.0.0.1:2222 ..." in told
+    assert "Training on 4 devices of 2 workers" in told
+
+
+def test_workers_come_from_the_environment(fake_multi_worker, monkeypatch):
+    config = {"cluster": {"worker": WORKERS}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert strategy().cluster == config
+
+
+def test_a_lone_worker_says_what_it_waits_for(fake_multi_worker, monkeypatch, capsys):
+    monkeypatch.setattr(sys.modules[strategy.__module__], "PATIENCE", 0)
+    threads = []
+    start = fake_multi_worker.__init__
+
+    def wait(self):
+        threads[0].join()
+        start(self)
+
+    class Timer(threading.Timer):
+        def start(self):
+            threads.append(self)
+            super().start()
+
+    monkeypatch.setattr(threading, "Timer", Timer)
+    monkeypatch.setattr(fake_multi_worker, "__init__", wait)
+    strategy(worker=0, workers=WORKERS)
+    assert "Still waiting: start the same command on each of 10.0.0.2" in capsys.readouterr().out
+
+
+def test_a_cluster_of_one_is_no_cluster(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["localhost:1"]}}))
+    assert strategy() is tf.distribute.get_strategy()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(worker=2, workers=WORKERS), "which of the 2 workers this is, from 0: .*worker=2"),
+        (dict(workers=WORKERS), "received worker=None"),
+        (dict(worker=0), "`worker` needs `workers`"),
+        (dict(worker=0, workers=["10.0.0.1", "b:1"]), "host:2222: received '10.0.0.1'"),
+        (dict(device="tpu", worker=0, workers=WORKERS), "A TPU slice needs no workers"),
+    ],
+)
+def test_workers_that_are_not_described_are_sentences(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        strategy(**arguments)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"task": {"index": "chief"}}'])
+def test_an_unreadable_tf_config_is_a_sentence(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match="TF_CONFIG must be JSON"):
+        strategy()
+
+
+def test_keras_distribution_is_refused_and_not_ignored():
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(devices=["cpu:0", "cpu:1"], auto_shard_dataset=False)
+    )
+    try:
+        with pytest.raises(ValueError, match="does nothing on the TensorFlow backend"):
+            strategy()
+    finally:
+        keras.distribution.set_distribution(None)
+
+
+def test_an_indivisible_batch_is_a_sentence():
+    class Eight:
+        num_replicas_in_sync = 8
+
+    check_batch_size(96, Eight, accumulation=3)
+    with pytest.raises(ValueError, match="batch_size=100, 8 devices, accumulation=1"):
+        check_batch_size(100, Eight)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16", "float32"])
+def test_precision_is_what_layers_compute_in(precision):
+    try:
+        set_precision(precision)
+        layer = keras.layers.Dense(1)
+    finally:
+        set_precision("float32")
+    assert (layer.compute_dtype, layer.variable_dtype) == (precision, "float32")
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="received 'int8'"):
+        set_precision("int8")

@@ -1,0 +1,72 @@
+"""What hangs on a weight's place in the model: its learning rate, and whether it is trained."""
+
+import re
+
+import keras
+
+BLOCK = re.compile(r"block(\d+)/")
+
+
+def layerwise(build, *, depth, decay):
+    """Builds an optimizer whose learning rates fall from the head to the patches.
+
+    Weights at depth `l` get `decay ** (depth + 1 - l)` of the rate: the embedding is at 0, block
+    `i` at `i + 1`, norm, pool and head at `depth + 1`, which keep the rate as it is ("BEiT",
+    arXiv:2106.08254, appendix H; as MAE's fine-tuning does it).
+
+    Args:
+        build: From a factor of the learning rate to a `keras.optimizers.Optimizer`.
+        depth: Number of blocks.
+        decay: From one depth to the one below, in `(0, 1]`.
+
+    Returns:
+        A `keras.optimizers.Optimizer`; a `MultiOptimizer` unless the decay is 1.
+
+    Raises:
+        ValueError: If `decay` is out of its range.
+    """
+    if not 0 < decay <= 1:
+        raise ValueError(f"`decay` must lie in (0, 1]: received decay={decay}.")
+    if decay == 1:
+        return build(1.0)
+    optimizers = [build(decay ** (depth + 1 - place)) for place in range(depth + 2)]
+    return keras.optimizers.MultiOptimizer(
+        lambda variable: optimizers[depth_of(variable.path, depth)]
+    )
+
+
+def depth_of(path, depth):
+    """Says at which depth the weight of a path stands, 0 to `depth + 1`."""
+    block = BLOCK.match(path)
+    if block:
+        return int(block[1]) + 1
+    return 0 if path.startswith("embed/") else depth + 1
+
+
+def freeze(model, pattern):
+    """Keeps the weights whose paths match from being trained.
+
+    Args:
+        model: A Keras model, not yet compiled.
+        pattern: A regular expression, searched in paths such as `block03/attention/qkv/kernel`;
+            `^(embed|block0[0-5])/` freezes the lower half of a B.
+
+    Returns:
+        How many weights were frozen.
+
+    Raises:
+        ValueError: If it is no regular expression, or none or all of the weights match.
+    """
+    try:
+        chosen = [v for v in model.trainable_variables if re.search(pattern, v.path)]
+    except re.error as error:
+        raise ValueError(f"The pattern {pattern!r} is no regular expression: {error}.") from error
+    if not chosen or len(chosen) == len(model.trainable_variables):
+        which = "all" if chosen else "none"
+        raise ValueError(
+            f"The pattern must match some weights and not others: {pattern!r} matches {which} of "
+            f"{len(model.trainable_variables)}, {model.trainable_variables[0].path} for one."
+        )
+    for variable in chosen:
+        variable.trainable = False
+    return len(chosen)

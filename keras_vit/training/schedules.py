@@ -1,0 +1,84 @@
+"""How the learning rate goes: up, down, and at last to zero."""
+
+import math
+
+import keras
+from keras import ops
+
+DECAYS = ("cosine", "linear", "rsqrt", "constant")
+RSQRT_STEPS = 10_000  # big_vision's `timescale`: after the warm-up, the rate halves in three of it
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear warm-up, a decay, and a linear cooldown to zero.
+
+    Args:
+        learning_rate: The peak, reached after the warm-up.
+        total_steps: Steps of the whole training.
+        warmup_steps: Steps from zero to the peak.
+        decay: `"cosine"` to zero at the end (arXiv:1608.03983), `"linear"` likewise, `"constant"`,
+            or `"rsqrt"`, one over the root of the steps after the warm-up ("Scaling Vision
+            Transformers", arXiv:2106.04560, section 3.4), by whose length it does not go.
+        cooldown_steps: Last steps, in which the rate is led to zero linearly besides; what `rsqrt`
+            and `constant` end with.
+
+    Raises:
+        ValueError: If the rate is not positive, the decay unknown, or warm-up and cooldown do not
+            fit into the training.
+    """
+
+    def __init__(
+        self, learning_rate, *, total_steps, warmup_steps=0, decay="cosine", cooldown_steps=0
+    ):
+        super().__init__()
+        if not 0 < learning_rate < math.inf:
+            raise ValueError(
+                f"`learning_rate` must be positive: received learning_rate={learning_rate}."
+            )
+        if not 0 <= warmup_steps < total_steps:
+            raise ValueError(
+                "The warm-up must be shorter than the training: "
+                f"received warmup_steps={warmup_steps}, total_steps={total_steps}."
+            )
+        if not 0 <= cooldown_steps <= total_steps - warmup_steps:
+            raise ValueError(
+                "The cooldown must fit between warm-up and end: received cooldown_steps="
+                f"{cooldown_steps}, warmup_steps={warmup_steps}, total_steps={total_steps}."
+            )
+        if decay not in DECAYS:
+            raise ValueError(f"`decay` must be one of {', '.join(DECAYS)}: received {decay!r}.")
+        self.learning_rate = learning_rate
+        self.total_steps = total_steps
+        self.warmup_steps = warmup_steps
+        self.decay = decay
+        self.cooldown_steps = cooldown_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rate = self.learning_rate * self._decay(step)
+        if self.warmup_steps:
+            rate = ops.minimum(step / self.warmup_steps, 1.0) * rate
+        if self.cooldown_steps:
+            rate = ops.clip((self.total_steps - step) / self.cooldown_steps, 0.0, 1.0) * rate
+        return rate
+
+    def _decay(self, step):
+        decaying = ops.maximum(step - self.warmup_steps, 0.0)
+        done = ops.minimum(decaying / (self.total_steps - self.warmup_steps), 1.0)
+        if self.decay == "cosine":
+            return 0.5 * (1.0 + ops.cos(math.pi * done))
+        if self.decay == "linear":
+            return 1.0 - done
+        if self.decay == "rsqrt":
+            return ops.rsqrt(1.0 + decaying / RSQRT_STEPS)
+        return ops.ones_like(done)
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "total_steps": self.total_steps,
+            "warmup_steps": self.warmup_steps,
+            "decay": self.decay,
+            "cooldown_steps": self.cooldown_steps,
+        }

@@ -1,0 +1,115 @@
+"""What every recipe lets a person tune: one dataclass, each of whose fields is a flag."""
+
+import dataclasses
+
+from keras_vit.training import adamw, lamb, muon, sgd
+
+OPTIMIZERS = {"adamw": adamw, "lamb": lamb, "muon": muon, "sgd": sgd}
+# Where a run may be taken up again with another value: it changes no number of the training.
+FREE_ON_RESUME = {"resume", "save_every", "device", "worker", "workers", "run_dir", "export_dir"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """What every recipe lets a person tune."""
+
+    epochs: int
+    """Passes over the training images."""
+    batch_size: int
+    """Images per step, over all devices."""
+    optimizer: str = "adamw"
+    """adamw, sgd, lamb for large batches, muon with orthogonalised momentum in the blocks."""
+    learning_rate: float
+    """Peak of the schedule."""
+    weight_decay: float
+    """Decoupled weight decay, on kernels alone."""
+    warmup_epochs: int
+    """Epochs from a learning rate of zero to the peak."""
+    schedule: str = "cosine"
+    """What follows the warm-up: cosine, linear, rsqrt or constant."""
+    cooldown_epochs: int = 0
+    """Last epochs, in which the rate is led to zero."""
+    layer_decay: float = 1.0
+    """Factor of the learning rate from one layer to the one below."""
+    freeze: str = ""
+    """Pattern of the weights that stay as they are, ^(embed|block0)/ for one."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient; 0 is no limit."""
+    beta_2: float = 0.999
+    """Decay of Adam's second moment."""
+    ema: float = 0.0
+    """Momentum of an average of the weights, which is what is saved; 0 is none."""
+    accumulation: int = 1
+    """Micro-batches that each device cuts its part of a batch into, where memory is short."""
+    label_smoothing: float = 0.0
+    """Share of a label spread over all classes."""
+    mixup: float = 0.0
+    """Alpha of mixup's Beta distribution; 0 is off."""
+    cutmix: float = 0.0
+    """Alpha of cutmix's Beta distribution; 0 is off."""
+    mix_rate: float = 1.0
+    """Share of the images that mixup or cutmix changes."""
+    repeats: int = 1
+    """How often an image stands in a batch, each time changed anew."""
+    validation_epochs: int = 1
+    """The test split is looked at after every so many epochs."""
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    device: str = "auto"
+    """auto, cpu, gpu or tpu."""
+    worker: int | None = None
+    """Which of the workers this process is, from 0."""
+    workers: tuple[str, ...] = ()
+    """Addresses of all workers, host:port each."""
+    precision: str = "float32"
+    """float32, bfloat16 or float16."""
+    xla: str = "auto"
+    """on, off, or auto: a step is timed both ways."""
+    not_finite: str = "stop"
+    """stop, or skip: what a gradient that is not finite does."""
+    resume: bool | None = None
+    """Go on with a run that was stopped, or begin anew; by default go on where there is one."""
+    save_every: int = 0
+    """Steps between two checkpoints; 0 is once an epoch."""
+    run_dir: str
+    """Where logs, the .keras file and sample pictures go."""
+    export_dir: str
+    """Where the exported versions go."""
+
+
+def check_flags(config):
+    """Raises a `ValueError` for what the fields' types cannot say."""
+    if not 0 <= config.warmup_epochs < config.epochs:
+        raise ValueError(
+            "`warmup_epochs` must be below `epochs`: "
+            f"received warmup_epochs={config.warmup_epochs}, epochs={config.epochs}."
+        )
+    if config.optimizer not in OPTIMIZERS:
+        raise ValueError(
+            f"`optimizer` must be one of {', '.join(OPTIMIZERS)}: received {config.optimizer!r}."
+        )
+    if config.not_finite not in ("stop", "skip"):
+        raise ValueError(f"`not_finite` must be stop or skip: received {config.not_finite!r}.")
+    if not 0 <= config.ema < 1:
+        raise ValueError(f"`ema` must lie in [0, 1): received ema={config.ema}.")
+    if config.save_every < 0:
+        raise ValueError(
+            f"`save_every` must not be negative: received save_every={config.save_every}."
+        )
+
+
+def check_resumed(config, saved):
+    """Raises a `ValueError` unless a checkpoint's flags are this run's."""
+    fields = {name: _plain(value) for name, value in dataclasses.asdict(config).items()}
+    for name, value in fields.items():
+        if name not in FREE_ON_RESUME and saved.get(name) != value:
+            raise ValueError(
+                f"A run goes on as it began: {name}={saved.get(name)!r} is in the checkpoint of "
+                f"{config.run_dir}, received {name}={value!r}. Pass the same, another --run-dir, "
+                "or --no-resume."
+            )
+
+
+def _plain(value):
+    """Returns a value as JSON gives it back."""
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,89 @@
+import keras
+import numpy as np
+import pytest
+from replicas import strategy_of
+
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+from keras_vit.training import TrainingModel, adamw, freeze, layerwise, sgd
+from keras_vit.training.paths import depth_of
+
+
+def build(depth=2):
+    model = classifier(vit("mu/4", image_size=8, channels=1, depth=depth), 3, pool="attention")
+    return TrainingModel(model.input, model.output)
+
+
+def step(model, optimizer):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (4, 8, 8, 1)), rng.integers(0, 3, 4)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(x.astype("uint8"), y, batch_size=4, verbose=0)
+    return {v.path: v.numpy() for v in model.trainable_variables}
+
+
+def test_depths_count_from_the_patches_to_the_head():
+    depths = {v.path.split("/")[0]: depth_of(v.path, 2) for v in build().trainable_variables}
+    assert depths == {"embed": 0, "block00": 1, "block01": 2, "norm": 3, "pool": 3, "head": 3}
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_rates_fall_from_layer_to_layer(replicas):
+    """SGD's first step is the rate times the gradient clipped as a whole."""
+    after = []
+    for decay in (1.0, 0.5):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            model = build()
+            before = {v.path: v.numpy() for v in model.trainable_variables}
+            optimizer = layerwise(
+                lambda factor: sgd(factor, weight_decay=0.1, global_clipnorm=0.1),
+                depth=2,
+                decay=decay,
+            )
+        weights = step(model, optimizer)
+        after.append({path: weights[path] - before[path] for path in weights})
+    for path, plain in after[0].items():
+        factor = 0.5 ** (3 - depth_of(path, 2))
+        np.testing.assert_allclose(after[1][path], factor * plain, atol=1e-7, err_msg=path)
+    assert len(optimizer.optimizers) == 4
+
+
+def test_without_decay_there_is_one_optimizer():
+    assert layerwise(lambda factor: adamw(factor, weight_decay=0), depth=2, decay=1).built is False
+
+
+@pytest.mark.parametrize("decay", [0, 1.5])
+def test_a_decay_out_of_its_range_is_refused(decay):
+    with pytest.raises(ValueError, match=f"received decay={decay}"):
+        layerwise(None, depth=2, decay=decay)
+
+
+def test_optimizers_that_clip_differently_are_refused():
+    def build_one(factor):
+        return sgd(factor, weight_decay=0, global_clipnorm=factor)
+
+    with pytest.raises(ValueError, match="must clip alike"):
+        build().compile(layerwise(build_one, depth=2, decay=0.5), "mse")
+
+
+def test_frozen_weights_stay():
+    model = build()
+    before = {v.path: v.numpy() for v in model.trainable_variables}
+    count = freeze(model, "^(embed|block00)/")
+    after = step(model, adamw(0.1, weight_decay=0.5))
+    assert len(after) == len(before) - count
+    frozen = [path for path in before if path.startswith(("embed", "block00"))]
+    assert len(frozen) == count and not set(frozen) & set(after)
+    variables = {v.path: v.numpy() for v in model.variables}
+    for path in frozen:
+        np.testing.assert_array_equal(variables[path], before[path])
+    assert all((after[path] != before[path]).any() for path in after)
+
+
+@pytest.mark.parametrize(
+    "pattern, message", [("^neck/", "none"), (".", "all"), ("(", "no regular")]
+)
+def test_a_pattern_that_divides_nothing_is_refused(pattern, message):
+    with pytest.raises(ValueError, match=message):
+        freeze(build(), pattern)
