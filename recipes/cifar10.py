@@ -39,7 +39,7 @@ from keras_vit.data.augment import (
 from keras_vit.models import ViTConfig, vit
 from keras_vit.training import PatchDropoutSchedule
 from recipes.flags import Training
-from recipes.train import train
+from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -188,6 +188,7 @@ def run(config):
             "`patch_dropout` and `patch_dropout_epochs` must be as many: "
             f"received {config.patch_dropout} and {config.patch_dropout_epochs}."
         )
+    devices = open_devices(config)
     source = from_tfds("cifar10", data_dir=config.data_dir)
     splits = {name: split.resized(config.image_size) for name, split in source.splits.items()}
     shape = ViTConfig(
@@ -203,6 +204,7 @@ def run(config):
     rates = dict(zip(config.patch_dropout_epochs, config.patch_dropout, strict=True))
     return train(
         config,
+        devices,
         dataclasses.replace(source, splits=splits),
         lambda: vit(
             shape,

@@ -18,7 +18,7 @@ from keras_vit.data import digits
 from keras_vit.data.augment import random_affine
 from keras_vit.models import ViTConfig, vit
 from recipes.flags import Training
-from recipes.train import train
+from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,7 @@ SMOKE = (Config(epochs=2, warmup_epochs=1, width=16, depth=1, num_heads=2),)
 
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    devices = open_devices(config)
     shape = ViTConfig(
         image_size=8,
         patch_size=2,
@@ -59,6 +60,7 @@ def run(config):
     )
     return train(
         config,
+        devices,
         digits(),
         lambda: vit(shape, mean=0.305, std=0.376),  # of the training images
         augment=functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1),

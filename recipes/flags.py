@@ -59,8 +59,8 @@ class Training:
     """auto, cpu, gpu or tpu."""
     worker: int | None = None
     """Which of the workers this process is, from 0."""
-    workers: tuple[str, ...] = ()
-    """Addresses of all workers, host:port each."""
+    workers: str = ""
+    """Addresses of all workers, host:port,host:port."""
     precision: str = "float32"
     """float32, bfloat16 or float16."""
     xla: str = "auto"

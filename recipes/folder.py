@@ -18,7 +18,7 @@ from keras_vit.data import centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, random_flip, trivial_augment
 from keras_vit.models import ViTConfig, vit
 from recipes.flags import Training
-from recipes.train import train
+from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,7 @@ def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
     if not config.data:
         raise ValueError("`data` must name a folder of class folders: --data my_pictures.")
+    devices = open_devices(config)
     shape = ViTConfig(
         image_size=config.image_size,
         patch_size=config.patch_size,
@@ -78,6 +79,7 @@ def run(config):
     )
     return train(
         config,
+        devices,
         open_source(config.data, test_fraction=config.test_fraction),
         lambda: vit(shape, drop_path=config.drop_path),
         crop=functools.partial(

@@ -29,7 +29,7 @@ from keras_vit.data import centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, rand_augment, random_erasing, random_flip
 from keras_vit.models import vit
 from recipes.flags import Training
-from recipes.train import train
+from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,7 @@ SMOKE = (Plain(**TINY), DeiT(**TINY))
 
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    devices = open_devices(config)
     source = open_source(config.data, data_dir=config.data_dir)
     stages = [
         random_flip,
@@ -134,6 +135,7 @@ def run(config):
         stages.append(functools.partial(random_erasing, rate=config.erasing, **in_bytes))
     return train(
         config,
+        devices,
         source,
         lambda: vit(
             config.model,

@@ -38,8 +38,28 @@ from recipes.flags import OPTIMIZERS, check_flags, check_resumed
 SHOWN = 64  # training images in TensorBoard's gallery, at most
 
 
+def open_devices(config):
+    """Opens the devices that a recipe's flags ask for.
+
+    It comes first in a recipe: with several workers TensorFlow wants to know them before it
+    computes anything.
+
+    Args:
+        config: A recipe's `recipes.flags.Training`.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+    """
+    check_flags(config)
+    workers = config.workers.split(",") if config.workers else None
+    devices = strategy(config.device, worker=config.worker, workers=workers)
+    check_batch_size(config.batch_size, devices, config.accumulation)
+    return devices
+
+
 def train(
     config,
+    devices,
     source,
     build_backbone,
     *,
@@ -56,6 +76,7 @@ def train(
 
     Args:
         config: A recipe's `recipes.flags.Training`.
+        devices: What `open_devices` returned.
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
         build_backbone: From nothing to a backbone; called in the scope of the strategy.
         augment: As `keras_vit.data.train_batches` takes it.
@@ -67,9 +88,6 @@ def train(
     Returns:
         One `keras_vit.artefacts.Comparison` per artefact; `None` of every worker but the first.
     """
-    check_flags(config)
-    devices = strategy(config.device, worker=config.worker, workers=config.workers)
-    check_batch_size(config.batch_size, devices, config.accumulation)
     workers = Workers(devices)
     if workers.is_chief:
         prepare_folder(config.export_dir)

@@ -91,6 +91,7 @@ def explain_lost_workers(workers):
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:
         if workers.count == 1:
             raise
+        print()  # the progress bar's line ends here
         raise ConnectionError(
             "Another worker is gone, and none can train without it: start the same commands again "
             "on all of them; they go on from the last checkpoint of the first worker. "

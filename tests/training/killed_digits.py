@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FLAGS = ["--epochs", "6", "--warmup-epochs", "1", "--xla", "off", "--ema", "0.9"]
+FLAGS = ["--epochs", "12", "--warmup-epochs", "1", "--xla", "off", "--ema", "0.9"]
 FLAGS += ["--save-every", "2", "--accumulation", "2", "--width", "24", "--depth", "2"]
 
 CHILD = """
