@@ -6,7 +6,16 @@ from keras_vit.training import adamw, lamb, muon, sgd
 
 OPTIMIZERS = {"adamw": adamw, "lamb": lamb, "muon": muon, "sgd": sgd}
 # Where a run may be taken up again with another value: it changes no number of the training.
-FREE_ON_RESUME = {"resume", "save_every", "device", "worker", "workers", "run_dir", "export_dir"}
+FREE_ON_RESUME = {
+    "data_service",
+    "resume",
+    "save_every",
+    "device",
+    "worker",
+    "workers",
+    "run_dir",
+    "export_dir",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +70,8 @@ class Training:
     """Which of the workers this process is, from 0."""
     workers: str = ""
     """Addresses of all workers, host:port,host:port."""
+    data_service: str = ""
+    """Address of a tf.data service that decodes, grpc://host:5000; it ends exact resume."""
     precision: str = "float32"
     """float32, bfloat16 or float16."""
     xla: str = "auto"

@@ -18,7 +18,6 @@ from keras_vit.training import (
     Checkpoints,
     ReportBroken,
     Throughput,
-    TrainingModel,
     WarmupSchedule,
     WatchFinite,
     Workers,
@@ -31,6 +30,7 @@ from keras_vit.training import (
     per_worker,
     set_precision,
     strategy,
+    training_model,
 )
 from recipes.deliver import deliver
 from recipes.flags import OPTIMIZERS, check_flags, check_resumed
@@ -142,7 +142,7 @@ def train(
             validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
             callbacks=[
                 *callbacks,
-                WatchFinite(stop=config.not_finite == "stop"),
+                _watch_finite(config),
                 Throughput(config.batch_size),
                 *([ReportBroken(broken)] if crop else []),
                 *([keras.callbacks.TensorBoard(log_dir)] if workers.is_chief else []),
@@ -152,6 +152,11 @@ def train(
             verbose="auto" if workers.is_chief else 0,
         )
     if not workers.is_chief:
+        return None
+    if keras.backend.backend() == "jax":
+        print(
+            "Trained. To export and compare, give the same command with KERAS_BACKEND=tensorflow."
+        )
         return None
     trained = build()  # of one device, in float32
     trained.set_weights(model.get_weights())
@@ -179,6 +184,7 @@ def _stream(config, source, *, crop, augment, broken):
         ),
         repeats=config.repeats,
         broken=broken,
+        service=config.data_service or None,
     )
 
 
@@ -191,7 +197,7 @@ def _model(config, build, steps, devices):
             plain = build()
             if config.freeze:
                 print(f"{freeze(plain, config.freeze)} weights stay as they are.")
-            model = TrainingModel(plain.input, plain.output)
+            model = training_model(plain)
             model.compile(
                 _optimizer(config, steps, model),
                 keras.losses.CategoricalCrossentropy(from_logits=True),
@@ -202,6 +208,12 @@ def _model(config, build, steps, devices):
     finally:
         set_precision("float32")
     return model
+
+
+def _watch_finite(config):
+    if keras.backend.backend() == "jax":
+        return keras.callbacks.TerminateOnNaN(raise_error=True)
+    return WatchFinite(stop=config.not_finite == "stop")
 
 
 def _checkpoints(config, steps, devices):

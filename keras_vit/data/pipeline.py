@@ -7,7 +7,8 @@ from keras_vit.data.augment.chain import is_resumable
 from keras_vit.data.augment.keys import example_keys, fold
 from keras_vit.data.encoded import eval_examples, sequential_examples, train_examples
 from keras_vit.data.order import Order
-from keras_vit.data.sources.source import SequentialSplit, Split
+from keras_vit.data.service import service_examples
+from keras_vit.data.sources.source import EncodedSplit, SequentialSplit, Split
 
 CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
 
@@ -25,6 +26,7 @@ def train_batches(
     worker=0,
     workers=1,
     broken=None,
+    service=None,
 ):
     """Streams shuffled training batches without end: images `(B, H, W, C)` uint8, labels `(B,)`.
 
@@ -52,6 +54,9 @@ def train_batches(
         worker: Which worker's share is streamed, `batch_size / workers` examples per batch.
         workers: How many workers there are.
         broken: A `BrokenPictures`.
+        service: Address of a tf.data service, `"grpc://10.0.0.9:5000"`, whose workers read and
+            decode. Each example is then seen at most once an epoch, in no certain order, and
+            broken pictures are left out: the guarantees above do not hold.
 
     Returns:
         A `tf.data.Dataset`; `model.fit` needs `steps_per_epoch` with it.
@@ -66,6 +71,8 @@ def train_batches(
             "A stage with hidden random state starts at step 0 and has one worker: "
             f"received start_step={start_step}, workers={workers}."
         )
+    if service and not isinstance(split, EncodedSplit):
+        raise ValueError("A tf.data service is for pictures in files that are read in any order.")
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()
     order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers)
 
@@ -87,6 +94,16 @@ def train_batches(
 
         steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
         batches = steps.map(examples, num_parallel_calls=tf.data.AUTOTUNE)
+    elif service:
+        # The workers of the service share the work, not those of the training.
+        whole = Order(split.count, batch_size, seed_of_order, repeats)
+        batches = service_examples(
+            split,
+            whole,
+            lambda encoded, counter: crop(encoded, keys(counter[None], CROP)[0]),
+            start_step * batch_size,
+            service,
+        ).batch(order.share, drop_remainder=True)
     else:
         stream = sequential_examples if isinstance(split, SequentialSplit) else train_examples
         batches = stream(

@@ -11,7 +11,7 @@ from keras_vit.training.paths import freeze, layerwise
 from keras_vit.training.resume import Checkpoints
 from keras_vit.training.schedules import WarmupSchedule
 from keras_vit.training.step import TrainingModel
-from keras_vit.training.strategy import check_batch_size, set_precision, strategy
+from keras_vit.training.strategy import check_batch_size, set_precision, strategy, training_model
 from keras_vit.training.tensorboard import log_confusion_matrix, log_gallery, log_hyperparameters
 from keras_vit.training.workers import Workers, explain_lost_workers, per_worker
 from keras_vit.training.xla import choose_xla
@@ -41,4 +41,5 @@ __all__ = [
     "set_precision",
     "sgd",
     "strategy",
+    "training_model",
 ]

@@ -226,23 +226,25 @@ def _size(shapes):
 def _metrics(model, workers):
     """Reads the running sums of an epoch, which differ between replicas: `(R, ...)` each."""
     arrays = {}
-    for number, variable in enumerate(model.metrics_variables):
-        local = model.distribute_strategy.experimental_local_results(variable.value)
-        values = workers.gather(np.stack([value.numpy() for value in local]))
+    for number, values in enumerate(model.read_metrics()):
+        values = workers.gather(values)
         arrays[f"metric/{number:03d}"] = values.reshape(-1, *values.shape[2:])
     return arrays
 
 
 def _set_metrics(model, workers, arrays):
-    strategy = model.distribute_strategy
-    replicas = strategy.num_replicas_in_sync
-    for number, variable in enumerate(model.metrics_variables):
-        values = arrays[f"metric/{number:03d}"]
-        if len(values) != replicas:
-            values = np.stack([values.sum(axis=0), *[np.zeros_like(values[0])] * (replicas - 1)])
-        local = strategy.experimental_local_results(variable.value)
-        for place, each in enumerate(local, start=workers.index * len(local)):
-            each.assign(values[place])
+    """Gives each replica its running sums back, or their sum to the first of another number."""
+    names = sorted(name for name in arrays if name.startswith("metric/"))
+    now = model.read_metrics()
+    replicas = workers.count * len(now[0])
+    mine = slice(workers.index * len(now[0]), (workers.index + 1) * len(now[0]))
+    values = []
+    for name in names:
+        saved = arrays[name]
+        if len(saved) != replicas:
+            saved = np.stack([saved.sum(axis=0), *[np.zeros_like(saved[0])] * (replicas - 1)])
+        values.append(saved[mine])
+    model.write_metrics(values)
 
 
 def _of_the_chief(workers, found):

@@ -11,12 +11,12 @@ all replicas. Here a step is
 and `model.fit`, callbacks, metrics and strategies stay Keras' own.
 """
 
-import itertools
-
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from keras_vit.training.epoch import begin_at
 from keras_vit.training.update import Update
 
 # Golden ratio of 2^31: how far apart the seeds of two replicas stand.
@@ -116,6 +116,20 @@ class TrainingModel(keras.Model):
         """Every variable that training changes and all replicas hold alike, a list."""
         unique = {id(variable): variable for variable in self.variables}
         return [variable.value for variable in unique.values()] + self._update.variables
+
+    def read_metrics(self):
+        """Returns the metrics' running sums in this process' `r` replicas, `(r, ...)` each."""
+        return [np.stack([each.numpy() for each in local]) for local in self._local_metrics()]
+
+    def write_metrics(self, values):
+        """Sets the running sums of the metrics in this process' replicas."""
+        for local, value in zip(self._local_metrics(), values, strict=True):
+            for each, own in zip(local, value, strict=True):
+                each.assign(own)
+
+    def _local_metrics(self):
+        results = self.distribute_strategy.experimental_local_results
+        return [results(variable.value) for variable in self.metrics_variables]
 
     def gradient_function(self, batch, *, jit_compile):
         """Makes a function that computes a batch's loss and gradient, to time it.
@@ -287,7 +301,7 @@ class TrainingModel(keras.Model):
         if iterator is not None:
             data_batch = _spec(iterator.data_adapter.get_tf_dataset())
             if first:
-                _begin_at(iterator, first)
+                begin_at(iterator, first)
         with self.distribute_strategy.scope():
             self._symbolic_build(data_batch=data_batch)
 
@@ -298,17 +312,6 @@ def _spec(dataset):
         lambda spec: spec if isinstance(spec, tf.TensorSpec) else spec._value_specs[0],
         dataset.element_spec,
     )
-
-
-def _begin_at(iterator, first):
-    """Makes Keras' iterator count the steps of its first epoch from `first`."""
-    steps = iterator._enumerate_iterator
-
-    def rest():
-        iterator._enumerate_iterator = steps
-        return itertools.islice(steps(), first, None)
-
-    iterator._enumerate_iterator = rest
 
 
 def _fold(seed, replica):

@@ -7,6 +7,9 @@ import threading
 import keras
 import tensorflow as tf
 
+from keras_vit.training.jax_training import JaxDevices, JaxTrainingModel
+from keras_vit.training.step import TrainingModel
+
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 PATIENCE = 30  # seconds after which a worker without its peers says so again
 
@@ -27,7 +30,8 @@ def strategy(device="auto", *, worker=None, workers=None):
 
     Returns:
         A `tf.distribute.Strategy`: TensorFlow's default on one device, `MirroredStrategy` on
-        several GPUs, `MultiWorkerMirroredStrategy` on several machines, `TPUStrategy` on a TPU.
+        several GPUs, `MultiWorkerMirroredStrategy` on several machines, `TPUStrategy` on a TPU. On
+        the JAX backend `JaxDevices`, which has `scope` and `num_replicas_in_sync` too.
 
     Raises:
         ValueError: If `device` is none of the four, there is no such device, the workers are not
@@ -35,6 +39,10 @@ def strategy(device="auto", *, worker=None, workers=None):
     """
     if device not in ("auto", "cpu", "gpu", "tpu"):
         raise ValueError(f"`device` must be auto, cpu, gpu or tpu: received {device!r}.")
+    if keras.backend.backend() == "jax":
+        if worker is not None or workers:
+            raise ValueError("Workers are for the TensorFlow backend: received KERAS_BACKEND=jax.")
+        return JaxDevices(device)
     if keras.distribution.distribution() is not None:
         raise ValueError(
             "keras.distribution does nothing on the TensorFlow backend: leave it out, or set "
@@ -76,6 +84,19 @@ def set_precision(precision):
             f"`precision` must be one of {', '.join(PRECISIONS)}: received {precision!r}."
         )
     keras.config.set_dtype_policy(PRECISIONS[precision])
+
+
+def training_model(model):
+    """Makes the model whose `fit` trains `model`, whose layers it shares.
+
+    Args:
+        model: A functional model, built in the scope of the strategy.
+
+    Returns:
+        A `TrainingModel`; on the JAX backend a `JaxTrainingModel`.
+    """
+    kind = JaxTrainingModel if keras.backend.backend() == "jax" else TrainingModel
+    return kind(model.input, model.output)
 
 
 def check_batch_size(batch_size, strategy, accumulation=1):

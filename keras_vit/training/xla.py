@@ -3,6 +3,7 @@
 import statistics
 import time
 
+import keras
 import tensorflow as tf
 
 from keras_vit.training.workers import Workers
@@ -23,10 +24,14 @@ def choose_xla(xla, model, batch):
         A boolean.
 
     Raises:
-        ValueError: If `xla` is none of the three.
+        ValueError: If `xla` is none of the three, or off on the JAX backend.
     """
     if xla not in CHOICES:
         raise ValueError(f"`xla` must be one of {', '.join(CHOICES)}: received {xla!r}.")
+    if keras.backend.backend() == "jax":
+        if xla == "off":
+            raise ValueError("The JAX backend is XLA: received xla='off'.")
+        return True
     if xla != "auto":
         print(f"XLA is {xla}, as asked for.")
         return xla == "on"
