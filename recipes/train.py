@@ -160,6 +160,7 @@ def train(
         return None
     trained = build()  # of one device, in float32
     trained.set_weights(model.get_weights())
+    config = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")  # as chosen
     comparisons = deliver(trained, source, evaluation, config, log_dir, bigger=bigger)
     checkpoints.clear()
     return comparisons

@@ -98,6 +98,7 @@ class WatchFinite(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.stop and self._skipped() > self.before and self.model.loss_scale.numpy() <= 1:
+            print()  # the progress bar's line ends here
             raise FloatingPointError(
                 f"The gradient of step {batch + 1} of this epoch is not finite: the weights are as "
                 "before it, and so is what is saved. Lower the learning rate, clip the gradient, "

@@ -83,8 +83,11 @@ class TrainingModel(keras.Model):
         if accumulation > 1 and getattr(loss, "reduction", None) == "sum":
             raise ValueError("`accumulation` needs a mean loss: received reduction='sum'.")
         optimizer = keras.optimizers.get(optimizer)
-        if jit_compile:
-            _check_jit(self)
+        if jit_compile and without_jit(self):
+            raise ValueError(
+                "XLA cannot compile every layer of the model: received jit_compile=True, "
+                f"supports_jit=False in {', '.join(without_jit(self))}."
+            )
         super().compile(
             optimizer,
             loss,
@@ -336,10 +339,6 @@ def _computes_in_float16(model):
     return any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
 
 
-def _check_jit(model):
-    layers = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
-    if layers:
-        raise ValueError(
-            "XLA cannot compile every layer of the model: "
-            f"received jit_compile=True, supports_jit=False in {', '.join(layers)}."
-        )
+def without_jit(model):
+    """Names the layers that XLA cannot compile."""
+    return [layer.name for layer in model._flatten_layers() if not layer.supports_jit]

@@ -6,6 +6,7 @@ import time
 import keras
 import tensorflow as tf
 
+from keras_vit.training.step import without_jit
 from keras_vit.training.workers import Workers
 
 ROUNDS = 5
@@ -24,7 +25,8 @@ def choose_xla(xla, model, batch):
         A boolean.
 
     Raises:
-        ValueError: If `xla` is none of the three, or off on the JAX backend.
+        ValueError: If `xla` is none of the three, on with a layer that XLA cannot compile, or off
+            on the JAX backend.
     """
     if xla not in CHOICES:
         raise ValueError(f"`xla` must be one of {', '.join(CHOICES)}: received {xla!r}.")
@@ -32,10 +34,12 @@ def choose_xla(xla, model, batch):
         if xla == "off":
             raise ValueError("The JAX backend is XLA: received xla='off'.")
         return True
+    layers = without_jit(model)
+    if xla == "on" and layers:
+        raise ValueError(f"XLA cannot compile every layer: received xla='on', {', '.join(layers)}.")
     if xla != "auto":
         print(f"XLA is {xla}, as asked for.")
         return xla == "on"
-    layers = [layer.name for layer in model.layers if not layer.supports_jit]
     if layers:
         print(f"XLA is off: it cannot compile {', '.join(layers)}.")
         return False

@@ -2,12 +2,14 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
+from replicas import batches, cross_entropy, examples, perceptron, weights_of
 
 from keras_vit.data import BrokenPictures
 from keras_vit.layers import TransformerBlock
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import PatchDropoutSchedule, ReportBroken
+from keras_vit.training import PatchDropoutSchedule, ReportBroken, WatchFinite
 
 
 def test_patch_dropout_follows_its_schedule_in_the_compiled_step():
@@ -47,3 +49,29 @@ def test_broken_pictures_are_printed_once_per_epoch(capsys):
     assert "and 1 more" in out
     report.on_epoch_end(5, logs)
     assert logs == {"broken_pictures": 0} and not capsys.readouterr().out
+
+
+def perceptron_fed_with_nan(**arguments):
+    x, y = examples(8, "float32")
+    x[5] = np.nan
+    model = perceptron()
+    model.compile("sgd", cross_entropy())
+    callbacks = [WatchFinite(**arguments)]
+    return model, lambda: model.fit(
+        batches(x, y, 4), steps_per_epoch=2, verbose=0, shuffle=False, callbacks=callbacks
+    )
+
+
+def test_a_gradient_that_is_not_finite_ends_training_with_finite_weights():
+    model, fit = perceptron_fed_with_nan()
+    with pytest.raises(FloatingPointError, match="The gradient of step 2 of this epoch"):
+        fit()
+    assert np.isfinite(weights_of(model)).all()
+
+
+def test_or_is_skipped_counted_and_shown(capsys):
+    model, fit = perceptron_fed_with_nan(stop=False)
+    history = fit().history
+    assert history["skipped_steps"] == [1]
+    assert np.isfinite(history["loss"]).all() and np.isfinite(weights_of(model)).all()
+    assert "1 steps were skipped so far" in capsys.readouterr().out

@@ -24,6 +24,7 @@ def run(folder, *arguments, devices=1):
     return json.loads(result.read_text()) if result.exists() else None
 
 
+@pytest.mark.slow
 def test_two_devices_are_one(tmp_path):
     one, two = run(tmp_path / "one"), run(tmp_path / "two", devices=2)
     assert (one["devices"], two["devices"]) == (1, 2)

@@ -27,7 +27,7 @@ def test_depths_count_from_the_patches_to_the_head():
     assert depths == {"embed": 0, "block00": 1, "block01": 2, "norm": 3, "pool": 3, "head": 3}
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_rates_fall_from_layer_to_layer(replicas):
     """SGD's first step is the rate times the gradient clipped as a whole."""
     after = []

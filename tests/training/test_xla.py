@@ -44,3 +44,9 @@ def test_auto_is_off_where_a_layer_forbids_it(capsys):
 def test_an_unknown_choice_is_refused(model):
     with pytest.raises(ValueError, match="received 'maybe'"):
         choose_xla("maybe", model, None)
+
+
+def test_a_request_that_cannot_be_met_is_an_error():
+    model = perceptron(TrainingModel, keras.layers.RandomRotation(0.1, name="turn"))
+    with pytest.raises(ValueError, match="received xla='on', .*turn"):
+        choose_xla("on", model, None)
