@@ -17,10 +17,8 @@ import tensorflow as tf
 from keras import tree
 
 from keras_vit.training.epoch import begin_at
+from keras_vit.training.gradients import Gradients, fold_seed
 from keras_vit.training.update import Update
-
-# Golden ratio of 2^31: how far apart the seeds of two replicas stand.
-REPLICA_STRIDE = 1327217885
 
 
 class TrainingModel(keras.Model):
@@ -97,7 +95,7 @@ class TrainingModel(keras.Model):
             run_eagerly=run_eagerly,
             auto_scale_loss=False,
         )
-        self._accumulation = accumulation
+        self._gradients = Gradients(self, replicas=self._replicas, accumulation=accumulation)
         with self.distribute_strategy.scope():
             self._update = Update(
                 optimizer,
@@ -144,146 +142,65 @@ class TrainingModel(keras.Model):
         Returns:
             A function of nothing, that changes nothing.
         """
-        compute = self._accumulated if self._accumulation > 1 else self._forward_backward
-        compute = tf.function(compute, jit_compile=jit_compile, autograph=False)
+        compute = tf.function(self._gradients, jit_compile=jit_compile, autograph=False)
         weights = [tf.convert_to_tensor(v.value) for v in self.trainable_variables]
-        seeds = [tf.convert_to_tensor(seed.value) for seed in self._seeds]
+        seeds = [tf.convert_to_tensor(seed.value) for seed in self._gradients.seeds]
         x, y = tree.map_structure(tf.convert_to_tensor, batch)
         return lambda: compute(weights, seeds, x, y, None, tf.constant(1.0))[0::3]
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
-            self._gradients = self._forward_backward
-            if self._accumulation > 1:
-                self._gradients = self._accumulated
-            # A whole step may be compiled where there is one replica, in `_make_function`.
+            self._compute = self._gradients
+            # Where there is one replica, `_make_function` compiles the whole step.
             if self.jit_compile and not self.run_eagerly and self._replicas > 1:
-                self._gradients = tf.function(self._gradients, jit_compile=True, autograph=False)
+                self._compute = tf.function(self._gradients, jit_compile=True, autograph=False)
         super().make_train_function(force)
 
     def train_step(self, data):
         """Runs in each replica on its part `(x, y[, sample_weight])` of a batch."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         replica = tf.distribute.get_replica_context()
-        seeds = [tf.convert_to_tensor(seed.value) for seed in self._seeds]
-        loss, weight, y_pred, gradients, new_seeds, others = self._gradients(
+        variables = self._gradients.seeds
+        seeds = [tf.convert_to_tensor(variable.value) for variable in variables]
+        loss, weight, y_pred, gradients, new_seeds, others = self._compute(
             [tf.convert_to_tensor(variable.value) for variable in self.trainable_variables],
-            [_fold(seed, replica.replica_id_in_sync_group) for seed in seeds],
+            [fold_seed(seed, replica.replica_id_in_sync_group) for seed in seeds],
             x,
             y,
             sample_weight,
             tf.convert_to_tensor(self._update.scale),
         )
-        for variable, seed, new in zip(self._seeds, seeds, new_seeds, strict=True):
+        for variable, seed, new in zip(variables, seeds, new_seeds, strict=True):
             variable.assign(tf.stack([seed[0], new[1]]))
-        for variable, value in zip(self._others, others, strict=True):
+        for variable, value in zip(self._gradients.others, others, strict=True):
             variable.assign(value)
 
         *gradients, total = replica.all_reduce(tf.distribute.ReduceOp.SUM, [*gradients, weight])
-        finite = self._update([gradient / tf.cast(total, gradient.dtype) for gradient in gradients])
+        finite = self._update(
+            [tf.math.divide_no_nan(each, tf.cast(total, each.dtype)) for each in gradients]
+        )
 
         seen = tf.where(finite, weight, 0)
         self._loss_tracker.update_state(tf.where(finite, loss, 0), sample_weight=seen)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
-    def _forward_backward(self, weights, seeds, x, y, sample_weight, scale):
-        """A pure function: mean loss, its weight, outputs, weight times gradients, new state."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            mapping = zip(
-                [*self.trainable_variables, *self._seeds], [*weights, *seeds], strict=True
-            )
-            with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
-                y_pred = self(x, training=True)
-                loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
-            loss *= self._replicas  # Keras has divided by it
-            scaled = loss * tf.cast(scale, loss.dtype)
-        gradients = tape.gradient(
-            scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        weight = self._weight(x, sample_weight, loss.dtype)
-        gradients = [
-            tf.convert_to_tensor(gradient) * tf.cast(weight, gradient.dtype)
-            for gradient in gradients
-        ]
-        seeds = [scope.get_current_value(seed) for seed in self._seeds]
-        known = {id(seed) for seed in self._seeds}
-        others = {
-            id(variable): (variable, scope.get_current_value(variable))
-            for variable in self.non_trainable_variables
-            if id(variable) not in known and scope.get_current_value(variable) is not None
-        }
-        self._others = [variable for variable, _ in others.values()]
-        return loss, weight, y_pred, gradients, seeds, [value for _, value in others.values()]
-
-    def _accumulated(self, weights, seeds, x, y, sample_weight, scale):
-        """As `_forward_backward`, one micro-batch after the other."""
-        steps = self._accumulation
-        batch = tree.map_structure(lambda part: _cut(part, steps), (x, y, sample_weight))
-        outputs = tree.map_structure(
-            lambda output: tf.TensorArray(output.dtype, size=steps), self.output
-        )
-        zero = tf.zeros((), keras.config.floatx())  # as losses are
-        start = (0, zero, zero, outputs, [tf.zeros_like(weight) for weight in weights], seeds)
-
-        def body(step, total, count, outputs, sums, seeds):
-            x, y, sample_weight = tree.map_structure(
-                lambda part: None if part is None else part[step], batch
-            )
-            loss, weight, y_pred, gradients, seeds, others = self._forward_backward(
-                weights, seeds, x, y, sample_weight, scale
-            )
-            if others:
-                raise ValueError(
-                    "`accumulation` needs layers that change no weight going forward: "
-                    f"received {self._others[0].path}."
-                )
-            return (
-                step + 1,
-                total + weight * loss,
-                count + weight,
-                tree.map_structure(lambda array, y: array.write(step, y), outputs, y_pred),
-                [a + b for a, b in zip(sums, gradients, strict=True)],
-                seeds,
-            )
-
-        loop = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
-        _, total, count, outputs, gradients, seeds = loop
-        y_pred = tree.map_structure(lambda array: array.concat(), outputs)
-        return tf.math.divide_no_nan(total, count), count, y_pred, gradients, seeds, []
-
-    def _weight(self, x, sample_weight, dtype):
-        """What a mean loss over part of a batch weighs in that over the whole."""
-        reduction = getattr(self.loss, "reduction", None)
-        if reduction == "mean_with_sample_weight" and sample_weight is not None:
-            return tf.reduce_sum(tf.cast(sample_weight, dtype))
-        if reduction == "sum":  # each part counts alike
-            return tf.constant(1 / self._replicas, dtype)
-        return tf.cast(tf.shape(tree.flatten(x)[0])[0], dtype)
-
     @property
     def _replicas(self):
         return self.distribute_strategy.num_replicas_in_sync
 
-    @property
-    def _seeds(self):
-        """The states of the layers' `SeedGenerator`s."""
-        seeds = [v for v in self.non_trainable_variables if v.path.endswith("seed_generator_state")]
-        return list({id(seed): seed for seed in seeds}.values())
-
     def _make_function(self, step):
         """Replaces Keras' own: logs are reduced so that several workers can, XLA stays inside."""
         strategy = self.distribute_strategy
-        names = []
 
         def in_replica(batch):
-            logs = step(batch)
-            names[:] = logs
-            return tf.stack([tf.cast(value, keras.config.floatx()) for value in logs.values()])
+            floatx = keras.config.floatx()
+            return tree.map_structure(lambda value: tf.cast(value, floatx), step(batch))
 
         def one_step(batch):
             logs = strategy.run(in_replica, args=(batch,))
-            return strategy.reduce(tf.distribute.ReduceOp.MEAN, logs, axis=None)
+            return tree.map_structure(
+                lambda value: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None), logs
+            )
 
         if not self.run_eagerly:
             jit_compile = bool(self.jit_compile) and self._replicas == 1
@@ -291,12 +208,7 @@ class TrainingModel(keras.Model):
                 one_step, jit_compile=jit_compile, autograph=False, reduce_retracing=True
             )
         one_step = self._autoconvert_optionals(one_step)
-
-        def function(iterator):
-            logs = one_step(next(iterator))
-            return dict(zip(names, tf.unstack(logs, num=len(names)), strict=True))
-
-        return function
+        return lambda iterator: one_step(next(iterator))
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Replaces Keras' own, which reads a batch too many and fails with several workers."""
@@ -315,24 +227,6 @@ def _spec(dataset):
         lambda spec: spec if isinstance(spec, tf.TensorSpec) else spec._value_specs[0],
         dataset.element_spec,
     )
-
-
-def _fold(seed, replica):
-    """Moves a seed's state `[seed, counter]` to the replica's own stream; replica 0 stays."""
-    stride = tf.cast(replica, tf.int64) * REPLICA_STRIDE
-    return tf.stack([(seed[0] + stride) % (2**31 - 2), seed[1]])
-
-
-def _cut(part, steps):
-    """Cuts `(B, ...)` into `(steps, B / steps, ...)`; `None` stays."""
-    if part is None:
-        return None
-    if part.shape[0] is not None and part.shape[0] % steps:
-        raise ValueError(
-            "`accumulation` must divide a replica's part of the batch: "
-            f"received accumulation={steps}, {part.shape[0]} examples."
-        )
-    return tf.reshape(part, tf.concat([[steps, -1], tf.shape(part)[1:]], axis=0))
 
 
 def _computes_in_float16(model):

@@ -1,0 +1,150 @@
+"""Loss and gradient of a replica's part of a batch: a pure function, for XLA to compile."""
+
+import keras
+import tensorflow as tf
+from keras import tree
+
+# How far apart the seeds of two replicas stand: the golden ratio of 2^31.
+REPLICA_STRIDE = 1327217885
+
+
+class Gradients:
+    """Computes loss and gradient from weights and seeds alone, one micro-batch after the other.
+
+    What a part weighs in the whole batch travels with it: gradients come out as sums, to be summed
+    over the replicas and divided by the sum of the weights.
+
+    Attributes:
+        others: Variables beside weights and seeds that the forward pass has set, statistics for
+            one; known when it was traced.
+
+    Args:
+        model: A compiled Keras model.
+        replicas: How many replicas share a batch.
+        accumulation: How many micro-batches a part is cut into.
+    """
+
+    def __init__(self, model, *, replicas, accumulation=1):
+        self._model = model
+        self._replicas = replicas
+        self._accumulation = accumulation
+        self.others = []
+
+    @property
+    def seeds(self):
+        """The states of the layers' `SeedGenerator`s, a list of variables."""
+        states = self._model.non_trainable_variables
+        seeds = [state for state in states if state.path.endswith("seed_generator_state")]
+        return list({id(seed): seed for seed in seeds}.values())
+
+    def __call__(self, weights, seeds, x, y, sample_weight, scale):
+        """Runs forward and backward.
+
+        Args:
+            weights: Values of the trainable variables.
+            seeds: Values of `seeds`, folded with the replica.
+            x: Inputs `(B, ...)`.
+            y: Targets `(B, ...)`.
+            sample_weight: Weights `(B,)`, or `None`.
+            scale: What the loss is multiplied by, for the gradient alone.
+
+        Returns:
+            The mean loss; its weight; the outputs; the gradients times that weight; new values of
+            `seeds`; values of `others`.
+        """
+        if self._accumulation == 1:
+            return self._whole(weights, seeds, x, y, sample_weight, scale)
+        return self._accumulated(weights, seeds, x, y, sample_weight, scale)
+
+    def _whole(self, weights, seeds, x, y, sample_weight, scale):
+        """As `__call__`, without micro-batches."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            mapping = zip(
+                [*self._model.trainable_variables, *self.seeds], [*weights, *seeds], strict=True
+            )
+            with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+                y_pred = self._model(x, training=True)
+                loss = self._model.compute_loss(x, y, y_pred, sample_weight, training=True)
+            loss *= self._replicas  # Keras has divided by it
+            scaled = loss * tf.cast(scale, loss.dtype)
+        gradients = tape.gradient(
+            scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        weight = self._weight(x, sample_weight, loss.dtype)
+        gradients = [
+            tf.convert_to_tensor(gradient) * tf.cast(weight, gradient.dtype)
+            for gradient in gradients
+        ]
+        seeds = [scope.get_current_value(seed) for seed in self.seeds]
+        known = {id(seed) for seed in self.seeds}
+        others = {
+            id(variable): (variable, scope.get_current_value(variable))
+            for variable in self._model.non_trainable_variables
+            if id(variable) not in known and scope.get_current_value(variable) is not None
+        }
+        self.others = [variable for variable, _ in others.values()]
+        return loss, weight, y_pred, gradients, seeds, [value for _, value in others.values()]
+
+    def _accumulated(self, weights, seeds, x, y, sample_weight, scale):
+        """As `__call__`, one micro-batch after the other."""
+        steps = self._accumulation
+        batch = tree.map_structure(lambda part: _cut(part, steps), (x, y, sample_weight))
+        outputs = tree.map_structure(
+            lambda output: tf.TensorArray(output.dtype, size=steps), self._model.output
+        )
+        zero = tf.zeros((), keras.config.floatx())  # as losses are
+        start = (0, zero, zero, outputs, [tf.zeros_like(weight) for weight in weights], seeds)
+
+        def body(step, total, count, outputs, sums, seeds):
+            x, y, sample_weight = tree.map_structure(
+                lambda part: None if part is None else part[step], batch
+            )
+            loss, weight, y_pred, gradients, seeds, others = self._whole(
+                weights, seeds, x, y, sample_weight, scale
+            )
+            if others:
+                raise ValueError(
+                    "`accumulation` needs layers that change no weight going forward: "
+                    f"received {self.others[0].path}."
+                )
+            return (
+                step + 1,
+                total + weight * loss,
+                count + weight,
+                tree.map_structure(lambda array, y: array.write(step, y), outputs, y_pred),
+                [a + b for a, b in zip(sums, gradients, strict=True)],
+                seeds,
+            )
+
+        loop = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
+        _, total, count, outputs, gradients, seeds = loop
+        y_pred = tree.map_structure(lambda array: array.concat(), outputs)
+        return tf.math.divide_no_nan(total, count), count, y_pred, gradients, seeds, []
+
+    def _weight(self, x, sample_weight, dtype):
+        """What a mean loss over part of a batch weighs in that over the whole."""
+        reduction = getattr(self._model.loss, "reduction", None)
+        if reduction == "mean_with_sample_weight" and sample_weight is not None:
+            return tf.reduce_sum(tf.cast(sample_weight, dtype))
+        if reduction == "sum":  # each part counts alike
+            return tf.constant(1 / self._replicas, dtype)
+        return tf.cast(tf.shape(tree.flatten(x)[0])[0], dtype)
+
+
+def fold_seed(seed, replica):
+    """Moves a seed's state `[seed, counter]` to the replica's own stream; replica 0 stays."""
+    stride = tf.cast(replica, tf.int64) * REPLICA_STRIDE
+    return tf.stack([(seed[0] + stride) % (2**31 - 2), seed[1]])
+
+
+def _cut(part, steps):
+    """Cuts `(B, ...)` into `(steps, B / steps, ...)`; `None` stays."""
+    if part is None:
+        return None
+    if part.shape[0] is not None and part.shape[0] % steps:
+        raise ValueError(
+            "`accumulation` must divide a replica's part of the batch: "
+            f"received accumulation={steps}, {part.shape[0]} examples."
+        )
+    return tf.reshape(part, tf.concat([[steps, -1], tf.shape(part)[1:]], axis=0))
