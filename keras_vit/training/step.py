@@ -31,7 +31,7 @@ class TrainingModel(keras.Model):
     it is split over replicas and micro-batches, also where they hold unequally many examples or
     weights; clipping and EMA see that gradient and its update once per step; random layers draw
     other numbers in each replica; a step whose gradient is not finite changes no weight and is
-    counted in `skipped_steps`.
+    counted in `skipped_steps`. Gradients are dense, an embedding's too.
 
     Attributes:
         skipped_steps: A variable, how many steps were skipped for want of a finite gradient.
@@ -182,6 +182,9 @@ class TrainingModel(keras.Model):
 
         seen = tf.where(finite, weight, 0)
         self._loss_tracker.update_state(tf.where(finite, loss, 0), sample_weight=seen)
+        if self._compile_loss.metrics:
+            # Trackers of several outputs' losses: what they saw in the pure function is gone.
+            self.compute_loss(x, y, y_pred, sample_weight, training=True)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     @property

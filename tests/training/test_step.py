@@ -324,3 +324,31 @@ def test_averages_warm_up():
         momentum = min(0.5, (1 + step) / (10 + step))
         average = momentum * average + (1 - momentum) * weights
     np.testing.assert_allclose(weights_of(model), average, rtol=1e-5)  # `fit` ends with it
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_several_inputs_and_outputs_have_losses_and_metrics_of_their_own(accumulation):
+    x, y = examples(16, "float32")
+
+    def trained(model_class, replicas, **kwargs):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            inputs = {name: keras.Input((5,), name=name) for name in ("left", "right")}
+            both = keras.layers.Concatenate()(list(inputs.values()))
+            names = ("kind", "size")
+            outputs = {name: keras.layers.Dense(3, name=name)(both) for name in names}
+            model = model_class(inputs, outputs)
+            losses = {"kind": cross_entropy(), "size": "mse"}
+            metrics = {"kind": ["accuracy"], "size": ["mae"]}
+            model.compile(keras.optimizers.SGD(0.1), losses, metrics=metrics, **kwargs)
+        data = ({"left": x, "right": x[::-1]}, {"kind": y, "size": x[:, :3]})
+        batches = tf.data.Dataset.from_tensor_slices(data).batch(8)
+        history = model.fit(batches, epochs=2, verbose=0, shuffle=False).history
+        return weights_of(model), history
+
+    weights, expected = trained(keras.Model, 1, jit_compile=False)
+    again, history = trained(TrainingModel, 2, accumulation=accumulation)
+    np.testing.assert_allclose(again, weights, atol=1e-6)
+    assert history.keys() == expected.keys() and "kind_loss" in history
+    for name, values in expected.items():
+        np.testing.assert_allclose(history[name], values, atol=1e-6, err_msg=name)
