@@ -120,8 +120,9 @@ class Checkpoints(keras.callbacks.Callback):
         return step
 
     def on_train_begin(self, logs=None):
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._workers = Workers(self.model.distribute_strategy)
+        if self._workers.is_chief:
+            self.folder.mkdir(parents=True, exist_ok=True)
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._handlers[number] = signal.signal(number, self._on_signal)

@@ -135,6 +135,11 @@ def _check(optimizer, optimizers):
                 "The step accumulates: pass `compile(accumulation=...)`, received "
                 f"gradient_accumulation_steps={each.gradient_accumulation_steps}."
             )
+        if each.loss_scale_factor:
+            raise ValueError(
+                "The step scales the loss where float16 needs it: leave out "
+                f"loss_scale_factor, received {each.loss_scale_factor}."
+            )
     clips = {(each.clipnorm, each.global_clipnorm, each.clipvalue) for each in optimizers}
     if len(clips) > 1:
         raise ValueError(

@@ -299,6 +299,8 @@ def test_what_the_step_does_itself_is_refused_in_the_optimizer():
         model.compile("sgd", cross_entropy(reduction="sum"), accumulation=2)
     with pytest.raises(ValueError, match="received gradient_accumulation_steps=2"):
         model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), cross_entropy())
+    with pytest.raises(ValueError, match="loss_scale_factor, received 8"):
+        model.compile(keras.optimizers.SGD(loss_scale_factor=8.0), cross_entropy())
     with pytest.raises(ValueError, match="pass the optimizer that LossScaleOptimizer has"):
         model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), cross_entropy())
 

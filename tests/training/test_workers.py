@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def test_two_workers_are_one(tmp_path):
 @pytest.mark.slow
 def test_a_dead_worker_ends_the_others_and_all_go_on_bit_for_bit(tmp_path):
     _, _, (whole, _) = run(tmp_path / "whole", 2, 3)
-    statuses, words, results = run(tmp_path / "killed", 2, 3, 8)
+    statuses, words, results = run(tmp_path / "killed", 2, 3, signal.SIGKILL.value, 8)
     assert statuses[1] == -9 and statuses[0] not in (0, -9) and results == [None, None]
     assert "Another worker is gone" in words[0]
     assert "start the same commands again" in words[0]
@@ -69,6 +70,15 @@ def test_a_dead_worker_ends_the_others_and_all_go_on_bit_for_bit(tmp_path):
     assert first["weights"] == second["weights"] == whole["weights"]
     assert first["history"] == whole["history"]
     assert first["losses"] == {k: v for k, v in whole["losses"].items() if int(k) > 6}
+
+
+@pytest.mark.slow
+def test_all_stop_where_one_was_told_to(tmp_path):
+    statuses, words, results = run(tmp_path, 2, 3, signal.SIGTERM.value, 8)
+    assert statuses == [128 + signal.SIGTERM] * 2, words
+    assert results == [None, None]
+    statuses, _, (first, second) = run(tmp_path, 2, 3)
+    assert statuses == [0, 0] and first["start"] == second["start"] == 8
 
 
 def test_alone_a_worker_agrees_with_itself():

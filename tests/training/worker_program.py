@@ -1,14 +1,13 @@
 """What one worker runs in `test_workers.py`: writes its losses and its weights as JSON.
 
-    python worker_program.py FOLDER EPOCHS [KILL_AT]
+    python worker_program.py FOLDER EPOCHS [SIGNAL STEP]
 
-`TF_CONFIG` says who the workers are; without it there is one. At step `KILL_AT` the last worker
-kills itself.
+`TF_CONFIG` says who the workers are; without it there is one. After the step the last worker sends
+itself the signal.
 """
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from keras_vit.training import (
 STEPS = 5
 
 
-def main(folder, epochs, kill_at):
+def main(folder, epochs, number=0, signalled=0):
     devices = strategy("cpu")
     workers = Workers(devices)
     keras.config.set_floatx("float64")
@@ -42,8 +41,8 @@ def main(folder, epochs, kill_at):
         def on_train_batch_end(self, batch, logs=None):
             step = int(self.model.optimizer.iterations.numpy())
             losses[step] = float(logs["loss"])
-            if step == kill_at and workers.index == workers.count - 1:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if step == signalled and workers.index == workers.count - 1:
+                os.kill(os.getpid(), number)
 
     with devices.scope():
         model = perceptron(TrainingModel)
@@ -85,4 +84,4 @@ def main(folder, epochs, kill_at):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
