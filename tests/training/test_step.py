@@ -1,6 +1,7 @@
 """The train step on one replica and two, compared with stock Keras on one device."""
 
 import functools
+import gc
 import itertools
 
 import keras
@@ -31,6 +32,14 @@ CLIPS = {
     "clipvalue": {"clipvalue": 0.01},
 }
 EMAS = {"no ema": {}, "ema": dict(use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=3)}
+
+
+@pytest.fixture(autouse=True)
+def free_memory():
+    """Compiled steps are large, and in cycles that Python does not hurry to collect."""
+    yield
+    keras.utils.clear_session()
+    gc.collect()
 
 
 @pytest.fixture
