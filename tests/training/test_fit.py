@@ -4,6 +4,7 @@ import functools
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_vit.data import Split, eval_batches, train_batches
@@ -57,6 +58,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     assert all(value > 0 for value in history["images_per_second"])
 
 
+@pytest.mark.slow
 def test_two_devices_train_like_one():
     def weights(devices):
         keras.utils.set_random_seed(0)

@@ -104,7 +104,7 @@ def expected(tmp_path_factory):
     "replicas, jit_compile",
     [
         (1, True),
-        (2, False),
+        pytest.param(2, False, marks=pytest.mark.slow),
         pytest.param(1, False, marks=pytest.mark.slow),
         pytest.param(2, True, marks=pytest.mark.slow),
     ],
@@ -172,6 +172,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build(units=6))
 
 
+@pytest.mark.slow
 def test_another_number_of_replicas_goes_on_with_a_notice(tmp_path, capsys):
     run(tmp_path / "run", kill_at=9)
     losses, model, _ = run(tmp_path / "run", replicas=2)

@@ -46,6 +46,7 @@ def run(folder, workers, *arguments):
     return [process.returncode for process in processes], words, results
 
 
+@pytest.mark.slow
 def test_two_workers_are_one(tmp_path):
     statuses, words, (first, second) = run(tmp_path, 2, 2)
     assert statuses == [0, 0], words
