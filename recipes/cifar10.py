@@ -212,10 +212,10 @@ def run(config):
             std=config.std,
             dropout=config.dropout,
             drop_path=config.drop_path,
-            patch_dropout=config.patch_dropout[0],
+            patch_dropout=max(config.patch_dropout),
         ),
         augment=augmentation(config),
-        callbacks=[PatchDropoutSchedule(rates)] if config.patch_dropout[0] else [],
+        callbacks=[PatchDropoutSchedule(rates)] if any(config.patch_dropout) else [],
         bigger="python -m recipes.cifar10 --preset gpu",
     )
 

@@ -90,6 +90,10 @@ class Training:
 
 def check_flags(config):
     """Raises a `ValueError` for what the fields' types cannot say."""
+    for name in ("epochs", "batch_size", "accumulation", "repeats", "validation_epochs"):
+        if getattr(config, name) < 1:
+            value = getattr(config, name)
+            raise ValueError(f"`{name}` must be at least 1: received {name}={value}.")
     if not 0 <= config.warmup_epochs < config.epochs:
         raise ValueError(
             "`warmup_epochs` must be below `epochs`: "

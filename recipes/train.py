@@ -99,7 +99,7 @@ def train(
     steps = source.splits["train"].count // config.batch_size
     checkpoints = _checkpoints(config, steps, devices)
     notes = checkpoints.notes
-    log_dir = Path(notes["log_dir"])
+    log_dir = Path(config.run_dir, "logs", notes["logs"])
     for note in source.notes:
         print(note)
     print(
@@ -112,7 +112,7 @@ def train(
         return classifier(build_backbone(), classes, class_names=source.class_names)
 
     model = _model(config, build, steps, devices)
-    start = checkpoints.restore(model)
+    start = 0 if config.resume is False else checkpoints.restore(model)
     print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
     if start:
         print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
@@ -130,6 +130,8 @@ def train(
         crop=eval_crop,
         broken=broken,
     )
+    if config.resume is False and workers.is_chief:
+        checkpoints.clear()  # only now, when nothing mistyped can stop the new run
     with warnings.catch_warnings(), explain_lost_workers(workers):
         # Keras warns of a test split whose length it cannot know: broken pictures are left out.
         warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -221,20 +223,18 @@ def _checkpoints(config, steps, devices):
     """Opens the run's checkpoints, and takes up its notes where there are any."""
     folder = Path(config.run_dir, "checkpoints")
     notes = {
-        "log_dir": str(Path(config.run_dir, "logs", time.strftime("%Y%m%d-%H%M%S"))),
+        "logs": time.strftime("%Y%m%d-%H%M%S"),
         "flags": dataclasses.asdict(config),
     }
     checkpoints = Checkpoints(
         folder, steps_per_epoch=steps, every=config.save_every or None, notes=notes
     )
-    if config.resume is False and Workers(devices).is_chief:
-        checkpoints.clear()
-    found = checkpoints.find(devices)
+    found = None if config.resume is False else checkpoints.find(devices)
     if config.resume and found is None:
         raise ValueError(f"There is no checkpoint to go on with in {folder}.")
     if found is not None:
         check_resumed(config, found["flags"])
-        checkpoints.notes = {name: found[name] for name in ("log_dir", "flags", "jit_compile")}
+        checkpoints.notes = {name: found[name] for name in ("logs", "flags", "jit_compile")}
     return checkpoints
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-OF_THE_RUN = ("params", "model", "_model")  # set anew by every `fit`
+# Set anew by every `fit`; and a constructor's argument whose sign a monitor turns at its first use.
+NOT_SAVED = ("params", "model", "_model", "min_delta")
 
 
 def callback_state(callback, arrays):
@@ -17,7 +18,7 @@ def callback_state(callback, arrays):
     """
     state = {}
     for name, value in vars(callback).items():
-        if name not in OF_THE_RUN:
+        if name not in NOT_SAVED:
             try:
                 state[name] = _pack(value, arrays)
             except TypeError:

@@ -38,10 +38,15 @@ class PatchDropoutSchedule(keras.callbacks.Callback):
 
     Args:
         rates: From the epoch, counted from 0, at whose start a rate begins to the rate.
+
+    Raises:
+        ValueError: If there is no rate for the first epoch.
     """
 
     def __init__(self, rates):
         super().__init__()
+        if 0 not in rates:
+            raise ValueError(f"The rates must begin with epoch 0: received {rates}.")
         self.rates = rates
 
     def on_epoch_begin(self, epoch, logs=None):

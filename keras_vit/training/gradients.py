@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import tree
 
+from keras_vit.training.losses import part_weight
+
 # How far apart the seeds of two replicas stand: the golden ratio of 2^31.
 REPLICA_STRIDE = 1327217885
 
@@ -15,8 +17,8 @@ class Gradients:
     over the replicas and divided by the sum of the weights.
 
     Attributes:
-        others: Variables beside weights and seeds that the forward pass has set, statistics for
-            one; known when it was traced.
+        statistics: Variables beside weights and seeds that the forward pass has set; known when it
+            was traced.
 
     Args:
         model: A compiled Keras model.
@@ -28,7 +30,8 @@ class Gradients:
         self._model = model
         self._replicas = replicas
         self._accumulation = accumulation
-        self.others = []
+        self.statistics = []
+        self._unused = []
 
     @property
     def seeds(self):
@@ -36,6 +39,14 @@ class Gradients:
         states = self._model.non_trainable_variables
         seeds = [state for state in states if state.path.endswith("seed_generator_state")]
         return list({id(seed): seed for seed in seeds}.values())
+
+    def check(self, part):
+        """Raises a `ValueError` unless the micro-batches divide a replica's inputs `(B, ...)`."""
+        if part.shape[0] % self._accumulation:
+            raise ValueError(
+                "`accumulation` must divide a replica's part of the batch: "
+                f"received accumulation={self._accumulation}, {part.shape[0]} examples."
+            )
 
     def __call__(self, weights, seeds, x, y, sample_weight, scale):
         """Runs forward and backward.
@@ -49,8 +60,9 @@ class Gradients:
             scale: What the loss is multiplied by, for the gradient alone.
 
         Returns:
-            The mean loss; its weight; the outputs; the gradients times that weight; new values of
-            `seeds`; values of `others`.
+            The mean loss; its weight; the outputs; the gradients times that weight, zeros where
+            the loss does not hang on a weight; new values of `seeds`; values of `statistics` times
+            the weight.
         """
         if self._accumulation == 1:
             return self._whole(weights, seeds, x, y, sample_weight, scale)
@@ -68,23 +80,26 @@ class Gradients:
                 loss = self._model.compute_loss(x, y, y_pred, sample_weight, training=True)
             loss *= self._replicas  # Keras has divided by it
             scaled = loss * tf.cast(scale, loss.dtype)
-        gradients = tape.gradient(
-            scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        weight = self._weight(x, sample_weight, loss.dtype)
+        gradients = tape.gradient(scaled, weights)
+        self._unused = [place for place, each in enumerate(gradients) if each is None]
         gradients = [
-            tf.convert_to_tensor(gradient) * tf.cast(weight, gradient.dtype)
-            for gradient in gradients
+            tf.zeros_like(weight) if gradient is None else tf.convert_to_tensor(gradient)
+            for weight, gradient in zip(weights, gradients, strict=True)
         ]
+        weight = part_weight(self._model.loss, x, sample_weight, loss.dtype, self._replicas)
         seeds = [scope.get_current_value(seed) for seed in self.seeds]
-        known = {id(seed) for seed in self.seeds}
-        others = {
-            id(variable): (variable, scope.get_current_value(variable))
-            for variable in self._model.non_trainable_variables
-            if id(variable) not in known and scope.get_current_value(variable) is not None
-        }
-        self.others = [variable for variable, _ in others.values()]
-        return loss, weight, y_pred, gradients, seeds, [value for _, value in others.values()]
+        self.statistics = _statistics(self._model, scope, self.seeds, y_pred)
+        statistics = [scope.get_current_value(variable) for variable in self.statistics]
+        # Left out: the mean of nothing, where a replica has no example of an odd last batch.
+        gradients, statistics = tree.map_structure(
+            lambda value: tf.math.multiply_no_nan(value, tf.cast(weight, value.dtype)),
+            (gradients, statistics),
+        )
+        return loss, weight, y_pred, gradients, seeds, statistics
+
+    def with_none(self, gradients):
+        """Puts `None`, as Keras' optimizers know it, where the loss does not hang on a weight."""
+        return [None if i in self._unused else each for i, each in enumerate(gradients)]
 
     def _accumulated(self, weights, seeds, x, y, sample_weight, scale):
         """As `__call__`, one micro-batch after the other."""
@@ -100,13 +115,13 @@ class Gradients:
             x, y, sample_weight = tree.map_structure(
                 lambda part: None if part is None else part[step], batch
             )
-            loss, weight, y_pred, gradients, seeds, others = self._whole(
+            loss, weight, y_pred, gradients, seeds, _ = self._whole(
                 weights, seeds, x, y, sample_weight, scale
             )
-            if others:
+            if self.statistics:
                 raise ValueError(
                     "`accumulation` needs layers that change no weight going forward: "
-                    f"received {self.others[0].path}."
+                    f"received {self.statistics[0].path}."
                 )
             return (
                 step + 1,
@@ -122,15 +137,6 @@ class Gradients:
         y_pred = tree.map_structure(lambda array: array.concat(), outputs)
         return tf.math.divide_no_nan(total, count), count, y_pred, gradients, seeds, []
 
-    def _weight(self, x, sample_weight, dtype):
-        """What a mean loss over part of a batch weighs in that over the whole."""
-        reduction = getattr(self._model.loss, "reduction", None)
-        if reduction == "mean_with_sample_weight" and sample_weight is not None:
-            return tf.reduce_sum(tf.cast(sample_weight, dtype))
-        if reduction == "sum":  # each part counts alike
-            return tf.constant(1 / self._replicas, dtype)
-        return tf.cast(tf.shape(tree.flatten(x)[0])[0], dtype)
-
 
 def fold_seed(seed, replica):
     """Moves a seed's state `[seed, counter]` to the replica's own stream; replica 0 stays."""
@@ -138,13 +144,34 @@ def fold_seed(seed, replica):
     return tf.stack([(seed[0] + stride) % (2**31 - 2), seed[1]])
 
 
+def _statistics(model, scope, seeds, y_pred):
+    """Returns the variables beside seeds that the forward pass has set, each once.
+
+    Raises:
+        ValueError: If it has set what is not the model's, or masks the outputs.
+    """
+    if any(getattr(each, "_keras_mask", None) is not None for each in tree.flatten(y_pred)):
+        raise ValueError(
+            "The step knows no masks: received a model whose outputs have one; pass "
+            "`sample_weight` instead."
+        )
+    own = [*model.variables, *model.metrics_variables]
+    if not set(scope.state_mapping) <= {id(variable) for variable in own}:
+        raise ValueError(
+            "A layer changes a variable that is not the model's, as keras.random does without a "
+            "seed: give the layer a keras.random.SeedGenerator of its own, and pass it as seed."
+        )
+    known = {id(seed) for seed in seeds}
+    variables = {id(variable): variable for variable in model.non_trainable_variables}
+    return [
+        variable
+        for key, variable in variables.items()
+        if key not in known and scope.get_current_value(variable) is not None
+    ]
+
+
 def _cut(part, steps):
     """Cuts `(B, ...)` into `(steps, B / steps, ...)`; `None` stays."""
     if part is None:
         return None
-    if part.shape[0] is not None and part.shape[0] % steps:
-        raise ValueError(
-            "`accumulation` must divide a replica's part of the batch: "
-            f"received accumulation={steps}, {part.shape[0]} examples."
-        )
     return tf.reshape(part, tf.concat([[steps, -1], tf.shape(part)[1:]], axis=0))

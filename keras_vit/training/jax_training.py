@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.training.epoch import begin_at
+from keras_vit.training.epoch import ResumableModel
 
 
 class JaxDevices:
@@ -40,14 +40,9 @@ class JaxDevices:
         return contextlib.nullcontext()
 
 
-class JaxTrainingModel(keras.Model):
-    """`TrainingModel`'s counterpart on the JAX backend: stock `fit`, and what `Checkpoints` asks.
-
-    Attributes:
-        first_step: The step of the first epoch at which `fit` begins.
-    """
-
-    first_step = 0
+@keras.saving.register_keras_serializable("keras_vit")
+class JaxTrainingModel(ResumableModel):
+    """`TrainingModel` on the JAX backend: stock `fit`, and what `Checkpoints` asks."""
 
     def compile(self, optimizer, loss, *, accumulation=1, ema_warmup=False, **kwargs):
         """Configures the step; as `TrainingModel.compile`, without accumulation and warm-up of EMA.
@@ -88,6 +83,5 @@ class JaxTrainingModel(keras.Model):
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         super()._symbolic_build(iterator=iterator, data_batch=data_batch)
-        first, self.first_step = self.first_step, 0
-        if iterator is not None and first:
-            begin_at(iterator, first)
+        if self.is_fitting and iterator is not None:
+            self.begin_epoch(iterator)

@@ -2,24 +2,16 @@
 
 import io
 import math
-import re
 import signal
-import threading
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from keras_vit.training.atomic import (
-    read_checkpoint,
-    remove_unfinished,
-    save_arrays,
-    write_checkpoint,
-)
 from keras_vit.training.callback_state import callback_state, set_callback_state
+from keras_vit.training.checkpoint_files import CheckpointFolder, load_arrays, save_arrays
+from keras_vit.training.metric_state import metric_state, set_metric_state
+from keras_vit.training.stop_signals import StopSignals
 from keras_vit.training.workers import Workers
-
-NAME = re.compile(r"step-(\d+)\.npz")
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -36,14 +28,15 @@ class Checkpoints(keras.callbacks.Callback):
                   callbacks=[..., checkpoints])
 
     It saves after every epoch, every `every` steps, and on SIGTERM and Ctrl-C, after which the
-    program ends with status 143 or 130. With several workers, all agree on the step, the first
-    writes, and all go on from what the first one reads: only its folder counts.
+    program ends with status 143 or 130; an evaluation between two epochs is finished before. With
+    several workers, all agree on the step, the first writes, and all go on from what the first one
+    reads: only its folder counts.
 
     The same bits need the same numbers of devices, XLA or no XLA, and versions. With other numbers
     of replicas a run goes on too, with a notice.
 
     Args:
-        folder: Where the files `step-<number>.npz` stand; made if missing.
+        folder: Where the files `step-<number>.npz` stand; made if missing. One run at a time.
         steps_per_epoch: As `fit` is given it.
         every: Steps between two files, or `None`, once an epoch.
         callbacks: Callbacks whose states belong to the run: early stopping, the best so far.
@@ -63,13 +56,13 @@ class Checkpoints(keras.callbacks.Callback):
         self.folder = Path(folder)
         self.steps_per_epoch = steps_per_epoch
         self.every = every
-        self.keep = keep
         self.notes = notes or {}
+        self._files = CheckpointFolder(folder, keep=keep)
+        self._signals = StopSignals(lambda: self.model.is_fitting)
         self._kept_callbacks = list(callbacks)
         self._found = self._resumed = None
         self._looked = False
-        self._signal = 0
-        self._handlers = {}
+        self._step = 0  # the last one that was restored or saved
 
     def find(self, strategy):
         """Reads the newest checkpoint that is whole, for all workers the first one's.
@@ -79,7 +72,7 @@ class Checkpoints(keras.callbacks.Callback):
         """
         if not self._looked:
             workers = Workers(strategy)
-            found = latest(self.folder) if workers.is_chief else None
+            found = self._files.newest() if workers.is_chief else None
             self._found, self._looked = _of_the_chief(workers, found), True
         return None if self._found is None else self._found[1]
 
@@ -93,47 +86,45 @@ class Checkpoints(keras.callbacks.Callback):
             The number of steps done, 0 where there is no checkpoint.
 
         Raises:
-            ValueError: If the checkpoint is of another model or optimizer.
+            ValueError: If the checkpoint is of another model, optimizer or callbacks.
         """
-        if self.find(model.distribute_strategy) is None:
+        self.find(model.distribute_strategy)
+        found, self._found, self._looked = self._found, None, False
+        if found is None:
             return 0
-        (arrays, notes), self._found = self._found, None
-        step = notes["step"]
-        variables = _named(model)
-        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-        saved = {name: a.shape for name, a in arrays.items() if name.startswith("state/")}
-        if shapes != saved:
-            raise ValueError(
-                f"The checkpoint in {self.folder} is of another model or optimizer: it holds "
-                f"{len(saved)} arrays of {_size(saved):,} numbers, this one {len(shapes)} of "
-                f"{_size(shapes):,}."
-            )
-        for name, variable in variables.items():
+        arrays, notes = found
+        self._check(model, arrays, notes)
+        for name, variable in _named(model).items():
             variable.assign(arrays[name])
         if notes["replicas"] != model.distribute_strategy.num_replicas_in_sync:
             print(
                 f"The checkpoint is of {notes['replicas']} replicas and goes on with "
                 f"{model.distribute_strategy.num_replicas_in_sync}: the same step, other bits."
             )
-        model.first_step = step % self.steps_per_epoch
+        self._step = notes["step"]
+        model.first_step = self._step % self.steps_per_epoch
         self._resumed = arrays, notes
-        return step
+        return self._step
 
     def on_train_begin(self, logs=None):
         self._workers = Workers(self.model.distribute_strategy)
         if self._workers.is_chief:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._handlers[number] = signal.signal(number, self._on_signal)
+            self._files.open()
+            if self._files.newest_step > self._step:
+                self._files.close()
+                raise ValueError(
+                    f"{self.folder} holds another run, at step {self._files.newest_step}: call "
+                    "`restore` to go on with it, or `clear` to lose it."
+                )
+        self._signals.watch()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         if self._resumed is not None:
             (arrays, notes), self._resumed = self._resumed, None
-            _set_metrics(self.model, self._workers, arrays)
-            for callback, state in zip(self._all_callbacks(), notes["callbacks"], strict=True):
-                set_callback_state(callback, state, arrays)
+            set_metric_state(self.model, self._workers, arrays)
+            for callback, saved in zip(self._all_callbacks(), notes["callbacks"], strict=True):
+                set_callback_state(callback, saved["state"], arrays)
         elif epoch:  # only now all callbacks have seen the end of the one before
             self._save_and_leave(epoch * self.steps_per_epoch, due=True)
 
@@ -143,77 +134,83 @@ class Checkpoints(keras.callbacks.Callback):
             self._save_and_leave(step, due=self.every is not None and step % self.every == 0)
 
     def on_train_end(self, logs=None):
-        if not self.model.stop_training:  # else the last epoch is run, and stopped, again
+        if self.model.stop_training:  # unsaved: its last epoch is run, and stopped, again
+            self._leave(self._agreed_signal())
+        else:
             self._save_and_leave(self.params["epochs"] * self.steps_per_epoch, due=True)
-        self._release_signals()
+        self._close()
 
     def clear(self):
         """Removes the checkpoints, when what they were for is done."""
-        for path in _paths(self.folder):
-            path.unlink(missing_ok=True)
-        remove_unfinished(self.folder)
+        self._files.clear()
+        self._step = 0
 
     def _save_and_leave(self, step, *, due):
         """Saves what is due, or before the program ends because a signal came."""
-        number = self._workers.largest(self._signal)
+        number = self._agreed_signal()
         if due or number:
             self._save(step)
+        self._leave(number)
+
+    def _agreed_signal(self):
+        return self._workers.largest(self._signals.received)
+
+    def _leave(self, number):
+        """Ends the program where `number` is a signal's."""
         if number:
             self._workers.largest(0)  # nobody leaves before the first has written
-            self._release_signals()
+            self._close()
             name = signal.Signals(number).name
-            print(f"\n{name}: stopped after step {step}, saved in {self.folder}.", flush=True)
+            print(f"\n{name}: stopped, step {self._step} is saved in {self.folder}.", flush=True)
             raise SystemExit(128 + number)
 
     def _save(self, step):
         arrays = {name: variable.numpy() for name, variable in _named(self.model).items()}
-        arrays.update(_metrics(self.model, self._workers))
-        states = [callback_state(each, arrays) for each in self._all_callbacks()]
+        arrays.update(metric_state(self.model, self._workers))
+        callbacks = [
+            {"name": _name(each), "state": callback_state(each, arrays)}
+            for each in self._all_callbacks()
+        ]
         replicas = self.model.distribute_strategy.num_replicas_in_sync
-        notes = {**self.notes, "step": step, "replicas": replicas, "callbacks": states}
+        notes = {**self.notes, "step": step, "replicas": replicas, "callbacks": callbacks}
         if self._workers.is_chief:
-            path = self.folder / f"step-{step:09d}.npz"
             try:
-                write_checkpoint(path, arrays, notes)
+                self._files.write(step, arrays, notes)
             except OSError as error:
                 raise OSError(
                     f"The checkpoint of step {step} could not be written ({error}): the run "
                     f"stops; the one before it is whole, in {self.folder}."
                 ) from error
-            for old in _paths(self.folder)[self.keep :]:
-                old.unlink(missing_ok=True)
+        self._step = step
+
+    def _close(self):
+        self._signals.release()
+        self._files.close()
 
     def _all_callbacks(self):
         return [*self._kept_callbacks, self.model.history]
 
-    def _on_signal(self, number, frame):
-        self._signal = number
-        self._release_signals()  # a second one ends the program at once
-
-    def _release_signals(self):
-        while self._handlers:
-            signal.signal(*self._handlers.popitem())
-
-
-def latest(folder):
-    """Finds the newest checkpoint that is whole; a damaged one is named and passed over.
-
-    Returns:
-        The arrays by name and the notes; or `None`.
-    """
-    remove_unfinished(folder)
-    for path in _paths(folder):
-        try:
-            return read_checkpoint(path)
-        except ValueError as error:
-            print(f"{path}: {error} The one before it is taken.")
-    return None
+    def _check(self, model, arrays, notes):
+        """Raises a `ValueError` unless a checkpoint is of such a model and such callbacks."""
+        shapes = {name: tuple(variable.shape) for name, variable in _named(model).items()}
+        saved = {name: a.shape for name, a in arrays.items() if name.startswith("state/")}
+        if shapes != saved:
+            raise ValueError(
+                f"The checkpoint in {self.folder} is of another model or optimizer: it holds "
+                f"{len(saved)} arrays of {_size(saved):,} numbers, this one {len(shapes)} of "
+                f"{_size(shapes):,}."
+            )
+        known = [each["name"] for each in notes["callbacks"]][:-1]  # without Keras' history
+        callbacks = [_name(each) for each in self._kept_callbacks]
+        if known != callbacks:
+            raise ValueError(
+                f"The checkpoint in {self.folder} knows the callbacks {known}: received "
+                f"callbacks={callbacks}."
+            )
 
 
-def _paths(folder):
-    """Returns the checkpoints, newest first."""
-    paths = [path for path in Path(folder).glob("step-*.npz") if NAME.fullmatch(path.name)]
-    return sorted(paths, key=lambda path: int(NAME.fullmatch(path.name)[1]), reverse=True)
+def _name(callback):
+    return type(callback).__name__
 
 
 def _named(model):
@@ -224,30 +221,6 @@ def _size(shapes):
     return sum(math.prod(shape) for shape in shapes.values())
 
 
-def _metrics(model, workers):
-    """Reads the running sums of an epoch, which differ between replicas: `(R, ...)` each."""
-    arrays = {}
-    for number, values in enumerate(model.read_metrics()):
-        values = workers.gather(values)
-        arrays[f"metric/{number:03d}"] = values.reshape(-1, *values.shape[2:])
-    return arrays
-
-
-def _set_metrics(model, workers, arrays):
-    """Gives each replica its running sums back, or their sum to the first of another number."""
-    names = sorted(name for name in arrays if name.startswith("metric/"))
-    now = model.read_metrics()
-    replicas = workers.count * len(now[0])
-    mine = slice(workers.index * len(now[0]), (workers.index + 1) * len(now[0]))
-    values = []
-    for name in names:
-        saved = arrays[name]
-        if len(saved) != replicas:
-            saved = np.stack([saved.sum(axis=0), *[np.zeros_like(saved[0])] * (replicas - 1)])
-        values.append(saved[mine])
-    model.write_metrics(values)
-
-
 def _of_the_chief(workers, found):
     """Hands what the first worker found to all."""
     if workers.count == 1:
@@ -256,4 +229,4 @@ def _of_the_chief(workers, found):
     if found is not None:
         save_arrays(file, *found)
     content = workers.broadcast(file.getvalue())
-    return read_checkpoint(io.BytesIO(content)) if content else None
+    return load_arrays(io.BytesIO(content)) if content else None

@@ -16,12 +16,14 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
-from keras_vit.training.epoch import begin_at
+from keras_vit.training.epoch import ResumableModel
 from keras_vit.training.gradients import Gradients, fold_seed
+from keras_vit.training.losses import check_losses, part_weight, per_example
 from keras_vit.training.update import Update
 
 
-class TrainingModel(keras.Model):
+@keras.saving.register_keras_serializable("keras_vit")
+class TrainingModel(ResumableModel):
     """A functional model whose `fit` means the same on any number of replicas.
 
     `TrainingModel(model.input, model.output)` shares the layers of `model`: train the one, save
@@ -35,11 +37,7 @@ class TrainingModel(keras.Model):
 
     Attributes:
         skipped_steps: A variable, how many steps were skipped for want of a finite gradient.
-        first_step: The step of the first epoch at which `fit` begins; set it to go on in the
-            middle of an epoch with a dataset that begins there.
     """
-
-    first_step = 0
 
     def compile(
         self,
@@ -58,7 +56,8 @@ class TrainingModel(keras.Model):
         Args:
             optimizer: A `keras.optimizers.Optimizer`, a `MultiOptimizer` too; its clipping and EMA
                 are done by the step, on the whole gradient.
-            loss: As `keras.Model.compile` takes it.
+            loss: As `keras.Model.compile` takes it. What several outputs' losses or a sum do with
+                a batch must be the same for all.
             metrics: Likewise.
             weighted_metrics: Likewise.
             accumulation: Into how many micro-batches each replica's part of a batch is cut, one
@@ -70,16 +69,15 @@ class TrainingModel(keras.Model):
             run_eagerly: Whether nothing is compiled, to look inside.
 
         Raises:
-            ValueError: If a number is out of its range, micro-batches have no mean loss, the
-                optimizer brings its own accumulation or loss scale, or a layer cannot be compiled
-                by XLA.
+            ValueError: If a number is out of its range, parts of a batch cannot be weighed by the
+                losses, the optimizer brings its own accumulation or loss scale, or a layer cannot
+                be compiled by XLA.
         """
         if accumulation < 1:
             raise ValueError(
                 f"`accumulation` must be at least 1: received accumulation={accumulation}."
             )
-        if accumulation > 1 and getattr(loss, "reduction", None) == "sum":
-            raise ValueError("`accumulation` needs a mean loss: received reduction='sum'.")
+        check_losses(loss, accumulation)
         optimizer = keras.optimizers.get(optimizer)
         if jit_compile and without_jit(self):
             raise ValueError(
@@ -88,12 +86,22 @@ class TrainingModel(keras.Model):
             )
         super().compile(
             optimizer,
-            loss,
+            per_example(loss),
             metrics=metrics,
             weighted_metrics=weighted_metrics,
             jit_compile=jit_compile,
             run_eagerly=run_eagerly,
             auto_scale_loss=False,
+        )
+        self._compiled_with = dict(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            accumulation=accumulation,
+            ema_warmup=ema_warmup,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
         )
         self._gradients = Gradients(self, replicas=self._replicas, accumulation=accumulation)
         with self.distribute_strategy.scope():
@@ -162,7 +170,7 @@ class TrainingModel(keras.Model):
         replica = tf.distribute.get_replica_context()
         variables = self._gradients.seeds
         seeds = [tf.convert_to_tensor(variable.value) for variable in variables]
-        loss, weight, y_pred, gradients, new_seeds, others = self._compute(
+        loss, weight, y_pred, gradients, new_seeds, statistics = self._compute(
             [tf.convert_to_tensor(variable.value) for variable in self.trainable_variables],
             [fold_seed(seed, replica.replica_id_in_sync_group) for seed in seeds],
             x,
@@ -172,20 +180,45 @@ class TrainingModel(keras.Model):
         )
         for variable, seed, new in zip(variables, seeds, new_seeds, strict=True):
             variable.assign(tf.stack([seed[0], new[1]]))
-        for variable, value in zip(self._gradients.others, others, strict=True):
-            variable.assign(value)
 
-        *gradients, total = replica.all_reduce(tf.distribute.ReduceOp.SUM, [*gradients, weight])
-        finite = self._update(
-            [tf.math.divide_no_nan(each, tf.cast(total, each.dtype)) for each in gradients]
+        gradients, statistics, total = replica.all_reduce(
+            tf.distribute.ReduceOp.SUM, [gradients, statistics, weight]
         )
+        mean = [tf.math.divide_no_nan(each, tf.cast(total, each.dtype)) for each in gradients]
+        finite = self._update(self._gradients.with_none(mean))
+        for variable, value in zip(self._gradients.statistics, statistics, strict=True):
+            mean = tf.math.divide_no_nan(value, tf.cast(total, value.dtype))
+            variable.assign(tf.where(finite, mean, variable.value))
+        return self._update_metrics(finite, loss, weight, x, y, y_pred, sample_weight)
 
-        seen = tf.where(finite, weight, 0)
-        self._loss_tracker.update_state(tf.where(finite, loss, 0), sample_weight=seen)
+    def _update_metrics(self, finite, loss, weight, x, y, y_pred, sample_weight):
+        """Updates the metrics, unless the step's gradient was not finite, and returns them."""
+        before = [tf.convert_to_tensor(variable.value) for variable in self.metrics_variables]
+        self._loss_tracker.update_state(loss, sample_weight=weight)
         if self._compile_loss.metrics:
             # Trackers of several outputs' losses: what they saw in the pure function is gone.
             self.compute_loss(x, y, y_pred, sample_weight, training=True)
+        self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        for variable, old in zip(self.metrics_variables, before, strict=True):
+            variable.assign(tf.where(finite, variable.value, old))
+        return self.get_metrics_result()
+
+    def test_step(self, data):
+        """Runs in each replica on its part of a batch; a part weighs as it does in training."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        loss = self._replicas * self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        weight = part_weight(self.loss, x, sample_weight, loss.dtype, self._replicas)
+        self._loss_tracker.update_state(loss, sample_weight=weight)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def get_compile_config(self):
+        """Returns what `compile_from_config` takes, as Keras saves it."""
+        return keras.saving.serialize_keras_object(self._compiled_with)
+
+    def compile_from_config(self, config):
+        """Compiles as `compile` was called before the model was saved."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     @property
     def _replicas(self):
@@ -211,25 +244,34 @@ class TrainingModel(keras.Model):
                 one_step, jit_compile=jit_compile, autograph=False, reduce_retracing=True
             )
         one_step = self._autoconvert_optionals(one_step)
-        return lambda iterator: one_step(next(iterator))
+
+        def on_next(iterator):
+            batch = next(iterator)
+            if step == self.train_step:
+                for part in strategy.experimental_local_results(tree.flatten(batch)[0]):
+                    self._gradients.check(part)
+            return one_step(batch)
+
+        return on_next
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Replaces Keras' own, which reads a batch too many and fails with several workers."""
-        first, self.first_step = self.first_step, 0
         if iterator is not None:
             data_batch = _spec(iterator.data_adapter.get_tf_dataset())
-            if first:
-                begin_at(iterator, first)
+            if self.is_fitting:
+                self.begin_epoch(iterator)
         with self.distribute_strategy.scope():
             self._symbolic_build(data_batch=data_batch)
 
 
 def _spec(dataset):
     """Returns the shapes and types of a batch, of one replica's part where it is distributed."""
-    return tree.map_structure(
-        lambda spec: spec if isinstance(spec, tf.TensorSpec) else spec._value_specs[0],
-        dataset.element_spec,
-    )
+
+    def local(spec):
+        spec = getattr(spec, "_value_specs", [spec])[0]
+        return spec if hasattr(spec, "dtype") else None  # what is missing has no type
+
+    return tree.map_structure(local, dataset.element_spec)
 
 
 def _computes_in_float16(model):

@@ -2,16 +2,15 @@
 
 import json
 import os
-import threading
 
 import keras
 import tensorflow as tf
 
+from keras_vit.training.cluster import read_cluster, wait_for_workers
 from keras_vit.training.jax_training import JaxDevices, JaxTrainingModel
 from keras_vit.training.step import TrainingModel
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
-PATIENCE = 30  # seconds after which a worker without its peers says so again
 
 
 def strategy(device="auto", *, worker=None, workers=None):
@@ -48,15 +47,18 @@ def strategy(device="auto", *, worker=None, workers=None):
             "keras.distribution does nothing on the TensorFlow backend: leave it out, or set "
             f"KERAS_BACKEND=jax; received {keras.distribution.distribution()}."
         )
-    cluster = _cluster(worker, workers)
-    if len(cluster["workers"]) > 1:
-        return _multi_worker(device, **cluster)
-    gpus = tf.config.list_logical_devices("GPU")
+    cluster = read_cluster(worker, workers)
+    several = len(cluster["workers"]) > 1
+    # Logical devices start TensorFlow, which must know the workers first.
+    listed = tf.config.list_physical_devices if several else tf.config.list_logical_devices
+    gpus = listed("GPU")
+    if device == "gpu" and not gpus:
+        raise ValueError("device='gpu' needs a GPU that TensorFlow sees: there is none.")
+    if several:
+        return _multi_worker(device, gpus, **cluster)
     if device == "tpu" or device == "auto" and os.environ.get("TPU_NAME"):
         chosen = tf.distribute.TPUStrategy(_connect_to_tpu())
         print(f"Training on a TPU with {chosen.num_replicas_in_sync} cores (TPUStrategy).")
-    elif device == "gpu" and not gpus:
-        raise ValueError("device='gpu' needs a GPU that TensorFlow sees: there is none.")
     elif device == "cpu" and gpus:
         chosen = tf.distribute.OneDeviceStrategy("/device:CPU:0")
         print("Training on the CPU (OneDeviceStrategy), beside the GPUs there are.")
@@ -110,53 +112,24 @@ def check_batch_size(batch_size, strategy, accumulation=1):
         )
 
 
-def _cluster(worker, workers):
-    """Reads which worker this is and who the others are."""
-    if workers:
-        if worker is None or not 0 <= worker < len(workers):
-            raise ValueError(
-                f"`worker` must say which of the {len(workers)} workers this is, from 0: "
-                f"received worker={worker}."
-            )
-        for address in workers:
-            host, _, port = address.rpartition(":")
-            if not host or not port.isdecimal():
-                raise ValueError(
-                    f"`workers` must be addresses with ports, host:2222: received {address!r}."
-                )
-        return {"worker": worker, "workers": list(workers)}
-    if worker is not None:
-        raise ValueError(f"`worker` needs `workers`: received worker={worker} alone.")
-    text = os.environ.get("TF_CONFIG", "{}")
-    try:
-        config = json.loads(text)
-        addresses = config.get("cluster", {}).get("worker", [])
-        return {"worker": int(config.get("task", {}).get("index", 0)), "workers": addresses}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"TF_CONFIG must be JSON as TensorFlow describes it: {error}.") from error
-
-
-def _multi_worker(device, *, worker, workers):
+def _multi_worker(device, gpus, *, worker, workers):
     if device == "tpu":
         raise ValueError("A TPU slice needs no workers: set TPU_NAME, received device='tpu'.")
+    if device == "cpu" and gpus:
+        raise ValueError(
+            "Workers train on their GPUs where they have some: set CUDA_VISIBLE_DEVICES=-1 for the "
+            "CPU, received device='cpu'."
+        )
+    wait_for_workers(worker, workers)
     cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": worker}}
     os.environ["TF_CONFIG"] = json.dumps(cluster)
-    others = ", ".join(address for index, address in enumerate(workers) if index != worker)
-    print(f"Worker {worker} of {len(workers)}, waiting for {others} ...", flush=True)
-    reminder = threading.Timer(
-        PATIENCE,
-        lambda: print(
-            f"Still waiting: start the same command on each of {others}, with its own number as "
-            "worker; their ports must be reachable from here.",
-            flush=True,
-        ),
-    )
-    reminder.daemon = True
-    reminder.start()
     try:
         chosen = tf.distribute.MultiWorkerMirroredStrategy()
-    finally:
-        reminder.cancel()
+    except tf.errors.OpError as error:
+        raise ConnectionError(
+            f"The {len(workers)} workers found each other, but TensorFlow could not join them: "
+            f"start all again. ({type(error).__name__}: {error.message.splitlines()[0]})"
+        ) from error
     print(
         f"Training on {chosen.num_replicas_in_sync} devices of {len(workers)} workers "
         "(MultiWorkerMirroredStrategy)."

@@ -18,8 +18,8 @@ class Update:
     Attributes:
         optimizers: The Keras optimizers that hold the variables.
         scale: What the loss is multiplied by, for float16's sake ("Mixed Precision Training",
-            arXiv:1710.03740, section 3.2): halved when a gradient overflows, doubled after
-            `GROWTH_STEPS` that did not. 1 without `scale_loss`.
+            arXiv:1710.03740, section 3.2): halved when a gradient overflows, though not below 1,
+            doubled after `GROWTH_STEPS` that did not. 1 without `scale_loss`.
         skipped: How many gradients were not finite.
         variables: Everything that must be saved to go on.
 
@@ -57,10 +57,19 @@ class Update:
         return [variable.value for variable in self._optimizer.variables] + own
 
     def __call__(self, gradients):
-        """Returns whether the gradient was finite, a boolean `()`."""
+        """Updates the weights.
+
+        Args:
+            gradients: One per trainable variable; `None` leaves the variable as it is, undecayed.
+
+        Returns:
+            Whether the gradient was finite, a boolean `()`.
+        """
         if self._scale_loss:
-            gradients = [g / tf.cast(self.scale, g.dtype) for g in gradients]
-        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+            gradients = [g if g is None else g / tf.cast(self.scale, g.dtype) for g in gradients]
+        finite = tf.reduce_all(
+            [tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None]
+        )
         # A branch in a replica may not look at other replicas, as an update does: it is taken
         # outside of them, like Keras' LossScaleOptimizer takes it.
         context = tf.distribute.get_replica_context()
@@ -84,7 +93,7 @@ class Update:
             self.skipped.assign_add(1)
             self._finite_steps.assign(0)
             if self._scale_loss:
-                self.scale.assign(self.scale / 2)
+                self.scale.assign(tf.maximum(self.scale / 2, 1.0))
 
         tf.cond(strategy.experimental_local_results(finite)[0], update, skip)
 

@@ -95,5 +95,5 @@ def explain_lost_workers(workers):
         raise ConnectionError(
             "Another worker is gone, and none can train without it: start the same commands again "
             "on all of them; they go on from the last checkpoint of the first worker. "
-            f"({type(error).__name__})"
+            f"({type(error).__name__}: {error.message.splitlines()[0]})"
         ) from error

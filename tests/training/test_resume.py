@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from replicas import cross_entropy, examples, perceptron, strategy_of, weights_of
 
-from keras_vit.training import Checkpoints, TrainingModel, atomic
-from keras_vit.training.atomic import read_checkpoint, write_checkpoint
+from keras_vit.training import Checkpoints, TrainingModel, checkpoint_files
+from keras_vit.training.checkpoint_files import read_checkpoint, write_checkpoint
 
 STEPS = 5  # an epoch
 EPOCHS = 3
@@ -182,7 +182,7 @@ def test_another_number_of_replicas_goes_on_with_a_notice(tmp_path, capsys):
 
 
 def test_a_full_disk_stops_the_run_with_the_last_checkpoint_whole(tmp_path, monkeypatch):
-    whole = atomic.save_arrays
+    whole = checkpoint_files.save_arrays
 
     def save(file, arrays, notes):
         if notes["step"] == 6:
@@ -190,7 +190,7 @@ def test_a_full_disk_stops_the_run_with_the_last_checkpoint_whole(tmp_path, monk
             raise OSError(28, "No space left on device")
         whole(file, arrays, notes)
 
-    monkeypatch.setattr("keras_vit.training.atomic.save_arrays", save)
+    monkeypatch.setattr("keras_vit.training.checkpoint_files.save_arrays", save)
     with pytest.raises(OSError, match="of step 6 could not be written .*No space left"):
         run(tmp_path)
     names = sorted(path.name for path in tmp_path.glob("*step*"))

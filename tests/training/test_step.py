@@ -250,6 +250,148 @@ def test_float16_scale_doubles_after_many_finite_steps(monkeypatch):
     assert float(model.loss_scale.numpy()) == 2.0**17
 
 
+def test_float16_scale_stays_at_least_one():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = perceptron()
+        model.compile(keras.optimizers.SGD(0.1), cross_entropy())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.loss_scale.assign(2.0)
+    x, y = examples(8, "float32")
+    model.fit(batches(x * np.inf, y, 8), steps_per_epoch=3, verbose=0, shuffle=False)
+    assert float(model.loss_scale.numpy()) == 1
+
+
+def test_statistics_and_metrics_are_spared_by_a_step_that_is_not_finite():
+    x, y = examples(16, "float32")
+    x[8:] = np.nan  # the second of two batches
+    norm = keras.layers.BatchNormalization()
+    model = perceptron(TrainingModel, norm)
+    model.compile("sgd", cross_entropy(), metrics=["mse"])
+    logs = model.fit(x[:8], y[:8], batch_size=8, verbose=0).history
+    again = perceptron(TrainingModel, norm2 := keras.layers.BatchNormalization())
+    again.set_weights(model.get_weights())
+    model.fit(x[8:], y[8:], batch_size=8, verbose=0)
+    assert int(model.skipped_steps.numpy()) == 1
+    np.testing.assert_array_equal(norm.moving_mean.numpy(), norm2.moving_mean.numpy())
+    keras.utils.set_random_seed(0)
+    both = perceptron()
+    both.compile(keras.optimizers.SGD(0.0), cross_entropy(), metrics=["mse"])
+    logs = both.fit(x, y, batch_size=8, verbose=0, shuffle=False).history
+    alone = both.evaluate(x[:8], y[:8], verbose=0, return_dict=True)
+    np.testing.assert_allclose([logs["loss"][0], logs["mse"][0]], list(alone.values()), rtol=1e-6)
+
+
+def test_statistics_are_those_of_all_examples_in_their_order(float64):
+    """Of an odd last batch, one replica has three examples and then none."""
+    x, y = examples(9)
+
+    def trained(model_class, replicas):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            model = perceptron(model_class, keras.layers.BatchNormalization())
+            model.compile(keras.optimizers.SGD(0.0), cross_entropy(), jit_compile=False)
+        before = [weight.path for weight in model.weights]
+        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+        model.fit(data, verbose=0, shuffle=False)
+        assert [weight.path for weight in model.weights] == before
+        return {weight.name: weight.numpy() for weight in model.non_trainable_weights}
+
+    expected, actual = trained(keras.Model, 1), trained(TrainingModel, 2)
+    assert actual.keys() == {"moving_mean", "moving_variance"}
+    np.testing.assert_allclose(actual["moving_mean"], expected["moving_mean"], atol=1e-12)
+    assert np.isfinite(actual["moving_variance"]).all()
+
+
+def mean_of_the_batch(y_true, y_pred):
+    return keras.ops.mean(keras.ops.square(y_true - y_pred))
+
+
+class MeanOfTheBatch(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return mean_of_the_batch(y_true, y_pred)
+
+
+@pytest.mark.parametrize("loss", [mean_of_the_batch, MeanOfTheBatch()])
+def test_a_loss_of_one_number_for_a_batch_is_averaged_over_replicas_too(float64, loss):
+    def trained(model_class, replicas, **kwargs):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            model = perceptron(model_class)
+            model.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False, **kwargs)
+        data = batches(*examples(8), 8)
+        logs = model.fit(data, steps_per_epoch=3, verbose=0, shuffle=False).history
+        return [*weights_of(model), *logs["loss"], model.evaluate(*examples(8), verbose=0)]
+
+    expected = trained(keras.Model, 1)
+    for replicas, accumulation in ((1, 1), (2, 1), (2, 2)):
+        actual = trained(TrainingModel, replicas, accumulation=accumulation)
+        np.testing.assert_allclose(actual, expected, atol=1e-12)
+
+
+def test_weights_of_examples_count_in_evaluation_as_in_training(float64):
+    x, y = examples(8)
+    weights = np.arange(8.0)
+    losses = []
+    for replicas in (1, 2):
+        keras.utils.set_random_seed(0)
+        with strategy_of(replicas).scope():
+            model = perceptron()
+            model.compile("sgd", cross_entropy(reduction="mean_with_sample_weight"))
+        losses.append(model.evaluate(x, y, batch_size=4, sample_weight=weights, verbose=0))
+    each = cross_entropy(reduction=None)(y, model.predict(x, verbose=0))
+    np.testing.assert_allclose(losses, np.average(each, weights=weights), rtol=1e-12)
+
+
+def test_weights_that_the_loss_does_not_hang_on_stay_undecayed():
+    inputs = keras.Input((5,))
+    used, unused = keras.layers.Dense(3, name="used"), keras.layers.Dense(3, name="unused")
+    model = TrainingModel(inputs, [used(inputs), unused(inputs)])
+    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5, global_clipnorm=1.0)
+    model.compile(optimizer, [cross_entropy(), None])
+    x, y = examples(8, "float32")
+    before = unused.kernel.numpy()
+    with pytest.warns(UserWarning, match="Gradients do not exist for variables .*unused"):
+        model.fit(batches(x, (y, y), 8), steps_per_epoch=2, verbose=0, shuffle=False)
+    np.testing.assert_array_equal(unused.kernel.numpy(), before)
+
+
+@keras.saving.register_keras_serializable("test_step")
+class Noise(keras.layers.Layer):
+    def call(self, x):
+        return x + keras.random.normal((4,))
+
+
+def test_random_numbers_without_a_seed_of_the_model_are_refused():
+    model = perceptron(TrainingModel, Noise())
+    model.compile("sgd", cross_entropy())
+    with pytest.raises(ValueError, match="give the layer a keras.random.SeedGenerator of its own"):
+        model.fit(*examples(8, "float32"), batch_size=8, verbose=0)
+
+
+def test_masks_are_refused():
+    model = perceptron(TrainingModel, keras.layers.Reshape((2, 2)), keras.layers.Masking())
+    model.compile("sgd", "mse")
+    x, _ = examples(8, "float32")
+    with pytest.raises(ValueError, match="knows no masks"):
+        model.fit(x, np.zeros((8, 2, 3)), batch_size=8, verbose=0)
+
+
+def test_a_compiled_model_is_saved_and_loaded(tmp_path):
+    model = perceptron()
+    optimizer = keras.optimizers.AdamW(0.1, use_ema=True)
+    model.compile(optimizer, cross_entropy(), metrics=["accuracy"], accumulation=2)
+    data = batches(*examples(8, "float32"), 8)
+    model.fit(data, steps_per_epoch=2, verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(again, TrainingModel)
+    for each in (model, again):
+        each.fit(data, steps_per_epoch=2, verbose=0, shuffle=False)
+    np.testing.assert_array_equal(weights_of(again), weights_of(model))
+
+
 def test_accumulation_keeps_statistics_out():
     model = perceptron(TrainingModel, keras.layers.BatchNormalization())
     model.compile("sgd", cross_entropy(), accumulation=2)
@@ -298,6 +440,27 @@ def test_a_batch_that_the_micro_batches_do_not_divide_is_a_sentence():
     model.compile("sgd", cross_entropy(), accumulation=3)
     with pytest.raises(ValueError, match="received accumulation=3, 8 examples"):
         model.fit(batches(*examples(8, "float32"), 8), steps_per_epoch=1, verbose=0, shuffle=False)
+
+
+def test_an_odd_last_batch_that_the_micro_batches_do_not_divide_is_a_sentence():
+    model = perceptron()
+    model.compile("sgd", cross_entropy(), accumulation=2, jit_compile=True)
+    data = tf.data.Dataset.from_tensor_slices(examples(7, "float32")).batch(4)
+    with pytest.raises(ValueError, match="received accumulation=2, 3 examples"):
+        model.fit(data, verbose=0, shuffle=False)
+
+
+@pytest.mark.parametrize(
+    "losses, message",
+    [
+        (cross_entropy(reduction=None), "a mean or a sum: received reduction=None"),
+        ([cross_entropy(reduction="sum"), "mse"], r"received the reductions \['mean', 'sum'\]"),
+        ([cross_entropy(reduction="mean_with_sample_weight")] * 2, "must all be means"),
+    ],
+)
+def test_losses_whose_parts_do_not_add_up_are_refused(losses, message):
+    with pytest.raises(ValueError, match=message):
+        perceptron().compile("sgd", losses)
 
 
 def test_what_the_step_does_itself_is_refused_in_the_optimizer():
