@@ -78,12 +78,13 @@ class CheckpointFolder:
         Raises:
             ValueError: If another process holds it.
         """
+        self.close()
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = open(self.path / ".lock", "w")  # noqa: SIM115
+        lock = os.open(self.path / ".lock", os.O_WRONLY | os.O_CREAT)
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            lock.close()
+            os.close(lock)
             raise ValueError(f"Another run writes its checkpoints to {self.path}.") from error
         self._lock = lock
         for unfinished in self.path.glob(".*.unfinished"):  # a kill in the middle of a write
@@ -93,7 +94,7 @@ class CheckpointFolder:
         """Lets the folder go."""
         if self._lock is not None:
             (self.path / ".lock").unlink(missing_ok=True)
-            self._lock.close()
+            os.close(self._lock)
             self._lock = None
 
     def clear(self):

@@ -95,6 +95,9 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
         (["3"], "Unused Tokens: ['3']"),
         (["--device", "npu"], "`device` must be auto, cpu, gpu or tpu"),
         (["--batch-size", "0"], "`batch_size` must be at least 1: received batch_size=0"),
+        (["--accumulation", "0"], "`accumulation` must be at least 1: received accumulation=0"),
+        (["--validation-epochs", "0"], "received validation_epochs=0"),
+        (["--no-resume", "--schedule", "cosin"], "received 'cosin'"),
         (["--batch-size", "2000"], "received batch_size=2000, 1437 examples"),
         (["--epochs", "15"], "`warmup_epochs` must be below `epochs`"),
         (["--epochs", "30.5"], "--epochs takes a whole number: received 30.5"),
@@ -114,6 +117,34 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, words, message, monkeypatc
     err = capsys.readouterr().err
     assert err.startswith("python -m recipes.digits: ") and message in err
     assert err.count("\n") == 1
+
+
+def test_beginning_anew_loses_nothing_before_all_flags_are_right(tmp_path):
+    precious = tmp_path / "checkpoints" / "step-000000044.npz"
+    precious.parent.mkdir()
+    precious.write_bytes(b"precious")
+    places = dict(run_dir=str(tmp_path), export_dir=str(tmp_path / "exports"))
+    config = dataclasses.replace(recipes.digits.SMOKE[0], resume=False, schedule="cosin", **places)
+    with pytest.raises(ValueError, match="received 'cosin'"):
+        recipes.digits.run(config)
+    assert precious.read_bytes() == b"precious"
+    recipes.digits.run(dataclasses.replace(config, schedule="cosine"))
+    assert not precious.exists()
+
+
+@pytest.mark.parametrize("rates, epochs", [((0.0, 0.5), (0, 1)), ((0.5, 0.0), (0, 1))])
+def test_patches_may_be_dropped_from_any_epoch_on(monkeypatch, rates, epochs):
+    seen = {}
+    cifar10 = importlib.import_module("recipes.cifar10")
+    config = dataclasses.replace(cifar10.SMOKE[1], patch_dropout=rates, patch_dropout_epochs=epochs)
+    monkeypatch.setattr(
+        cifar10, "train", lambda *given, **kwargs: seen.update(kwargs, build=given[3])
+    )
+    with tfds.testing.mock_data(num_examples=64):
+        cifar10.run(config)
+    (schedule,) = seen["callbacks"]
+    assert schedule.rates == dict(zip(epochs, rates, strict=True))
+    assert seen["build"]().get_layer("patch_dropout").rate == 0.5
 
 
 def test_a_mistyped_flag_is_the_one_line_of_the_whole_program(tmp_path):

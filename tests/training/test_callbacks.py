@@ -12,6 +12,11 @@ from keras_vit.tasks import classifier
 from keras_vit.training import PatchDropoutSchedule, ReportBroken, WatchFinite
 
 
+def test_a_schedule_without_a_first_rate_is_refused():
+    with pytest.raises(ValueError, match="must begin with epoch 0: received {3: 0.5}"):
+        PatchDropoutSchedule({3: 0.5})
+
+
 def test_patch_dropout_follows_its_schedule_in_the_compiled_step():
     backbone = vit("mu/4", image_size=8, class_token=False, patch_dropout=0.5)
     model = classifier(backbone, 3)

@@ -44,7 +44,7 @@ class Losses(keras.callbacks.Callback):
         self.losses[int(self.model.optimizer.iterations.numpy())] = float(logs["loss"])
 
 
-def build(replicas=1, jit_compile=False, units=4):
+def build(replicas=1, jit_compile=False, units=4, metrics=("accuracy",)):
     keras.utils.set_random_seed(0)
     with strategy_of(replicas).scope():
         model = perceptron(TrainingModel, keras.layers.Dropout(0.3), keras.layers.Dense(units))
@@ -58,7 +58,7 @@ def build(replicas=1, jit_compile=False, units=4):
         model.compile(
             optimizer,
             cross_entropy(),
-            metrics=["accuracy"],
+            metrics=metrics and list(metrics),
             accumulation=2,
             jit_compile=jit_compile,
         )
@@ -75,23 +75,27 @@ def run(folder, *, kill_at=None, every=2, **arguments):
     checkpoints = Checkpoints(
         folder, steps_per_epoch=STEPS, every=every, callbacks=[stopping, best]
     )
-    step = checkpoints.restore(model)
-    x, y = examples(24, "float32")
-    data = tf.data.Dataset.from_tensor_slices((x, y)).repeat().batch(8).skip(step)
     callbacks += [] if kill_at is None else [KillAt(kill_at)]
     try:
-        model.fit(
-            data,
-            epochs=EPOCHS,
-            initial_epoch=step // STEPS,
-            steps_per_epoch=STEPS,
-            callbacks=[*callbacks, checkpoints],
-            verbose=0,
-            shuffle=False,
-        )
+        fit(model, checkpoints, *callbacks)
     except Killed:
         pass
     return losses.losses, model, (stopping, best)
+
+
+def fit(model, checkpoints, *callbacks, epochs=EPOCHS):
+    """Goes on with what the checkpoints hold, until the end."""
+    step = checkpoints.restore(model)
+    x, y = examples(24, "float32")
+    model.fit(
+        tf.data.Dataset.from_tensor_slices((x, y)).repeat().batch(8).skip(step),
+        epochs=epochs,
+        initial_epoch=step // STEPS,
+        steps_per_epoch=STEPS,
+        callbacks=[*callbacks, checkpoints],
+        verbose=0,
+        shuffle=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +134,27 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, replicas, jit_compile):
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.parametrize("kill_at", [3, 7])
+def test_early_stopping_stops_where_it_would_have(tmp_path, kill_at):
+    """Keras turns the sign of `min_delta` at its first use."""
+
+    def run(folder, kill_at=None):
+        model = build()
+        stopping = keras.callbacks.EarlyStopping("loss", min_delta=0.03, patience=1)
+        checkpoints = Checkpoints(folder, steps_per_epoch=STEPS, every=2, callbacks=[stopping])
+        kill = [] if kill_at is None else [KillAt(kill_at)]
+        try:
+            fit(model, checkpoints, stopping, *kill, epochs=12)
+        except Killed:
+            return None
+        return model.history.history
+
+    whole = run(tmp_path / "whole")
+    assert 2 < len(whole["loss"]) < 12
+    assert run(tmp_path / "killed", kill_at) is None
+    assert run(tmp_path / "killed") == whole
+
+
 def test_two_files_are_kept_and_nothing_else(tmp_path):
     (tmp_path / ".step-000000001.npz.1.unfinished").write_bytes(b"PK")
     run(tmp_path)
@@ -159,11 +184,118 @@ def test_a_damaged_newest_file_falls_back_to_the_one_before(tmp_path, capsys, ex
     assert told == (damage != "missing")
 
 
-def test_when_all_are_damaged_training_begins_anew(tmp_path):
+def test_when_all_are_damaged_training_begins_anew(tmp_path, expected):
     run(tmp_path, kill_at=5)
     for path in tmp_path.glob("step-*.npz"):
         path.write_bytes(b"")
-    assert Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build()) == 0
+    losses, _, _ = run(tmp_path, kill_at=5)
+    assert losses == {step: loss for step, loss in expected.items() if step < 6}
+    names = sorted(path.name for path in tmp_path.glob("step-*"))
+    aside = [f"step-00000000{step}.npz.damaged" for step in (2, 4)]
+    assert names == ["step-000000002.npz", aside[0], "step-000000004.npz", aside[1]]
+
+
+def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path):
+    (tmp_path / "step-000000002.npz").mkdir()  # which cannot be opened either
+    with pytest.raises(OSError):
+        Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build())
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000002.npz"]
+
+
+def test_every_flipped_bit_is_noticed_or_changes_nothing(tmp_path):
+    path = tmp_path / "step-1.npz"
+    arrays, notes = {"state/0": np.arange(3, dtype="float32")}, {"step": 1}
+    write_checkpoint(path, arrays, notes)
+    content, noticed = path.read_bytes(), 0
+    for place in range(len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        try:
+            again, notes_again = read_checkpoint(path)
+        except ValueError:
+            noticed += 1
+            continue
+        assert notes_again == notes and again.keys() == arrays.keys()
+        np.testing.assert_array_equal(again["state/0"], arrays["state/0"])
+    assert noticed > len(content) / 2
+
+
+def test_a_checkpoint_can_be_restored_again_and_after_an_evaluation(tmp_path, expected):
+    run(tmp_path, kill_at=9)
+    model, losses = build(), Losses()
+    checkpoints = Checkpoints(tmp_path, steps_per_epoch=STEPS)
+    assert checkpoints.find(model.distribute_strategy)["step"] == 8
+    stopping = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", "loss", save_best_only=True)
+    checkpoints = Checkpoints(tmp_path, steps_per_epoch=STEPS, callbacks=[stopping, best])
+    assert checkpoints.restore(model) == 8
+    model.evaluate(*examples(8, "float32"), verbose=0)
+    fit(model, checkpoints, stopping, best, losses)
+    assert losses.losses == {step: loss for step, loss in expected.items() if step > 8}
+
+
+def test_another_run_in_the_folder_is_not_lost(tmp_path):
+    run(tmp_path, kill_at=9)
+    files = {path: path.read_bytes() for path in tmp_path.glob("step-*")}
+    checkpoints = Checkpoints(tmp_path, steps_per_epoch=STEPS)
+    checkpoints.restore = lambda model: 0  # forgotten
+    with pytest.raises(ValueError, match="holds another run, at step 8: call `restore`"):
+        fit(build(), checkpoints)
+    assert {path: path.read_bytes() for path in tmp_path.glob("step-*")} == files
+    checkpoints.clear()
+    fit(build(), checkpoints, epochs=1)
+    assert [path.name for path in tmp_path.glob("step-*")] == ["step-000000005.npz"]
+
+
+HOLD = """
+import sys
+from keras_vit.training.checkpoint_files import CheckpointFolder
+folder = CheckpointFolder(sys.argv[1], keep=2)
+folder.open()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_processes_do_not_write_to_one_folder(tmp_path):
+    pipe = subprocess.PIPE
+    other = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=pipe, stdout=pipe)
+    with other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(ValueError, match="Another run writes its checkpoints to"):
+            fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS))
+        other.kill()
+    fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
+
+
+def test_a_finished_run_can_be_extended_with_the_weights_and_not_their_average(tmp_path):
+    def trained(*ends):
+        for epochs in ends:
+            model = build()
+            folder = tmp_path / str(len(ends))
+            fit(model, Checkpoints(folder, steps_per_epoch=STEPS), epochs=epochs)
+        return model
+
+    whole, extended = trained(3), trained(2, 3)
+    np.testing.assert_array_equal(weights_of(extended), weights_of(whole))
+    assert (
+        weights_of(whole)
+        != np.concatenate(  # the average has taken their place at the end
+            [v.ravel() for v in read_checkpoint(tmp_path / "1" / "step-000000015.npz")[0].values()]
+        )[: weights_of(whole).size]
+    ).any()
+
+
+def test_other_callbacks_and_metrics_than_before_are_sentences(tmp_path):
+    run(tmp_path, kill_at=9)
+    with pytest.raises(ValueError, match=r"knows the callbacks \['EarlyStopping', 'ModelCheckp"):
+        Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build())
+    model = build()
+    fit(model, Checkpoints(tmp_path / "other", steps_per_epoch=STEPS, every=3), epochs=1)
+    model = build(metrics=None)
+    with pytest.raises(ValueError, match="of other metrics: it holds 4 sums, and the model 2"):
+        fit(model, Checkpoints(tmp_path / "other", steps_per_epoch=STEPS))
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
@@ -234,15 +366,37 @@ def test_a_signal_saves_and_leaves_with_its_status(tmp_path, number):
     before = signal.getsignal(number)
     model = build()
     checkpoints = Checkpoints(tmp_path, steps_per_epoch=STEPS)
-    x, y = examples(24, "float32")
-    data = tf.data.Dataset.from_tensor_slices((x, y)).repeat().batch(8)
     with pytest.raises(SystemExit) as left:
-        model.fit(
-            data, steps_per_epoch=STEPS, verbose=0, shuffle=False, callbacks=[Send(), checkpoints]
-        )
+        fit(model, checkpoints, Send())
     assert left.value.code == 128 + number
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000003.npz"]
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_epoch_that_is_stopped_early_leaves_too(tmp_path, number):
+    class StopAndSend(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(SystemExit) as left:
+        fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS, every=2), StopAndSend())
+    assert left.value.code == 128 + number
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["step-000000002.npz", "step-000000004.npz"]
+
+
+def test_after_an_exception_signals_mean_what_they_did(tmp_path):
+    checkpoints = Checkpoints(tmp_path, steps_per_epoch=STEPS)
+    model = build()
+    with pytest.raises(Killed):
+        fit(model, checkpoints, KillAt(2))
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    fit(model, checkpoints, epochs=1)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 HARNESS = Path(__file__).with_name("killed_digits.py")
