@@ -37,6 +37,7 @@ from keras_vit.data.augment import (
     random_flip,
 )
 from keras_vit.models import ViTConfig, vit
+from keras_vit.tasks import classifier
 from keras_vit.training import PatchDropoutSchedule
 from recipes.flags import Training
 from recipes.train import open_devices, train
@@ -206,13 +207,17 @@ def run(config):
         config,
         devices,
         dataclasses.replace(source, splits=splits),
-        lambda: vit(
-            shape,
-            mean=config.mean,
-            std=config.std,
-            dropout=config.dropout,
-            drop_path=config.drop_path,
-            patch_dropout=max(config.patch_dropout),
+        lambda names: classifier(
+            vit(
+                shape,
+                mean=config.mean,
+                std=config.std,
+                dropout=config.dropout,
+                drop_path=config.drop_path,
+                patch_dropout=max(config.patch_dropout),
+            ),
+            len(names),
+            class_names=names,
         ),
         augment=augmentation(config),
         callbacks=[PatchDropoutSchedule(rates)] if any(config.patch_dropout) else [],

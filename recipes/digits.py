@@ -17,6 +17,7 @@ from keras_vit.command_line import run_recipe
 from keras_vit.data import digits
 from keras_vit.data.augment import random_affine
 from keras_vit.models import ViTConfig, vit
+from keras_vit.tasks import classifier
 from recipes.flags import Training
 from recipes.train import open_devices, train
 
@@ -62,7 +63,11 @@ def run(config):
         config,
         devices,
         digits(),
-        lambda: vit(shape, mean=0.305, std=0.376),  # of the training images
+        lambda names: classifier(
+            vit(shape, mean=0.305, std=0.376),  # of the training images
+            len(names),
+            class_names=names,
+        ),
         augment=functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1),
         bigger="python -m recipes.cifar10",
     )

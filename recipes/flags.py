@@ -1,21 +1,20 @@
 """What every recipe lets a person tune: one dataclass, each of whose fields is a flag."""
 
 import dataclasses
+import math
 
 from keras_vit.training import adamw, lamb, muon, sgd
 
 OPTIMIZERS = {"adamw": adamw, "lamb": lamb, "muon": muon, "sgd": sgd}
-# Where a run may be taken up again with another value: it changes no number of the training.
-FREE_ON_RESUME = {
-    "data_service",
-    "resume",
-    "save_every",
-    "device",
-    "worker",
-    "workers",
-    "run_dir",
-    "export_dir",
-}
+RANGES = [  # of the fields whose own user does not say it in a sentence
+    ("clip_norm", 0, math.inf),
+    ("cutmix", 0, math.inf),
+    ("ema", 0, 1),
+    ("label_smoothing", 0, 1),
+    ("mixup", 0, math.inf),
+    ("save_every", 0, math.inf),
+    ("seed", 0, 2**32),
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +39,8 @@ class Training:
     """Last epochs, in which the rate is led to zero."""
     layer_decay: float = 1.0
     """Factor of the learning rate from one layer to the one below."""
+    head_epochs: int = 0
+    """First epochs, in which the head alone is trained."""
     freeze: str = ""
     """Pattern of the weights that stay as they are, ^(embed|block0)/ for one."""
     clip_norm: float = 1.0
@@ -99,32 +100,19 @@ def check_flags(config):
             "`warmup_epochs` must be below `epochs`: "
             f"received warmup_epochs={config.warmup_epochs}, epochs={config.epochs}."
         )
+    if not 0 <= config.head_epochs < config.epochs - config.warmup_epochs:
+        raise ValueError(
+            "`head_epochs` and `warmup_epochs` must leave epochs to train in: received "
+            f"head_epochs={config.head_epochs}, warmup_epochs={config.warmup_epochs}, "
+            f"epochs={config.epochs}."
+        )
     if config.optimizer not in OPTIMIZERS:
         raise ValueError(
             f"`optimizer` must be one of {', '.join(OPTIMIZERS)}: received {config.optimizer!r}."
         )
     if config.not_finite not in ("stop", "skip"):
         raise ValueError(f"`not_finite` must be stop or skip: received {config.not_finite!r}.")
-    if not 0 <= config.ema < 1:
-        raise ValueError(f"`ema` must lie in [0, 1): received ema={config.ema}.")
-    if config.save_every < 0:
-        raise ValueError(
-            f"`save_every` must not be negative: received save_every={config.save_every}."
-        )
-
-
-def check_resumed(config, saved):
-    """Raises a `ValueError` unless a checkpoint's flags are this run's."""
-    fields = {name: _plain(value) for name, value in dataclasses.asdict(config).items()}
-    for name, value in fields.items():
-        if name not in FREE_ON_RESUME and saved.get(name) != value:
-            raise ValueError(
-                f"A run goes on as it began: {name}={saved.get(name)!r} is in the checkpoint of "
-                f"{config.run_dir}, received {name}={value!r}. Pass the same, another --run-dir, "
-                "or --no-resume."
-            )
-
-
-def _plain(value):
-    """Returns a value as JSON gives it back."""
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+    for name, low, high in RANGES:
+        value = getattr(config, name)
+        if not low <= value < high:
+            raise ValueError(f"`{name}` must lie in [{low}, {high}): received {name}={value}.")

@@ -17,6 +17,7 @@ from keras_vit.command_line import run_recipe
 from keras_vit.data import centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, random_flip, trivial_augment
 from keras_vit.models import ViTConfig, vit
+from keras_vit.tasks import classifier
 from recipes.flags import Training
 from recipes.train import open_devices, train
 
@@ -81,7 +82,9 @@ def run(config):
         config,
         devices,
         open_source(config.data, test_fraction=config.test_fraction),
-        lambda: vit(shape, drop_path=config.drop_path),
+        lambda names: classifier(
+            vit(shape, drop_path=config.drop_path), len(names), class_names=names
+        ),
         crop=functools.partial(
             inception_crop, size=config.image_size, area=(config.smallest_crop, 1.0)
         ),

@@ -28,6 +28,7 @@ from keras_vit.command_line import run_recipe
 from keras_vit.data import centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, rand_augment, random_erasing, random_flip
 from keras_vit.models import vit
+from keras_vit.tasks import classifier
 from recipes.flags import Training
 from recipes.train import open_devices, train
 
@@ -137,14 +138,18 @@ def run(config):
         config,
         devices,
         source,
-        lambda: vit(
-            config.model,
-            image_size=config.image_size,
-            class_token=config.class_token,
-            position=config.position,
-            mean=config.mean,
-            std=config.std,
-            drop_path=config.drop_path,
+        lambda names: classifier(
+            vit(
+                config.model,
+                image_size=config.image_size,
+                class_token=config.class_token,
+                position=config.position,
+                mean=config.mean,
+                std=config.std,
+                drop_path=config.drop_path,
+            ),
+            len(names),
+            class_names=names,
         ),
         crop=functools.partial(
             inception_crop, size=config.image_size, area=(config.smallest_crop, 1.0)

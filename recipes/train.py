@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import time
 import warnings
 from pathlib import Path
 
@@ -13,27 +12,23 @@ from keras_vit.command_line import describe
 from keras_vit.data import BrokenPictures, eval_batches, train_batches
 from keras_vit.data.augment import mix
 from keras_vit.export import prepare_folder
-from keras_vit.tasks import classifier
 from keras_vit.training import (
-    Checkpoints,
     ReportBroken,
     Throughput,
-    WarmupSchedule,
     WatchFinite,
+    WatchLoss,
     Workers,
     check_batch_size,
     choose_xla,
     explain_lost_workers,
-    freeze,
-    layerwise,
     log_gallery,
     per_worker,
-    set_precision,
     strategy,
-    training_model,
 )
+from recipes.compiled import compiled_model
 from recipes.deliver import deliver
-from recipes.flags import OPTIMIZERS, check_flags, check_resumed
+from recipes.flags import check_flags
+from recipes.run_state import open_checkpoints
 
 SHOWN = 64  # training images in TensorBoard's gallery, at most
 
@@ -54,6 +49,8 @@ def open_devices(config):
     workers = config.workers.split(",") if config.workers else None
     devices = strategy(config.device, worker=config.worker, workers=workers)
     check_batch_size(config.batch_size, devices, config.accumulation)
+    if keras.backend.backend() == "jax" and config.not_finite == "skip":
+        raise ValueError("The JAX backend skips no step: received not_finite='skip'.")
     return devices
 
 
@@ -61,7 +58,7 @@ def train(
     config,
     devices,
     source,
-    build_backbone,
+    build,
     *,
     augment,
     crop=None,
@@ -78,7 +75,8 @@ def train(
         config: A recipe's `recipes.flags.Training`.
         devices: What `open_devices` returned.
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
-        build_backbone: From nothing to a backbone; called in the scope of the strategy.
+        build: From the names of the classes to a model from images to logits; called in the scope
+            of the strategy, and again for what is saved.
         augment: As `keras_vit.data.train_batches` takes it.
         crop: Likewise.
         eval_crop: As `keras_vit.data.eval_batches` takes it.
@@ -89,6 +87,23 @@ def train(
         One `keras_vit.artefacts.Comparison` per artefact; `None` of every worker but the first.
     """
     workers = Workers(devices)
+    with explain_lost_workers(workers):
+        return _train(
+            config,
+            devices,
+            workers,
+            source,
+            build,
+            augment=augment,
+            crop=crop,
+            eval_crop=eval_crop,
+            callbacks=callbacks,
+            bigger=bigger,
+        )
+
+
+def _train(config, devices, workers, source, build, *, augment, crop, eval_crop, callbacks, bigger):
+    """As `train`, with a traceback where a worker is lost."""
     if workers.is_chief:
         prepare_folder(config.export_dir)
         prepare_folder(config.run_dir)
@@ -97,7 +112,7 @@ def train(
     images, labels = next(stream(worker=workers.index, workers=workers.count).as_numpy_iterator())
     broken.collect()  # these are for the gallery, and no epoch
     steps = source.splits["train"].count // config.batch_size
-    checkpoints = _checkpoints(config, steps, devices)
+    checkpoints = open_checkpoints(config, steps, devices)
     notes = checkpoints.notes
     log_dir = Path(config.run_dir, "logs", notes["logs"])
     for note in source.notes:
@@ -108,10 +123,7 @@ def train(
         f"\n{source}\n{describe(config)}"
     )
 
-    def build():
-        return classifier(build_backbone(), classes, class_names=source.class_names)
-
-    model = _model(config, build, steps, devices)
+    model = compiled_model(config, lambda: build(source.class_names), steps, devices)
     start = 0 if config.resume is False else checkpoints.restore(model)
     print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
     if start:
@@ -132,7 +144,7 @@ def train(
     )
     if config.resume is False and workers.is_chief:
         checkpoints.clear()  # only now, when nothing mistyped can stop the new run
-    with warnings.catch_warnings(), explain_lost_workers(workers):
+    with warnings.catch_warnings():
         # Keras warns of a test split whose length it cannot know: broken pictures are left out.
         warnings.filterwarnings("ignore", "Your input ran out of data")
         model.fit(
@@ -160,7 +172,7 @@ def train(
             "Trained. To export and compare, give the same command with KERAS_BACKEND=tensorflow."
         )
         return None
-    trained = build()  # of one device, in float32
+    trained = build(source.class_names)  # of one device, in float32
     trained.set_weights(model.get_weights())
     config = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")  # as chosen
     comparisons = deliver(trained, source, evaluation, config, log_dir, bigger=bigger)
@@ -191,73 +203,7 @@ def _stream(config, source, *, crop, augment, broken):
     )
 
 
-def _model(config, build, steps, devices):
-    """Builds the model that trains, on its devices and in its precision."""
-    keras.utils.set_random_seed(config.seed)
-    set_precision(config.precision)
-    try:
-        with devices.scope():
-            plain = build()
-            if config.freeze:
-                print(f"{freeze(plain, config.freeze)} weights stay as they are.")
-            model = training_model(plain)
-            model.compile(
-                _optimizer(config, steps, model),
-                keras.losses.CategoricalCrossentropy(from_logits=True),
-                metrics=["accuracy"],
-                accumulation=config.accumulation,
-                ema_warmup=True,
-            )
-    finally:
-        set_precision("float32")
-    return model
-
-
 def _watch_finite(config):
     if keras.backend.backend() == "jax":
-        return keras.callbacks.TerminateOnNaN(raise_error=True)
+        return WatchLoss()
     return WatchFinite(stop=config.not_finite == "stop")
-
-
-def _checkpoints(config, steps, devices):
-    """Opens the run's checkpoints, and takes up its notes where there are any."""
-    folder = Path(config.run_dir, "checkpoints")
-    notes = {
-        "logs": time.strftime("%Y%m%d-%H%M%S"),
-        "flags": dataclasses.asdict(config),
-    }
-    checkpoints = Checkpoints(
-        folder, steps_per_epoch=steps, every=config.save_every or None, notes=notes
-    )
-    found = None if config.resume is False else checkpoints.find(devices)
-    if config.resume and found is None:
-        raise ValueError(f"There is no checkpoint to go on with in {folder}.")
-    if found is not None:
-        check_resumed(config, found["flags"])
-        checkpoints.notes = {name: found[name] for name in ("logs", "flags", "jit_compile")}
-    return checkpoints
-
-
-def _optimizer(config, steps, model):
-    """Builds the optimizer; `steps` are an epoch's."""
-    average = dict(use_ema=True, ema_momentum=config.ema) if config.ema else {}
-    if config.optimizer != "sgd":
-        average["beta_2"] = config.beta_2
-
-    def build(factor):
-        rate = WarmupSchedule(
-            factor * config.learning_rate,
-            total_steps=config.epochs * steps,
-            warmup_steps=config.warmup_epochs * steps,
-            decay=config.schedule,
-            cooldown_steps=config.cooldown_epochs * steps,
-        )
-        return OPTIMIZERS[config.optimizer](
-            rate,
-            weight_decay=config.weight_decay,
-            global_clipnorm=config.clip_norm or None,
-            **average,
-        )
-
-    depth = sum(layer.name.startswith("block") for layer in model.layers)
-    return layerwise(build, depth=depth, decay=config.layer_decay)

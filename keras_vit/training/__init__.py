@@ -5,6 +5,7 @@ from keras_vit.training.callbacks import (
     ReportBroken,
     Throughput,
     WatchFinite,
+    WatchLoss,
 )
 from keras_vit.training.optimizers import KernelDecayAdamW, adamw, lamb, muon, sgd
 from keras_vit.training.paths import freeze, layerwise
@@ -25,6 +26,7 @@ __all__ = [
     "TrainingModel",
     "WarmupSchedule",
     "WatchFinite",
+    "WatchLoss",
     "Workers",
     "adamw",
     "check_batch_size",

@@ -1,13 +1,17 @@
 """What a callback knows, as something that can be saved: numbers, words and arrays."""
 
+import inspect
+
 import numpy as np
 
-# Set anew by every `fit`; and a constructor's argument whose sign a monitor turns at its first use.
-NOT_SAVED = ("params", "model", "_model", "min_delta")
+OF_THE_RUN = {"params", "model", "_model"}  # set anew by every `fit`
 
 
 def callback_state(callback, arrays):
     """Collects the attributes of a callback that are numbers, words, arrays, or lists of these.
+
+    Attributes that are called as an argument of the constructor is are settings, not states: they
+    are as the callback was made.
 
     Args:
         callback: A Keras callback; its functions, models and files stay outside.
@@ -17,8 +21,13 @@ def callback_state(callback, arrays):
         What JSON can hold.
     """
     state = {}
+    settings = {
+        name
+        for kind in type(callback).__mro__
+        for name in inspect.signature(kind.__init__).parameters
+    }
     for name, value in vars(callback).items():
-        if name not in NOT_SAVED:
+        if name not in OF_THE_RUN | settings:
             try:
                 state[name] = _pack(value, arrays)
             except TypeError:

@@ -1,5 +1,6 @@
 """Keras callbacks: what happens between batches and epochs."""
 
+import math
 import time
 
 import keras
@@ -92,6 +93,7 @@ class WatchFinite(keras.callbacks.Callback):
 
     Raises:
         FloatingPointError: In training, if `stop`.
+        ValueError: Likewise, where the reason is a label that is no class.
     """
 
     def __init__(self, *, stop=True):
@@ -104,6 +106,12 @@ class WatchFinite(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.stop and self._skipped() > self.before and self.model.loss_scale.numpy() <= 1:
             print()  # the progress bar's line ends here
+            label = self.model.label_out_of_range()
+            if label is not None:
+                raise ValueError(
+                    f"Labels must lie in [0, {self.model.output.shape[-1]}): received {label} in "
+                    f"step {batch + 1} of this epoch."
+                )
             raise FloatingPointError(
                 f"The gradient of step {batch + 1} of this epoch is not finite: the weights are as "
                 "before it, and so is what is saved. Lower the learning rate, clip the gradient, "
@@ -118,3 +126,19 @@ class WatchFinite(keras.callbacks.Callback):
 
     def _skipped(self):
         return int(self.model.skipped_steps.numpy())
+
+
+class WatchLoss(keras.callbacks.Callback):
+    """Ends training when the loss is not finite, on backends whose step does not look itself.
+
+    Raises:
+        FloatingPointError: In training.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            print()  # the progress bar's line ends here
+            raise FloatingPointError(
+                f"The loss is not finite in step {batch + 1} of this epoch; the checkpoints are of "
+                "steps before. Lower the learning rate, or clip the gradient."
+            )

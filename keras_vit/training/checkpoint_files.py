@@ -15,6 +15,7 @@ NAME = re.compile(r"step-(\d+)\.npz")
 # What NumPy, zip and JSON raise on a broken file. A flipped bit can ask zip for a compression that
 # does not exist, or for a password.
 DAMAGE = (
+    AttributeError,
     EOFError,
     KeyError,
     NotImplementedError,
@@ -92,15 +93,20 @@ class CheckpointFolder:
 
     def close(self):
         """Lets the folder go."""
-        if self._lock is not None:
-            (self.path / ".lock").unlink(missing_ok=True)
+        if self._lock is not None:  # the file stays: another process may have it open
             os.close(self._lock)
             self._lock = None
 
     def clear(self):
-        """Removes all files of the run."""
+        """Removes all files of the run.
+
+        Raises:
+            ValueError: If another process holds the folder.
+        """
+        self.open()
         for path in [*self._files(), *self.path.glob("step-*.npz.damaged")]:
             path.unlink(missing_ok=True)
+        self.close()
 
     def _files(self):
         """Returns the files, newest first."""

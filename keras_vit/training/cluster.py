@@ -28,9 +28,10 @@ def read_cluster(worker=None, workers=None):
         if worker is not None:
             raise ValueError(f"`worker` needs `workers`: received worker={worker} alone.")
         return _read_config(os.environ.get("TF_CONFIG") or "{}")
+    workers = [address.strip() for address in workers]
     for address in workers:
         host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
             raise ValueError(
                 f"`workers` must be addresses with ports, host:2222: received {address!r}."
             )
@@ -41,7 +42,7 @@ def read_cluster(worker=None, workers=None):
             f"`worker` must say which of the {len(workers)} workers this is, from 0: "
             f"received worker={worker}."
         )
-    return {"worker": worker, "workers": list(workers)}
+    return {"worker": worker, "workers": workers}
 
 
 def _read_config(text):
@@ -66,51 +67,92 @@ def _read_config(text):
 def wait_for_workers(worker, workers):
     """Waits until all workers run, and says for whom.
 
-    TensorFlow itself waits without a word, and deaf to Ctrl-C. All workers but the first listen at
-    their ports until TensorFlow answers at the first one's; the first waits for all of them before
-    it lets TensorFlow begin.
+    TensorFlow itself waits without a word, and deaf to Ctrl-C. All workers but the first answer at
+    their ports who they are, until the first, who asks them, has met all and tells them to go.
 
     Args:
         worker: Which of the workers this process is, from 0.
         workers: Address and port of each worker.
 
     Raises:
-        ValueError: If this worker's port is taken.
+        ValueError: If this worker's port is taken, or someone else than that worker answers.
+        ConnectionError: If a worker is gone before all can go.
     """
-    missing = workers[1:] if worker == 0 else workers[:1]
-    print(f"Worker {worker} of {len(workers)}, waiting for {', '.join(missing)} ...", flush=True)
-    with _port_of(workers[worker], listening=worker > 0):
-        told = time.monotonic()
-        while missing := [address for address in missing if not _answers(address)]:
-            if time.monotonic() - told > PATIENCE:
-                told = time.monotonic()
-                print(
-                    f"Still waiting for {', '.join(missing)}: start the same command there, with "
-                    "its own number as worker; its port must be reachable from here.",
-                    flush=True,
-                )
-            time.sleep(PAUSE)
+    missing = dict(enumerate(workers)) if worker == 0 else {0: workers[0]}
+    missing.pop(worker, None)
+    print(f"Worker {worker} of {len(workers)}, waiting for {_list(missing)} ...", flush=True)
+    with _open_port(workers[worker]) as server:
+        if worker:
+            _answer(server, worker, workers)
+            return
+    told = time.monotonic()
+    while missing:
+        for index, address in list(missing.items()):
+            if _ask(address, "who", index, workers):
+                del missing[index]
+        told = _remind(told, missing)
+        time.sleep(PAUSE)
+    for index, address in enumerate(workers[1:], start=1):
+        if not _ask(address, "go", index, workers):
+            raise ConnectionError(f"Worker {index} at {address} is gone: start all again.")
 
 
-@contextlib.contextmanager
-def _port_of(address, *, listening):
-    """Holds the port of an address of this machine."""
-    port = int(address.rpartition(":")[2])
-    with socket.socket() as held:
-        try:
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            held.bind(("", port))
-            if listening:
-                held.listen()
-        except OSError as error:
-            raise ValueError(f"The port of {address}, this worker, is taken: {error}.") from error
-        yield
+def _answer(server, worker, workers):
+    """Answers who this worker is, until the first one says "go"."""
+    server.settimeout(PAUSE)
+    told, asked = time.monotonic(), None
+    while asked != "go":
+        told = _remind(told, {0: workers[0]})
+        with contextlib.suppress(OSError), server.accept()[0] as client:
+            client.settimeout(PAUSE)
+            asked = client.recv(64).decode(errors="replace").strip()
+            client.sendall(json.dumps({"worker": worker, "workers": workers}).encode())
 
 
-def _answers(address):
+def _ask(address, question, worker, workers):
+    """Asks a worker; returns whether it is there.
+
+    Raises:
+        ValueError: If someone else answers.
+    """
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=PAUSE).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=PAUSE) as client:
+            client.sendall(question.encode())
+            client.settimeout(5)
+            answer = client.makefile().read()
     except OSError:
         return False
+    if answer != json.dumps({"worker": worker, "workers": workers}):
+        raise ValueError(
+            f"{address} must be worker {worker} of {', '.join(workers)}, started with the same "
+            f"workers: it answers {answer[:200]!r}."
+        )
     return True
+
+
+def _remind(told, missing):
+    """Says from time to time who is missing; returns when it was said last."""
+    if not missing or time.monotonic() - told < PATIENCE:
+        return told
+    print(
+        f"Still waiting for {_list(missing)}: start the same command there, with its own number as "
+        "worker; its port must be reachable from here.",
+        flush=True,
+    )
+    return time.monotonic()
+
+
+def _list(missing):
+    return ", ".join(f"worker {index} at {address}" for index, address in missing.items())
+
+
+def _open_port(address):
+    """Opens the port of an address of this machine."""
+    port = int(address.rpartition(":")[2])
+    both = socket.has_dualstack_ipv6()
+    try:
+        family = socket.AF_INET6 if both else socket.AF_INET
+        return socket.create_server(("", port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise ValueError(f"The port of {address}, this worker, is taken: {error}.") from error

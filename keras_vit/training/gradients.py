@@ -1,10 +1,11 @@
-"""Loss and gradient of a replica's part of a batch: a pure function, for XLA to compile."""
+"""Loss and gradient of a replica's part of a batch: what XLA compiles."""
 
 import keras
 import tensorflow as tf
 from keras import tree
 
 from keras_vit.training.losses import part_weight
+from keras_vit.training.resumable import unique
 
 # How far apart the seeds of two replicas stand: the golden ratio of 2^31.
 REPLICA_STRIDE = 1327217885
@@ -12,6 +13,9 @@ REPLICA_STRIDE = 1327217885
 
 class Gradients:
     """Computes loss and gradient from weights and seeds alone, one micro-batch after the other.
+
+    It changes no variable. Tracing it notes which statistics it returns, and which weights the
+    loss does not hang on.
 
     What a part weighs in the whole batch travels with it: gradients come out as sums, to be summed
     over the replicas and divided by the sum of the weights.
@@ -38,7 +42,7 @@ class Gradients:
         """The states of the layers' `SeedGenerator`s, a list of variables."""
         states = self._model.non_trainable_variables
         seeds = [state for state in states if state.path.endswith("seed_generator_state")]
-        return list({id(seed): seed for seed in seeds}.values())
+        return unique(seeds)
 
     def check(self, part):
         """Raises a `ValueError` unless the micro-batches divide a replica's inputs `(B, ...)`."""
@@ -97,7 +101,7 @@ class Gradients:
         )
         return loss, weight, y_pred, gradients, seeds, statistics
 
-    def with_none(self, gradients):
+    def drop_unused(self, gradients):
         """Puts `None`, as Keras' optimizers know it, where the loss does not hang on a weight."""
         return [None if i in self._unused else each for i, each in enumerate(gradients)]
 
@@ -161,12 +165,11 @@ def _statistics(model, scope, seeds, y_pred):
             "A layer changes a variable that is not the model's, as keras.random does without a "
             "seed: give the layer a keras.random.SeedGenerator of its own, and pass it as seed."
         )
-    known = {id(seed) for seed in seeds}
-    variables = {id(variable): variable for variable in model.non_trainable_variables}
     return [
         variable
-        for key, variable in variables.items()
-        if key not in known and scope.get_current_value(variable) is not None
+        for variable in unique(model.non_trainable_variables)
+        if not any(variable is seed for seed in seeds)
+        and scope.get_current_value(variable) is not None
     ]
 
 

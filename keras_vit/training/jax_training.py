@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.training.epoch import ResumableModel
+from keras_vit.training.resumable import ResumableModel, unique
 
 
 class JaxDevices:
@@ -58,7 +58,7 @@ class JaxTrainingModel(ResumableModel):
         super().compile(optimizer, loss, **kwargs)
         self.optimizer.build(self.trainable_variables)
         # What TensorFlow's step keeps beside the optimizer: one checkpoint for both backends.
-        self._unused = [tf.Variable(1.0), *(tf.Variable(0, dtype="int64") for _ in range(2))]
+        self._of_tensorflow = [tf.Variable(1.0), *(tf.Variable(0, dtype="int64") for _ in range(2))]
 
     @property
     def distribute_strategy(self):
@@ -68,8 +68,7 @@ class JaxTrainingModel(ResumableModel):
     def training_state(self):
         """Every variable that training changes, a list in the order of `TrainingModel`'s."""
         self.jax_state_sync()
-        unique = {id(variable): variable for variable in self.variables}
-        return [*unique.values(), *self.optimizer.variables, *self._unused]
+        return [*unique(self.variables), *self.optimizer.variables, *self._of_tensorflow]
 
     def read_metrics(self):
         """Returns the running sums of the metrics, `(1, ...)` each."""
@@ -83,5 +82,5 @@ class JaxTrainingModel(ResumableModel):
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         super()._symbolic_build(iterator=iterator, data_batch=data_batch)
-        if self.is_fitting and iterator is not None:
-            self.begin_epoch(iterator)
+        if iterator is not None:
+            self._begin_at_first_step(iterator)

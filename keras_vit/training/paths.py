@@ -5,9 +5,10 @@ import re
 import keras
 
 BLOCK = re.compile(r"block(\d+)/")
+HEAD = re.compile(r"(distillation_)?head/")
 
 
-def layerwise(build, *, depth, decay):
+def layerwise(build, *, depth, decay, head_first=False):
     """Builds an optimizer whose learning rates fall from the head to the patches.
 
     Weights at depth `l` get `decay ** (depth + 1 - l)` of the rate: the embedding is at 0, block
@@ -15,24 +16,32 @@ def layerwise(build, *, depth, decay):
     arXiv:2106.08254, appendix H; as MAE's fine-tuning does it).
 
     Args:
-        build: From a factor of the learning rate to a `keras.optimizers.Optimizer`.
+        build: From a factor of the learning rate, and whether the weights wait for the head, to a
+            `keras.optimizers.Optimizer`.
         depth: Number of blocks.
         decay: From one depth to the one below, in `(0, 1]`.
+        head_first: Whether all weights but those of the heads wait.
 
     Returns:
-        A `keras.optimizers.Optimizer`; a `MultiOptimizer` unless the decay is 1.
+        A `keras.optimizers.Optimizer`; a `MultiOptimizer` unless there is one group of weights.
 
     Raises:
         ValueError: If `decay` is out of its range.
     """
     if not 0 < decay <= 1:
         raise ValueError(f"`decay` must lie in (0, 1]: received decay={decay}.")
-    if decay == 1:
-        return build(1.0)
-    optimizers = [build(decay ** (depth + 1 - place)) for place in range(depth + 2)]
-    return keras.optimizers.MultiOptimizer(
-        lambda variable: optimizers[depth_of(variable.path, depth)]
-    )
+    if decay == 1 and not head_first:
+        return build(1.0, False)
+    optimizers = {}
+
+    def optimizer_of(variable):
+        is_head = HEAD.match(variable.path) is not None
+        group = decay ** (depth + 1 - depth_of(variable.path, depth)), head_first and not is_head
+        if group not in optimizers:
+            optimizers[group] = build(*group)
+        return optimizers[group]
+
+    return keras.optimizers.MultiOptimizer(optimizer_of)
 
 
 def depth_of(path, depth):
@@ -40,7 +49,7 @@ def depth_of(path, depth):
     block = BLOCK.match(path)
     if block:
         return int(block[1]) + 1
-    return 0 if path.startswith("embed/") else depth + 1
+    return 0 if path.startswith(("embed/", "pre_norm/")) else depth + 1
 
 
 def freeze(model, pattern):

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_vit.training.callback_state import callback_state, set_callback_state
 from keras_vit.training.checkpoint_files import CheckpointFolder, load_arrays, save_arrays
@@ -44,7 +45,10 @@ class Checkpoints(keras.callbacks.Callback):
         notes: What JSON can hold; saved too, and returned by `find`.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If a number is out of its range; in `fit`, if another process writes to the
+            folder, or it holds a run that was not restored.
+        FloatingPointError: In `fit`, where it should save weights that are not finite.
+        OSError: In `fit`, if the disk takes no more; the files before stay.
     """
 
     def __init__(self, folder, *, steps_per_epoch, every=None, callbacks=(), keep=2, notes=None):
@@ -58,17 +62,21 @@ class Checkpoints(keras.callbacks.Callback):
         self.every = every
         self.notes = notes or {}
         self._files = CheckpointFolder(folder, keep=keep)
-        self._signals = StopSignals(lambda: self.model.is_fitting)
+        self._signals = StopSignals()
         self._kept_callbacks = list(callbacks)
         self._found = self._resumed = None
         self._looked = False
         self._step = 0  # the last one that was restored or saved
+        self._ended = 0  # epochs
 
     def find(self, strategy):
         """Reads the newest checkpoint that is whole, for all workers the first one's.
 
         Returns:
             Its notes, or `None` where there is no checkpoint.
+
+        Raises:
+            OSError: If a file may not be read.
         """
         if not self._looked:
             workers = Workers(strategy)
@@ -86,7 +94,9 @@ class Checkpoints(keras.callbacks.Callback):
             The number of steps done, 0 where there is no checkpoint.
 
         Raises:
-            ValueError: If the checkpoint is of another model, optimizer or callbacks.
+            ValueError: If the checkpoint is of another model, optimizer, callbacks or length of the
+                epoch.
+            OSError: If a file may not be read.
         """
         self.find(model.distribute_strategy)
         found, self._found, self._looked = self._found, None, False
@@ -108,6 +118,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._workers = Workers(self.model.distribute_strategy)
+        self._ended = 0
         if self._workers.is_chief:
             self._files.open()
             if self._files.newest_step > self._step:
@@ -117,28 +128,39 @@ class Checkpoints(keras.callbacks.Callback):
                     "`restore` to go on with it, or `clear` to lose it."
                 )
         self._signals.watch()
+        self.model.checkpoints = self
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         if self._resumed is not None:
             (arrays, notes), self._resumed = self._resumed, None
-            set_metric_state(self.model, self._workers, arrays)
+            if self._step % self.steps_per_epoch:
+                set_metric_state(self.model, self._workers, arrays)
             for callback, saved in zip(self._all_callbacks(), notes["callbacks"], strict=True):
                 set_callback_state(callback, saved["state"], arrays)
         elif epoch:  # only now all callbacks have seen the end of the one before
             self._save_and_leave(epoch * self.steps_per_epoch, due=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._ended = epoch + 1
 
     def on_train_batch_end(self, batch, logs=None):
         step = self._epoch * self.steps_per_epoch + batch + 1
         if batch + 1 < self.steps_per_epoch:
             self._save_and_leave(step, due=self.every is not None and step % self.every == 0)
 
-    def on_train_end(self, logs=None):
-        if self.model.stop_training:  # unsaved: its last epoch is run, and stopped, again
-            self._leave(self._agreed_signal())
-        else:
+    def on_last_step(self):
+        """Saves when no epoch is left; `fit` calls it before an average becomes the weights."""
+        is_over = self._ended == self.params["epochs"]  # on JAX, this is called after a failure too
+        # A run that was stopped early runs its last epoch, and stops, again.
+        if is_over and not self.model.stop_training:
             self._save_and_leave(self.params["epochs"] * self.steps_per_epoch, due=True)
-        self._close()
+        self._leave(self._agreed_signal())
+
+    def close(self):
+        """Gives signals and folder back; `fit` calls it, however it ends."""
+        self._signals.release()
+        self._files.close()
 
     def clear(self):
         """Removes the checkpoints, when what they were for is done."""
@@ -159,20 +181,31 @@ class Checkpoints(keras.callbacks.Callback):
         """Ends the program where `number` is a signal's."""
         if number:
             self._workers.largest(0)  # nobody leaves before the first has written
-            self._close()
             name = signal.Signals(number).name
             print(f"\n{name}: stopped, step {self._step} is saved in {self.folder}.", flush=True)
             raise SystemExit(128 + number)
 
     def _save(self, step):
         arrays = {name: variable.numpy() for name, variable in _named(self.model).items()}
-        arrays.update(metric_state(self.model, self._workers))
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise FloatingPointError(
+                f"The weights are not finite after step {step}, and are not saved: lower the "
+                f"learning rate, and give the command again to go on after step {self._step}."
+            )
+        if step % self.steps_per_epoch:  # else they are those of an epoch that is over
+            arrays.update(metric_state(self.model, self._workers))
         callbacks = [
             {"name": _name(each), "state": callback_state(each, arrays)}
             for each in self._all_callbacks()
         ]
         replicas = self.model.distribute_strategy.num_replicas_in_sync
-        notes = {**self.notes, "step": step, "replicas": replicas, "callbacks": callbacks}
+        notes = {
+            **self.notes,
+            "step": step,
+            "steps_per_epoch": self.steps_per_epoch,
+            "replicas": replicas,
+            "callbacks": callbacks,
+        }
         if self._workers.is_chief:
             try:
                 self._files.write(step, arrays, notes)
@@ -182,10 +215,6 @@ class Checkpoints(keras.callbacks.Callback):
                     f"stops; the one before it is whole, in {self.folder}."
                 ) from error
         self._step = step
-
-    def _close(self):
-        self._signals.release()
-        self._files.close()
 
     def _all_callbacks(self):
         return [*self._kept_callbacks, self.model.history]
@@ -199,6 +228,11 @@ class Checkpoints(keras.callbacks.Callback):
                 f"The checkpoint in {self.folder} is of another model or optimizer: it holds "
                 f"{len(saved)} arrays of {_size(saved):,} numbers, this one {len(shapes)} of "
                 f"{_size(shapes):,}."
+            )
+        if notes["steps_per_epoch"] != self.steps_per_epoch:
+            raise ValueError(
+                f"The checkpoint in {self.folder} has epochs of {notes['steps_per_epoch']} steps: "
+                f"received steps_per_epoch={self.steps_per_epoch}."
             )
         known = [each["name"] for each in notes["callbacks"]][:-1]  # without Keras' history
         callbacks = [_name(each) for each in self._kept_callbacks]

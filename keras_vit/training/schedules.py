@@ -22,29 +22,43 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             Transformers", arXiv:2106.04560, section 3.4), by whose length it does not go.
         cooldown_steps: Last steps, in which the rate is led to zero linearly besides; what `rsqrt`
             and `constant` end with.
+        delay_steps: First steps, in which the rate is zero; all else happens in those after them.
 
     Raises:
-        ValueError: If the rate is not positive, the decay unknown, or warm-up and cooldown do not
-            fit into the training.
+        ValueError: If the rate is not positive, the decay unknown, or delay, warm-up and cooldown
+            do not fit into the training.
     """
 
     def __init__(
-        self, learning_rate, *, total_steps, warmup_steps=0, decay="cosine", cooldown_steps=0
+        self,
+        learning_rate,
+        *,
+        total_steps,
+        warmup_steps=0,
+        decay="cosine",
+        cooldown_steps=0,
+        delay_steps=0,
     ):
         super().__init__()
         if not 0 < learning_rate < math.inf:
             raise ValueError(
                 f"`learning_rate` must be positive: received learning_rate={learning_rate}."
             )
-        if not 0 <= warmup_steps < total_steps:
+        if not 0 <= delay_steps < total_steps:
+            raise ValueError(
+                "The delay must be shorter than the training: "
+                f"received delay_steps={delay_steps}, total_steps={total_steps}."
+            )
+        steps = total_steps - delay_steps
+        if not 0 <= warmup_steps < steps:
             raise ValueError(
                 "The warm-up must be shorter than the training: "
-                f"received warmup_steps={warmup_steps}, total_steps={total_steps}."
+                f"received warmup_steps={warmup_steps}, total_steps={steps}."
             )
-        if not 0 <= cooldown_steps <= total_steps - warmup_steps:
+        if not 0 <= cooldown_steps <= steps - warmup_steps:
             raise ValueError(
                 "The cooldown must fit between warm-up and end: received cooldown_steps="
-                f"{cooldown_steps}, warmup_steps={warmup_steps}, total_steps={total_steps}."
+                f"{cooldown_steps}, warmup_steps={warmup_steps}, total_steps={steps}."
             )
         if decay not in DECAYS:
             raise ValueError(f"`decay` must be one of {', '.join(DECAYS)}: received {decay!r}.")
@@ -53,19 +67,24 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = warmup_steps
         self.decay = decay
         self.cooldown_steps = cooldown_steps
+        self.delay_steps = delay_steps
 
     def __call__(self, step):
-        step = ops.cast(step, "float32")
+        step = ops.cast(step, "float32") - self.delay_steps
         rate = self.learning_rate * self._decay(step)
+        if self.delay_steps:
+            rate = ops.where(step < 0, 0.0, rate)
         if self.warmup_steps:
             rate = ops.minimum(step / self.warmup_steps, 1.0) * rate
         if self.cooldown_steps:
-            rate = ops.clip((self.total_steps - step) / self.cooldown_steps, 0.0, 1.0) * rate
+            left = self.total_steps - self.delay_steps - step
+            rate = ops.clip(left / self.cooldown_steps, 0.0, 1.0) * rate
         return rate
 
     def _decay(self, step):
         decaying = ops.maximum(step - self.warmup_steps, 0.0)
-        done = ops.minimum(decaying / (self.total_steps - self.warmup_steps), 1.0)
+        steps = self.total_steps - self.delay_steps - self.warmup_steps
+        done = ops.minimum(decaying / steps, 1.0)
         if self.decay == "cosine":
             return 0.5 * (1.0 + ops.cos(math.pi * done))
         if self.decay == "linear":
@@ -81,4 +100,5 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             "warmup_steps": self.warmup_steps,
             "decay": self.decay,
             "cooldown_steps": self.cooldown_steps,
+            "delay_steps": self.delay_steps,
         }

@@ -12,18 +12,19 @@ and `model.fit`, callbacks, metrics and strategies stay Keras' own.
 """
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import tree
 
-from keras_vit.training.epoch import ResumableModel
 from keras_vit.training.gradients import Gradients, fold_seed
+from keras_vit.training.jit import check_jit
 from keras_vit.training.losses import check_losses, part_weight, per_example
+from keras_vit.training.replica_trainer import ReplicaTrainer
+from keras_vit.training.resumable import unique
 from keras_vit.training.update import Update
 
 
 @keras.saving.register_keras_serializable("keras_vit")
-class TrainingModel(ResumableModel):
+class TrainingModel(ReplicaTrainer):
     """A functional model whose `fit` means the same on any number of replicas.
 
     `TrainingModel(model.input, model.output)` shares the layers of `model`: train the one, save
@@ -55,7 +56,7 @@ class TrainingModel(ResumableModel):
 
         Args:
             optimizer: A `keras.optimizers.Optimizer`, a `MultiOptimizer` too; its clipping and EMA
-                are done by the step, on the whole gradient.
+                are done by the step, on the whole gradient, and no longer by itself.
             loss: As `keras.Model.compile` takes it. What several outputs' losses or a sum do with
                 a batch must be the same for all.
             metrics: Likewise.
@@ -79,11 +80,8 @@ class TrainingModel(ResumableModel):
             )
         check_losses(loss, accumulation)
         optimizer = keras.optimizers.get(optimizer)
-        if jit_compile and without_jit(self):
-            raise ValueError(
-                "XLA cannot compile every layer of the model: received jit_compile=True, "
-                f"supports_jit=False in {', '.join(without_jit(self))}."
-            )
+        if jit_compile:
+            check_jit(self)
         super().compile(
             optimizer,
             per_example(loss),
@@ -123,22 +121,7 @@ class TrainingModel(ResumableModel):
     @property
     def training_state(self):
         """Every variable that training changes and all replicas hold alike, a list."""
-        unique = {id(variable): variable for variable in self.variables}
-        return [variable.value for variable in unique.values()] + self._update.variables
-
-    def read_metrics(self):
-        """Returns the metrics' running sums in this process' `r` replicas, `(r, ...)` each."""
-        return [np.stack([each.numpy() for each in local]) for local in self._local_metrics()]
-
-    def write_metrics(self, values):
-        """Sets the running sums of the metrics in this process' replicas."""
-        for local, value in zip(self._local_metrics(), values, strict=True):
-            for each, own in zip(local, value, strict=True):
-                each.assign(own)
-
-    def _local_metrics(self):
-        results = self.distribute_strategy.experimental_local_results
-        return [results(variable.value) for variable in self.metrics_variables]
+        return [variable.value for variable in unique(self.variables)] + self._update.variables
 
     def gradient_function(self, batch, *, jit_compile):
         """Makes a function that computes a batch's loss and gradient, to time it.
@@ -154,12 +137,40 @@ class TrainingModel(ResumableModel):
         weights = [tf.convert_to_tensor(v.value) for v in self.trainable_variables]
         seeds = [tf.convert_to_tensor(seed.value) for seed in self._gradients.seeds]
         x, y = tree.map_structure(tf.convert_to_tensor, batch)
-        return lambda: compute(weights, seeds, x, y, None, tf.constant(1.0))[0::3]
+
+        def run():
+            loss, _, _, gradients, *_ = compute(weights, seeds, x, y, None, tf.constant(1.0))
+            return loss, gradients
+
+        return run
+
+    def check_batch(self, batch):
+        """Raises a `ValueError` unless the micro-batches divide each replica's part."""
+        self._batch = batch
+        results = self.distribute_strategy.experimental_local_results
+        for part in results(tree.flatten(batch)[0]):
+            self._gradients.check(part)
+
+    def label_out_of_range(self):
+        """Returns a whole label of the last batch that is no class of the output, or `None`.
+
+        XLA makes a loss that is no number of it, and without it TensorFlow an error.
+        """
+        _, y, _ = keras.utils.unpack_x_y_sample_weight(self._batch)
+        if tree.is_nested(y) or tree.is_nested(self.output):
+            return None
+        classes = self.output.shape[-1]
+        for labels in self.distribute_strategy.experimental_local_results(y):
+            if labels.dtype.is_integer and (labels.shape.rank < len(self.output.shape)):
+                wrong = labels[(labels < 0) | (labels >= classes)]
+                if len(wrong):
+                    return int(wrong[0])
+        return None
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
             self._compute = self._gradients
-            # Where there is one replica, `_make_function` compiles the whole step.
+            # Where there is one replica, `ReplicaTrainer` compiles the whole step.
             if self.jit_compile and not self.run_eagerly and self._replicas > 1:
                 self._compute = tf.function(self._gradients, jit_compile=True, autograph=False)
         super().make_train_function(force)
@@ -184,15 +195,18 @@ class TrainingModel(ResumableModel):
         gradients, statistics, total = replica.all_reduce(
             tf.distribute.ReduceOp.SUM, [gradients, statistics, weight]
         )
-        mean = [tf.math.divide_no_nan(each, tf.cast(total, each.dtype)) for each in gradients]
-        finite = self._update(self._gradients.with_none(mean))
+        gradients, statistics = tree.map_structure(
+            lambda value: tf.math.divide_no_nan(value, tf.cast(total, value.dtype)),
+            (gradients, statistics),
+        )
+        finite = self._update(self._gradients.drop_unused(gradients))
         for variable, value in zip(self._gradients.statistics, statistics, strict=True):
-            mean = tf.math.divide_no_nan(value, tf.cast(total, value.dtype))
-            variable.assign(tf.where(finite, mean, variable.value))
-        return self._update_metrics(finite, loss, weight, x, y, y_pred, sample_weight)
+            variable.assign(tf.where(finite, value, variable.value))
+        self._update_metrics(finite, loss, weight, x, y, y_pred, sample_weight)
+        return self.get_metrics_result()
 
     def _update_metrics(self, finite, loss, weight, x, y, y_pred, sample_weight):
-        """Updates the metrics, unless the step's gradient was not finite, and returns them."""
+        """Updates the metrics, unless the step's gradient was not finite."""
         before = [tf.convert_to_tensor(variable.value) for variable in self.metrics_variables]
         self._loss_tracker.update_state(loss, sample_weight=weight)
         if self._compile_loss.metrics:
@@ -201,7 +215,6 @@ class TrainingModel(ResumableModel):
         self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         for variable, old in zip(self.metrics_variables, before, strict=True):
             variable.assign(tf.where(finite, variable.value, old))
-        return self.get_metrics_result()
 
     def test_step(self, data):
         """Runs in each replica on its part of a batch; a part weighs as it does in training."""
@@ -220,64 +233,6 @@ class TrainingModel(ResumableModel):
         """Compiles as `compile` was called before the model was saved."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
-    @property
-    def _replicas(self):
-        return self.distribute_strategy.num_replicas_in_sync
-
-    def _make_function(self, step):
-        """Replaces Keras' own: logs are reduced so that several workers can, XLA stays inside."""
-        strategy = self.distribute_strategy
-
-        def in_replica(batch):
-            floatx = keras.config.floatx()
-            return tree.map_structure(lambda value: tf.cast(value, floatx), step(batch))
-
-        def one_step(batch):
-            logs = strategy.run(in_replica, args=(batch,))
-            return tree.map_structure(
-                lambda value: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None), logs
-            )
-
-        if not self.run_eagerly:
-            jit_compile = bool(self.jit_compile) and self._replicas == 1
-            one_step = tf.function(
-                one_step, jit_compile=jit_compile, autograph=False, reduce_retracing=True
-            )
-        one_step = self._autoconvert_optionals(one_step)
-
-        def on_next(iterator):
-            batch = next(iterator)
-            if step == self.train_step:
-                for part in strategy.experimental_local_results(tree.flatten(batch)[0]):
-                    self._gradients.check(part)
-            return one_step(batch)
-
-        return on_next
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Replaces Keras' own, which reads a batch too many and fails with several workers."""
-        if iterator is not None:
-            data_batch = _spec(iterator.data_adapter.get_tf_dataset())
-            if self.is_fitting:
-                self.begin_epoch(iterator)
-        with self.distribute_strategy.scope():
-            self._symbolic_build(data_batch=data_batch)
-
-
-def _spec(dataset):
-    """Returns the shapes and types of a batch, of one replica's part where it is distributed."""
-
-    def local(spec):
-        spec = getattr(spec, "_value_specs", [spec])[0]
-        return spec if hasattr(spec, "dtype") else None  # what is missing has no type
-
-    return tree.map_structure(local, dataset.element_spec)
-
 
 def _computes_in_float16(model):
     return any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
-
-
-def without_jit(model):
-    """Names the layers that XLA cannot compile."""
-    return [layer.name for layer in model._flatten_layers() if not layer.supports_jit]

@@ -31,14 +31,14 @@ class Update:
     """
 
     def __init__(self, optimizer, trainable_variables, *, ema_warmup=False, scale_loss=False):
-        self.optimizers = getattr(optimizer, "optimizers", [optimizer])
         self._optimizer = optimizer
         self._trainable_variables = trainable_variables
         self._ema_warmup = ema_warmup
         self._scale_loss = scale_loss
         if not optimizer.built:
             optimizer.build(trainable_variables)
-        self.optimizers = [each for each in self.optimizers if each.built]
+        optimizers = getattr(optimizer, "optimizers", [optimizer])
+        self.optimizers = [each for each in optimizers if each.built]
         _check(optimizer, self.optimizers)
         for each in self.optimizers:
             # Keras' own would clip each replica's part, sum, and average inside `tf.cond`.
@@ -67,9 +67,8 @@ class Update:
         """
         if self._scale_loss:
             gradients = [g if g is None else g / tf.cast(self.scale, g.dtype) for g in gradients]
-        finite = tf.reduce_all(
-            [tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None]
-        )
+        # Also where each number is finite and the norm, by which it may be clipped, is not.
+        finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
         # A branch in a replica may not look at other replicas, as an update does: it is taken
         # outside of them, like Keras' LossScaleOptimizer takes it.
         context = tf.distribute.get_replica_context()

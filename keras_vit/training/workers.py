@@ -30,17 +30,17 @@ class Workers:
         return self.index == 0
 
     def gather(self, values):
-        """Returns the arrays `(...)` that the workers pass, `(count, ...)`, once all have."""
+        """Returns the arrays `(...)` that the workers pass, `(count, ...)`; waits for all."""
         whole = np.zeros((self.count, *np.shape(values)), np.asarray(values).dtype)
         whole[self.index] = values
         return whole if self.count == 1 else self._sum(whole)
 
     def largest(self, number):
-        """Returns the largest of the whole numbers that the workers pass."""
+        """Returns the largest of the whole numbers that the workers pass; waits for all."""
         return int(self.gather(np.int32(number)).max())
 
     def broadcast(self, content):
-        """Returns the bytes that the first worker passes, to all."""
+        """Returns the bytes that the first worker passes, to all; waits for all."""
         length = self.largest(len(content) if self.is_chief else 0)
         if not length:  # TensorFlow 2.21 crashes on the sum of nothing
             return b""
@@ -83,17 +83,26 @@ def per_worker(stream, strategy):
     return strategy.distribute_datasets_from_function(share)
 
 
+LOST = (
+    tf.errors.AbortedError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
+
+
 @contextlib.contextmanager
 def explain_lost_workers(workers):
     """Turns what TensorFlow raises when a worker dies into a `ConnectionError` of one sentence."""
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:
+    except LOST as error:
         if workers.count == 1:
             raise
+        lines = [line for line in error.message.splitlines() if line.strip(" :")]
         print()  # the progress bar's line ends here
         raise ConnectionError(
             "Another worker is gone, and none can train without it: start the same commands again "
             "on all of them; they go on from the last checkpoint of the first worker. "
-            f"({type(error).__name__}: {error.message.splitlines()[0]})"
+            f"({type(error).__name__}: {lines[-1][:200] if lines else ''})"
         ) from error

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -33,6 +34,10 @@ def start(worker, workers):
         stderr=subprocess.DEVNULL,
         text=True,
     )
+
+
+def test_spaces_between_addresses_are_no_part_of_them():
+    assert read_cluster(0, ["a:1", " b:1"]) == {"worker": 0, "workers": ["a:1", "b:1"]}
 
 
 @pytest.mark.parametrize("text", ["", "{}"])
@@ -76,6 +81,7 @@ def test_an_unreadable_tf_config_is_a_sentence(monkeypatch, text):
         (dict(workers=WORKERS), "received worker=None"),
         (dict(worker=0), "`worker` needs `workers`"),
         (dict(worker=0, workers=["10.0.0.1", "b:1"]), "host:2222: received '10.0.0.1'"),
+        (dict(worker=0, workers=["a:99999", "b:1"]), "host:2222: received 'a:99999'"),
         (dict(worker=0, workers=["b:1", "b:1"]), "different addresses: received b:1, b:1"),
     ],
 )
@@ -98,15 +104,50 @@ def test_three_workers_meet_in_any_order_and_say_for_whom_they_wait():
     time.sleep(8)  # longer than both take to load and to lose their patience
     assert first.poll() is None and second.poll() is None
     third = start(2, workers)
-    told = first.communicate(timeout=60)[0]
-    assert first.returncode == 0
-    assert f"Worker 0 of 3, waiting for {workers[1]}, {workers[2]}" in told
-    assert f"Still waiting for {workers[2]}: start the same command there" in told
-    with socket.create_server(("", int(workers[0].rpartition(":")[2]))):  # as TensorFlow does now
-        told = second.communicate(timeout=60)[0]
-        assert f"Still waiting for {workers[0]}" in told
-        third.communicate(timeout=60)
-    assert (second.returncode, third.returncode) == (0, 0)
+    told = [each.communicate(timeout=60)[0] for each in (first, second, third)]
+    assert [each.returncode for each in (first, second, third)] == [0, 0, 0]
+    one, two = (f"worker {index} at {workers[index]}" for index in (1, 2))
+    assert f"Worker 0 of 3, waiting for {one}, {two} ..." in told[0]
+    assert f"Still waiting for {two}: start the same command there" in told[0]
+    assert f"Still waiting for worker 0 at {workers[0]}" in told[1]
+
+
+@pytest.mark.parametrize("other", [["localhost:1", "localhost:2"], None])
+def test_who_answers_must_be_the_worker_it_is_taken_for(other):
+    """Another number, other workers, or a program that is no worker at all."""
+    first, port = free_ports(2)
+    workers = [f"localhost:{first}", f"localhost:{port}"]
+    with socket.create_server(("", port)) as server:
+
+        def answer():
+            with server.accept()[0] as client:
+                client.recv(64)
+                text = json.dumps({"worker": 1, "workers": other}) if other else "HTTP/1.1 400"
+                client.sendall(text.encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(ValueError, match="must be worker 1 of .* it answers"):
+            wait_for_workers(0, workers)
+        thread.join()
+
+
+def test_a_worker_answers_anyone_and_goes_when_it_is_told_to():
+    workers = [f"localhost:{port}" for port in free_ports(2)]
+    thread = threading.Thread(target=wait_for_workers, args=(1, workers))
+    thread.start()
+    _, port = workers[1].split(":")
+    for words in (b"", b"GET / HTTP/1.1", b"\xff\xfe"):
+        while True:
+            try:
+                with socket.create_connection(("localhost", int(port))) as client:
+                    client.sendall(words)
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+    assert thread.is_alive()
+    wait_for_workers(0, workers)
+    thread.join()
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from replicas import strategy_of
 
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import TrainingModel, adamw, freeze, layerwise, sgd
+from keras_vit.training import TrainingModel, WarmupSchedule, adamw, freeze, layerwise, sgd
 from keras_vit.training.paths import depth_of
 
 
@@ -37,7 +37,7 @@ def test_rates_fall_from_layer_to_layer(replicas):
             model = build()
             before = {v.path: v.numpy() for v in model.trainable_variables}
             optimizer = layerwise(
-                lambda factor: sgd(factor, weight_decay=0.1, global_clipnorm=0.1),
+                lambda factor, waits: sgd(factor, weight_decay=0.1, global_clipnorm=0.1),
                 depth=2,
                 decay=decay,
             )
@@ -50,7 +50,26 @@ def test_rates_fall_from_layer_to_layer(replicas):
 
 
 def test_without_decay_there_is_one_optimizer():
-    assert layerwise(lambda factor: adamw(factor, weight_decay=0), depth=2, decay=1).built is False
+    assert (
+        layerwise(lambda factor, waits: adamw(factor, weight_decay=0), depth=2, decay=1).built
+        is False
+    )
+
+
+def test_all_but_the_head_wait_for_it():
+    model = build()
+    before = {v.path: v.numpy() for v in model.trainable_variables}
+    optimizer = layerwise(
+        lambda factor, waits: sgd(
+            WarmupSchedule(factor, total_steps=9, delay_steps=5 if waits else 0), weight_decay=0.1
+        ),
+        depth=2,
+        decay=1,
+        head_first=True,
+    )
+    weights = step(model, optimizer)
+    moved = {path for path, weight in weights.items() if (weight != before[path]).any()}
+    assert moved == {"head/kernel", "head/bias"}
 
 
 @pytest.mark.parametrize("decay", [0, 1.5])
@@ -60,7 +79,7 @@ def test_a_decay_out_of_its_range_is_refused(decay):
 
 
 def test_optimizers_that_clip_differently_are_refused():
-    def build_one(factor):
+    def build_one(factor, waits):
         return sgd(factor, weight_decay=0, global_clipnorm=factor)
 
     with pytest.raises(ValueError, match="must clip alike"):

@@ -1,9 +1,12 @@
 """Runs that end early and go on, compared bit for bit with one that was left alone."""
 
+import contextlib
+import gc
 import os
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import keras
@@ -158,7 +161,7 @@ def test_early_stopping_stops_where_it_would_have(tmp_path, kill_at):
 def test_two_files_are_kept_and_nothing_else(tmp_path):
     (tmp_path / ".step-000000001.npz.1.unfinished").write_bytes(b"PK")
     run(tmp_path)
-    names = sorted(path.name for path in tmp_path.iterdir())
+    names = sorted(path.name for path in tmp_path.glob("[!.]*"))
     assert names == ["best.keras", "step-000000014.npz", "step-000000015.npz"]
 
 
@@ -258,14 +261,19 @@ sys.stdin.read()
 """
 
 
-def test_two_processes_do_not_write_to_one_folder(tmp_path):
+@contextlib.contextmanager
+def another_process_holds(folder):
     pipe = subprocess.PIPE
-    other = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=pipe, stdout=pipe)
-    with other:
+    with subprocess.Popen([sys.executable, "-c", HOLD, folder], stdin=pipe, stdout=pipe) as other:
         assert other.stdout.readline() == b"held\n"
+        yield
+        other.kill()
+
+
+def test_two_processes_do_not_write_to_one_folder(tmp_path):
+    with another_process_holds(tmp_path):
         with pytest.raises(ValueError, match="Another run writes its checkpoints to"):
             fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS))
-        other.kill()
     fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
 
 
@@ -291,8 +299,8 @@ def test_other_callbacks_and_metrics_than_before_are_sentences(tmp_path):
     run(tmp_path, kill_at=9)
     with pytest.raises(ValueError, match=r"knows the callbacks \['EarlyStopping', 'ModelCheckp"):
         Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build())
-    model = build()
-    fit(model, Checkpoints(tmp_path / "other", steps_per_epoch=STEPS, every=3), epochs=1)
+    with pytest.raises(Killed):
+        fit(build(), Checkpoints(tmp_path / "other", steps_per_epoch=STEPS, every=3), KillAt(4))
     model = build(metrics=None)
     with pytest.raises(ValueError, match="of other metrics: it holds 4 sums, and the model 2"):
         fit(model, Checkpoints(tmp_path / "other", steps_per_epoch=STEPS))
@@ -369,7 +377,7 @@ def test_a_signal_saves_and_leaves_with_its_status(tmp_path, number):
     with pytest.raises(SystemExit) as left:
         fit(model, checkpoints, Send())
     assert left.value.code == 128 + number
-    assert [path.name for path in tmp_path.iterdir()] == ["step-000000003.npz"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["step-000000003.npz"]
     assert signal.getsignal(number) is before
 
 
@@ -383,20 +391,100 @@ def test_a_signal_in_the_epoch_that_is_stopped_early_leaves_too(tmp_path, number
     with pytest.raises(SystemExit) as left:
         fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS, every=2), StopAndSend())
     assert left.value.code == 128 + number
-    names = sorted(path.name for path in tmp_path.iterdir())
+    names = sorted(path.name for path in tmp_path.glob("[!.]*"))
     assert names == ["step-000000002.npz", "step-000000004.npz"]
 
 
-def test_after_an_exception_signals_mean_what_they_did(tmp_path):
-    checkpoints = Checkpoints(tmp_path, steps_per_epoch=STEPS)
+def test_however_fit_ends_signals_and_folder_are_given_back(tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    files = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    models = weakref.WeakSet()
+    for _ in range(3):
+        model = build()
+        models.add(model)
+        with pytest.raises(Killed):
+            fit(model, Checkpoints(tmp_path, steps_per_epoch=STEPS), KillAt(2))
+        assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == before
+        assert model.checkpoints is None
+    del model
+    keras.utils.clear_session()
+    gc.collect()
+    assert len(models) <= 1  # pytest holds the last exception
+    assert not files or len(os.listdir("/proc/self/fd")) <= files
+
+
+def test_a_signal_in_the_last_save_is_heard(tmp_path, monkeypatch):
+    whole = checkpoint_files.save_arrays
+
+    def save(file, arrays, notes):
+        if notes["step"] == STEPS:
+            os.kill(os.getpid(), signal.SIGTERM)
+        whole(file, arrays, notes)
+
+    monkeypatch.setattr("keras_vit.training.checkpoint_files.save_arrays", save)
+    with pytest.raises(SystemExit) as left:
+        fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
+    assert left.value.code == 128 + signal.SIGTERM
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3:
+                self.model.trainable_variables[0].assign(self.model.trainable_variables[0] * np.inf)
+
+    with pytest.raises(FloatingPointError, match="not finite after step 4, .* after step 2"):
+        fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS, every=2), Spoil())
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["step-000000002.npz"]
+
+
+def test_early_stopping_restores_its_best_weights_after_the_average(tmp_path):
+    """As in stock Keras; and what goes on is the state before both."""
     model = build()
-    with pytest.raises(Killed):
-        fit(model, checkpoints, KillAt(2))
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
-    fit(model, checkpoints, epochs=1)
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
+    stopping = keras.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True)
+    fit(model, Checkpoints(tmp_path, steps_per_epoch=STEPS, callbacks=[stopping]), stopping)
+    for weight, best in zip(model.get_weights(), stopping.best_weights, strict=True):
+        np.testing.assert_array_equal(weight, best)
+    whole = fit_to(tmp_path / "whole", 5)
+    fit_to(tmp_path / "parts", 3)
+    assert fit_to(tmp_path / "parts", 5).history.history == whole.history.history
+
+
+def fit_to(folder, epochs):
+    model = build()
+    stopping = keras.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True)
+    checkpoints = Checkpoints(folder, steps_per_epoch=STEPS, callbacks=[stopping])
+    fit(model, checkpoints, stopping, epochs=epochs)
+    return model
+
+
+def test_a_finished_run_that_is_given_again_keeps_its_state(tmp_path):
+    whole = fit_to(tmp_path / "whole", 3)
+    fit_to(tmp_path / "again", 2)
+    fit_to(tmp_path / "again", 2)
+    assert fit_to(tmp_path / "again", 3).history.history == whole.history.history
+
+
+def test_settings_of_a_callback_are_those_of_the_run_that_goes_on(tmp_path):
+    for folder in ("old", "new"):
+        best = keras.callbacks.ModelCheckpoint(tmp_path / f"{folder}.keras", "loss")
+        model = build()
+        fit(model, Checkpoints(tmp_path, steps_per_epoch=STEPS, callbacks=[best]), best, epochs=1)
+    assert best.filepath == str(tmp_path / "new.keras")
+
+
+def test_another_length_of_the_epoch_is_a_sentence(tmp_path):
+    fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
+    with pytest.raises(ValueError, match="has epochs of 5 steps: received steps_per_epoch=4"):
+        Checkpoints(tmp_path, steps_per_epoch=4).restore(build())
+
+
+def test_clearing_asks_who_holds_the_folder(tmp_path):
+    fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
+    with another_process_holds(tmp_path):
+        with pytest.raises(ValueError, match="Another run writes its checkpoints to"):
+            Checkpoints(tmp_path, steps_per_epoch=STEPS).clear()
+    assert [path.name for path in tmp_path.glob("step-*")] == ["step-000000005.npz"]
 
 
 HARNESS = Path(__file__).with_name("killed_digits.py")

@@ -62,3 +62,16 @@ def test_a_cooldown_that_does_not_fit_is_refused(cooldown_steps):
 def test_an_unknown_decay_is_refused():
     with pytest.raises(ValueError, match="received 'step'"):
         WarmupSchedule(0.1, total_steps=10, decay="step")
+
+
+def test_a_delay_shifts_everything():
+    arguments = dict(warmup_steps=4, cooldown_steps=3)
+    plain = WarmupSchedule(2.0, total_steps=20, **arguments)
+    later = WarmupSchedule(2.0, total_steps=25, delay_steps=5, **arguments)
+    assert [float(later(step)) for step in range(5)] == [0] * 5
+    for step in range(20):
+        assert float(later(step + 5)) == float(plain(step))
+    with pytest.raises(ValueError, match="received delay_steps=9, total_steps=9"):
+        WarmupSchedule(1.0, total_steps=9, delay_steps=9)
+    with pytest.raises(ValueError, match="received warmup_steps=4, total_steps=4"):
+        WarmupSchedule(1.0, total_steps=9, delay_steps=5, warmup_steps=4)

@@ -18,7 +18,7 @@ from replicas import (
     weights_of,
 )
 
-from keras_vit.training import TrainingModel
+from keras_vit.training import TrainingModel, WatchFinite
 
 OPTIMIZERS = {
     "sgd": functools.partial(keras.optimizers.SGD, 0.3, momentum=0.9),
@@ -214,6 +214,63 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(replicas, jit_
     assert logs["loss"] == [0]
     for left, right in zip(before[0], after[0], strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 1.0}, {"clipnorm": 1.0}])
+def test_a_gradient_whose_norm_overflows_is_not_finite(replicas, clip):
+    """Clipped by it, every weight would be no number, or zero."""
+    x, y = examples(8, "float32")
+    with strategy_of(replicas).scope():
+        model = perceptron()
+        model.compile(keras.optimizers.SGD(0.1, **clip), "mse")
+    before = weights_of(model)
+    model.fit(batches(x, 1e21 * y, 8), steps_per_epoch=2, verbose=0, shuffle=False)
+    assert int(model.skipped_steps.numpy()) == 2
+    np.testing.assert_array_equal(weights_of(model), before)
+
+
+def test_the_logs_of_each_step_are_those_of_the_whole_batches(float64):
+    x, y = examples(14)
+    weights = np.arange(14.0)
+
+    def logged(replicas):
+        keras.utils.set_random_seed(0)
+        seen = []
+        with strategy_of(replicas).scope():
+            model = perceptron()
+            model.compile(
+                keras.optimizers.SGD(0.1),
+                cross_entropy(reduction="mean_with_sample_weight"),
+                metrics=["accuracy"],
+                weighted_metrics=["accuracy"],
+            )
+        log = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: seen.append(logs)
+        )
+        data = tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(8)
+        model.fit(data, verbose=0, shuffle=False, callbacks=[log])
+        return [list(map(float, logs.values())) for logs in seen]
+
+    np.testing.assert_allclose(logged(2), logged(1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_label_out_of_range_is_told_from_a_gradient_that_overflows(replicas):
+    x, _ = examples(8, "float32")
+    labels = np.array([0, 1, 2, 0, 1, 2, 7, 0])
+    with strategy_of(replicas).scope():
+        model = perceptron()
+        model.compile(
+            "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=True
+        )
+    with pytest.raises(ValueError, match=r"must lie in \[0, 3\): received 7 in step 1 of this"):
+        model.fit(x, labels, batch_size=8, verbose=0, shuffle=False, callbacks=[WatchFinite()])
+
+
+def test_training_what_is_not_compiled_is_a_sentence():
+    with pytest.raises(ValueError, match="You must call `compile"):
+        perceptron().fit(*examples(8, "float32"), batch_size=8, verbose=0)
 
 
 def test_float16_overflow_on_the_second_replica_halves_the_scale_and_spares_the_weights():

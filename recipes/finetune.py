@@ -1,0 +1,127 @@
+"""Fine-tuning: other people's weights, your own pictures.
+
+    python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10
+    python -m recipes.finetune --weights vit_tiny.safetensors --source folder:my_pictures
+
+Any checkpoint that `keras_vit.checkpoints.load` opens, a `.keras` file of ours among them, gets a
+new head and another image size. All weights are trained, those near the patches more slowly than
+those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe` trains the head alone, on
+features that stay as they are; `--frozen-blocks` keeps the first blocks.
+"""
+
+import dataclasses
+import functools
+
+from keras_vit.checkpoints import find, load
+from keras_vit.command_line import run_recipe
+from keras_vit.data import Split, centre_crop, inception_crop, open_source
+from keras_vit.data.augment import chain, random_crop, random_flip
+from keras_vit.training import PatchDropoutSchedule
+from recipes.flags import Training
+from recipes.train import open_devices, train
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(Training):
+    """The recipe for fine-tuning."""
+
+    weights: str = ""
+    """A checkpoint: .safetensors, .npz, a folder that holds one, or a .keras file."""
+    source: str = ""
+    """cifar10, folder:DIR, or whatever else the data commands open."""
+    data_dir: str | None = None
+    """Folder of TFDS' prepared sets; by default what TFDS_DATA_DIR says, else TFDS' own."""
+    epochs: int = 6
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_epochs: int = 1
+    layer_decay: float = 0.75
+    label_smoothing: float = 0.1
+    image_size: int = 96
+    """Side of the images in pixels, to which the positions are resized."""
+    patch_size: int | None = None
+    """Side of a patch in pixels, to which the kernel is resized; by default the checkpoint's."""
+    probe: bool = False
+    """Whether the head alone is trained."""
+    frozen_blocks: int = 0
+    """First blocks, and the embedding with them, that stay as they are."""
+    drop_path: float = 0.0
+    """Stochastic depth of the last block."""
+    patch_dropout: tuple[float, ...] = (0.0,)
+    """Shares of the patches dropped in training, one after the other."""
+    patch_dropout_epochs: tuple[int, ...] = (0,)
+    """The epochs at which they begin."""
+    smallest_crop: float = 0.35
+    """Smallest share of a picture that a training image shows."""
+    padding: int = 4
+    """Largest shift in pixels, where the images of a set are of one size."""
+    run_dir: str = "runs/finetune"
+    export_dir: str = "saved_models/finetune"
+
+
+# The tests give it the weights of a model that is as tiny.
+SMOKE = (
+    Config(source="digits", image_size=8, epochs=3, batch_size=32, head_epochs=1),
+    Config(source="digits", image_size=16, epochs=2, batch_size=32, probe=True),
+)
+
+
+def run(config):
+    """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    for name in ("weights", "source"):
+        if not getattr(config, name):
+            raise ValueError(f"`{name}` must be given: --weights vit.safetensors --source cifar10.")
+    config = dataclasses.replace(config, freeze=_frozen(config))
+    devices = open_devices(config)
+    source = open_source(config.source, data_dir=config.data_dir)
+    in_memory = isinstance(source.splits["train"], Split)
+    size = config.image_size
+    if in_memory:
+        splits = {name: split.resized(size) for name, split in source.splits.items()}
+        source = dataclasses.replace(source, splits=splits)
+        shift = config.padding * size // 32
+        how = dict(augment=chain(random_flip, functools.partial(random_crop, padding=shift)))
+    else:
+        area = (config.smallest_crop, 1.0)
+        how = dict(
+            augment=random_flip,
+            crop=functools.partial(inception_crop, size=size, area=area),
+            eval_crop=functools.partial(centre_crop, size=size),
+        )
+    found = find(config.weights)
+    print(f"{config.weights}: {found.format}, {found.architecture}.")
+    rates = dict(zip(config.patch_dropout_epochs, config.patch_dropout, strict=True))
+    return train(
+        config,
+        devices,
+        source,
+        lambda names: load(
+            found,
+            image_size=size,
+            patch_size=config.patch_size,
+            channels=source.splits["train"].image_shape[2] if in_memory else None,
+            num_classes=len(names),
+            class_names=names,
+            drop_path=config.drop_path,
+            patch_dropout=max(config.patch_dropout),
+        ),
+        callbacks=[PatchDropoutSchedule(rates)] if any(config.patch_dropout) else [],
+        bigger=f"python -m recipes.finetune --image-size {2 * size} --weights {config.weights} "
+        f"--source {config.source}",
+        **how,
+    )
+
+
+def _frozen(config):
+    """Returns the pattern of the weights that stay as they are."""
+    if config.probe:
+        return r"^(?!head/)"
+    if config.frozen_blocks:
+        blocks = "|".join(f"block{index:02d}" for index in range(config.frozen_blocks))
+        return f"^(embed|pre_norm|{blocks})/"
+    return config.freeze
+
+
+if __name__ == "__main__":
+    run_recipe(run, Config, __doc__)
