@@ -5,14 +5,13 @@ from keras_vit.layers.block import TransformerBlock
 from keras_vit.layers.embed import PatchEncoder
 from keras_vit.layers.mlp import MLP
 from keras_vit.layers.patches import Patches, patch_grid, patchify, unpatchify
-from keras_vit.layers.pool import AttentionPool, ClassTokenPool, MeanPool
+from keras_vit.layers.pool import AttentionPool, MeanPool, TokenPool
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
 
 __all__ = [
     "MLP",
     "AttentionPool",
-    "ClassTokenPool",
     "DropPath",
     "LayerScale",
     "MeanPool",
@@ -20,6 +19,7 @@ __all__ = [
     "PatchEncoder",
     "Patches",
     "SelfAttention",
+    "TokenPool",
     "TransformerBlock",
     "patch_grid",
     "patchify",

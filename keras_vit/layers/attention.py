@@ -22,6 +22,7 @@ class SelfAttention(keras.layers.Layer):
 
     Args:
         num_heads: Number of heads; divides `D`.
+        qkv_bias: Whether the fused projection has a bias.
         qk_norm: Whether to normalise queries and keys per head before the product ("Scaling Vision
             Transformers to 22 Billion Parameters", arXiv:2302.05442, section 2).
         norm_epsilon: Epsilon of those two norms.
@@ -36,6 +37,7 @@ class SelfAttention(keras.layers.Layer):
         self,
         num_heads,
         *,
+        qkv_bias=True,
         qk_norm=False,
         norm_epsilon=1e-6,
         dropout=0.0,
@@ -44,6 +46,7 @@ class SelfAttention(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
+        self.qkv_bias = qkv_bias
         self.qk_norm = qk_norm
         self.norm_epsilon = norm_epsilon
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
@@ -56,7 +59,11 @@ class SelfAttention(keras.layers.Layer):
         # On the fused kernel LeCun's uniform has the limit that Glorot's has on each of its three
         # square parts, sqrt(6 / (D + D)); Glorot's own would take the fan-out for 3*D.
         self.qkv = keras.layers.Dense(
-            3 * width, kernel_initializer="lecun_uniform", dtype=self.dtype_policy, name="qkv"
+            3 * width,
+            use_bias=self.qkv_bias,
+            kernel_initializer="lecun_uniform",
+            dtype=self.dtype_policy,
+            name="qkv",
         )
         self.out = keras.layers.Dense(width, dtype=self.dtype_policy, name="out")
         self.qkv.build(shape)

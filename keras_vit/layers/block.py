@@ -16,8 +16,9 @@ class TransformerBlock(keras.layers.Layer):
     Args:
         num_heads: Number of attention heads; divides `D`.
         mlp_dim: Hidden units of the MLP.
-        activation: `"gelu"`, exact, or `"gelu_tanh"`.
+        activation: As `MLP` takes it.
         norm_epsilon: Epsilon of every norm in the block.
+        qkv_bias: Whether the projection to queries, keys and values has a bias.
         qk_norm: Whether attention normalises queries and keys.
         layer_scale: Where LayerScale starts, or `None` for no LayerScale.
         dropout: Rate behind every dense layer.
@@ -35,6 +36,7 @@ class TransformerBlock(keras.layers.Layer):
         *,
         activation="gelu",
         norm_epsilon=1e-6,
+        qkv_bias=True,
         qk_norm=False,
         layer_scale=None,
         dropout=0.0,
@@ -45,6 +47,8 @@ class TransformerBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.mlp_dim = mlp_dim
+        self.activation = activation
+        self.norm_epsilon = norm_epsilon
         dtype = self.dtype_policy
         self.norm1, self.norm2 = (
             keras.layers.LayerNormalization(epsilon=norm_epsilon, dtype=dtype, name=name)
@@ -52,6 +56,7 @@ class TransformerBlock(keras.layers.Layer):
         )
         self.attention = SelfAttention(
             num_heads,
+            qkv_bias=qkv_bias,
             qk_norm=qk_norm,
             norm_epsilon=norm_epsilon,
             dropout=dropout,

@@ -15,7 +15,8 @@ class PatchEncoder(keras.layers.Layer):
 
     The order along `T` is class token, distillation token, registers, patches. A learned table has
     a row for the class and distillation tokens too (ViT, arXiv:2010.11929, equation 1; DeiT,
-    arXiv:2012.12877); a fixed one has rows for the patches alone. Registers have no position
+    arXiv:2012.12877) unless `prefix_positions` is off (DeiT III, arXiv:2204.07118); a fixed one has
+    rows for the patches alone. Registers have no position
     ("Vision Transformers Need Registers", arXiv:2309.16588).
 
     Args:
@@ -25,6 +26,8 @@ class PatchEncoder(keras.layers.Layer):
         distillation_token: Whether to put a second learned token behind it.
         num_registers: How many further learned tokens precede the patches.
         position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
+        prefix_positions: Whether class and distillation tokens have a learned position.
+        use_bias: Whether the projection has a bias; CLIP's has none.
         dropout: Rate of dropout on the tokens.
 
     Raises:
@@ -40,6 +43,8 @@ class PatchEncoder(keras.layers.Layer):
         distillation_token=False,
         num_registers=0,
         position="learned",
+        prefix_positions=True,
+        use_bias=True,
         dropout=0.0,
         **kwargs,
     ):
@@ -52,9 +57,14 @@ class PatchEncoder(keras.layers.Layer):
         self.distillation_token = distillation_token
         self.num_registers = num_registers
         self.position = position
+        self.prefix_positions = prefix_positions
         # LeCun's normal, as Google's ViT draws it: tokens of unit variance however few the pixels.
         self.projection = keras.layers.Dense(
-            width, kernel_initializer="lecun_normal", dtype=self.dtype_policy, name="projection"
+            width,
+            use_bias=use_bias,
+            kernel_initializer="lecun_normal",
+            dtype=self.dtype_policy,
+            name="projection",
         )
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
@@ -62,6 +72,11 @@ class PatchEncoder(keras.layers.Layer):
     def num_prefix_tokens(self):
         """How many tokens precede the patches."""
         return int(self.class_token) + int(self.distillation_token) + self.num_registers
+
+    @property
+    def num_positioned_tokens(self):
+        """How many tokens before the patches have a row in a learned table of positions."""
+        return self.prefix_positions * (int(self.class_token) + int(self.distillation_token))
 
     def build(self, patches_shape):
         num_patches = self.grid[0] * self.grid[1]
@@ -76,12 +91,12 @@ class PatchEncoder(keras.layers.Layer):
             self.prefix.append(self._add_tokens("class_token", 1))
         if self.distillation_token:
             self.prefix.append(self._add_tokens("distillation_token", 1))
-        num_positioned = len(self.prefix)
         if self.num_registers:
             self.prefix.append(self._add_tokens("registers", self.num_registers))
 
         if self.position == "learned":
-            self.positions = self._add_tokens("positions", num_positioned + num_patches)
+            count = self.num_positioned_tokens + num_patches
+            self.positions = self._add_tokens("positions", count)
         elif self.position == "sincos_2d":
             self.positions = self._pad_prefix(sincos_2d(self.grid, self.width))
         elif self.position == "sincos_1d":
@@ -95,13 +110,14 @@ class PatchEncoder(keras.layers.Layer):
         return np.pad(table, ((self.num_prefix_tokens, 0), (0, 0)))[None]  # 1 T D
 
     def _position_rows(self):
-        """Returns the table with a row for every token, `(1, T, D)`; registers have zeros."""
-        if self.position != "learned" or not self.num_registers:
+        """Returns the table with a row for every token, `(1, T, D)`, zeros where it has none."""
+        with_row = self.num_positioned_tokens
+        without = self.num_prefix_tokens - with_row
+        if self.position != "learned" or not without:
             return self.positions
-        after = self.num_prefix_tokens - self.num_registers
-        zeros = ops.zeros((1, self.num_registers, self.width))
+        zeros = ops.zeros((1, without, self.width))
         return ops.concatenate(
-            [self.positions[:, :after], zeros, self.positions[:, after:]], axis=1
+            [self.positions[:, :with_row], zeros, self.positions[:, with_row:]], axis=1
         )
 
     def call(self, patches):

@@ -5,9 +5,26 @@ import functools
 import keras
 from keras import ops
 
+
+def quick_gelu(x):
+    """Computes `x * sigmoid(1.702 * x)`, the approximation that OpenAI's CLIP was trained with."""
+    return x * ops.sigmoid(1.702 * x)
+
+
+def swiglu(x):
+    """Halves `(..., 2*F)` and computes `silu(first) * second`, `(..., F)`.
+
+    "GLU Variants Improve Transformer" (arXiv:2002.05202), section 2.
+    """
+    gate, value = ops.split(x, 2, axis=-1)
+    return ops.silu(gate) * value
+
+
 ACTIVATIONS = {
     "gelu": functools.partial(ops.gelu, approximate=False),
     "gelu_tanh": functools.partial(ops.gelu, approximate=True),
+    "quick_gelu": quick_gelu,
+    "swiglu": swiglu,
 }
 
 
@@ -19,11 +36,13 @@ class MLP(keras.layers.Layer):
 
     Args:
         mlp_dim: Number of hidden units.
-        activation: `"gelu"`, exact, or `"gelu_tanh"`, its tanh approximation (arXiv:1606.08415).
+        activation: `"gelu"`, exact; `"gelu_tanh"`, its tanh approximation (arXiv:1606.08415);
+            `"quick_gelu"`, its sigmoid approximation; or `"swiglu"`, whose first dense layer is
+            twice as wide.
         dropout: Rate of dropout behind each of the two dense layers.
 
     Raises:
-        ValueError: If `activation` is neither of the two.
+        ValueError: If `activation` is none of these.
     """
 
     def __init__(self, mlp_dim, *, activation="gelu", dropout=0.0, **kwargs):
@@ -37,7 +56,8 @@ class MLP(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, shape):
-        self.hidden = keras.layers.Dense(self.mlp_dim, dtype=self.dtype_policy, name="hidden")
+        units = 2 * self.mlp_dim if self.activation == "swiglu" else self.mlp_dim
+        self.hidden = keras.layers.Dense(units, dtype=self.dtype_policy, name="hidden")
         self.out = keras.layers.Dense(shape[-1], dtype=self.dtype_policy, name="out")
         self.hidden.build(shape)
         self.out.build((*shape[:-1], self.mlp_dim))

@@ -7,12 +7,20 @@ from keras_vit.layers.attention import check_heads
 from keras_vit.layers.mlp import MLP
 
 
-@keras.saving.register_keras_serializable("keras_vit")
-class ClassTokenPool(keras.layers.Layer):
-    """Takes the first of the tokens `(B, T, D)`, the class token: `(B, D)`; has no weights."""
+@keras.saving.register_keras_serializable("keras_vit", name="ClassTokenPool")  # once its name
+class TokenPool(keras.layers.Layer):
+    """Takes one of the tokens `(B, T, D)`: `(B, D)`; has no weights.
+
+    Args:
+        index: Which one: 0 is the class token, 1 the distillation token behind it.
+    """
+
+    def __init__(self, index=0, **kwargs):
+        super().__init__(**kwargs)
+        self.index = index
 
     def call(self, tokens):
-        return tokens[:, 0]
+        return tokens[:, self.index]
 
 
 @keras.saving.register_keras_serializable("keras_vit")
@@ -41,7 +49,7 @@ class AttentionPool(keras.layers.Layer):
     Args:
         num_heads: Number of attention heads; divides `D`.
         mlp_dim: Hidden units of the MLP.
-        activation: `"gelu"`, exact, or `"gelu_tanh"`.
+        activation: As `MLP` takes it.
         norm_epsilon: Epsilon of the norm before the MLP.
 
     Raises:

@@ -50,8 +50,14 @@ class ViTConfig:
         distillation_token: Whether a distillation token does.
         num_registers: How many registers do.
         position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
-        activation: `"gelu"`, exact, or `"gelu_tanh"`.
+        prefix_positions: Whether class and distillation tokens have a learned position.
+        patch_bias: Whether the projection of the patches has a bias.
+        pre_norm: Whether a norm `pre_norm` precedes the blocks, as in CLIP (arXiv:2103.00020).
+        final_norm: Whether the norm `norm` follows them; without it, a head normalises what it has
+            pooled, as MAE's fine-tuning does (arXiv:2111.06377, appendix A.1).
+        activation: `"gelu"`, exact, `"gelu_tanh"`, `"quick_gelu"` or `"swiglu"`.
         norm_epsilon: Epsilon of every norm.
+        qkv_bias: Whether the projection to queries, keys and values has a bias.
         qk_norm: Whether attention normalises queries and keys.
         layer_scale: Where LayerScale starts, or `None` for no LayerScale.
 
@@ -71,8 +77,13 @@ class ViTConfig:
     distillation_token: bool = False
     num_registers: int = 0
     position: str = "learned"
+    prefix_positions: bool = True
+    patch_bias: bool = True
+    pre_norm: bool = False
+    final_norm: bool = True
     activation: str = "gelu"
     norm_epsilon: float = 1e-6
+    qkv_bias: bool = True
     qk_norm: bool = False
     layer_scale: float | None = None
 
@@ -129,11 +140,12 @@ def vit(
     patch_dropout=0.0,
     **overrides,
 ):
-    """Builds a Vision Transformer from images `(B, H, W, C)` to normalised tokens `(B, T, D)`.
+    """Builds a Vision Transformer from images `(B, H, W, C)` to tokens `(B, T, D)`.
 
     "An Image is Worth 16x16 Words" (arXiv:2010.11929). A flat functional model of the layers
-    `images` (input), `pixels`, `patches`, `embed`, `block00`, `block01`, ..., `norm`; prefix tokens
-    come before the patches. Memory and time grow with `T*T` in attention and with `D*D` elsewhere.
+    `images` (input), `pixels`, `patches`, `embed`, `block00`, `block01`, ..., `norm`, and, where
+    there is one, `pre_norm` before the blocks; prefix tokens come before the patches. Memory and
+    time grow with `T*T` in attention and with `D*D` elsewhere.
 
     Args:
         config: A `ViTConfig`, or a name such as `"S/16"`.
@@ -172,12 +184,16 @@ def vit(
         distillation_token=config.distillation_token,
         num_registers=config.num_registers,
         position=config.position,
+        prefix_positions=config.prefix_positions,
+        use_bias=config.patch_bias,
         dropout=dropout,
         name="embed",
     )(x)
     if patch_dropout:
         prefix = x.shape[1] - config.grid[0] * config.grid[1]
         x = PatchDropout(patch_dropout, num_prefix_tokens=prefix, name="patch_dropout")(x)
+    if config.pre_norm:
+        x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="pre_norm")(x)
     if not 0 <= drop_path < 1:
         raise ValueError(f"`drop_path` must lie in [0, 1): received {drop_path}.")
     rates = np.linspace(drop_path, 0, config.depth)[::-1]  # from the end: a lone block is the last
@@ -187,6 +203,7 @@ def vit(
             config.mlp_dim,
             activation=config.activation,
             norm_epsilon=config.norm_epsilon,
+            qkv_bias=config.qkv_bias,
             qk_norm=config.qk_norm,
             layer_scale=config.layer_scale,
             dropout=dropout,
@@ -194,7 +211,8 @@ def vit(
             drop_path=rate,
             name=f"block{index:02d}",
         )(x)
-    x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="norm")(x)
+    if config.final_norm:
+        x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="norm")(x)
     return keras.Model(images, x, name="vit")
 
 

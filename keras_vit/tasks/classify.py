@@ -2,7 +2,8 @@
 
 import keras
 
-from keras_vit.layers import AttentionPool, ClassTokenPool, MeanPool
+from keras_vit.layers import TokenPool
+from keras_vit.tasks.features import pooled
 
 
 @keras.saving.register_keras_serializable("keras_vit")
@@ -22,7 +23,15 @@ class ClassHead(keras.layers.Dense):
         return {**super().get_config(), "class_names": self.class_names}
 
 
-def classifier(backbone, num_classes, *, pool=None, class_names=None):
+def classifier(
+    backbone,
+    num_classes,
+    *,
+    pool=None,
+    pre_logits=None,
+    distillation_head=False,
+    class_names=None,
+):
     """Extends a backbone to a classifier from images `(B, H, W, C)` to logits `(B, K)`.
 
     The result is one flat model, the layers `pool` and `head` behind those of the backbone, whose
@@ -31,8 +40,12 @@ def classifier(backbone, num_classes, *, pool=None, class_names=None):
     Args:
         backbone: A model that `keras_vit.models.vit` built.
         num_classes: Number of classes `K`.
-        pool: `"class_token"`, `"mean"` over the patches, or `"attention"` (a MAP head); by default
-            the class token where the backbone has one, else the mean.
+        pool: As `keras_vit.tasks.features` takes it.
+        pre_logits: Units of a dense layer `pre_logits` with tanh before the head, or `None`; ViT's
+            pre-training has one (arXiv:2010.11929, section 3.1).
+        distillation_head: Whether a second head, `distillation_head`, reads the distillation token
+            and the logits are the mean of both, as DeiT's are outside of training
+            (arXiv:2012.12877, section 4).
         class_names: `K` names in the order of the labels; they are saved with the model and travel
             into what is exported from it.
 
@@ -40,7 +53,7 @@ def classifier(backbone, num_classes, *, pool=None, class_names=None):
         A `keras.Model` named `"classifier"`.
 
     Raises:
-        ValueError: If `pool` is unknown or needs a class token that the backbone lacks, or the
+        ValueError: If `pool` is unknown, the backbone lacks the token that is asked for, or the
             number of names is not `num_classes`.
     """
     if class_names is not None and len(class_names) != num_classes:
@@ -48,28 +61,21 @@ def classifier(backbone, num_classes, *, pool=None, class_names=None):
             "`class_names` must hold one name per class: "
             f"received {len(class_names)} names for {num_classes} classes."
         )
-    x = _pooling(backbone, pool)(backbone.output)
+    if distillation_head and not backbone.get_layer("embed").distillation_token:
+        raise ValueError("distillation_head=True needs a backbone with distillation_token=True.")
+    names = None if class_names is None else list(class_names)
+    x = pooled(backbone, pool)
+    if pre_logits:
+        x = keras.layers.Dense(pre_logits, activation="tanh", name="pre_logits")(x)
+    logits = _head(num_classes, class_names=names, name="head")(x)
+    if distillation_head:
+        x = TokenPool(1, name="distillation_pool")(backbone.output)
+        distilled = _head(num_classes, class_names=names, name="distillation_head")(x)
+        logits = keras.layers.Average(dtype="float32", name="mean_logits")([logits, distilled])
+    return keras.Model(backbone.input, logits, name="classifier")
+
+
+def _head(units, **kwargs):
     # float32 whatever the policy: a softmax over many classes needs more than 8 or 11 bits.
-    x = ClassHead(
-        num_classes,
-        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        class_names=None if class_names is None else list(class_names),
-        dtype="float32",
-        name="head",
-    )(x)
-    return keras.Model(backbone.input, x, name="classifier")
-
-
-def _pooling(backbone, pool):
-    embed, block = backbone.get_layer("embed"), backbone.get_layer("block00")
-    if pool is None:
-        pool = "class_token" if embed.class_token else "mean"
-    if pool == "class_token":
-        if not embed.class_token:
-            raise ValueError("pool='class_token' needs a backbone with class_token=True.")
-        return ClassTokenPool(name="pool")
-    if pool == "mean":
-        return MeanPool(embed.num_prefix_tokens, name="pool")
-    if pool == "attention":
-        return AttentionPool(block.num_heads, block.mlp_dim, name="pool")
-    raise ValueError(f"`pool` must be 'class_token', 'mean' or 'attention': received {pool!r}.")
+    initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+    return ClassHead(units, kernel_initializer=initializer, dtype="float32", **kwargs)

@@ -5,7 +5,6 @@ import keras_vit.layers
 from keras_vit.layers import (
     MLP,
     AttentionPool,
-    ClassTokenPool,
     DropPath,
     LayerScale,
     MeanPool,
@@ -13,6 +12,7 @@ from keras_vit.layers import (
     PatchEncoder,
     Patches,
     SelfAttention,
+    TokenPool,
     TransformerBlock,
 )
 
@@ -32,9 +32,17 @@ CASES = [
         (2, 6, 12),
     ),
     (PatchEncoder, dict(width=16, grid=(2, 3), position="none"), (2, 6, 12)),
+    (
+        PatchEncoder,
+        dict(width=16, grid=(2, 3), num_registers=1, prefix_positions=False, use_bias=False),
+        (2, 6, 12),
+    ),
     (SelfAttention, dict(num_heads=4), TOKENS),
+    (SelfAttention, dict(num_heads=4, qkv_bias=False), TOKENS),
     (SelfAttention, dict(num_heads=2, dropout=0.1, attention_dropout=0.1), TOKENS),
     (MLP, dict(mlp_dim=24), TOKENS),
+    (MLP, dict(mlp_dim=24, activation="quick_gelu"), TOKENS),
+    (MLP, dict(mlp_dim=24, activation="swiglu"), TOKENS),
     (MLP, dict(mlp_dim=24, activation="gelu_tanh", dropout=0.1), TOKENS),
     (LayerScale, dict(initial_value=0.1), TOKENS),
     (DropPath, dict(rate=0.5), TOKENS),
@@ -45,7 +53,8 @@ CASES = [
         dict(num_heads=4, mlp_dim=32, layer_scale=0.1, dropout=0.1, drop_path=0.2),
         TOKENS,
     ),
-    (ClassTokenPool, dict(), TOKENS),
+    (TokenPool, dict(), TOKENS),
+    (TokenPool, dict(index=1), TOKENS),
     (MeanPool, dict(num_prefix_tokens=1), TOKENS),
     (AttentionPool, dict(num_heads=4, mlp_dim=32), TOKENS),
 ]

@@ -111,16 +111,18 @@ def test_a_name_and_its_configuration_build_the_same():
 def test_every_option_of_the_configuration_reaches_the_model(tmp_path):
     options = dict(
         class_token=False, distillation_token=True, num_registers=3, position="sincos_1d",
-        activation="gelu_tanh", norm_epsilon=1e-5, qk_norm=True, layer_scale=0.1,
+        prefix_positions=False, patch_bias=False, pre_norm=True, final_norm=False,
+        activation="gelu_tanh", norm_epsilon=1e-5, qkv_bias=False, qk_norm=True, layer_scale=0.1,
     )  # fmt: skip
     assert set(options) | set(SIZES["mu"]) | {"image_size", "patch_size", "channels"} == {
         field.name for field in dataclasses.fields(ViTConfig)
     }
     plain = vit("mu/4", image_size=8)
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+    shapes = [(w.path, w.shape) for w in plain.weights]
     for name, value in options.items():
         model = vit("mu/4", image_size=8, **{name: value})
-        if [w.path for w in model.weights] == [w.path for w in plain.weights]:
+        if [(w.path, w.shape) for w in model.weights] == shapes:
             model.set_weights(plain.get_weights())
             assert np.abs(np.asarray(model(images)) - np.asarray(plain(images))).max() > 1e-6, name
     model = vit("mu/4", image_size=8, **options)

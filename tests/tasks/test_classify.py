@@ -31,7 +31,7 @@ def test_every_pooling_gives_logits_and_a_gradient_for_every_weight(images, pool
 
 
 def test_the_default_pooling_is_the_class_token_where_there_is_one():
-    assert type(build().get_layer("pool")).__name__ == "ClassTokenPool"
+    assert type(build().get_layer("pool")).__name__ == "TokenPool"
     assert type(build(class_token=False).get_layer("pool")).__name__ == "MeanPool"
 
 

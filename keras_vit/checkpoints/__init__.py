@@ -1,0 +1,16 @@
+"""Other people's weights, and our own at another size."""
+
+from keras_vit.checkpoints.architecture import Architecture, architecture_of
+from keras_vit.checkpoints.load import Found, find, load
+from keras_vit.checkpoints.resize import fold_channels, resize_kernel, resize_positions
+
+__all__ = [
+    "Architecture",
+    "Found",
+    "architecture_of",
+    "find",
+    "fold_channels",
+    "load",
+    "resize_kernel",
+    "resize_positions",
+]

@@ -1,0 +1,110 @@
+"""What a checkpoint or a model is: backbone, head and the scale of its pixels."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_vit.layers import AttentionPool, LayerScale, MeanPool
+from keras_vit.models import ViTConfig, vit
+from keras_vit.tasks import classifier, features
+
+POOLS = {MeanPool: "mean", AttentionPool: "attention"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Everything that rebuilds a model of ours, but its weights.
+
+    Attributes:
+        config: The backbone's `ViTConfig`.
+        pool: As `keras_vit.tasks.features` takes it; `None` for a backbone that gives tokens.
+        num_classes: Number of classes, 0 for a model that gives features.
+        pre_logits: As `keras_vit.tasks.classifier` takes it.
+        distillation_head: Likewise.
+        mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
+        std: Standard deviation of the pixels, likewise.
+    """
+
+    config: ViTConfig
+    pool: str | None
+    num_classes: int = 0
+    pre_logits: int | None = None
+    distillation_head: bool = False
+    mean: float | tuple[float, ...] = 0.5
+    std: float | tuple[float, ...] = 0.5
+
+    def build(self, *, class_names=None, **rates):
+        """Builds the model.
+
+        Args:
+            class_names: As `keras_vit.tasks.classifier` takes it.
+            **rates: Dropouts, as `keras_vit.models.vit` takes them.
+
+        Returns:
+            A `keras.Model` from images to logits, to features where there are no classes, or to
+            tokens where nothing is pooled.
+        """
+        backbone = vit(self.config, mean=self.mean, std=self.std, **rates)
+        if self.num_classes:
+            return classifier(
+                backbone,
+                self.num_classes,
+                pool=self.pool,
+                pre_logits=self.pre_logits,
+                distillation_head=self.distillation_head,
+                class_names=class_names,
+            )
+        return features(backbone, pool=self.pool) if self.pool else backbone
+
+
+def architecture_of(model):
+    """Reads the architecture off a model that `vit`, `features` or `classifier` built.
+
+    Raises:
+        ValueError: If the model is another one.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    blocks = [layer for name, layer in layers.items() if name.startswith("block")]
+    if not blocks or not {"images", "pixels", "patches", "embed"} <= layers.keys():
+        raise ValueError(f"The model {model.name!r} is no Vision Transformer of keras_vit.")
+    embed, block, pool = layers["embed"], blocks[0], layers.get("pool")
+    _, height, width, channels = layers["images"].batch_shape
+    std = 1 / (255 * np.asarray(layers["pixels"].scale))
+    mean = -np.asarray(layers["pixels"].offset) * std
+    has_scale = isinstance(block.scale1, LayerScale)
+    config = ViTConfig(
+        image_size=(height, width),
+        patch_size=layers["patches"].patch_size,
+        channels=channels,
+        width=embed.width,
+        depth=len(blocks),
+        mlp_dim=block.mlp_dim,
+        num_heads=block.num_heads,
+        class_token=embed.class_token,
+        distillation_token=embed.distillation_token,
+        num_registers=embed.num_registers,
+        position=embed.position,
+        prefix_positions=embed.prefix_positions,
+        patch_bias=embed.projection.use_bias,
+        pre_norm="pre_norm" in layers,
+        final_norm="norm" in layers,
+        activation=block.activation,
+        norm_epsilon=block.norm_epsilon,
+        qkv_bias=block.attention.qkv_bias,
+        qk_norm=block.attention.qk_norm,
+        layer_scale=block.scale1.initial_value if has_scale else None,
+    )
+    return Architecture(
+        config=config,
+        pool=None if pool is None else POOLS.get(type(pool), "class_token"),
+        num_classes=layers["head"].units if "head" in layers else 0,
+        pre_logits=layers["pre_logits"].units if "pre_logits" in layers else None,
+        distillation_head="distillation_head" in layers,
+        mean=_one_or_all(mean),
+        std=_one_or_all(std),
+    )
+
+
+def _one_or_all(values):
+    """Returns a number, or a tuple of one per channel."""
+    return float(values) if values.ndim == 0 else tuple(map(float, values))

@@ -1,0 +1,122 @@
+"""Arrays by name, from files that hold numbers and nothing that runs."""
+
+import json
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import safetensors
+
+# ml_dtypes gives NumPy the number that NumPy lacks.
+SAFETENSORS_TYPES = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+}
+
+
+def read_arrays(source):
+    """Reads the weights of a checkpoint.
+
+    Args:
+        source: A `.safetensors` or `.npz` file; the index of a sharded one,
+            `model.safetensors.index.json`; or a folder that holds one of these, as Hugging Face's
+            snapshots do.
+
+    Returns:
+        Arrays by name, in float32.
+
+    Raises:
+        ValueError: If it is nothing of these, damaged, or could run code.
+    """
+    path = _weights_of(Path(source))
+    if path.name.endswith(".index.json"):
+        return _read_shards(path)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    if path.suffix in (".bin", ".pth", ".pt", ".ckpt"):
+        raise ValueError(
+            f"{path} is a pickle, which can run code and is not opened: convert it where torch is, "
+            "safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'new.safetensors')."
+        )
+    raise ValueError(f"Weights are read from .safetensors and .npz: received {path}.")
+
+
+def read_configuration(source):
+    """Returns what `config.json` beside the weights says, an empty dictionary where there is none.
+
+    Raises:
+        ValueError: If it is no JSON.
+    """
+    path = Path(source)
+    path = (path if path.is_dir() else path.parent) / "config.json"
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}.") from error
+
+
+def _weights_of(path):
+    """Returns the file of weights that a path means."""
+    if not path.exists():
+        raise ValueError(f"There is no checkpoint at {path}.")
+    if not path.is_dir():
+        return path
+    for pattern in ("*.safetensors.index.json", "*.safetensors", "*.npz"):
+        files = sorted(path.glob(pattern))
+        if len(files) > 1:
+            raise ValueError(f"Name one of the files in {path}: received {len(files)}, {pattern}.")
+        if files:
+            return files[0]
+    raise ValueError(f"There is no .safetensors or .npz file in {path}.")
+
+
+def _read_shards(path):
+    """Reads the files that an index names."""
+    try:
+        places = json.loads(path.read_text())["weight_map"]
+        names = sorted(set(places.values()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no index of safetensors: {error!r}.") from error
+    arrays = {}
+    for name in names:
+        if Path(name).name != name or not (path.parent / name).is_file():
+            raise ValueError(f"{path} names {name!r}, which is not beside it.")
+        arrays.update(_read_safetensors(path.parent / name))
+    if arrays.keys() != places.keys():
+        other = sorted(arrays.keys() ^ places.keys())
+        raise ValueError(f"{path} and its files disagree about {', '.join(other[:5])}.")
+    return arrays
+
+
+def _read_safetensors(path):
+    try:
+        entries = safetensors.deserialize(path.read_bytes())
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is no safetensors file: {error}.") from error
+    arrays = {}
+    for name, entry in entries:
+        if entry["dtype"] in SAFETENSORS_TYPES:  # whole numbers are buffers, not weights
+            values = np.frombuffer(entry["data"], SAFETENSORS_TYPES[entry["dtype"]])
+            arrays[name] = values.reshape(entry["shape"]).astype(np.float32)
+    return arrays
+
+
+def _read_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: _plain(archive[name]) for name in archive.files}
+    except Exception as error:  # NumPy and zip raise many kinds
+        raise ValueError(f"{path} is no .npz file of numbers: {error}") from error
+
+
+def _plain(array):
+    """Returns an array in float32; NumPy saves bfloat16 as raw pairs of bytes."""
+    if array.dtype == np.dtype("V2"):
+        array = array.view(ml_dtypes.bfloat16)
+    return array.astype(np.float32)

@@ -1,0 +1,146 @@
+"""Google's `.npz` files: vision_transformer's originals and AugReg, and big_vision's `params/...`.
+
+Both are Flax modules and differ in the numbers behind their names, and in where the class token
+comes: vision_transformer's has a position. Flax' GELU is the tanh approximation.
+"""
+
+import re
+
+import numpy as np
+
+from keras_vit.checkpoints.architecture import Architecture
+from keras_vit.checkpoints.facts import count_blocks, grid_of, shape_of
+from keras_vit.checkpoints.table import Entry, same
+from keras_vit.models import ViTConfig
+
+NAME = "Google"
+BLOCK = "Transformer/encoderblock_"
+POSITIONS = "Transformer/posembed_input/pos_embedding"  # big_vision: pos_embedding
+SIDE = 224  # pixels, where fixed positions do not tell
+
+
+def matches(arrays):
+    """Says whether arrays have the names of one of Google's two."""
+    names = set(plain(arrays))
+    return "embedding/kernel" in names and any(name.startswith(BLOCK) for name in names)
+
+
+def plain(arrays):
+    """Leaves out big_vision's `params/`, and cuts the blocks that it has stacked."""
+    arrays = {name.removeprefix("params/"): array for name, array in arrays.items()}
+    for name in [name for name in arrays if "/encoderblock/" in name]:
+        for index, part in enumerate(arrays.pop(name)):
+            arrays[name.replace("/encoderblock/", f"/encoderblock_{index}/")] = part
+    return arrays
+
+
+def told(known):
+    """Returns what a configuration beside the weights tells: there is none."""
+    return {}
+
+
+def architecture(arrays, *, num_heads=None, grid=None):
+    """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
+    big_vision = POSITIONS not in arrays
+    patch_size, _, channels, width = shape_of(arrays, "embedding/kernel", 4)
+    attention = "MultiHeadDotProductAttention_0" if big_vision else "MultiHeadDotProductAttention_1"
+    heads = shape_of(arrays, f"{BLOCK}0/{attention}/query/kernel", 3)[1]
+    if num_heads not in (None, heads):
+        raise ValueError(f"The checkpoint has {heads} heads: received num_heads={num_heads}.")
+    mlp = "MlpBlock_0" if big_vision else "MlpBlock_3"
+    learned = not big_vision or "pos_embedding" in arrays
+    if learned:
+        count = shape_of(arrays, "pos_embedding" if big_vision else POSITIONS, 3)[1]
+        grid = grid_of(count - ("cls" in arrays and not big_vision), grid)
+    grid = grid or (SIDE // patch_size, SIDE // patch_size)
+    config = ViTConfig(
+        image_size=(grid[0] * patch_size, grid[1] * patch_size),
+        patch_size=patch_size,
+        channels=channels,
+        width=width,
+        depth=count_blocks(arrays, re.compile(rf"{BLOCK}(\d+)/")),
+        mlp_dim=shape_of(arrays, f"{BLOCK}0/{mlp}/Dense_0/kernel", 2)[1],
+        num_heads=heads,
+        class_token="cls" in arrays,
+        position="learned" if learned else "sincos_2d",
+        prefix_positions=not big_vision,
+        activation="gelu_tanh",
+    )
+    if "MAPHead_0/probe" in arrays:
+        pool = "attention"
+    else:
+        pool = "class_token" if "cls" in arrays else "mean"
+    has_hidden = "pre_logits/kernel" in arrays
+    return Architecture(
+        config=config,
+        pool=pool,
+        num_classes=shape_of(arrays, "head/kernel", 2)[1] if "head/kernel" in arrays else 0,
+        pre_logits=shape_of(arrays, "pre_logits/kernel", 2)[1] if has_hidden else None,
+    )
+
+
+def table(architecture, arrays):
+    """Returns where each weight of a model stands, from our paths to entries."""
+    config = architecture.config
+    big_vision = POSITIONS not in arrays
+    entries = _dense("embed/projection", "embedding", kernel=_flat(-1))
+    if config.position == "learned":
+        entries["embed/positions"] = same("pos_embedding" if big_vision else POSITIONS)
+    if config.class_token:
+        entries["embed/class_token"] = same("cls")
+    for index in range(config.depth):
+        ours, theirs = f"block{index:02d}", f"{BLOCK}{index}"
+        second, attention, mlp = (1, 0, 0) if big_vision else (2, 1, 3)
+        entries |= _norm(f"{ours}/norm1", f"{theirs}/LayerNorm_0")
+        entries |= _norm(f"{ours}/norm2", f"{theirs}/LayerNorm_{second}")
+        attention = f"{theirs}/MultiHeadDotProductAttention_{attention}"
+        entries |= _joined(f"{ours}/attention/qkv", attention, ("query", "key", "value"))
+        entries |= _dense(f"{ours}/attention/out", f"{attention}/out", kernel=_flat(-1))
+        entries |= _mlp(f"{ours}/mlp", f"{theirs}/MlpBlock_{mlp}")
+    entries |= _norm("norm", "Transformer/encoder_norm")
+    if architecture.pool == "attention":
+        attention = "MAPHead_0/MultiHeadDotProductAttention_0"
+        entries["pool/probe"] = same("MAPHead_0/probe")
+        entries |= _joined("pool/query", attention, ("query",))
+        entries |= _joined("pool/key_value", attention, ("key", "value"))
+        entries |= _dense("pool/out", f"{attention}/out", kernel=_flat(-1))
+        entries |= _norm("pool/norm", "MAPHead_0/LayerNorm_0")
+        entries |= _mlp("pool/mlp", "MAPHead_0/MlpBlock_0")
+    if architecture.pre_logits:
+        entries |= _dense("pre_logits", "pre_logits")
+    if architecture.num_classes:
+        entries |= _dense("head", "head")
+    return entries
+
+
+def _flat(axis):
+    """Returns a function that makes an array a matrix, all axes but one together."""
+    return lambda array: array.reshape(-1, array.shape[axis])
+
+
+def _dense(ours, theirs, *, kernel=None):
+    return {
+        f"{ours}/kernel": Entry((f"{theirs}/kernel",), kernel or (lambda array: array)),
+        f"{ours}/bias": same(f"{theirs}/bias"),
+    }
+
+
+def _joined(ours, theirs, parts):
+    """Joins projections `(D, h, d)` to one matrix `(D, parts * h * d)`, and their biases."""
+    kernels, biases = (tuple(f"{theirs}/{part}/{x}" for part in parts) for x in ("kernel", "bias"))
+    return {
+        f"{ours}/kernel": Entry(
+            kernels, lambda *each: np.concatenate([a.reshape(len(a), -1) for a in each], axis=1)
+        ),
+        f"{ours}/bias": Entry(biases, lambda *each: np.concatenate([a.ravel() for a in each])),
+    }
+
+
+def _norm(ours, theirs):
+    return {f"{ours}/gamma": same(f"{theirs}/scale"), f"{ours}/beta": same(f"{theirs}/bias")}
+
+
+def _mlp(ours, theirs):
+    return _dense(f"{ours}/hidden", f"{theirs}/Dense_0") | _dense(
+        f"{ours}/out", f"{theirs}/Dense_1"
+    )

@@ -1,0 +1,149 @@
+"""Hugging Face's models: ViT, DeiT, MAE's encoder and DINOv2, with and without a head."""
+
+import re
+
+import numpy as np
+
+from keras_vit.checkpoints.architecture import Architecture
+from keras_vit.checkpoints.facts import count_blocks, grid_of, heads_of, shape_of
+from keras_vit.checkpoints.table import Entry, convolution, dense, norm, same
+from keras_vit.models import ViTConfig
+
+NAME = "Hugging Face"
+PREFIX = re.compile(r"^(vit|deit|dinov2|dinov2_with_registers)\.")
+# DINOv2's token for what is masked in its training, ViT's pooler, which no classifier uses, and
+# MAE's decoder.
+UNUSED = re.compile(r"^(embeddings\.mask_token$|pooler\.|decoder\.)")
+PATCHES = "embeddings.patch_embeddings.projection"
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "quick_gelu": "quick_gelu",
+}
+
+
+def matches(arrays):
+    """Says whether arrays have the names of one of these models."""
+    names = set(plain(arrays))
+    return {f"{PATCHES}.weight", "encoder.layer.0.attention.attention.query.weight"} <= names
+
+
+def plain(arrays):
+    """Leaves out the model's name before the arrays', and the arrays that no model of ours has."""
+    arrays = {PREFIX.sub("", name): array for name, array in arrays.items()}
+    return {name: array for name, array in arrays.items() if not UNUSED.match(name)}
+
+
+def told(known):
+    """Returns what `config.json` and `preprocessor_config.json` tell."""
+    names = {"num_attention_heads": "num_heads", "layer_norm_eps": "norm_epsilon"}
+    found = {ours: known[theirs] for theirs, ours in names.items() if theirs in known}
+    if "hidden_act" in known and not known.get("use_swiglu_ffn"):
+        if known["hidden_act"] not in ACTIVATIONS:
+            raise ValueError(
+                f"config.json has hidden_act={known['hidden_act']!r}, which is unknown."
+            )
+        found["activation"] = ACTIVATIONS[known["hidden_act"]]
+    for theirs, ours in (("image_mean", "mean"), ("image_std", "std")):
+        if theirs in known:
+            found[ours] = tuple(known[theirs])
+    return found
+
+
+def architecture(arrays, *, num_heads=None, grid=None):
+    """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
+    width, channels, patch_size, _ = shape_of(arrays, f"{PATCHES}.weight", 4)
+    tokens = [
+        name for name in ("cls_token", "distillation_token") if f"embeddings.{name}" in arrays
+    ]
+    count = shape_of(arrays, "embeddings.position_embeddings", 3)[1]
+    grid = grid_of(count - len(tokens), grid)
+    dino = "encoder.layer.0.norm1.weight" in arrays
+    gated = "encoder.layer.0.mlp.weights_out.weight" in arrays
+    last = _mlp_names("encoder.layer.0", dino, gated)[1]
+    has_registers = "embeddings.register_tokens" in arrays
+    head = "cls_classifier" if "cls_classifier.weight" in arrays else "classifier"
+    classes = arrays[f"{head}.weight"].shape[0] if f"{head}.weight" in arrays else 0
+    config = ViTConfig(
+        image_size=(grid[0] * patch_size, grid[1] * patch_size),
+        patch_size=patch_size,
+        channels=channels,
+        width=width,
+        depth=count_blocks(arrays, re.compile(r"encoder\.layer\.(\d+)\.")),
+        mlp_dim=shape_of(arrays, f"{last}.weight", 2)[1],
+        num_heads=num_heads or heads_of(width),
+        class_token="cls_token" in tokens,
+        distillation_token="distillation_token" in tokens,
+        num_registers=shape_of(arrays, "embeddings.register_tokens", 3)[1] if has_registers else 0,
+        activation="swiglu" if gated else "gelu",
+        norm_epsilon=1e-6 if dino else 1e-12,
+        qkv_bias="encoder.layer.0.attention.attention.query.bias" in arrays,
+        layer_scale=1.0 if dino else None,
+    )
+    imagenet = dino or "distillation_token" in tokens
+    pixels = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)) if imagenet else {}
+    return Architecture(
+        config=config,
+        pool="class_token",
+        num_classes=classes,
+        distillation_head="distillation_classifier.weight" in arrays,
+        **pixels,
+    )
+
+
+def table(architecture, arrays):
+    """Returns where each weight of a model stands, from our paths to entries."""
+    config = architecture.config
+    entries = {
+        "embed/projection/kernel": convolution(f"{PATCHES}.weight", config.patch_size),
+        "embed/projection/bias": same(f"{PATCHES}.bias"),
+        "embed/positions": same("embeddings.position_embeddings"),
+    }
+    if config.class_token:
+        entries["embed/class_token"] = same("embeddings.cls_token")
+    if config.distillation_token:
+        entries["embed/distillation_token"] = same("embeddings.distillation_token")
+    if config.num_registers:
+        entries["embed/registers"] = same("embeddings.register_tokens")
+    for index in range(config.depth):
+        entries |= _block(f"block{index:02d}", f"encoder.layer.{index}", config)
+    entries |= norm("norm", "layernorm")
+    if architecture.num_classes:
+        deit = "cls_classifier.weight" in arrays
+        entries |= dense("head", "cls_classifier" if deit else "classifier")
+    if architecture.distillation_head:
+        entries |= dense("distillation_head", "distillation_classifier")
+    return entries
+
+
+def _block(ours, theirs, config):
+    dino = config.layer_scale is not None
+    first, second = ("norm1", "norm2") if dino else ("layernorm_before", "layernorm_after")
+    hidden, out = _mlp_names(theirs, dino, config.activation == "swiglu")
+    entries = norm(f"{ours}/norm1", f"{theirs}.{first}") | norm(
+        f"{ours}/norm2", f"{theirs}.{second}"
+    )
+    parts = [f"{theirs}.attention.attention.{part}" for part in ("query", "key", "value")]
+    entries[f"{ours}/attention/qkv/kernel"] = Entry(
+        tuple(f"{part}.weight" for part in parts), lambda *each: np.concatenate(each).T
+    )
+    if config.qkv_bias:
+        entries[f"{ours}/attention/qkv/bias"] = Entry(
+            tuple(f"{part}.bias" for part in parts), lambda *each: np.concatenate(each)
+        )
+    entries |= dense(f"{ours}/attention/out", f"{theirs}.attention.output.dense")
+    entries |= dense(f"{ours}/mlp/hidden", hidden) | dense(f"{ours}/mlp/out", out)
+    if dino:
+        for number in (1, 2):
+            entries[f"{ours}/scale{number}/scale"] = same(f"{theirs}.layer_scale{number}.lambda1")
+    return entries
+
+
+def _mlp_names(block, dino, gated):
+    """Returns the names of the two dense layers of a block's MLP."""
+    if gated:
+        return f"{block}.mlp.weights_in", f"{block}.mlp.weights_out"
+    if dino:
+        return f"{block}.mlp.fc1", f"{block}.mlp.fc2"
+    return f"{block}.intermediate.dense", f"{block}.output.dense"

@@ -1,0 +1,163 @@
+"""timm's `VisionTransformer`: ViT, DeiT, DeiT III, DINO, DINOv2, MAE, CLIP's and SigLIP's towers.
+
+The same names hold models that differ in what no array shows: the epsilon of the norms and the form
+of GELU. Here they follow the family that the arrays belong to; `load` takes others.
+"""
+
+import math
+import re
+
+from keras_vit.checkpoints.architecture import Architecture
+from keras_vit.checkpoints.facts import count_blocks, grid_of, heads_of, shape_of
+from keras_vit.checkpoints.table import convolution, dense, norm, same
+from keras_vit.models import ViTConfig
+
+NAME = "timm"
+IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+CLIP = dict(mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
+
+
+def matches(arrays):
+    """Says whether arrays have timm's names."""
+    return {"patch_embed.proj.weight", "blocks.0.attn.qkv.weight"} <= arrays.keys()
+
+
+def plain(arrays):
+    """Returns the arrays as they are: all are used."""
+    return arrays
+
+
+def told(known):
+    """Returns what timm's `config.json` tells: mean and standard deviation of the pixels."""
+    pretrained = known.get("pretrained_cfg", {})
+    return {name: tuple(pretrained[name]) for name in ("mean", "std") if name in pretrained}
+
+
+def architecture(arrays, *, num_heads=None, grid=None):
+    """Reads the architecture off names and shapes.
+
+    Args:
+        arrays: Arrays by name.
+        num_heads: Attention heads; by default what models of this width have.
+        grid: Rows and columns of patches; by default as many rows as columns.
+
+    Returns:
+        An `Architecture`.
+
+    Raises:
+        ValueError: If something cannot be read off.
+    """
+    width, channels, patch_size, _ = shape_of(arrays, "patch_embed.proj.weight", 4)
+    depth = count_blocks(arrays, re.compile(r"blocks\.(\d+)\."))
+    hidden, out = (shape_of(arrays, f"blocks.0.mlp.fc{i}.weight", 2) for i in (1, 2))
+    gated = hidden[0] == 2 * out[1]
+    tokens = [name for name in ("cls_token", "dist_token") if name in arrays]
+    count = shape_of(arrays, "pos_embed", 3)[1]
+    with_prefix = bool(tokens) and _is_square(count - len(tokens), grid)
+    grid = grid_of(count - len(tokens) * with_prefix, grid)
+    clip, scaled = "norm_pre.weight" in arrays, "blocks.0.ls1.gamma" in arrays
+    config = ViTConfig(
+        image_size=(grid[0] * patch_size, grid[1] * patch_size),
+        patch_size=patch_size,
+        channels=channels,
+        width=width,
+        depth=depth,
+        mlp_dim=out[1],
+        num_heads=num_heads or heads_of(width),
+        class_token="cls_token" in arrays,
+        distillation_token="dist_token" in arrays,
+        num_registers=shape_of(arrays, "reg_token", 3)[1] if "reg_token" in arrays else 0,
+        prefix_positions=with_prefix or not tokens,
+        patch_bias="patch_embed.proj.bias" in arrays,
+        pre_norm=clip,
+        final_norm="norm.weight" in arrays,
+        activation="swiglu" if gated else "gelu",
+        norm_epsilon=1e-5 if clip else 1e-6,
+        qkv_bias="blocks.0.attn.qkv.bias" in arrays,
+        qk_norm="blocks.0.attn.q_norm.weight" in arrays,
+        layer_scale=1e-5 if scaled else None,
+    )
+    return Architecture(
+        config=config,
+        pool=_pool(arrays),
+        num_classes=shape_of(arrays, "head.weight", 2)[0] if "head.weight" in arrays else 0,
+        distillation_head="head_dist.weight" in arrays,
+        **_pixels(arrays, channels),
+    )
+
+
+def _is_square(count, grid):
+    return count == (grid[0] * grid[1] if grid else math.isqrt(max(count, 0)) ** 2)
+
+
+def _pool(arrays):
+    if "attn_pool.latent" in arrays:
+        return "attention"
+    return "mean" if "fc_norm.weight" in arrays or "cls_token" not in arrays else "class_token"
+
+
+def _pixels(arrays, channels):
+    """Guesses mean and standard deviation of the pixels from the family."""
+    if channels != 3:
+        return {}
+    if "norm_pre.weight" in arrays:
+        return CLIP
+    facebook = "blocks.0.ls1.gamma" in arrays or "dist_token" in arrays
+    return IMAGENET if facebook and "cls_token" in arrays else {}
+
+
+def table(architecture, arrays=None):
+    """Returns where each weight of a model stands, from our paths to entries.
+
+    Args:
+        architecture: An `Architecture`.
+        arrays: Not needed; timm has one name for each.
+    """
+    config = architecture.config
+    entries = {
+        "embed/projection/kernel": convolution("patch_embed.proj.weight", config.patch_size),
+        "embed/positions": same("pos_embed"),
+    }
+    if config.patch_bias:
+        entries["embed/projection/bias"] = same("patch_embed.proj.bias")
+    if config.class_token:
+        entries["embed/class_token"] = same("cls_token")
+    if config.distillation_token:
+        entries["embed/distillation_token"] = same("dist_token")
+    if config.num_registers:
+        entries["embed/registers"] = same("reg_token")
+    if config.pre_norm:
+        entries |= norm("pre_norm", "norm_pre")
+    for index in range(config.depth):
+        entries |= _block(f"block{index:02d}", f"blocks.{index}", config)
+    if config.final_norm:
+        entries |= norm("norm", "norm")
+    elif architecture.pool:
+        entries |= norm("pool_norm", "fc_norm")
+    if architecture.pool == "attention":
+        entries["pool/probe"] = same("attn_pool.latent")
+        for ours, theirs in (("query", "q"), ("key_value", "kv"), ("out", "proj")):
+            entries |= dense(f"pool/{ours}", f"attn_pool.{theirs}")
+        entries |= norm("pool/norm", "attn_pool.norm")
+        entries |= dense("pool/mlp/hidden", "attn_pool.mlp.fc1")
+        entries |= dense("pool/mlp/out", "attn_pool.mlp.fc2")
+    if architecture.num_classes:
+        entries |= dense("head", "head")
+    if architecture.distillation_head:
+        entries |= dense("distillation_head", "head_dist")
+    return entries
+
+
+def _block(ours, theirs, config):
+    entries = norm(f"{ours}/norm1", f"{theirs}.norm1") | norm(f"{ours}/norm2", f"{theirs}.norm2")
+    entries |= dense(f"{ours}/attention/qkv", f"{theirs}.attn.qkv", bias=config.qkv_bias)
+    entries |= dense(f"{ours}/attention/out", f"{theirs}.attn.proj")
+    if config.qk_norm:
+        entries |= norm(f"{ours}/attention/query_norm", f"{theirs}.attn.q_norm")
+        entries |= norm(f"{ours}/attention/key_norm", f"{theirs}.attn.k_norm")
+    entries |= dense(f"{ours}/mlp/hidden", f"{theirs}.mlp.fc1")
+    entries |= dense(f"{ours}/mlp/out", f"{theirs}.mlp.fc2")
+    if config.layer_scale is not None:
+        for number in (1, 2):
+            entries[f"{ours}/scale{number}/scale"] = same(f"{theirs}.ls{number}.gamma")
+    return entries

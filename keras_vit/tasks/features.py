@@ -1,0 +1,56 @@
+"""Features: one vector per image."""
+
+import keras
+
+from keras_vit.layers import AttentionPool, MeanPool, TokenPool
+
+
+def features(backbone, *, pool=None):
+    """Extends a backbone to a model from images `(B, H, W, C)` to features `(B, D)`.
+
+    The result is one flat model, the layer `pool` behind those of the backbone, whose weights it
+    shares.
+
+    Args:
+        backbone: A model that `keras_vit.models.vit` built.
+        pool: `"class_token"`, `"mean"` over the patches, or `"attention"` (a MAP head); by default
+            the class token where the backbone has one, else the mean. Where the backbone has no
+            last norm, a layer `pool_norm` follows.
+
+    Returns:
+        A `keras.Model` named `"features"`.
+
+    Raises:
+        ValueError: If `pool` is unknown or needs a class token that the backbone lacks.
+    """
+    return keras.Model(backbone.input, pooled(backbone, pool), name="features")
+
+
+def pooled(backbone, pool=None):
+    """Returns a backbone's features `(B, D)`, a tensor of its graph, pooled as `features` does."""
+    block = backbone.get_layer("block00")
+    x = _pooling(backbone.get_layer("embed"), block, pool)(backbone.output)
+    if backbone.layers[-1].name != "norm":
+        norm = keras.layers.LayerNormalization(epsilon=block.norm_epsilon, name="pool_norm")
+        x = norm(x)
+    return x
+
+
+def _pooling(embed, block, pool):
+    if pool is None:
+        pool = "class_token" if embed.class_token else "mean"
+    if pool == "class_token":
+        if not embed.class_token:
+            raise ValueError("pool='class_token' needs a backbone with class_token=True.")
+        return TokenPool(0, name="pool")
+    if pool == "mean":
+        return MeanPool(embed.num_prefix_tokens, name="pool")
+    if pool == "attention":
+        return AttentionPool(
+            block.num_heads,
+            block.mlp_dim,
+            activation=block.activation,
+            norm_epsilon=block.norm_epsilon,
+            name="pool",
+        )
+    raise ValueError(f"`pool` must be 'class_token', 'mean' or 'attention': received {pool!r}.")

@@ -1,0 +1,48 @@
+"""Every family of checkpoints against what its own library answers, to the last digit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from keras_vit.checkpoints import load
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FAMILIES = sorted(path.stem for path in GOLDEN.glob("*.npz"))
+TOLD = {"timm_clip_quickgelu": dict(activation="quick_gelu")}  # which no array shows
+
+
+def read(family):
+    """Returns a family's images, its outputs, and its arrays by name."""
+    with np.load(GOLDEN / f"{family}.npz", allow_pickle=False) as archive:
+        golden = {name: archive[name] for name in archive.files}
+    arrays = {
+        name.removeprefix("weights/"): array.astype("float32")
+        for name, array in golden.items()
+        if name.startswith("weights/")
+    }
+    return golden["images"], golden["outputs"], arrays
+
+
+def write(folder, family, arrays):
+    """Writes arrays as the family's library does."""
+    if family.startswith(("google", "big_vision")):
+        path = folder / "weights.npz"
+        np.savez(path, **arrays)
+    else:
+        path = folder / "weights.safetensors"
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    return path
+
+
+def told(family):
+    heads = {} if family.startswith(("google", "big_vision")) else dict(num_heads=2)
+    return {**heads, **TOLD.get(family, {})}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_checkpoint_gives_the_model_that_made_it(tmp_path, family):
+    images, outputs, arrays = read(family)
+    model = load(write(tmp_path, family, arrays), **told(family))
+    np.testing.assert_allclose(model(images), outputs, rtol=1e-5, atol=1e-5)

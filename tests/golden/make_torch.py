@@ -1,0 +1,123 @@
+"""Writes the golden files of timm's and Hugging Face's families: tiny models of random weights.
+
+    pip install torch timm transformers
+    python tests/golden/make_torch.py
+
+Each `<family>.npz` holds a checkpoint as the library saves it, images as a decoder gives them, and
+what the library's model answers. `<family>` is what `test_golden.py` calls it.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+import transformers
+from safetensors.numpy import load_file
+
+HERE = Path(__file__).parent
+SIZE, PATCH = 16, 8  # pixels
+TIMM = dict(img_size=SIZE, patch_size=PATCH, embed_dim=16, depth=2, num_heads=2, num_classes=5)
+TIMM_MODELS = {  # from a family to timm's architecture and what is shrunk beside the size
+    "timm_vit": ("vit_tiny_patch16_224", {}),
+    "timm_vit_features": ("vit_tiny_patch16_224", dict(num_classes=0)),
+    "timm_no_qkv_bias": ("vit_base_patch16_224_miil", {}),
+    "timm_gap": ("vit_medium_patch16_reg4_gap_256", {}),
+    "timm_mae_finetuned": ("vit_base_patch16_224", dict(global_pool="avg")),
+    "timm_deit_distilled": ("deit_tiny_distilled_patch16_224", {}),
+    "timm_deit3": ("deit3_small_patch16_224", {}),
+    "timm_dinov2_registers": ("vit_small_patch14_reg4_dinov2", {}),
+    "timm_dinov2_swiglu": ("vit_giant_patch14_dinov2", dict(mlp_ratio=4.0)),
+    "timm_clip": ("vit_base_patch16_clip_224", {}),
+    "timm_clip_quickgelu": ("vit_base_patch16_clip_quickgelu_224", {}),
+    "timm_siglip": ("vit_base_patch16_siglip_224", dict(num_classes=0)),
+    "timm_siglip_gap": ("vit_base_patch16_siglip_gap_224", dict(num_classes=0)),
+    "timm_qk_norm": ("vit_tiny_patch16_224", dict(qk_norm=True)),
+}
+HUGGING_FACE = dict(
+    hidden_size=16,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=32,
+    image_size=SIZE,
+    patch_size=PATCH,
+)
+HUGGING_FACE_MODELS = {
+    "hf_vit": ("ViTForImageClassification", "ViTConfig", dict(num_labels=5)),
+    "hf_deit": ("DeiTForImageClassificationWithTeacher", "DeiTConfig", dict(num_labels=5)),
+    "hf_mae": ("ViTMAEModel", "ViTMAEConfig", dict(mask_ratio=0.0)),
+    "hf_dinov2": ("Dinov2Model", "Dinov2Config", {}),
+    "hf_dinov2_swiglu": ("Dinov2Model", "Dinov2Config", dict(use_swiglu_ffn=True)),
+    "hf_dinov2_registers": ("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", {}),
+}
+PIXELS = {  # mean and standard deviation that `keras_vit.checkpoints` takes for a family
+    "half": ((0.5,) * 3, (0.5,) * 3),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+}
+
+
+def pixels_of(name):
+    if "clip" in name:
+        return PIXELS["clip"]
+    return PIXELS["imagenet" if "deit" in name or "dinov2" in name else "half"]
+
+
+def randomise(model):
+    """Draws all weights anew: what starts at zero or one would hide a mistake."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            noise = torch.randn(weight.shape, generator=generator)
+            is_scale = name.endswith("norm.weight") or "norm" in name and name.endswith("weight")
+            noise = 1 + 0.2 * noise if is_scale or "gamma" in name else 0.2 * noise
+            weight.copy_(noise.half())  # which halves the files
+
+
+def saved(model):
+    """Returns arrays by name, as the library's files have them."""
+    if not hasattr(model, "save_pretrained"):
+        return {name: value.numpy() for name, value in model.state_dict().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        return load_file(Path(folder, "model.safetensors"))
+
+
+def write(name, model, forward):
+    randomise(model)
+    model.eval()
+    images = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3)).astype("uint8")
+    mean, std = (np.array(each, "float32") for each in pixels_of(name))
+    x = torch.from_numpy((images / np.float32(255) - mean) / std).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        outputs = forward(x.float()).numpy()
+    arrays = {f"weights/{key}": value.astype("float16") for key, value in saved(model).items()}
+    np.savez_compressed(HERE / f"{name}.npz", images=images, outputs=outputs, **arrays)
+
+
+def main():
+    """Writes all files."""
+    for name, (architecture, changes) in TIMM_MODELS.items():
+        model = timm.create_model(architecture, **{**TIMM, **changes})
+        write(name, model, model)
+    for name, (kind, config, changes) in HUGGING_FACE_MODELS.items():
+        config = getattr(transformers, config)(**{**HUGGING_FACE, **changes})
+        model = getattr(transformers, kind)(config)
+        if name == "hf_mae":  # which shuffles the patches, and keeps all
+            order = torch.arange((SIZE // PATCH) ** 2)[None].repeat(3, 1) / 100.0
+            write(name, model, lambda x, model=model, order=order: model(x, noise=order)[0][:, 0])
+        else:
+            write(
+                name,
+                model,
+                lambda x, model=model: (
+                    getattr(model(x), "logits", None)
+                    if hasattr(model, "classifier") or hasattr(model, "cls_classifier")
+                    else model(x)[0][:, 0]
+                ),
+            )
+
+
+if __name__ == "__main__":
+    main()
