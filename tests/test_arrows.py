@@ -18,7 +18,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "command_line": set(),
     "picture": set(),
     "gallery": set(),
-    "commands": {"artefacts", "command_line", "data", "gallery"},
+    "commands": {"artefacts", "checkpoints", "command_line", "data", "export", "gallery"},
     "cli": {"command_line", "commands"},
 }
 NO_TENSORFLOW = {

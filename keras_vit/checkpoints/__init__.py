@@ -1,6 +1,7 @@
 """Other people's weights, and our own at another size."""
 
 from keras_vit.checkpoints.architecture import Architecture, architecture_of
+from keras_vit.checkpoints.export_timm import export_timm
 from keras_vit.checkpoints.load import Found, find, load
 from keras_vit.checkpoints.resize import fold_channels, resize_kernel, resize_positions
 
@@ -8,6 +9,7 @@ __all__ = [
     "Architecture",
     "Found",
     "architecture_of",
+    "export_timm",
     "find",
     "fold_channels",
     "load",

@@ -46,19 +46,20 @@ def read_arrays(source):
 
 
 def read_configuration(source):
-    """Returns what `config.json` beside the weights says, an empty dictionary where there is none.
+    """Returns what `config.json` and `preprocessor_config.json` beside the weights say, if any.
 
     Raises:
-        ValueError: If it is no JSON.
+        ValueError: If one is no JSON.
     """
     path = Path(source)
-    path = (path if path.is_dir() else path.parent) / "config.json"
-    if not path.is_file():
-        return {}
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}.") from error
+    folder, known = path if path.is_dir() else path.parent, {}
+    for name in ("config.json", "preprocessor_config.json"):
+        if (folder / name).is_file():
+            try:
+                known.update(json.loads((folder / name).read_text()))
+            except ValueError as error:
+                raise ValueError(f"{folder / name} is no JSON: {error}.") from error
+    return known
 
 
 def _weights_of(path):

@@ -15,6 +15,8 @@ import timm
 import torch
 import transformers
 from safetensors.numpy import load_file
+from timm.layers import resample_abs_pos_embed, resample_patch_embed
+from timm.models import adapt_input_conv
 
 HERE = Path(__file__).parent
 SIZE, PATCH = 16, 8  # pixels
@@ -119,5 +121,22 @@ def main():
             )
 
 
+def write_resized():
+    """What timm makes of positions and kernels for other grids, patches and channels."""
+    generator = torch.Generator().manual_seed(0)
+    positions = torch.randn(1, 2 + 16, 3, generator=generator)
+    kernel = torch.randn(5, 3, 8, 8, generator=generator)
+    resized = {"positions": positions, "kernel": kernel}
+    for grid in ((6, 6), (2, 2), (3, 5), (7, 2)):
+        name = "positions_{}x{}".format(*grid)
+        resized[name] = resample_abs_pos_embed(positions, list(grid), [4, 4], num_prefix_tokens=2)
+    for patch in (4, 12, 7):
+        resized[f"kernel_{patch}"] = resample_patch_embed(kernel, [patch, patch])
+    for channels in (1, 2, 5):
+        resized[f"channels_{channels}"] = adapt_input_conv(channels, kernel)
+    np.savez_compressed(HERE / "resized.npz", **{k: v.numpy() for k, v in resized.items()})
+
+
 if __name__ == "__main__":
     main()
+    write_resized()

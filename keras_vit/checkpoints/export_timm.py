@@ -1,0 +1,127 @@
+"""The way back: weights of ours as timm reads them."""
+
+import json
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+from safetensors.numpy import save_file
+
+from keras_vit.checkpoints import timm
+from keras_vit.checkpoints.architecture import architecture_of
+
+POOLS = {"class_token": "token", "mean": "avg", "attention": "map", None: ""}
+
+
+def export_timm(model, path):
+    """Writes the weights of a model as a `.safetensors` file that timm loads strictly.
+
+        arguments = export_timm(model, "vit.safetensors")
+        theirs = timm.create_model(**arguments, checkpoint_path="vit.safetensors")  # with torch
+
+    The arguments are in the file's metadata too, as JSON, beside the mean and the standard
+    deviation of the pixels that timm is to be given.
+
+    Args:
+        model: A model that `keras_vit.models.vit`, `features` or `classifier` built.
+        path: The file; written whole or not at all.
+
+    Returns:
+        What `timm.create_model` takes: `model_name`, the architecture of timm whose class and
+        epsilon the model has, and what is otherwise.
+
+    Raises:
+        ValueError: If timm has no such model.
+    """
+    architecture = architecture_of(model)
+    arguments = _arguments(architecture)
+    metadata = {
+        "timm": json.dumps(arguments),
+        "mean": json.dumps(architecture.mean),
+        "std": json.dumps(architecture.std),
+    }
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        save_file(_arrays(architecture, model), unfinished, metadata=metadata)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return arguments
+
+
+def _arrays(architecture, model):
+    """Returns timm's arrays by name."""
+    config = architecture.config
+    weights = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    if config.position != "learned":
+        prefix = model.get_layer("embed").num_prefix_tokens
+        weights["embed/positions"] = model.get_layer("embed").positions[:, prefix:]
+    elif config.num_registers and config.prefix_positions:
+        # timm's table has rows for registers too, or for patches alone: the class token takes its.
+        table = weights["embed/positions"]
+        if config.class_token:
+            weights["embed/class_token"] = weights["embed/class_token"] + table[:, :1]
+            weights["embed/positions"] = table[:, 1:]
+    arrays = {}
+    for ours, entry in timm.table(architecture).items():
+        for name, array in zip(entry.names, entry.to_theirs(weights[ours]), strict=True):
+            arrays[name] = np.ascontiguousarray(array, np.float32)
+    if not config.patch_bias and not config.pre_norm:  # the one that timm has without
+        arrays["patch_embed.proj.bias"] = np.zeros(config.width, np.float32)
+    return arrays
+
+
+def _arguments(architecture):
+    """Returns what `timm.create_model` takes.
+
+    Raises:
+        ValueError: If timm has no such model.
+    """
+    config = architecture.config
+    lacks = {
+        "pre_logits": architecture.pre_logits,
+        "position='none'": config.position == "none",
+        "pre_norm and a bias of the patches": config.pre_norm and config.patch_bias,
+        "a distillation token without a class token or with registers": config.distillation_token
+        and (config.num_registers or not config.class_token),
+        "a distillation token and one head": config.distillation_token
+        and architecture.num_classes
+        and not architecture.distillation_head,
+        f"norm_epsilon={config.norm_epsilon}": config.norm_epsilon not in (1e-6, 1e-5)
+        or config.norm_epsilon == 1e-5
+        and (config.distillation_token or config.activation == "swiglu"),
+    }
+    for what, it_has in lacks.items():
+        if it_has:
+            raise ValueError(f"timm has no model with {what}.")
+    name = "vit_tiny_patch16_224" if config.norm_epsilon == 1e-6 else "vit_base_patch16_clip_224"
+    if config.distillation_token:
+        name = "deit_tiny_distilled_patch16_224"
+    gated = config.activation == "swiglu"
+    if gated:
+        name = "vit_giant_patch14_dinov2"
+    has_rows = config.position == "learned" and config.prefix_positions
+    return {
+        "model_name": name,
+        "img_size": list(config.image_size),
+        "patch_size": config.patch_size,
+        "in_chans": config.channels,
+        "num_classes": architecture.num_classes,
+        "global_pool": POOLS[architecture.pool],
+        "embed_dim": config.width,
+        "depth": config.depth,
+        "num_heads": config.num_heads,
+        "mlp_ratio": config.mlp_dim * (2 if gated else 1) / config.width,
+        "qkv_bias": config.qkv_bias,
+        "qk_norm": config.qk_norm,
+        "init_values": config.layer_scale,
+        "class_token": config.class_token,
+        "no_embed_class": not has_rows or config.num_registers > 0,
+        "reg_tokens": config.num_registers,
+        "pre_norm": config.pre_norm,
+        "final_norm": config.final_norm or architecture.pool is not None,
+        "fc_norm": not config.final_norm and architecture.pool is not None,
+        "act_layer": "silu" if gated else config.activation,
+    }

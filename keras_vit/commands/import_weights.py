@@ -1,0 +1,124 @@
+"""`keras-vit import`: other people's weights as a model of ours."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+import numpy as np
+
+from keras_vit.command_line import quiet_stderr
+
+SEVERAL = cyclopts.Parameter(consume_multiple=True)
+TOLERANCE = 1e-4  # of a logit, in float32
+
+
+def import_weights(
+    source: Path,
+    /,
+    *,
+    out: Path,
+    image_size: int | None = None,
+    patch_size: int | None = None,
+    channels: int | None = None,
+    num_classes: int | None = None,
+    class_names: Path | None = None,
+    pool: Literal["class_token", "mean", "attention"] | None = None,
+    resize: Literal["bicubic", "bilinear"] = "bicubic",
+    num_heads: int | None = None,
+    activation: Literal["gelu", "gelu_tanh", "quick_gelu", "swiglu"] | None = None,
+    norm_epsilon: float | None = None,
+    mean: Annotated[tuple[float, ...] | None, SEVERAL] = None,
+    std: Annotated[tuple[float, ...] | None, SEVERAL] = None,
+    golden: Path | None = None,
+):
+    """Make a checkpoint of timm, Google or Hugging Face a .keras file.
+
+    Exit status 0: it was written; 1: it was, and its logits are not the golden ones; 2: the
+    checkpoint was not recognised, or does not fit.
+
+    Args:
+        source: A .safetensors or .npz file, a folder that holds one, or a .keras file of ours.
+        out: The .keras file.
+        image_size: Side of the images in pixels, to which the positions are resized.
+        patch_size: Side of a patch in pixels, to which the kernel is resized.
+        channels: Channels per pixel, for which the kernel is folded.
+        num_classes: Classes of a new head, or 0 for features; by default the head stays.
+        class_names: A file of one class name per line.
+        pool: What the features are; by default the checkpoint's.
+        resize: bicubic as timm does, bilinear as Google does.
+        num_heads: Attention heads, where models of this width have others or none is known.
+        activation: Form of the activation, where the family has another.
+        norm_epsilon: Epsilon of the norms, where the family has another.
+        mean: Mean of the pixels from 0 to 1, one number or three; by default the family's.
+        std: Standard deviation of the pixels, likewise.
+        golden: An .npz file with uint8 images, crops or images, and their logits.
+    """
+    if out.suffix != ".keras":
+        raise ValueError(f"--out must end in .keras: received {out}.")
+    names = None if class_names is None else class_names.read_text("utf-8").splitlines()
+    with quiet_stderr():
+        from keras_vit.checkpoints import find, load
+        from keras_vit.export import save_keras
+    told = dict(num_heads=num_heads, activation=activation, norm_epsilon=norm_epsilon)
+    found = find(source, mean=_one_or_all(mean), std=_one_or_all(std), **told)
+    print(f"{source}: {_describe(found)}")
+    model = load(
+        found,
+        image_size=image_size,
+        patch_size=patch_size,
+        channels=channels,
+        num_classes=num_classes,
+        class_names=names,
+        pool=pool,
+        resize=resize,
+    )
+    save_keras(model, out)
+    shapes = f"{model.input_shape[1:]} to {model.output_shape[1:]}"
+    print(f"{out}: {model.count_params():,} parameters, {shapes}")
+    return 0 if golden is None else _compare(model, golden)
+
+
+def _one_or_all(values):
+    return values[0] if values and len(values) == 1 else values
+
+
+def _describe(found):
+    """Writes what was found on one line."""
+    architecture = found.architecture
+    config = architecture.config
+    parts = [
+        f"{found.format}, {config.image_size[0]}x{config.image_size[1]} pixels in patches of "
+        f"{config.patch_size}",
+        f"width {config.width}, depth {config.depth}, {config.num_heads} heads, MLP "
+        f"{config.mlp_dim} {config.activation}",
+        f"{config.num_registers} registers" if config.num_registers else None,
+        "LayerScale" if config.layer_scale is not None else None,
+        "a distillation token" if config.distillation_token else None,
+        f"{(architecture.pool or 'no').replace('_', ' ')} pooling",
+        f"{architecture.num_classes:,} classes" if architecture.num_classes else "no head",
+        f"epsilon {config.norm_epsilon:g}, mean {architecture.mean}, std {architecture.std}",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _compare(model, golden):
+    """Prints how near a model comes to golden logits; returns the exit status."""
+    try:
+        with np.load(golden, allow_pickle=False) as archive:
+            images = archive["crops" if "crops" in archive else "images"]
+            expected = archive["logits"]
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{golden} must hold images and logits: {error}.") from error
+    if images.shape[1:] != model.input_shape[1:] or expected.shape[1:] != model.output_shape[1:]:
+        raise ValueError(
+            f"{golden} must fit the model: received images {images.shape} and logits "
+            f"{expected.shape}."
+        )
+    logits = model.predict(images, verbose=0)
+    difference = np.abs(logits - expected).max()
+    equal = int((logits.argmax(-1) == expected.argmax(-1)).sum())
+    print(
+        f"{golden}: {len(images)} images, largest difference of a logit {difference:.1e}, top-1 "
+        f"equal for {equal}."
+    )
+    return 0 if difference <= TOLERANCE and equal == len(images) else 1

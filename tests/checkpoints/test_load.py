@@ -1,0 +1,260 @@
+"""Loading at another size, with another head, from odd files; and what is refused."""
+
+import json
+
+import keras
+import ml_dtypes
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from test_golden import read, write
+
+from keras_vit.checkpoints import architecture_of, export_timm, find, load
+from keras_vit.models import vit
+from keras_vit.tasks import classifier, features
+
+
+@pytest.fixture
+def timm_vit(tmp_path):
+    """A timm checkpoint of 16 pixels, patches of 8, five classes; its images and outputs."""
+    images, outputs, arrays = read("timm_vit")
+    return write(tmp_path, "timm_vit", arrays), images, outputs
+
+
+def test_what_was_found_is_told(timm_vit):
+    found = find(timm_vit[0], num_heads=2)
+    assert (found.format, found.architecture.num_classes) == ("timm", 5)
+    assert found.architecture.config.image_size == (16, 16)
+    assert found.architecture.pool == "class_token"
+
+
+def test_a_new_head_and_another_size_keep_all_other_weights(tmp_path, timm_vit):
+    model = load(
+        timm_vit[0],
+        num_heads=2,
+        image_size=(24, 32),
+        patch_size=4,
+        channels=1,
+        num_classes=7,
+        class_names=list("abcdefg"),
+        drop_path=0.2,
+    )
+    assert model.output_shape == (None, 7)
+    plain = load(timm_vit[0], num_heads=2)
+    kept = {w.path: w.numpy() for w in plain.weights if w.path.startswith(("block", "norm"))}
+    for weight in model.weights:
+        if weight.path in kept:
+            np.testing.assert_array_equal(weight.numpy(), kept.pop(weight.path))
+    assert not kept
+    model.save(tmp_path / "new.keras")
+    again = keras.saving.load_model(tmp_path / "new.keras")
+    images = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 1)).astype("uint8")
+    np.testing.assert_array_equal(again(images), model(images))
+    assert again.get_layer("head").class_names == list("abcdefg")
+
+
+def test_grey_images_are_seen_as_grey_colours(timm_vit):
+    path, images, _ = timm_vit
+    colour, grey = load(path, num_heads=2), load(path, num_heads=2, channels=1)
+    one = images[..., :1]
+    expected = colour(np.repeat(one, 3, axis=-1))
+    np.testing.assert_allclose(grey(one), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_our_own_models_are_loaded_at_another_size(tmp_path):
+    model = classifier(vit("mu/4", image_size=8), 3, class_names=["a", "b", "c"])
+    model.save(tmp_path / "model.keras")
+    same = load(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype("uint8")
+    np.testing.assert_array_equal(same(images[:, :8, :8]), model(images[:, :8, :8]))
+    assert same.get_layer("head").class_names == ["a", "b", "c"]
+    larger = load(tmp_path / "model.keras", image_size=16)
+    assert larger(images).shape == (2, 3)
+    positions = larger.get_layer("embed").positions
+    assert positions.shape == (1, 17, 32)
+    with pytest.raises(ValueError, match="tells all itself: received num_heads"):
+        load(tmp_path / "model.keras", num_heads=2)
+
+
+def test_features_without_a_head(timm_vit):
+    path, images, _ = timm_vit
+    model = load(path, num_heads=2, num_classes=0)
+    pooled = keras.Model(
+        *(lambda m: (m.input, m.get_layer("pool").output))(load(path, num_heads=2))
+    )
+    np.testing.assert_array_equal(model(images), pooled(images))
+    mean = load(path, num_heads=2, num_classes=0, pool="mean")
+    assert mean(images).shape == (3, 16)
+
+
+MODELS = [
+    dict(),
+    dict(class_token=False, position="sincos_2d"),
+    dict(num_registers=2, distillation_token=True, layer_scale=0.1, qk_norm=True),
+    dict(pre_norm=True, patch_bias=False, activation="quick_gelu", norm_epsilon=1e-5),
+    dict(final_norm=False, qkv_bias=False, activation="swiglu", prefix_positions=False),
+]
+
+
+@pytest.mark.parametrize("options", MODELS)
+@pytest.mark.parametrize("pool", ["class_token", "mean", "attention", None])
+def test_the_architecture_of_a_model_rebuilds_it(options, pool):
+    if pool == "class_token" and not options.get("class_token", True):
+        pool = "mean"
+    backbone = vit("mu/4", image_size=8, mean=(0.1, 0.2, 0.3), std=0.4, **options)
+    model = backbone if pool is None else features(backbone, pool=pool)
+    again = architecture_of(model).build()
+    again.set_weights(model.get_weights())
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+    np.testing.assert_allclose(again(images), model(images), atol=1e-6)
+    assert architecture_of(again) == architecture_of(model)
+
+
+def test_another_model_has_no_architecture():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)], name="mine")
+    with pytest.raises(ValueError, match="'mine' is no Vision Transformer of keras_vit"):
+        architecture_of(model)
+
+
+def test_shards_bfloat16_and_a_configuration_beside(tmp_path):
+    images, outputs, arrays = read("hf_vit")
+    names = sorted(arrays)
+    places = {}
+    for number, part in enumerate((names[:10], names[10:])):
+        file = f"model-{number}.safetensors"
+        save_file({name: np.ascontiguousarray(arrays[name]) for name in part}, tmp_path / file)
+        places.update(dict.fromkeys(part, file))
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": places}))
+    (tmp_path / "config.json").write_text(
+        json.dumps({"num_attention_heads": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu"})
+    )
+    (tmp_path / "preprocessor_config.json").write_text(
+        json.dumps({"image_mean": [0.5] * 3, "image_std": [0.5] * 3})
+    )
+    for source in (tmp_path, index):
+        np.testing.assert_allclose(load(source)(images), outputs, rtol=1e-5, atol=1e-5)
+
+    half = {name: array.astype(ml_dtypes.bfloat16) for name, array in arrays.items()}
+    np.savez(tmp_path / "half.npz", **half)
+    rounded = find(tmp_path / "half.npz").arrays
+    for name, array in half.items():
+        np.testing.assert_array_equal(rounded[name.removeprefix("vit.")], array.astype("float32"))
+
+    index.write_text(json.dumps({"weight_map": {**places, "more": "model-0.safetensors"}}))
+    with pytest.raises(ValueError, match="disagree about more"):
+        load(index)
+    index.write_text(json.dumps({"weight_map": {"a": "../model.safetensors"}}))
+    with pytest.raises(ValueError, match="which is not beside it"):
+        load(index)
+
+
+def spoil(arrays, how):
+    arrays = dict(arrays)
+    if how == "missing":
+        del arrays["blocks.1.mlp.fc1.weight"]
+    if how == "missing block":
+        arrays = {name: a for name, a in arrays.items() if not name.startswith("blocks.0.")}
+    if how == "extra":
+        arrays["blocks.1.attn.extra"] = np.zeros(3, "float32")
+    if how == "misshapen":
+        arrays["blocks.1.mlp.fc1.weight"] = np.zeros((16, 3), "float32")
+    if how == "no head's bias":
+        del arrays["head.bias"]
+    if how == "positions":
+        arrays["pos_embed"] = np.zeros((1, 8, 16), "float32")
+    if how == "axes":
+        arrays["patch_embed.proj.weight"] = np.zeros((16, 192), "float32")
+    return arrays
+
+
+@pytest.mark.parametrize(
+    "how, message",
+    [
+        ("missing", r"lacks 1 arrays: blocks\.1\.mlp\.fc1\.weight"),
+        ("missing block", "is no Vision Transformer of timm, Google, Hugging Face: it holds 20"),
+        ("extra", r"has 1 arrays that are not known: blocks\.1\.attn\.extra"),
+        ("misshapen", r"blocks\.1\.mlp\.fc1\.weight must make block01/mlp/hidden/kernel"),
+        ("no head's bias", r"lacks 1 arrays: head\.bias"),
+        ("positions", "7 positions fill no grid|8 positions fill no grid"),
+        ("axes", r"patch_embed\.proj\.weight must have 4 axes: received \(16, 192\)"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused_by_name(tmp_path, how, message):
+    _, _, arrays = read("timm_vit")
+    path = write(tmp_path, "timm_vit", spoil(arrays, how))
+    with pytest.raises(ValueError, match=message):
+        load(path, num_heads=2)
+
+
+def test_what_is_not_known_of_the_heads_is_asked_for(timm_vit):
+    with pytest.raises(ValueError, match="How many heads a model of width 16 has is not known"):
+        load(timm_vit[0])
+
+
+def test_a_pooling_that_the_checkpoint_has_no_weights_for_is_refused(timm_vit):
+    with pytest.raises(ValueError, match="has nothing for pool/probe: pool='attention'"):
+        load(timm_vit[0], num_heads=2, num_classes=3, pool="attention")
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("a.pth", b"", "is a pickle, which can run code"),
+        ("a.bin", b"", "save_file"),
+        ("a.safetensors", b"no", "is no safetensors file"),
+        ("a.npz", b"no", "is no .npz file of numbers"),
+        ("a.h5", b"", "Weights are read from .safetensors and .npz"),
+        ("a.safetensors.index.json", b"[]", "is no index of safetensors"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / name)
+
+
+def test_a_path_that_leads_nowhere_or_to_many_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="There is no checkpoint at"):
+        load(tmp_path / "none")
+    with pytest.raises(ValueError, match="There is no .safetensors or .npz file in"):
+        load(tmp_path)
+    for name in "ab":
+        np.savez(tmp_path / f"{name}.npz", x=np.zeros(1))
+    with pytest.raises(ValueError, match="Name one of the files in"):
+        load(tmp_path)
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="is no .npz file of numbers: Object arrays"):
+        load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("family", ["timm_vit", "timm_clip", "timm_siglip", "timm_deit_distilled"])
+def test_what_was_imported_is_exported_as_it_came(tmp_path, family):
+    _, _, arrays = read(family)
+    model = load(write(tmp_path, family, arrays), num_heads=2)
+    arguments = export_timm(model, tmp_path / "back.safetensors")
+    back = find(tmp_path / "back.safetensors", num_heads=2).arrays
+    assert back.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(back[name], array, err_msg=name)
+    assert arguments["depth"] == 2 and arguments["embed_dim"] == 16
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(position="none"), "position='none'"),
+        (dict(pre_norm=True), "pre_norm and a bias of the patches"),
+        (dict(norm_epsilon=1e-12), "norm_epsilon=1e-12"),
+        (dict(distillation_token=True, num_registers=1), "with registers"),
+        (dict(distillation_token=True), "a distillation token and one head"),
+    ],
+)
+def test_what_timm_has_not_is_refused(tmp_path, options, message):
+    model = classifier(vit("mu/4", image_size=8, **options), 3)
+    with pytest.raises(ValueError, match=f"timm has no model with .*{message}"):
+        export_timm(model, tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
