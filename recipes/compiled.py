@@ -12,7 +12,7 @@ from keras_vit.training import (
 from recipes.flags import OPTIMIZERS
 
 
-def compiled_model(config, build, steps, devices):
+def compiled_model(config, build, steps, devices, *, adapt=None):
     """Builds the model that trains, on its devices and in its precision.
 
     Args:
@@ -20,6 +20,7 @@ def compiled_model(config, build, steps, devices):
         build: From nothing to a model from images to logits.
         steps: Steps of an epoch.
         devices: A `tf.distribute.Strategy`.
+        adapt: A function of that model, to change it before it is trained.
 
     Returns:
         A compiled `TrainingModel`.
@@ -29,6 +30,8 @@ def compiled_model(config, build, steps, devices):
     try:
         with devices.scope():
             plain = build()
+            if adapt is not None:
+                adapt(plain)
             if config.freeze:
                 print(f"{freeze(plain, config.freeze)} weights stay as they are.")
             model = training_model(plain)

@@ -6,7 +6,9 @@
 Any checkpoint that `keras_vit.checkpoints.load` opens, a `.keras` file of ours among them, gets a
 new head and another image size. All weights are trained, those near the patches more slowly than
 those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe` trains the head alone, on
-features that stay as they are; `--frozen-blocks` keeps the first blocks.
+features that stay as they are; `--head-epochs` does so at first; `--frozen-blocks` keeps the first
+blocks; `--lora-rank` trains additions of low rank (LoRA, arXiv:2106.09685), which are merged into
+what is saved.
 """
 
 import dataclasses
@@ -16,7 +18,7 @@ from keras_vit.checkpoints import find, load
 from keras_vit.command_line import run_recipe
 from keras_vit.data import Split, centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, random_crop, random_flip
-from keras_vit.training import PatchDropoutSchedule
+from keras_vit.training import PatchDropoutSchedule, add_lora
 from recipes.flags import Training
 from recipes.train import open_devices, train
 
@@ -46,6 +48,10 @@ class Config(Training):
     """Whether the head alone is trained."""
     frozen_blocks: int = 0
     """First blocks, and the embedding with them, that stay as they are."""
+    lora_rank: int = 0
+    """Rank of what is added to the kernels of the blocks, which stay; 0 is full fine-tuning."""
+    lora_on: str = "qv"
+    """qv, queries and values; or all, every dense layer of the blocks."""
     drop_path: float = 0.0
     """Stochastic depth of the last block."""
     patch_dropout: tuple[float, ...] = (0.0,)
@@ -64,11 +70,18 @@ class Config(Training):
 SMOKE = (
     Config(source="digits", image_size=8, epochs=3, batch_size=32, head_epochs=1),
     Config(source="digits", image_size=16, epochs=2, batch_size=32, probe=True),
+    Config(source="digits", image_size=8, epochs=2, batch_size=32, lora_rank=2, lora_on="all"),
 )
 
 
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    if config.lora_rank < 0 or config.lora_rank and (config.probe or config.frozen_blocks):
+        raise ValueError(
+            "`lora_rank` keeps all weights and must not be negative: received "
+            f"lora_rank={config.lora_rank}, probe={config.probe}, "
+            f"frozen_blocks={config.frozen_blocks}."
+        )
     for name in ("weights", "source"):
         if not getattr(config, name):
             raise ValueError(f"`{name}` must be given: --weights vit.safetensors --source cifar10.")
@@ -106,6 +119,9 @@ def run(config):
             drop_path=config.drop_path,
             patch_dropout=max(config.patch_dropout),
         ),
+        adapt=functools.partial(add_lora, rank=config.lora_rank, on=config.lora_on)
+        if config.lora_rank
+        else None,
         callbacks=[PatchDropoutSchedule(rates)] if any(config.patch_dropout) else [],
         bigger=f"python -m recipes.finetune --image-size {2 * size} --weights {config.weights} "
         f"--source {config.source}",

@@ -20,6 +20,7 @@ from keras_vit.training import (
     Workers,
     check_batch_size,
     choose_xla,
+    copy_merged,
     explain_lost_workers,
     log_gallery,
     per_worker,
@@ -63,6 +64,7 @@ def train(
     augment,
     crop=None,
     eval_crop=None,
+    adapt=None,
     callbacks=(),
     bigger,
 ):
@@ -80,6 +82,8 @@ def train(
         augment: As `keras_vit.data.train_batches` takes it.
         crop: Likewise.
         eval_crop: As `keras_vit.data.eval_batches` takes it.
+        adapt: A function of the model that is trained, `keras_vit.training.add_lora` for one; what
+            it adds is merged into what is saved.
         callbacks: Keras callbacks beside the usual ones.
         bigger: The command that trains something bigger, to name at the end.
 
@@ -97,12 +101,15 @@ def train(
             augment=augment,
             crop=crop,
             eval_crop=eval_crop,
+            adapt=adapt,
             callbacks=callbacks,
             bigger=bigger,
         )
 
 
-def _train(config, devices, workers, source, build, *, augment, crop, eval_crop, callbacks, bigger):
+def _train(
+    config, devices, workers, source, build, *, augment, crop, eval_crop, adapt, callbacks, bigger
+):
     """As `train`, with a traceback where a worker is lost."""
     if workers.is_chief:
         prepare_folder(config.export_dir)
@@ -123,7 +130,7 @@ def _train(config, devices, workers, source, build, *, augment, crop, eval_crop,
         f"\n{source}\n{describe(config)}"
     )
 
-    model = compiled_model(config, lambda: build(source.class_names), steps, devices)
+    model = compiled_model(config, lambda: build(source.class_names), steps, devices, adapt=adapt)
     start = 0 if config.resume is False else checkpoints.restore(model)
     print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
     if start:
@@ -173,7 +180,7 @@ def _train(config, devices, workers, source, build, *, augment, crop, eval_crop,
         )
         return None
     trained = build(source.class_names)  # of one device, in float32
-    trained.set_weights(model.get_weights())
+    copy_merged(model, trained)
     config = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")  # as chosen
     comparisons = deliver(trained, source, evaluation, config, log_dir, bigger=bigger)
     checkpoints.clear()

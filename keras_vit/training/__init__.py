@@ -7,6 +7,7 @@ from keras_vit.training.callbacks import (
     WatchFinite,
     WatchLoss,
 )
+from keras_vit.training.lora import add_lora, copy_merged
 from keras_vit.training.optimizers import KernelDecayAdamW, adamw, lamb, muon, sgd
 from keras_vit.training.paths import freeze, layerwise
 from keras_vit.training.resume import Checkpoints
@@ -29,8 +30,10 @@ __all__ = [
     "WatchLoss",
     "Workers",
     "adamw",
+    "add_lora",
     "check_batch_size",
     "choose_xla",
+    "copy_merged",
     "explain_lost_workers",
     "freeze",
     "lamb",

@@ -1,0 +1,72 @@
+"""Low-rank adaptation: a fine-tuning that trains few numbers and costs nothing afterwards."""
+
+import re
+
+import keras
+from keras import ops
+
+QKV = re.compile(r"block\d+/attention/qkv$")
+ALL = re.compile(r"block\d+/(attention/(qkv|out)|mlp/(hidden|out))$")
+TRAINED = re.compile(r"/lora_kernel_[ab]$|^(distillation_)?head/")
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class NoKeys(keras.constraints.Constraint):
+    """Keeps the middle third of `(..., 3*D)` zero: of a fused projection, the keys."""
+
+    def __call__(self, w):
+        width = w.shape[-1] // 3
+        kept = ops.arange(3 * width) // width != 1
+        return w * ops.cast(kept, w.dtype)
+
+
+def add_lora(model, *, rank, on="qv"):
+    """Gives the kernels of the blocks a trained addition of low rank, and freezes all but the head.
+
+    "LoRA: Low-Rank Adaptation of Large Language Models" (arXiv:2106.09685, section 4.1), as
+    `keras.layers.Dense.enable_lora` has it, with `alpha = rank`.
+
+    Args:
+        model: A built model of ours, not yet compiled.
+        rank: Rank of the addition to each kernel.
+        on: `"qv"`, of the fused projection the queries and values, as section 7.1 recommends; or
+            `"all"`, every dense layer of the blocks.
+
+    Returns:
+        How many kernels were adapted.
+
+    Raises:
+        ValueError: If `rank` is below 1 or `on` is neither of the two.
+    """
+    if rank < 1:
+        raise ValueError(f"`rank` must be at least 1: received rank={rank}.")
+    if on not in ("qv", "all"):
+        raise ValueError(f"`on` must be qv or all: received {on!r}.")
+    pattern = QKV if on == "qv" else ALL
+    adapted = [layer for layer in _dense_layers(model) if pattern.match(layer.path)]
+    for layer in adapted:
+        layer.enable_lora(rank)
+        if on == "qv":
+            layer.lora_kernel_b.constraint = NoKeys()
+    for weight in model.trainable_variables:
+        weight.trainable = TRAINED.search(weight.path) is not None
+    return len(adapted)
+
+
+def copy_merged(model, plain):
+    """Sets the weights of a model to those of an adapted one, each addition merged into its kernel.
+
+    Args:
+        model: A model, `add_lora` or not.
+        plain: The same model without.
+    """
+    values = {weight.path: weight for weight in model.weights}
+    for layer in _dense_layers(model):
+        if layer.lora_enabled:
+            values[f"{layer.path}/kernel"] = layer.kernel
+    for weight in plain.weights:
+        weight.assign(values[weight.path])
+
+
+def _dense_layers(model):
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dense)]

@@ -1,0 +1,102 @@
+"""Every architecture of timm that we claim, against timm itself; needs the extra `parity`."""
+
+import functools
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from keras_vit.checkpoints import export_timm, find, load
+from keras_vit.models import vit
+from keras_vit.tasks import classifier, features
+
+timm = pytest.importorskip("timm", reason="the extra `parity` is not installed")
+torch = pytest.importorskip("torch", reason="the extra `parity` is not installed")
+
+pytestmark = pytest.mark.slow
+# Not claimed: other attentions, blocks and embeddings than ViT's.
+OTHERS = (
+    "rpn",
+    "resnet",
+    "_r26",
+    "_r50",
+    "relpos",
+    "xp",
+    "mci",
+    "rope",
+    "parallel",
+    "pe_",
+    "dlittle",
+    "beitwide",
+)
+NAMES = [
+    name
+    for name in timm.list_models(["vit_*", "deit*"])
+    if not any(part in name for part in OTHERS)
+]
+ACTIVATIONS = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "QuickGELU": "quick_gelu", "SiLU": "swiglu"}
+
+
+def randomise(model):
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight + 0.05 * torch.randn(weight.shape, generator=generator))
+
+
+def answers(theirs, images, mean, std):
+    x = (images / np.float32(255) - np.array(mean, "float32")) / np.array(std, "float32")
+    with torch.no_grad():
+        return theirs(torch.from_numpy(x.astype("float32")).permute(0, 3, 1, 2)).numpy()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_architecture_of_timm_is_ours(tmp_path, name):
+    theirs = timm.create_model(name, depth=1, num_classes=5).eval()
+    randomise(theirs)
+    arrays = {key: value.numpy() for key, value in theirs.state_dict().items()}
+    save_file(arrays, tmp_path / "theirs.safetensors")
+    block = theirs.blocks[0]
+    found = find(
+        tmp_path / "theirs.safetensors",
+        num_heads=block.attn.num_heads,
+        activation=ACTIVATIONS[type(block.mlp.act).__name__],
+        norm_epsilon=block.norm1.eps,
+        mean=theirs.pretrained_cfg["mean"],
+        std=theirs.pretrained_cfg["std"],
+    )
+    ours = load(found)
+    size = found.architecture.config.image_size
+    images = np.random.default_rng(0).integers(0, 256, (1, *size, 3)).astype("uint8")
+    expected = answers(theirs, images, found.architecture.mean, found.architecture.std)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(ours(images), expected, rtol=1e-4, atol=1e-5 * max(1, scale))
+
+
+MODELS = {
+    "plain": {},
+    "registers": dict(num_registers=2, layer_scale=0.1),
+    "deit3": dict(prefix_positions=False, layer_scale=0.1),
+    "gap": dict(class_token=False, final_norm=False, qkv_bias=False),
+    "sincos": dict(class_token=False, position="sincos_2d", qk_norm=True),
+    "clip": dict(pre_norm=True, patch_bias=False, activation="quick_gelu", norm_epsilon=1e-5),
+    "swiglu": dict(activation="swiglu", num_registers=1),
+    "no bias": dict(patch_bias=False, image_size=(8, 16)),
+    "distilled": dict(distillation_token=True),
+    "tanh": dict(activation="gelu_tanh", class_token=False),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_timm_loads_strictly_what_we_export(tmp_path, name):
+    backbone = vit("mu/4", **{"image_size": 8, **MODELS[name]})
+    head = functools.partial(classifier, num_classes=3, distillation_head=name == "distilled")
+    ours = features(backbone, pool="attention") if name == "tanh" else head(backbone)
+    for weight in ours.weights:
+        weight.assign(weight + 0.1 * np.random.default_rng(0).normal(size=weight.shape))
+    arguments = export_timm(ours, tmp_path / "ours.safetensors")
+    theirs = timm.create_model(**arguments, checkpoint_path=str(tmp_path / "ours.safetensors"))
+    size = ours.input_shape[1:]
+    images = np.random.default_rng(0).integers(0, 256, (2, *size)).astype("uint8")
+    expected = np.asarray(ours(images))
+    np.testing.assert_allclose(answers(theirs.eval(), images, 0.5, 0.5), expected, atol=1e-5)
