@@ -14,7 +14,12 @@ from keras_vit.training.resume import Checkpoints
 from keras_vit.training.schedules import WarmupSchedule
 from keras_vit.training.step import TrainingModel
 from keras_vit.training.strategy import check_batch_size, set_precision, strategy, training_model
-from keras_vit.training.tensorboard import log_confusion_matrix, log_gallery, log_hyperparameters
+from keras_vit.training.tensorboard import (
+    confusion_figure,
+    log_confusion_matrix,
+    log_gallery,
+    log_hyperparameters,
+)
 from keras_vit.training.workers import Workers, explain_lost_workers, per_worker
 from keras_vit.training.xla import choose_xla
 
@@ -33,6 +38,7 @@ __all__ = [
     "add_lora",
     "check_batch_size",
     "choose_xla",
+    "confusion_figure",
     "copy_merged",
     "explain_lost_workers",
     "freeze",

@@ -1,6 +1,12 @@
-"""Every architecture of timm that we claim, against timm itself; needs the extra `parity`."""
+"""Every architecture of timm that we claim, against timm itself.
+
+    pip install -e ".[dev,parity]" && pytest -p torch -n 0 tests/checkpoints/test_parity.py
+
+`-p torch` imports torch before TensorFlow; the other way round the process dies.
+"""
 
 import functools
+import sys
 
 import numpy as np
 import pytest
@@ -10,8 +16,10 @@ from keras_vit.checkpoints import export_timm, find, load
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
+if "torch" not in sys.modules:
+    pytest.skip("torch is not imported first: pytest -p torch", allow_module_level=True)
 timm = pytest.importorskip("timm", reason="the extra `parity` is not installed")
-torch = pytest.importorskip("torch", reason="the extra `parity` is not installed")
+torch = sys.modules["torch"]
 
 pytestmark = pytest.mark.slow
 # Not claimed: other attentions, blocks and embeddings than ViT's.

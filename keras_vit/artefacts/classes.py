@@ -1,0 +1,28 @@
+"""Which class of a model each class of a data set is."""
+
+import numpy as np
+
+
+def match_classes(names, model_names, count):
+    """Returns the model's class for each class of a data set, `(len(names),)`.
+
+    Args:
+        names: Names of the data set's classes, in the order of its labels.
+        model_names: Names of the model's classes, or `None`.
+        count: How many classes the model has.
+
+    Raises:
+        ValueError: If a class is none of the model's.
+    """
+    if model_names and set(names) <= set(model_names):
+        places = {name: index for index, name in enumerate(model_names)}
+        return np.array([places[name] for name in names])
+    if all(name.isdecimal() and int(name) < count for name in names):
+        return np.array([int(name) for name in names])
+    if len(names) == count and not model_names:
+        return np.arange(count)
+    strange = sorted(set(names) - set(model_names or ()))
+    raise ValueError(
+        f"Every class must be one of the model's {count:,}, by its name or its number: received "
+        f"{', '.join(strange[:5])}."
+    )
