@@ -13,9 +13,14 @@ import cyclopts
 
 
 def new_app(name, description):
-    """Makes a `cyclopts.App` on which a whole number is one: 1.5 is refused, not rounded."""
+    """Makes a `cyclopts.App` on which whole numbers are not rounded and a flag takes several."""
     parameters = cyclopts.Group("Parameters", validator=_check_whole_numbers)
-    return cyclopts.App(name=name, help=description, group_parameters=parameters)
+    return cyclopts.App(
+        name=name,
+        help=description,
+        group_parameters=parameters,
+        default_parameter=cyclopts.Parameter(consume_multiple=True),
+    )
 
 
 def _check_whole_numbers(arguments):

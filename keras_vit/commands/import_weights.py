@@ -1,14 +1,12 @@
 """`keras-vit import`: other people's weights as a model of ours."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import cyclopts
 import numpy as np
 
 from keras_vit.command_line import quiet_stderr
 
-SEVERAL = cyclopts.Parameter(consume_multiple=True)
 TOLERANCE = 1e-4  # of a logit, in float32
 
 
@@ -27,8 +25,8 @@ def import_weights(
     num_heads: int | None = None,
     activation: Literal["gelu", "gelu_tanh", "quick_gelu", "swiglu"] | None = None,
     norm_epsilon: float | None = None,
-    mean: Annotated[tuple[float, ...] | None, SEVERAL] = None,
-    std: Annotated[tuple[float, ...] | None, SEVERAL] = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
     golden: Path | None = None,
 ):
     """Make a checkpoint of timm, Google or Hugging Face a .keras file.
