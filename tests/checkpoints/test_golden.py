@@ -50,7 +50,13 @@ def test_a_checkpoint_gives_the_model_that_made_it(tmp_path, family):
     np.testing.assert_allclose(model(images), outputs, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(each, marks=[] if each in ("timm_vit", "google_vit") else pytest.mark.slow)
+        for each in FAMILIES
+    ],
+)
 def test_every_array_counts(tmp_path, family):
     """Any one of them, changed, changes the answer: nothing is ignored."""
     images, outputs, arrays = read(family)

@@ -1,8 +1,8 @@
 """Every architecture of timm that we claim, against timm itself.
 
-    pip install -e ".[dev,parity]" && pytest -p torch -n 0 tests/checkpoints/test_parity.py
+    pip install -e ".[dev,parity]" && pytest -p timm -n 0 tests/checkpoints/test_parity.py
 
-`-p torch` imports torch before TensorFlow; the other way round the process dies.
+`-p timm` imports timm and torch before TensorFlow; the other way round the process dies.
 """
 
 import functools
@@ -16,10 +16,9 @@ from keras_vit.checkpoints import export_timm, find, load
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
-if "torch" not in sys.modules:
-    pytest.skip("torch is not imported first: pytest -p torch", allow_module_level=True)
-timm = pytest.importorskip("timm", reason="the extra `parity` is not installed")
-torch = sys.modules["torch"]
+if "timm" not in sys.modules:
+    pytest.skip("timm is not imported first: pytest -p timm", allow_module_level=True)
+timm, torch = sys.modules["timm"], sys.modules["torch"]
 
 pytestmark = pytest.mark.slow
 # Not claimed: other attentions, blocks and embeddings than ViT's.

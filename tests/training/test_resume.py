@@ -399,7 +399,7 @@ def test_however_fit_ends_signals_and_folder_are_given_back(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     files = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     models = weakref.WeakSet()
-    for _ in range(3):
+    for _ in range(2):
         model = build()
         models.add(model)
         with pytest.raises(Killed):

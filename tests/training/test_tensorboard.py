@@ -47,6 +47,12 @@ def test_the_confusion_matrix_is_a_picture_with_a_cell_per_pair(tmp_path):
     assert right.shape == wrong.shape and (right != wrong).any()
 
 
+def test_the_confusion_matrix_of_many_classes_is_a_picture_of_bearable_size(tmp_path):
+    labels = np.arange(500)
+    log_confusion_matrix(tmp_path, labels, labels[::-1], [f"class {i}" for i in labels])
+    assert max(picture(tmp_path, "confusion matrix").shape) <= 1000
+
+
 def test_hyperparameters_and_figures_are_one_row_of_the_table(tmp_path):
     log_hyperparameters(
         tmp_path, {"epochs": 3, "device": "auto", "data_dir": None}, {"test_accuracy": 0.75}

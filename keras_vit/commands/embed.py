@@ -1,0 +1,120 @@
+"""`keras-vit embed`: pictures as vectors, for retrieval."""
+
+import functools
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from keras_vit.command_line import quiet_stderr
+from keras_vit.commands.opening import open_quietly
+
+
+def embed(
+    source: str,
+    /,
+    *,
+    model: Path,
+    out: Path,
+    image_size: int | None = None,
+    crop_ratio: float = 0.875,
+    batch_size: int = 64,
+    neighbours: int = 20,
+    data_dir: Path | None = None,
+    test_fraction: float | None = None,
+):
+    """Write the features of every picture of a source, and how well neighbours name the test split.
+
+    The file holds, for each split, `<split>_features` (N, D) and `<split>_labels` (N,), and
+    `class_names`; a picture costs 4 D bytes, in memory too. The sanity figure is the share of the
+    test pictures whose class most of their nearest training pictures have, by cosine.
+
+    Args:
+        source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
+        model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
+        out: The .npz file.
+        image_size: Side of the images in pixels; by default the model's.
+        crop_ratio: Share of the short side that is kept.
+        batch_size: Images per call.
+        neighbours: How many neighbours name a picture.
+        data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
+        test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
+    """
+    if out.suffix != ".npz":
+        raise ValueError(f"--out must end in .npz: received {out}.")
+    for name, value in {"--batch-size": batch_size, "--neighbours": neighbours}.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1: received {value}.")
+    opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
+    with quiet_stderr():
+        from keras_vit.checkpoints import load
+        from keras_vit.data import Split
+    channels = {s.image_shape[2] if isinstance(s, Split) else 3 for s in opened.splits.values()}
+    features = load(model, num_classes=0, image_size=image_size, channels=channels.pop())
+    arrays = {"class_names": np.array(opened.class_names)}
+    for name, split in opened.splits.items():
+        batches = _batches(split, features.input_shape[1:3], crop_ratio, batch_size)
+        vectors, labels = _embed(features, batches, split.count, name, batch_size)
+        arrays[f"{name}_features"], arrays[f"{name}_labels"] = vectors, labels
+    _save(out, arrays)
+    width = features.output_shape[-1]
+    counts = ", ".join(f"{len(arrays[f'{name}_labels']):,} {name}" for name in opened.splits)
+    print(f"{out}: {width} numbers each of {counts}")
+    if {"train", "test"} <= opened.splits.keys():
+        print(_neighbours(arrays, min(neighbours, len(arrays["train_labels"]))))
+    return 0
+
+
+def _batches(split, size, crop_ratio, batch_size):
+    from keras_vit.data import BrokenPictures, Split, centre_crop, eval_batches
+
+    if size[0] != size[1]:
+        raise ValueError(f"Images are cut to squares: the model takes {size[0]}x{size[1]}.")
+    if isinstance(split, Split):
+        return eval_batches(split.resized(size[0]), batch_size=batch_size)
+    crop = functools.partial(centre_crop, size=size[0], ratio=crop_ratio)
+    return eval_batches(split, batch_size=batch_size, crop=crop, broken=BrokenPictures())
+
+
+def _embed(features, batches, count, name, batch_size):
+    """Returns features `(N, D)` and labels `(N,)`, with a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    parts = track(
+        batches.as_numpy_iterator(),
+        description=f"embedding {name}",
+        total=-(-count // batch_size),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    pairs = [(np.asarray(features.predict_on_batch(images)), labels) for images, labels in parts]
+    if not pairs:
+        raise ValueError(f"No picture of the split {name} can be read.")
+    vectors, labels = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    lost = count - len(labels)
+    if lost:
+        print(f"keras-vit: {lost:,} pictures of {name} cannot be read.", file=sys.stderr)
+    return vectors.astype("float32"), labels
+
+
+def _save(path, arrays):
+    """Writes a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".save-", dir=path.parent) as partial:
+        np.savez(Path(partial, path.name), **arrays)
+        os.replace(Path(partial, path.name), path)
+
+
+def _neighbours(arrays, count):
+    """Says how well the nearest training pictures name the test pictures."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    classifier = KNeighborsClassifier(count, metric="cosine")
+    classifier.fit(arrays["train_features"], arrays["train_labels"])
+    accuracy = classifier.score(arrays["test_features"], arrays["test_labels"])
+    return f"{count} nearest neighbours name {accuracy:.2%} of the test pictures rightly"
