@@ -29,6 +29,7 @@ def test_a_configuration_is_one_line():
 class Large:
     epochs: int = 300
     batch_size: int = 128
+    rates: tuple[float, ...] = (0.0,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ def run(config):
         (["--preset", "small"], Small()),
         (["--epochs", "3", "--preset=small"], Small(epochs=3)),
         (["--preset", "large", "--batch-size", "8"], Large(batch_size=8)),
+        (["--rates", "0.5", "0", "--epochs", "3"], Large(rates=(0.5, 0.0), epochs=3)),
     ],
 )
 def test_a_preset_sets_the_defaults_of_the_other_flags(words, expected, monkeypatch):
