@@ -1,7 +1,6 @@
 """The train step on one replica and two, compared with stock Keras on one device."""
 
 import functools
-import gc
 import itertools
 
 import keras
@@ -25,30 +24,19 @@ OPTIMIZERS = {
     "adamw": functools.partial(keras.optimizers.AdamW, 0.02, weight_decay=0.1),
     "lamb": functools.partial(keras.optimizers.Lamb, 0.02),
 }
+
+pytestmark = pytest.mark.usefixtures("free_memory")
+
+
 CLIPS = {
     "no clip": {},
     "clipnorm": {"clipnorm": 0.05},
     "global_clipnorm": {"global_clipnorm": 0.1},
     "clipvalue": {"clipvalue": 0.01},
 }
+
+
 EMAS = {"no ema": {}, "ema": dict(use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=3)}
-
-
-@pytest.fixture(autouse=True)
-def free_memory():
-    """Compiled steps are large, and in cycles that Python does not hurry to collect."""
-    yield
-    keras.utils.clear_session()
-    gc.collect()
-
-
-@pytest.fixture
-def float64():
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
 
 
 def train(model_class, optimizer, *, replicas=1, steps=8, **compile_arguments):
@@ -101,62 +89,6 @@ def test_one_replica_is_stock_keras(float64, accumulation, jit_compile):
     np.testing.assert_allclose(weights, expected, atol=1e-7, rtol=0)
 
 
-def test_a_clipped_update_has_the_norm_it_was_clipped_to():
-    """Stock Keras on two replicas clips each part: the update's norm is up to 0.2."""
-    with two_replicas().scope():
-        model = perceptron()
-        model.compile(keras.optimizers.SGD(1.0, global_clipnorm=0.1), cross_entropy())
-    before = weights_of(model)
-    model.fit(batches(*examples(8, "float32"), 8), steps_per_epoch=1, verbose=0, shuffle=False)
-    np.testing.assert_allclose(np.linalg.norm(weights_of(model) - before), 0.1, rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "reduction, accumulation",
-    [
-        ("sum_over_batch_size", 1),
-        ("sum_over_batch_size", 2),
-        ("mean_with_sample_weight", 1),
-        ("mean_with_sample_weight", 2),
-        ("sum", 1),
-    ],
-)
-def test_weights_of_examples_count_over_the_whole_batch(float64, reduction, accumulation):
-    x, y = examples(8)
-    weights = np.arange(8.0)
-
-    def trained(model_class, replicas, **kwargs):
-        keras.utils.set_random_seed(0)
-        with strategy_of(replicas).scope():
-            model = perceptron(model_class)
-            loss = cross_entropy(reduction=reduction)
-            model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False, **kwargs)
-        data = batches(x, y, 8, weights)
-        model.fit(data, steps_per_epoch=2, verbose=0, shuffle=False)
-        return weights_of(model)
-
-    expected = trained(keras.Model, 1)
-    actual = trained(TrainingModel, 2, accumulation=accumulation)
-    np.testing.assert_allclose(actual, expected, atol=1e-12)
-
-
-@pytest.mark.parametrize("last", [1, 3])
-def test_an_odd_last_batch_counts_by_its_examples(float64, last):
-    x, y = examples(4 + last)
-
-    def trained(model_class, replicas):
-        keras.utils.set_random_seed(0)
-        with strategy_of(replicas).scope():
-            model = perceptron(model_class)
-            model.compile(keras.optimizers.SGD(0.1), cross_entropy(), jit_compile=False)
-        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
-        history = model.fit(data, epochs=2, verbose=0, shuffle=False)
-        return weights_of(model), history.history["loss"]
-
-    for expected, actual in zip(trained(keras.Model, 1), trained(TrainingModel, 2), strict=True):
-        np.testing.assert_allclose(actual, expected, atol=1e-12)
-
-
 def test_no_batch_is_read_and_thrown_away():
     """Stock Keras under a strategy reads one to build the model."""
     seen = []
@@ -196,38 +128,6 @@ def test_seeds_are_alike_on_all_replicas_after_a_step():
     (state,) = [v for v in model.non_trainable_variables if "seed_generator_state" in v.path]
     for local in model.distribute_strategy.experimental_local_results(state.value):
         np.testing.assert_array_equal(local.numpy(), [3, 3])
-
-
-@pytest.mark.parametrize("replicas", [1, 2])
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(replicas, jit_compile):
-    x, y = examples(8, "float32")
-    x[-1] = np.nan  # the last replica's
-    with strategy_of(replicas).scope():
-        model = perceptron()
-        optimizer = keras.optimizers.Adam(0.1, use_ema=True)
-        model.compile(optimizer, cross_entropy(), jit_compile=jit_compile)
-    before = [variable.numpy() for variable in optimizer.variables], weights_of(model)
-    logs = model.fit(batches(x, y, 8), steps_per_epoch=3, verbose=0, shuffle=False).history
-    after = [variable.numpy() for variable in optimizer.variables], weights_of(model)
-    assert int(model.skipped_steps.numpy()) == 3
-    assert logs["loss"] == [0]
-    for left, right in zip(before[0], after[0], strict=True):
-        np.testing.assert_array_equal(left, right)
-
-
-@pytest.mark.parametrize("replicas", [1, 2])
-@pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 1.0}, {"clipnorm": 1.0}])
-def test_a_gradient_whose_norm_overflows_is_not_finite(replicas, clip):
-    """Clipped by it, every weight would be no number, or zero."""
-    x, y = examples(8, "float32")
-    with strategy_of(replicas).scope():
-        model = perceptron()
-        model.compile(keras.optimizers.SGD(0.1, **clip), "mse")
-    before = weights_of(model)
-    model.fit(batches(x, 1e21 * y, 8), steps_per_epoch=2, verbose=0, shuffle=False)
-    assert int(model.skipped_steps.numpy()) == 2
-    np.testing.assert_array_equal(weights_of(model), before)
 
 
 def test_the_logs_of_each_step_are_those_of_the_whole_batches(float64):
@@ -273,53 +173,6 @@ def test_training_what_is_not_compiled_is_a_sentence():
         perceptron().fit(*examples(8, "float32"), batch_size=8, verbose=0)
 
 
-def test_float16_overflow_on_the_second_replica_halves_the_scale_and_spares_the_weights():
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        with two_replicas().scope():
-            model = perceptron()
-            model.compile(keras.optimizers.SGD(0.1), cross_entropy())
-        x, y = examples(16, "float32")
-        x[4:8] = 1e5  # the second half of the first batch: infinite in float16
-        before = weights_of(model)
-        after = []
-        log = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs: after.append(weights_of(model))
-        )
-        model.fit(batches(x, y, 8), steps_per_epoch=2, verbose=0, shuffle=False, callbacks=[log])
-    finally:
-        keras.config.set_dtype_policy("float32")
-    np.testing.assert_array_equal(after[0], before)
-    assert np.isfinite(after[1]).all() and (after[1] != before).any()
-    assert int(model.skipped_steps.numpy()) == 1
-    assert float(model.loss_scale.numpy()) == 2.0**14
-
-
-def test_float16_scale_doubles_after_many_finite_steps(monkeypatch):
-    monkeypatch.setattr("keras_vit.training.update.GROWTH_STEPS", 2)
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = perceptron()
-        model.compile(keras.optimizers.SGD(0.1), cross_entropy())
-        model.fit(batches(*examples(8, "float32"), 8), steps_per_epoch=5, verbose=0, shuffle=False)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert float(model.loss_scale.numpy()) == 2.0**17
-
-
-def test_float16_scale_stays_at_least_one():
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = perceptron()
-        model.compile(keras.optimizers.SGD(0.1), cross_entropy())
-    finally:
-        keras.config.set_dtype_policy("float32")
-    model.loss_scale.assign(2.0)
-    x, y = examples(8, "float32")
-    model.fit(batches(x * np.inf, y, 8), steps_per_epoch=3, verbose=0, shuffle=False)
-    assert float(model.loss_scale.numpy()) == 1
-
-
 def test_statistics_and_metrics_are_spared_by_a_step_that_is_not_finite():
     x, y = examples(16, "float32")
     x[8:] = np.nan  # the second of two batches
@@ -359,59 +212,6 @@ def test_statistics_are_those_of_all_examples_in_their_order(float64):
     assert actual.keys() == {"moving_mean", "moving_variance"}
     np.testing.assert_allclose(actual["moving_mean"], expected["moving_mean"], atol=1e-12)
     assert np.isfinite(actual["moving_variance"]).all()
-
-
-def mean_of_the_batch(y_true, y_pred):
-    return keras.ops.mean(keras.ops.square(y_true - y_pred))
-
-
-class MeanOfTheBatch(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        return mean_of_the_batch(y_true, y_pred)
-
-
-@pytest.mark.parametrize("loss", [mean_of_the_batch, MeanOfTheBatch()])
-def test_a_loss_of_one_number_for_a_batch_is_averaged_over_replicas_too(float64, loss):
-    def trained(model_class, replicas, **kwargs):
-        keras.utils.set_random_seed(0)
-        with strategy_of(replicas).scope():
-            model = perceptron(model_class)
-            model.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False, **kwargs)
-        data = batches(*examples(8), 8)
-        logs = model.fit(data, steps_per_epoch=3, verbose=0, shuffle=False).history
-        return [*weights_of(model), *logs["loss"], model.evaluate(*examples(8), verbose=0)]
-
-    expected = trained(keras.Model, 1)
-    for replicas, accumulation in ((1, 1), (2, 1), (2, 2)):
-        actual = trained(TrainingModel, replicas, accumulation=accumulation)
-        np.testing.assert_allclose(actual, expected, atol=1e-12)
-
-
-def test_weights_of_examples_count_in_evaluation_as_in_training(float64):
-    x, y = examples(8)
-    weights = np.arange(8.0)
-    losses = []
-    for replicas in (1, 2):
-        keras.utils.set_random_seed(0)
-        with strategy_of(replicas).scope():
-            model = perceptron()
-            model.compile("sgd", cross_entropy(reduction="mean_with_sample_weight"))
-        losses.append(model.evaluate(x, y, batch_size=4, sample_weight=weights, verbose=0))
-    each = cross_entropy(reduction=None)(y, model.predict(x, verbose=0))
-    np.testing.assert_allclose(losses, np.average(each, weights=weights), rtol=1e-12)
-
-
-def test_weights_that_the_loss_does_not_hang_on_stay_undecayed():
-    inputs = keras.Input((5,))
-    used, unused = keras.layers.Dense(3, name="used"), keras.layers.Dense(3, name="unused")
-    model = TrainingModel(inputs, [used(inputs), unused(inputs)])
-    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5, global_clipnorm=1.0)
-    model.compile(optimizer, [cross_entropy(), None])
-    x, y = examples(8, "float32")
-    before = unused.kernel.numpy()
-    with pytest.warns(UserWarning, match="Gradients do not exist for variables .*unused"):
-        model.fit(batches(x, (y, y), 8), steps_per_epoch=2, verbose=0, shuffle=False)
-    np.testing.assert_array_equal(unused.kernel.numpy(), before)
 
 
 @keras.saving.register_keras_serializable("test_step")
@@ -464,20 +264,6 @@ def test_statistics_are_kept_without_accumulation():
     assert (norm.moving_mean.numpy() != 0).all()
 
 
-def test_regularizers_and_added_losses_count_once(float64):
-    def trained(model_class, replicas, **kwargs):
-        keras.utils.set_random_seed(0)
-        with strategy_of(replicas).scope():
-            layers = keras.layers.Dense(4, kernel_regularizer="l2")
-            model = perceptron(model_class, layers)
-            model.compile(keras.optimizers.SGD(0.5), cross_entropy(), jit_compile=False, **kwargs)
-        model.fit(batches(*examples(8), 8), steps_per_epoch=4, verbose=0, shuffle=False)
-        return weights_of(model)
-
-    expected = trained(keras.Model, 1)
-    np.testing.assert_allclose(trained(TrainingModel, 2, accumulation=2), expected, atol=1e-12)
-
-
 def test_evaluation_and_prediction_are_those_of_one_device():
     x, y = examples(21, "float32")
     results = []
@@ -507,79 +293,7 @@ def test_an_odd_last_batch_that_the_micro_batches_do_not_divide_is_a_sentence():
         model.fit(data, verbose=0, shuffle=False)
 
 
-@pytest.mark.parametrize(
-    "losses, message",
-    [
-        (cross_entropy(reduction=None), "a mean or a sum: received reduction=None"),
-        ([cross_entropy(reduction="sum"), "mse"], r"received the reductions \['mean', 'sum'\]"),
-        ([cross_entropy(reduction="mean_with_sample_weight")] * 2, "must all be means"),
-    ],
-)
-def test_losses_whose_parts_do_not_add_up_are_refused(losses, message):
-    with pytest.raises(ValueError, match=message):
-        perceptron().compile("sgd", losses)
-
-
-def test_what_the_step_does_itself_is_refused_in_the_optimizer():
-    model = perceptron()
-    with pytest.raises(ValueError, match="at least 1: received accumulation=0"):
-        model.compile("sgd", cross_entropy(), accumulation=0)
-    with pytest.raises(ValueError, match="needs a mean loss: received reduction='sum'"):
-        model.compile("sgd", cross_entropy(reduction="sum"), accumulation=2)
-    with pytest.raises(ValueError, match="received gradient_accumulation_steps=2"):
-        model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), cross_entropy())
-    with pytest.raises(ValueError, match="loss_scale_factor, received 8"):
-        model.compile(keras.optimizers.SGD(loss_scale_factor=8.0), cross_entropy())
-    with pytest.raises(ValueError, match="pass the optimizer that LossScaleOptimizer has"):
-        model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), cross_entropy())
-
-
 def test_a_layer_that_xla_cannot_compile_is_an_error_and_not_a_warning():
     model = perceptron(TrainingModel, keras.layers.RandomRotation(0.1, name="turn"))
     with pytest.raises(ValueError, match="supports_jit=False in turn"):
         model.compile("sgd", cross_entropy(), jit_compile=True)
-
-
-def test_averages_warm_up():
-    model = perceptron()
-    optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5)
-    model.compile(optimizer, cross_entropy(), ema_warmup=True)
-    steps = []
-    log = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: steps.append(weights_of(model))
-    )
-    data = batches(*examples(40, "float32"), 8)
-    model.fit(data, steps_per_epoch=12, verbose=0, shuffle=False, callbacks=[log])
-    average = steps[0]
-    for step, weights in enumerate(steps[1:], start=1):
-        momentum = min(0.5, (1 + step) / (10 + step))
-        average = momentum * average + (1 - momentum) * weights
-    np.testing.assert_allclose(weights_of(model), average, rtol=1e-5)  # `fit` ends with it
-
-
-@pytest.mark.parametrize("accumulation", [1, 2])
-def test_several_inputs_and_outputs_have_losses_and_metrics_of_their_own(accumulation):
-    x, y = examples(16, "float32")
-
-    def trained(model_class, replicas, **kwargs):
-        keras.utils.set_random_seed(0)
-        with strategy_of(replicas).scope():
-            inputs = {name: keras.Input((5,), name=name) for name in ("left", "right")}
-            both = keras.layers.Concatenate()(list(inputs.values()))
-            names = ("kind", "size")
-            outputs = {name: keras.layers.Dense(3, name=name)(both) for name in names}
-            model = model_class(inputs, outputs)
-            losses = {"kind": cross_entropy(), "size": "mse"}
-            metrics = {"kind": ["accuracy"], "size": ["mae"]}
-            model.compile(keras.optimizers.SGD(0.1), losses, metrics=metrics, **kwargs)
-        data = ({"left": x, "right": x[::-1]}, {"kind": y, "size": x[:, :3]})
-        batches = tf.data.Dataset.from_tensor_slices(data).batch(8)
-        history = model.fit(batches, epochs=2, verbose=0, shuffle=False).history
-        return weights_of(model), history
-
-    weights, expected = trained(keras.Model, 1, jit_compile=False)
-    again, history = trained(TrainingModel, 2, accumulation=accumulation)
-    np.testing.assert_allclose(again, weights, atol=1e-6)
-    assert history.keys() == expected.keys() and "kind_loss" in history
-    for name, values in expected.items():
-        np.testing.assert_allclose(history[name], values, atol=1e-6, err_msg=name)
