@@ -6,7 +6,6 @@ import itertools
 import keras
 import pytest
 
-
 RUN = itertools.count(1)
 
 
