@@ -65,10 +65,10 @@ def open_artefact(path):
 def _open_keras(path):
     import keras
 
-    import keras_vit.tasks  # noqa: F401  registers our layers with Keras
+    from keras_vit.tasks import class_names_of  # and our layers are registered with Keras
 
     model = keras.saving.load_model(path, compile=False)
-    names = getattr(model.layers[-1], "class_names", None)
+    names = class_names_of(model)
 
     def predict(images):
         logits = model.predict_on_batch(np.asarray(images, "float32"))

@@ -46,19 +46,26 @@ def read_arrays(source):
 
 
 def read_configuration(source):
-    """Returns what `config.json` and `preprocessor_config.json` beside the weights say, if any.
+    """Returns what a file's own metadata under `config`, as `export_timm` writes it, and
+    `config.json` and `preprocessor_config.json` beside it say.
 
     Raises:
-        ValueError: If one is no JSON.
+        ValueError: If one is no JSON object.
     """
-    path = Path(source)
-    folder, known = path if path.is_dir() else path.parent, {}
+    path, texts = Path(source), {}
+    folder = path if path.is_dir() else path.parent
+    if path.suffix == ".safetensors":
+        with safetensors.safe_open(path, "numpy") as file:
+            texts[path] = (file.metadata() or {}).get("config", "{}")
     for name in ("config.json", "preprocessor_config.json"):
         if (folder / name).is_file():
-            try:
-                known.update(json.loads((folder / name).read_text()))
-            except ValueError as error:
-                raise ValueError(f"{folder / name} is no JSON: {error}.") from error
+            texts[folder / name] = (folder / name).read_text("utf-8")
+    known = {}
+    for place, text in texts.items():
+        try:
+            known.update(json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{place} holds no JSON object: {error}.") from error
     return known
 
 

@@ -20,8 +20,8 @@ def export_timm(model, path):
         arguments = export_timm(model, "vit.safetensors")
         theirs = timm.create_model(**arguments, checkpoint_path="vit.safetensors")  # with torch
 
-    The arguments are in the file's metadata too, as JSON, beside the mean and the standard
-    deviation of the pixels that timm is to be given.
+    The arguments are in the file's metadata too, as JSON under `config`, beside the mean and the
+    standard deviation of the pixels that timm is to be given.
 
     Args:
         model: A model that `keras_vit.models.vit`, `features` or `classifier` built.
@@ -36,11 +36,13 @@ def export_timm(model, path):
     """
     architecture = architecture_of(model)
     arguments = _arguments(architecture)
-    metadata = {
-        "timm": json.dumps(arguments),
-        "mean": json.dumps(architecture.mean),
-        "std": json.dumps(architecture.std),
+    channels, size = architecture.config.channels, architecture.config.image_size
+    pretrained = {
+        "mean": np.broadcast_to(architecture.mean, channels).tolist(),
+        "std": np.broadcast_to(architecture.std, channels).tolist(),
+        "input_size": [channels, *size],
     }
+    metadata = {"config": json.dumps({"timm": arguments, "pretrained_cfg": pretrained})}
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
@@ -86,9 +88,8 @@ def _arguments(architecture):
         "pre_norm and a bias of the patches": config.pre_norm and config.patch_bias,
         "a distillation token without a class token or with registers": config.distillation_token
         and (config.num_registers or not config.class_token),
-        "a distillation token and one head": config.distillation_token
-        and architecture.num_classes
-        and not architecture.distillation_head,
+        "a distillation token and not both heads behind both tokens": config.distillation_token
+        and not (architecture.distillation_head and architecture.pool == "class_token"),
         f"norm_epsilon={config.norm_epsilon}": config.norm_epsilon not in (1e-6, 1e-5)
         or config.norm_epsilon == 1e-5
         and (config.distillation_token or config.activation == "swiglu"),
@@ -113,7 +114,8 @@ def _arguments(architecture):
         "embed_dim": config.width,
         "depth": config.depth,
         "num_heads": config.num_heads,
-        "mlp_ratio": config.mlp_dim * (2 if gated else 1) / config.width,
+        # timm cuts the product to a whole number.
+        "mlp_ratio": (config.mlp_dim * (2 if gated else 1) + 0.25) / config.width,
         "qkv_bias": config.qkv_bias,
         "qk_norm": config.qk_norm,
         "init_values": config.layer_scale,

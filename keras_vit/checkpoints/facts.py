@@ -61,3 +61,8 @@ def grid_of(count, grid=None):
             f"{count} positions fill no grid of {grid[0]}x{grid[1]}: pass `grid`, rows and columns."
         )
     return tuple(grid)
+
+
+def told_grid(image_size, patch_size):
+    """Returns the rows and columns of an image size that was told, or `None`."""
+    return None if image_size is None else tuple(side // patch_size for side in image_size)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import count_blocks, grid_of, heads_of, shape_of
+from keras_vit.checkpoints.facts import count_blocks, grid_of, heads_of, shape_of, told_grid
 from keras_vit.checkpoints.table import Entry, convolution, dense, norm, same
 from keras_vit.models import ViTConfig
 
@@ -46,19 +46,22 @@ def told(known):
             )
         found["activation"] = ACTIVATIONS[known["hidden_act"]]
     for theirs, ours in (("image_mean", "mean"), ("image_std", "std")):
-        if theirs in known:
+        if known.get(theirs):
             found[ours] = tuple(known[theirs])
+    if "image_size" in known:
+        size = known["image_size"]
+        found["image_size"] = (size, size) if isinstance(size, int) else tuple(size)
     return found
 
 
-def architecture(arrays, *, num_heads=None, grid=None):
+def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
     """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
     width, channels, patch_size, _ = shape_of(arrays, f"{PATCHES}.weight", 4)
     tokens = [
         name for name in ("cls_token", "distillation_token") if f"embeddings.{name}" in arrays
     ]
     count = shape_of(arrays, "embeddings.position_embeddings", 3)[1]
-    grid = grid_of(count - len(tokens), grid)
+    grid = grid_of(count - len(tokens), grid or told_grid(image_size, patch_size))
     dino = "encoder.layer.0.norm1.weight" in arrays
     gated = "encoder.layer.0.mlp.weights_out.weight" in arrays
     last = _mlp_names("encoder.layer.0", dino, gated)[1]

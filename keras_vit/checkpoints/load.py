@@ -10,6 +10,7 @@ from keras_vit.checkpoints.architecture import Architecture, architecture_of
 from keras_vit.checkpoints.arrays import read_arrays, read_configuration
 from keras_vit.checkpoints.resize import fold_channels, resize_kernel, resize_positions
 from keras_vit.checkpoints.table import same
+from keras_vit.tasks import class_names_of
 
 FORMATS = (timm, google, hugging_face)
 HEADS = ("head/", "distillation_head/")
@@ -24,7 +25,7 @@ class Found:
         architecture: The `Architecture` of the model that made it.
         arrays: Its arrays by name.
         table: From the paths of our weights to `keras_vit.checkpoints.table.Entry`.
-        class_names: Names of the classes, where the checkpoint holds them.
+        class_names: Names of the classes, where a checkpoint of ours holds them.
     """
 
     format: str
@@ -73,7 +74,12 @@ def find(
         )
     given = {**chosen.told(read_configuration(source)), **given}
     arrays = chosen.plain(arrays)
-    found = chosen.architecture(arrays, num_heads=given.pop("num_heads", None), grid=grid)
+    found = chosen.architecture(
+        arrays,
+        num_heads=given.pop("num_heads", None),
+        grid=grid,
+        image_size=given.pop("image_size", None),
+    )
     pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}
     config = dataclasses.replace(found.config, **given)
     found = dataclasses.replace(found, config=config, **pixels)
@@ -192,15 +198,22 @@ def _check_names(source, arrays, table):
 def _find_own(source, given):
     if given:
         raise ValueError(f"A .keras file of ours tells all itself: received {', '.join(given)}.")
-    model = keras.saving.load_model(source, compile=False)
+    try:
+        model = keras.saving.load_model(source, compile=False)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"{source} cannot be read as a model: {reason}") from error
     weights = [w for w in model.weights if not w.path.endswith("seed_generator_state")]
-    head = {layer.name: layer for layer in model.layers}.get("head")
+    found = architecture_of(model)
+    known = {weight.path for weight in found.build().weights}
+    if other := known ^ {weight.path for weight in weights}:
+        raise ValueError(f"{source} has {len(other)} weights that are not known: {_some(other)}.")
     return Found(
         format="keras_vit",
-        architecture=architecture_of(model),
+        architecture=found,
         arrays={weight.path: keras.ops.convert_to_numpy(weight) for weight in weights},
         table={weight.path: same(weight.path) for weight in weights},
-        class_names=getattr(head, "class_names", None),
+        class_names=class_names_of(model),
     )
 
 

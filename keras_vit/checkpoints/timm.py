@@ -8,7 +8,7 @@ import math
 import re
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import count_blocks, grid_of, heads_of, shape_of
+from keras_vit.checkpoints.facts import count_blocks, grid_of, heads_of, shape_of, told_grid
 from keras_vit.checkpoints.table import convolution, dense, norm, same
 from keras_vit.models import ViTConfig
 
@@ -28,18 +28,23 @@ def plain(arrays):
 
 
 def told(known):
-    """Returns what timm's `config.json` tells: mean and standard deviation of the pixels."""
-    pretrained = known.get("pretrained_cfg", {})
-    return {name: tuple(pretrained[name]) for name in ("mean", "std") if name in pretrained}
+    """Returns what timm's `config.json` tells: mean and deviation of the pixels, and the grid."""
+    pretrained = known.get("pretrained_cfg") or {}
+    found = {name: tuple(pretrained[name]) for name in ("mean", "std") if pretrained.get(name)}
+    if pretrained.get("input_size"):
+        found["image_size"] = tuple(pretrained["input_size"][1:])
+    return found
 
 
-def architecture(arrays, *, num_heads=None, grid=None):
+def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
     """Reads the architecture off names and shapes.
 
     Args:
         arrays: Arrays by name.
         num_heads: Attention heads; by default what models of this width have.
-        grid: Rows and columns of patches; by default as many rows as columns.
+        grid: Rows and columns of patches; by default what `image_size` makes, or as many rows as
+            columns.
+        image_size: Height and width that a configuration tells, in pixels, or `None`.
 
     Returns:
         An `Architecture`.
@@ -48,6 +53,7 @@ def architecture(arrays, *, num_heads=None, grid=None):
         ValueError: If something cannot be read off.
     """
     width, channels, patch_size, _ = shape_of(arrays, "patch_embed.proj.weight", 4)
+    grid = grid or told_grid(image_size, patch_size)
     depth = count_blocks(arrays, re.compile(r"blocks\.(\d+)\."))
     hidden, out = (shape_of(arrays, f"blocks.0.mlp.fc{i}.weight", 2) for i in (1, 2))
     gated = hidden[0] == 2 * out[1]

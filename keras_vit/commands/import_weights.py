@@ -23,6 +23,7 @@ def import_weights(
     pool: Literal["class_token", "mean", "attention"] | None = None,
     resize: Literal["bicubic", "bilinear"] = "bicubic",
     num_heads: int | None = None,
+    grid: tuple[int, int] | None = None,
     activation: Literal["gelu", "gelu_tanh", "quick_gelu", "swiglu"] | None = None,
     norm_epsilon: float | None = None,
     mean: tuple[float, ...] | None = None,
@@ -45,6 +46,7 @@ def import_weights(
         pool: What the features are; by default the checkpoint's.
         resize: bicubic as timm does, bilinear as Google does.
         num_heads: Attention heads, where models of this width have others or none is known.
+        grid: Rows and columns of patches, where they are not as many and nothing else tells.
         activation: Form of the activation, where the family has another.
         norm_epsilon: Epsilon of the norms, where the family has another.
         mean: Mean of the pixels from 0 to 1, one number or three; by default the family's.
@@ -57,7 +59,7 @@ def import_weights(
     with quiet_stderr():
         from keras_vit.checkpoints import find, load
         from keras_vit.export import save_keras
-    told = dict(num_heads=num_heads, activation=activation, norm_epsilon=norm_epsilon)
+    told = dict(num_heads=num_heads, grid=grid, activation=activation, norm_epsilon=norm_epsilon)
     found = find(source, mean=_one_or_all(mean), std=_one_or_all(std), **told)
     print(f"{source}: {_describe(found)}")
     model = load(

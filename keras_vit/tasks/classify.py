@@ -75,6 +75,12 @@ def classifier(
     return keras.Model(backbone.input, logits, name="classifier")
 
 
+def class_names_of(model):
+    """Returns the names of a classifier's classes, or `None` where it knows none."""
+    head = {layer.name: layer for layer in model.layers}.get("head")
+    return getattr(head, "class_names", None)
+
+
 def _head(units, **kwargs):
     # float32 whatever the policy: a softmax over many classes needs more than 8 or 11 bits.
     initializer = keras.initializers.TruncatedNormal(stddev=0.02)

@@ -1,7 +1,6 @@
 """Exact resume: a run that was killed goes on bit for bit."""
 
 import io
-import math
 import signal
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from keras_vit.training.callback_state import callback_state, set_callback_state
 from keras_vit.training.checkpoint_files import CheckpointFolder, load_arrays, save_arrays
+from keras_vit.training.checkpoint_match import check_match, named_state
 from keras_vit.training.metric_state import metric_state, set_metric_state
 from keras_vit.training.stop_signals import StopSignals
 from keras_vit.training.workers import Workers
@@ -103,8 +103,8 @@ class Checkpoints(keras.callbacks.Callback):
         if found is None:
             return 0
         arrays, notes = found
-        self._check(model, arrays, notes)
-        for name, variable in _named(model).items():
+        check_match(self.folder, found, model, self._kept_callbacks, self.steps_per_epoch)
+        for name, variable in named_state(model).items():
             variable.assign(arrays[name])
         if notes["replicas"] != model.distribute_strategy.num_replicas_in_sync:
             print(
@@ -186,16 +186,16 @@ class Checkpoints(keras.callbacks.Callback):
             raise SystemExit(128 + number)
 
     def _save(self, step):
-        arrays = {name: variable.numpy() for name, variable in _named(self.model).items()}
+        arrays = {name: variable.numpy() for name, variable in named_state(self.model).items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise FloatingPointError(
-                f"The weights are not finite after step {step}, and are not saved: lower the "
-                f"learning rate, and give the command again to go on after step {self._step}."
+                f"The weights are not finite after step {step} and are not saved; the last "
+                f"checkpoint is of step {self._step}. Lower the learning rate or clip the gradient."
             )
         if step % self.steps_per_epoch:  # else they are those of an epoch that is over
             arrays.update(metric_state(self.model, self._workers))
         callbacks = [
-            {"name": _name(each), "state": callback_state(each, arrays)}
+            {"name": type(each).__name__, "state": callback_state(each, arrays)}
             for each in self._all_callbacks()
         ]
         replicas = self.model.distribute_strategy.num_replicas_in_sync
@@ -218,41 +218,6 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _all_callbacks(self):
         return [*self._kept_callbacks, self.model.history]
-
-    def _check(self, model, arrays, notes):
-        """Raises a `ValueError` unless a checkpoint is of such a model and such callbacks."""
-        shapes = {name: tuple(variable.shape) for name, variable in _named(model).items()}
-        saved = {name: a.shape for name, a in arrays.items() if name.startswith("state/")}
-        if shapes != saved:
-            raise ValueError(
-                f"The checkpoint in {self.folder} is of another model or optimizer: it holds "
-                f"{len(saved)} arrays of {_size(saved):,} numbers, this one {len(shapes)} of "
-                f"{_size(shapes):,}."
-            )
-        if notes["steps_per_epoch"] != self.steps_per_epoch:
-            raise ValueError(
-                f"The checkpoint in {self.folder} has epochs of {notes['steps_per_epoch']} steps: "
-                f"received steps_per_epoch={self.steps_per_epoch}."
-            )
-        known = [each["name"] for each in notes["callbacks"]][:-1]  # without Keras' history
-        callbacks = [_name(each) for each in self._kept_callbacks]
-        if known != callbacks:
-            raise ValueError(
-                f"The checkpoint in {self.folder} knows the callbacks {known}: received "
-                f"callbacks={callbacks}."
-            )
-
-
-def _name(callback):
-    return type(callback).__name__
-
-
-def _named(model):
-    return {f"state/{number:05d}": v for number, v in enumerate(model.training_state)}
-
-
-def _size(shapes):
-    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def _of_the_chief(workers, found):

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 from test_golden import read, write
 
+from keras_vit.artefacts import open_artefact
 from keras_vit.checkpoints import architecture_of, export_timm, find, load
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
@@ -243,6 +244,39 @@ def test_what_was_imported_is_exported_as_it_came(tmp_path, family):
     assert arguments["depth"] == 2 and arguments["embed_dim"] == 16
 
 
+def test_a_grid_that_is_no_square_comes_back_from_timm(tmp_path):
+    """48 patches and a class token are 49, which could be 7 x 7 patches."""
+    backbone = vit("mu/4", image_size=(24, 32), mean=0.3, std=(0.1, 0.2, 0.3))
+    model = classifier(backbone, 3, class_names=["a", "b", "c"])
+    export_timm(model, tmp_path / "ours.safetensors")
+    images = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 3)).astype("uint8")
+    again = load(tmp_path / "ours.safetensors", num_heads=2)
+    np.testing.assert_allclose(again(images), model(images), atol=1e-5)
+
+
+def test_a_model_with_more_than_ours_is_refused(tmp_path):
+    model = classifier(vit("mu/4", image_size=8), 3)
+    more = keras.layers.Dense(3, name="adapter")(model.output)
+    keras.Model(model.input, more).save(tmp_path / "more.keras")
+    with pytest.raises(ValueError, match="2 weights that are not known: adapter/bias, adapter/ker"):
+        load(tmp_path / "more.keras")
+    (tmp_path / "no.keras").write_bytes(b"no")
+    with pytest.raises(ValueError, match="no.keras cannot be read as a model"):
+        load(tmp_path / "no.keras")
+
+
+def test_names_of_a_distilled_classifier_are_its_heads(tmp_path):
+    model = classifier(
+        vit("mu/4", image_size=8, distillation_token=True),
+        2,
+        distillation_head=True,
+        class_names=["a", "b"],
+    )
+    model.save(tmp_path / "model.keras")
+    assert open_artefact(tmp_path / "model.keras").class_names == ("a", "b")
+    assert find(tmp_path / "model.keras").class_names == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -250,7 +284,7 @@ def test_what_was_imported_is_exported_as_it_came(tmp_path, family):
         (dict(pre_norm=True), "pre_norm and a bias of the patches"),
         (dict(norm_epsilon=1e-12), "norm_epsilon=1e-12"),
         (dict(distillation_token=True, num_registers=1), "with registers"),
-        (dict(distillation_token=True), "a distillation token and one head"),
+        (dict(distillation_token=True), "not both heads behind both tokens"),
     ],
 )
 def test_what_timm_has_not_is_refused(tmp_path, options, message):
