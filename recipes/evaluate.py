@@ -11,7 +11,6 @@ the source's names are numbers.
 
 import csv
 import dataclasses
-import functools
 import json
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from rich.text import Text
 
 from keras_vit.artefacts import match_classes, open_artefact, score
 from keras_vit.command_line import run_recipe
-from keras_vit.data import BrokenPictures, Split, centre_crop, eval_batches, open_source
+from keras_vit.data import BrokenPictures, Split, open_source, square_batches
 from keras_vit.training import confusion_figure
 
 WORST = 10  # classes that are printed
@@ -63,9 +62,22 @@ def run(config):
         raise ValueError(
             f"`split` must be one of {', '.join(source.splits)}: received {config.split!r}."
         )
-    broken = BrokenPictures()
-    batches = _batches(source.splits[config.split], artefact, config, broken).as_numpy_iterator()
-    images, labels = next(batches)
+    split, broken = source.splits[config.split], BrokenPictures()
+    if isinstance(split, Split) and split.image_shape[2] != artefact.image_shape[2]:
+        raise ValueError(
+            f"The model takes {artefact.image_shape[2]} channels: the source has "
+            f"{split.image_shape[2]}."
+        )
+    batches = square_batches(
+        split,
+        artefact.image_shape[:2],
+        batch_size=config.batch_size,
+        crop_ratio=config.crop_ratio,
+        broken=broken,
+    ).as_numpy_iterator()
+    images, labels = next(batches, (None, None))
+    if images is None:
+        raise ValueError(f"No picture of the split {config.split} can be read.")
     count = artefact.predict(images[:1]).shape[-1]
     classes = match_classes(source.class_names, artefact.class_names, count)
 
@@ -82,21 +94,6 @@ def run(config):
     if config.out:
         _write(result, names, config)
     return result
-
-
-def _batches(split, artefact, config, broken):
-    height, width, channels = artefact.image_shape
-    if height != width:
-        raise ValueError(f"Images are cut to squares: the model takes {height}x{width}.")
-    options = dict(batch_size=config.batch_size, broken=broken)
-    if isinstance(split, Split):
-        if split.image_shape[2] != channels:
-            raise ValueError(
-                f"The model takes {channels} channels: the source has {split.image_shape[2]}."
-            )
-        return eval_batches(split.resized(height), **options)
-    crop = functools.partial(centre_crop, size=height, ratio=config.crop_ratio)
-    return eval_batches(split, crop=crop, **options)
 
 
 def _figures(result):
@@ -123,8 +120,8 @@ def _print(result, names, config):
     for heading in ("images", "recall", "precision"):
         table.add_column(heading, justify="right")
     for index in worst:
-        figures = (f"{recall[index]:.2%}", f"{precision[index]:.2%}")
-        table.add_row(Text(names[index]), f"{images[index]:,}", *figures)
+        shares = (f"{recall[index]:.2%}", f"{precision[index]:.2%}")
+        table.add_row(Text(names[index]), f"{images[index]:,}", *shares)
     Console().print(table)
 
 

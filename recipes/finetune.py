@@ -82,6 +82,18 @@ def run(config):
             f"lora_rank={config.lora_rank}, probe={config.probe}, "
             f"frozen_blocks={config.frozen_blocks}."
         )
+    if bool(config.probe) + (config.frozen_blocks != 0) + bool(config.freeze) > 1:
+        raise ValueError(
+            "One of `probe`, `frozen_blocks` and `freeze` says what stays: received "
+            f"probe={config.probe}, frozen_blocks={config.frozen_blocks}, freeze={config.freeze!r}."
+        )
+    if config.frozen_blocks < 0:
+        raise ValueError(f"`frozen_blocks` must not be negative: received {config.frozen_blocks}.")
+    if len(config.patch_dropout) != len(config.patch_dropout_epochs) or not config.patch_dropout:
+        raise ValueError(
+            "`patch_dropout` and `patch_dropout_epochs` must be as many: "
+            f"received {config.patch_dropout} and {config.patch_dropout_epochs}."
+        )
     for name in ("weights", "source"):
         if not getattr(config, name):
             raise ValueError(f"`{name}` must be given: --weights vit.safetensors --source cifar10.")

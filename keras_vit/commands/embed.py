@@ -1,6 +1,5 @@
 """`keras-vit embed`: pictures as vectors, for retrieval."""
 
-import functools
 import os
 import sys
 import tempfile
@@ -50,12 +49,18 @@ def embed(
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
         from keras_vit.checkpoints import load
-        from keras_vit.data import Split
+        from keras_vit.data import BrokenPictures, Split, square_batches
     channels = {s.image_shape[2] if isinstance(s, Split) else 3 for s in opened.splits.values()}
     features = load(model, num_classes=0, image_size=image_size, channels=channels.pop())
     arrays = {"class_names": np.array(opened.class_names)}
     for name, split in opened.splits.items():
-        batches = _batches(split, features.input_shape[1:3], crop_ratio, batch_size)
+        batches = square_batches(
+            split,
+            features.input_shape[1:3],
+            batch_size=batch_size,
+            crop_ratio=crop_ratio,
+            broken=BrokenPictures(),
+        )
         vectors, labels = _embed(features, batches, split.count, name, batch_size)
         arrays[f"{name}_features"], arrays[f"{name}_labels"] = vectors, labels
     _save(out, arrays)
@@ -65,17 +70,6 @@ def embed(
     if {"train", "test"} <= opened.splits.keys():
         print(_neighbours(arrays, min(neighbours, len(arrays["train_labels"]))))
     return 0
-
-
-def _batches(split, size, crop_ratio, batch_size):
-    from keras_vit.data import BrokenPictures, Split, centre_crop, eval_batches
-
-    if size[0] != size[1]:
-        raise ValueError(f"Images are cut to squares: the model takes {size[0]}x{size[1]}.")
-    if isinstance(split, Split):
-        return eval_batches(split.resized(size[0]), batch_size=batch_size)
-    crop = functools.partial(centre_crop, size=size[0], ratio=crop_ratio)
-    return eval_batches(split, batch_size=batch_size, crop=crop, broken=BrokenPictures())
 
 
 def _embed(features, batches, count, name, batch_size):

@@ -1,10 +1,13 @@
 """From a split to batches: each is a pure function of (seed, step)."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.augment.chain import is_resumable
 from keras_vit.data.augment.keys import example_keys, fold
+from keras_vit.data.crop import centre_crop
 from keras_vit.data.encoded import eval_examples, sequential_examples, train_examples
 from keras_vit.data.order import Order
 from keras_vit.data.service import service_examples
@@ -154,6 +157,34 @@ def eval_batches(split, *, batch_size, crop=None, broken=None):
     else:
         batches = eval_examples(split, crop, broken).batch(batch_size)
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def square_batches(split, size, *, batch_size, crop_ratio=0.875, broken=None):
+    """Streams any split once as square images, as a model of that size is to see them.
+
+    Args:
+        split: A `keras_vit.data.Split`, which is resized, or an `EncodedSplit` or
+            `SequentialSplit`, whose pictures are cut in the middle.
+        size: Height and width in pixels, which must be one number.
+        batch_size: Examples per batch.
+        crop_ratio: Share of the short side that is kept of encoded pictures, in `(0, 1]`.
+        broken: As `eval_batches` takes it.
+
+    Returns:
+        What `eval_batches` does.
+
+    Raises:
+        ValueError: If a number is out of its range, or the size is no square's.
+    """
+    height, width = size
+    if height != width:
+        raise ValueError(f"Images are cut to squares: the model takes {height}x{width}.")
+    if not 0 < crop_ratio <= 1:
+        raise ValueError(f"`crop_ratio` must lie in (0, 1]: received crop_ratio={crop_ratio}.")
+    if isinstance(split, Split):
+        return eval_batches(split.resized(height), batch_size=batch_size)
+    crop = functools.partial(centre_crop, size=height, ratio=crop_ratio)
+    return eval_batches(split, batch_size=batch_size, crop=crop, broken=broken)
 
 
 def _check_crop(split, crop):

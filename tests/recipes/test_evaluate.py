@@ -68,6 +68,8 @@ def test_a_model_is_scored_and_reported(tmp_path, model, pictures, capsys):
         (dict(source=""), "`source` must be given"),
         (dict(split="dev"), "one of train, test: received 'dev'"),
         (dict(source="digits"), "takes 3 channels: the source has 1"),
+        (dict(crop_ratio=0.0), r"`crop_ratio` must lie in \(0, 1\]: received crop_ratio=0.0"),
+        (dict(crop_ratio=3.0), "received crop_ratio=3.0"),
         (dict(model="none.keras"), "There is no model at none.keras"),
     ],
 )
@@ -75,6 +77,13 @@ def test_a_mistake_is_a_sentence(model, pictures, changes, message):
     config = dataclasses.replace(Config(model=model, source=pictures), **changes)
     with pytest.raises((ValueError, OSError), match=message):
         run(config)
+
+
+def test_a_split_without_a_good_picture_is_a_sentence(tmp_path, model, pictures):
+    for path in Path(pictures, "test").rglob("*.png"):
+        path.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="picture"):
+        run(Config(model=model, source=pictures))
 
 
 @pytest.mark.slow
