@@ -12,6 +12,7 @@ from rich.console import Console
 from keras_vit.artefacts import compare, comparison_table
 from keras_vit.export import export, save_keras
 from keras_vit.training import log_confusion_matrix, log_hyperparameters
+from keras_vit.whole_file import whole_file
 
 COMPARED = 2**30  # bytes of test images that the artefacts are compared on, at most
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
@@ -51,7 +52,8 @@ def deliver(model, source, evaluation, config, log_dir, *, bigger):
     comparisons = compare([keras_path, saved_model, litert], images, labels, reference)
     Console().print(comparison_table(comparisons))
     rows = [dataclasses.asdict(row) for row in comparisons]
-    Path(run_dir, "results.json").write_text(json.dumps(rows, indent=2) + "\n")
+    with whole_file(run_dir / "results.json") as unfinished:
+        unfinished.write_text(json.dumps(rows, indent=2) + "\n")
 
     samples = run_dir / "samples"
     write_samples(samples, images[:SAMPLES], labels[:SAMPLES], source.class_names)

@@ -23,6 +23,7 @@ from keras_vit.artefacts import match_classes, open_artefact, score
 from keras_vit.command_line import run_recipe
 from keras_vit.data import BrokenPictures, Split, open_source, square_batches
 from keras_vit.training import confusion_figure
+from keras_vit.whole_file import whole_file
 
 WORST = 10  # classes that are printed
 
@@ -127,15 +128,17 @@ def _print(result, names, config):
 
 def _write(result, names, config):
     folder = Path(config.out)
-    folder.mkdir(parents=True, exist_ok=True)
     report = {**dataclasses.asdict(config), **_figures(result)}
-    Path(folder, "score.json").write_text(json.dumps(report, indent=2) + "\n")
-    with open(folder / "classes.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["class", "images", "recall", "precision"])
-        writer.writerows(zip(names, *result.per_class(), strict=True))
+    with whole_file(folder / "score.json") as unfinished:
+        unfinished.write_text(json.dumps(report, indent=2) + "\n")
+    with whole_file(folder / "classes.csv") as unfinished:
+        with open(unfinished, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["class", "images", "recall", "precision"])
+            writer.writerows(zip(names, *result.per_class(), strict=True))
     figure = confusion_figure(result.labels, result.predictions, names)
-    figure.savefig(folder / "confusion.png", dpi=100)
+    with whole_file(folder / "confusion.png") as unfinished:
+        figure.savefig(unfinished, dpi=100)
     print(f"Written to {folder}: score.json, classes.csv, confusion.png.")
 
 

@@ -87,8 +87,12 @@ def run(config):
             "One of `probe`, `frozen_blocks` and `freeze` says what stays: received "
             f"probe={config.probe}, frozen_blocks={config.frozen_blocks}, freeze={config.freeze!r}."
         )
-    if config.frozen_blocks < 0:
-        raise ValueError(f"`frozen_blocks` must not be negative: received {config.frozen_blocks}.")
+    for name, least in (("frozen_blocks", 0), ("image_size", 1), ("padding", 0)):
+        if getattr(config, name) < least:
+            value = getattr(config, name)
+            raise ValueError(f"`{name}` must be at least {least}: received {value}.")
+    if not 0 < config.smallest_crop <= 1:
+        raise ValueError(f"`smallest_crop` must lie in (0, 1]: received {config.smallest_crop}.")
     if len(config.patch_dropout) != len(config.patch_dropout_epochs) or not config.patch_dropout:
         raise ValueError(
             "`patch_dropout` and `patch_dropout_epochs` must be as many: "
@@ -116,6 +120,11 @@ def run(config):
         )
     found = find(config.weights)
     print(f"{config.weights}: {found.format}, {found.architecture}.")
+    if config.frozen_blocks > found.architecture.config.depth:
+        raise ValueError(
+            f"`frozen_blocks` must be at most {found.architecture.config.depth}, the depth: "
+            f"received {config.frozen_blocks}."
+        )
     rates = dict(zip(config.patch_dropout_epochs, config.patch_dropout, strict=True))
     return train(
         config,

@@ -10,15 +10,24 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "layers": set(),
     "models": {"layers"},
     "tasks": {"layers"},
-    "checkpoints": {"layers", "models", "tasks"},
+    "checkpoints": {"layers", "models", "tasks", "whole_file"},
     "data": {"picture"},
-    "training": {"gallery"},
-    "export": set(),
+    "training": {"gallery", "whole_file"},
+    "export": {"whole_file"},
     "artefacts": {"picture", "tasks"},
     "command_line": set(),
     "picture": set(),
     "gallery": set(),
-    "commands": {"artefacts", "checkpoints", "command_line", "data", "export", "gallery"},
+    "whole_file": set(),
+    "commands": {
+        "artefacts",
+        "checkpoints",
+        "command_line",
+        "data",
+        "export",
+        "gallery",
+        "whole_file",
+    },
     "cli": {"command_line", "commands"},
 }
 NO_TENSORFLOW = {
@@ -30,6 +39,7 @@ NO_TENSORFLOW = {
     "command_line",
     "commands",
     "picture",
+    "whole_file",
     "cli",
 }
 

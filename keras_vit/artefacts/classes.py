@@ -14,7 +14,13 @@ def match_classes(names, model_names, count):
     Raises:
         ValueError: If a class is none of the model's.
     """
+    if model_names and list(names) == list(model_names):
+        return np.arange(count)
     if model_names and set(names) <= set(model_names):
+        if twice := [name for name in names if list(model_names).count(name) > 1]:
+            raise ValueError(
+                f"The model has several classes of the name {twice[0]}: number the data set's."
+            )
         places = {name: index for index, name in enumerate(model_names)}
         return np.array([places[name] for name in names])
     if all(name.isdecimal() and int(name) < count for name in names):

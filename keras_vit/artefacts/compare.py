@@ -19,7 +19,7 @@ class Comparison:
         size: Its size on disk, in bytes.
         accuracy: Share of the images it classified rightly.
         difference: Largest difference of a probability from the reference.
-        milliseconds: Median time per image, one image a call.
+        milliseconds: Median time of a call of one image, over the first 1,000.
     """
 
     artefact: str

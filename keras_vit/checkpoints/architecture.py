@@ -43,7 +43,14 @@ class Architecture:
         Returns:
             A `keras.Model` from images to logits, to features where there are no classes, or to
             tokens where nothing is pooled.
+
+        Raises:
+            ValueError: If there are names and no classes.
         """
+        if class_names is not None and not self.num_classes:
+            raise ValueError(
+                f"A model without a head has no classes: received {len(class_names)} names."
+            )
         backbone = vit(self.config, mean=self.mean, std=self.std, **rates)
         if self.num_classes:
             return classifier(

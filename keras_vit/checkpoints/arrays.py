@@ -63,9 +63,12 @@ def read_configuration(source):
     known = {}
     for place, text in texts.items():
         try:
-            known.update(json.loads(text))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{place} holds no JSON object: {error}.") from error
+            told = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{place} holds no JSON: {error}.") from error
+        if not isinstance(told, dict):
+            raise ValueError(f"{place} must hold a JSON object: received {text[:40]!r}.")
+        known.update(told)
     return known
 
 
@@ -117,7 +120,7 @@ def _read_safetensors(path):
 
 def _read_npz(path):
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: _plain(archive[name]) for name in archive.files}
     except Exception as error:  # NumPy and zip raise many kinds
         raise ValueError(f"{path} is no .npz file of numbers: {error}") from error

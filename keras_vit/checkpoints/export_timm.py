@@ -1,8 +1,6 @@
 """The way back: weights of ours as timm reads them."""
 
 import json
-import os
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +8,8 @@ from safetensors.numpy import save_file
 
 from keras_vit.checkpoints import timm
 from keras_vit.checkpoints.architecture import architecture_of
+from keras_vit.tasks import class_names_of
+from keras_vit.whole_file import whole_file
 
 POOLS = {"class_token": "token", "mean": "avg", "attention": "map", None: ""}
 
@@ -21,7 +21,8 @@ def export_timm(model, path):
         theirs = timm.create_model(**arguments, checkpoint_path="vit.safetensors")  # with torch
 
     The arguments are in the file's metadata too, as JSON under `config`, beside the mean and the
-    standard deviation of the pixels that timm is to be given.
+    standard deviation of the pixels that timm is to be given, and what `load` cannot read off the
+    arrays.
 
     Args:
         model: A model that `keras_vit.models.vit`, `features` or `classifier` built.
@@ -42,14 +43,15 @@ def export_timm(model, path):
         "std": np.broadcast_to(architecture.std, channels).tolist(),
         "input_size": [channels, *size],
     }
-    metadata = {"config": json.dumps({"timm": arguments, "pretrained_cfg": pretrained})}
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        save_file(_arrays(architecture, model), unfinished, metadata=metadata)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    told = {
+        "num_heads": architecture.config.num_heads,
+        "activation": architecture.config.activation,
+        "norm_epsilon": architecture.config.norm_epsilon,
+        "class_names": class_names_of(model) or None,
+    }
+    config = {"timm": arguments, "pretrained_cfg": pretrained, "keras_vit": told}
+    with whole_file(path) as unfinished:
+        save_file(_arrays(architecture, model), unfinished, metadata={"config": json.dumps(config)})
     return arguments
 
 

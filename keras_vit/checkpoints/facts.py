@@ -1,6 +1,7 @@
 """What can be read off the names and shapes of arrays, whoever wrote them."""
 
 import math
+import numbers
 
 # Widths whose heads are not 64 wide: SigLIP's So400m, ViT-H, ViT-g and ViT-G.
 HEADS = {1152: 16, 1280: 16, 1408: 16, 1664: 16}
@@ -18,6 +19,64 @@ def shape_of(arrays, name, rank):
     if len(shape) != rank:
         raise ValueError(f"{name} must have {rank} axes: received {shape}.")
     return shape
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _are(is_one):
+    return lambda values: isinstance(values, list) and values and all(map(is_one, values))
+
+
+KINDS = {
+    "a number": _is_number,
+    "numbers": _are(_is_number),
+    "a whole number": _is_whole,
+    "whole numbers": _are(_is_whole),
+    "a text": _is_text,
+    "texts": _are(_is_text),
+    "an object": lambda value: isinstance(value, dict),
+}
+
+
+def value_of(known, name, kind):
+    """Returns a value of a configuration, `None` where it has none.
+
+    Args:
+        known: The configuration, a dictionary.
+        name: The value's name.
+        kind: What it must be, a key of `KINDS`.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    value = known.get(name)
+    if value is not None and not KINDS[kind](value):
+        raise ValueError(f"A configuration's {name} must be {kind}: received {value!r}.")
+    return value
+
+
+def unique(pairs):
+    """Makes names and arrays a dictionary.
+
+    Raises:
+        ValueError: If two arrays have one name.
+    """
+    arrays = {}
+    for name, array in pairs:
+        if name in arrays:
+            raise ValueError(f"The checkpoint must hold {name} once: it does twice.")
+        arrays[name] = array
+    return arrays
 
 
 def count_blocks(arrays, pattern):

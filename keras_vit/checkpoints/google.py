@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import count_blocks, grid_of, shape_of
+from keras_vit.checkpoints.facts import count_blocks, grid_of, shape_of, unique
 from keras_vit.checkpoints.table import Entry, same
 from keras_vit.models import ViTConfig
 
@@ -27,11 +27,19 @@ def matches(arrays):
 
 def plain(arrays):
     """Leaves out big_vision's `params/`, and cuts the blocks that it has stacked."""
-    arrays = {name.removeprefix("params/"): array for name, array in arrays.items()}
-    for name in [name for name in arrays if "/encoderblock/" in name]:
-        for index, part in enumerate(arrays.pop(name)):
-            arrays[name.replace("/encoderblock/", f"/encoderblock_{index}/")] = part
-    return arrays
+    return unique(_parts(arrays))
+
+
+def _parts(arrays):
+    for name, array in arrays.items():
+        name = name.removeprefix("params/")
+        if "/encoderblock/" not in name:
+            yield name, array
+        elif not array.ndim:
+            raise ValueError(f"{name} must hold one array per block: received a number.")
+        else:
+            for index, part in enumerate(array):
+                yield name.replace("/encoderblock/", f"/encoderblock_{index}/"), part
 
 
 def told(known):

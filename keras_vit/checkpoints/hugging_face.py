@@ -5,7 +5,15 @@ import re
 import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import count_blocks, grid_of, heads_of, shape_of, told_grid
+from keras_vit.checkpoints.facts import (
+    count_blocks,
+    grid_of,
+    heads_of,
+    shape_of,
+    told_grid,
+    unique,
+    value_of,
+)
 from keras_vit.checkpoints.table import Entry, convolution, dense, norm, same
 from keras_vit.models import ViTConfig
 
@@ -14,6 +22,7 @@ PREFIX = re.compile(r"^(vit|deit|dinov2|dinov2_with_registers)\.")
 # DINOv2's token for what is masked in its training, ViT's pooler, which no classifier uses, and
 # MAE's decoder.
 UNUSED = re.compile(r"^(embeddings\.mask_token$|pooler\.|decoder\.)")
+MADE_UP = re.compile(r"LABEL_\d+")
 PATCHES = "embeddings.patch_embeddings.projection"
 ACTIVATIONS = {
     "gelu": "gelu",
@@ -31,27 +40,42 @@ def matches(arrays):
 
 def plain(arrays):
     """Leaves out the model's name before the arrays', and the arrays that no model of ours has."""
-    arrays = {PREFIX.sub("", name): array for name, array in arrays.items()}
+    arrays = unique((PREFIX.sub("", name), array) for name, array in arrays.items())
     return {name: array for name, array in arrays.items() if not UNUSED.match(name)}
 
 
 def told(known):
     """Returns what `config.json` and `preprocessor_config.json` tell."""
-    names = {"num_attention_heads": "num_heads", "layer_norm_eps": "norm_epsilon"}
-    found = {ours: known[theirs] for theirs, ours in names.items() if theirs in known}
-    if "hidden_act" in known and not known.get("use_swiglu_ffn"):
-        if known["hidden_act"] not in ACTIVATIONS:
-            raise ValueError(
-                f"config.json has hidden_act={known['hidden_act']!r}, which is unknown."
-            )
-        found["activation"] = ACTIVATIONS[known["hidden_act"]]
-    for theirs, ours in (("image_mean", "mean"), ("image_std", "std")):
-        if known.get(theirs):
-            found[ours] = tuple(known[theirs])
-    if "image_size" in known:
-        size = known["image_size"]
-        found["image_size"] = (size, size) if isinstance(size, int) else tuple(size)
-    return found
+    found = {
+        "num_heads": value_of(known, "num_attention_heads", "a whole number"),
+        "norm_epsilon": value_of(known, "layer_norm_eps", "a number"),
+        "mean": _tuple(value_of(known, "image_mean", "numbers")),
+        "std": _tuple(value_of(known, "image_std", "numbers")),
+        "class_names": _class_names(known),
+    }
+    activation = value_of(known, "hidden_act", "a text")
+    if activation and not known.get("use_swiglu_ffn"):
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"config.json has hidden_act={activation!r}, which is unknown.")
+        found["activation"] = ACTIVATIONS[activation]
+    if isinstance(known.get("image_size"), list):
+        found["image_size"] = _tuple(value_of(known, "image_size", "whole numbers"))
+    elif side := value_of(known, "image_size", "a whole number"):
+        found["image_size"] = (side, side)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _tuple(values):
+    return values and tuple(values)
+
+
+def _class_names(known):
+    """Returns the names that a configuration gives the classes, `None` where it makes them up."""
+    names = value_of(known, "id2label", "an object") or {}
+    numbered = [names.get(str(index)) for index in range(len(names))]
+    if not all(isinstance(name, str) and name for name in numbered):
+        return None
+    return None if all(map(MADE_UP.fullmatch, numbered)) else numbered
 
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None):

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_vit.checkpoints import google, hugging_face, timm
 from keras_vit.checkpoints.architecture import Architecture, architecture_of
@@ -25,7 +26,7 @@ class Found:
         architecture: The `Architecture` of the model that made it.
         arrays: Its arrays by name.
         table: From the paths of our weights to `keras_vit.checkpoints.table.Entry`.
-        class_names: Names of the classes, where a checkpoint of ours holds them.
+        class_names: Names of the classes, where the checkpoint or what is beside it tells them.
     """
 
     format: str
@@ -72,7 +73,7 @@ def find(
             f"{source} is no Vision Transformer of {', '.join(each.NAME for each in FORMATS)}: it "
             f"holds {len(arrays)} arrays, {_some(arrays)}."
         )
-    given = {**chosen.told(read_configuration(source)), **given}
+    given = {**_told(chosen, source), **given}
     arrays = chosen.plain(arrays)
     found = chosen.architecture(
         arrays,
@@ -80,12 +81,21 @@ def find(
         grid=grid,
         image_size=given.pop("image_size", None),
     )
+    class_names = given.pop("class_names", None)
     pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}
     config = dataclasses.replace(found.config, **given)
     found = dataclasses.replace(found, config=config, **pixels)
     table = chosen.table(found, arrays)
     _check_names(source, arrays, table)
-    return Found(format=chosen.NAME, architecture=found, arrays=arrays, table=table)
+    if class_names is not None and len(class_names) != found.num_classes:
+        class_names = None  # of another head
+    return Found(
+        format=chosen.NAME,
+        architecture=found,
+        arrays=arrays,
+        table=table,
+        class_names=class_names,
+    )
 
 
 def load(
@@ -145,7 +155,7 @@ def load(
         )
     new = dataclasses.replace(new, pool=pool or new.pool or "class_token")
     model = new.build(
-        class_names=class_names if new_head or class_names else found.class_names,
+        class_names=class_names if new_head or class_names is not None else found.class_names,
         dropout=dropout,
         attention_dropout=attention_dropout,
         drop_path=drop_path,
@@ -185,6 +195,14 @@ def _set_weights(model, found, new, resize, *, new_head):
         weight.assign(array)
 
 
+def _told(chosen, source):
+    """Returns what the configuration of a checkpoint tells."""
+    try:
+        return chosen.told(read_configuration(source))
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+
+
 def _check_names(source, arrays, table):
     """Raises a `ValueError` unless a table names each array of a checkpoint once."""
     named = [name for entry in table.values() for name in entry.names]
@@ -219,7 +237,7 @@ def _find_own(source, given):
 
 def _mean(values):
     """Returns what stands for each channel, where they are others than before."""
-    return values if isinstance(values, float) else sum(values) / len(values)
+    return float(np.mean(values))
 
 
 def _some(names):

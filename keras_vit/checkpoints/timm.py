@@ -8,12 +8,22 @@ import math
 import re
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import count_blocks, grid_of, heads_of, shape_of, told_grid
+from keras_vit.checkpoints.facts import (
+    count_blocks,
+    grid_of,
+    heads_of,
+    shape_of,
+    told_grid,
+    value_of,
+)
 from keras_vit.checkpoints.table import convolution, dense, norm, same
 from keras_vit.models import ViTConfig
 
 NAME = "timm"
 IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+# Widths and patches of the SigLIP towers that timm gives the tanh form of GELU, beside L at 512
+# pixels.
+SIGLIP_TANH = {(768, 32), (1152, 16), (1536, 16)}
 CLIP = dict(mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
 
 
@@ -23,17 +33,28 @@ def matches(arrays):
 
 
 def plain(arrays):
-    """Returns the arrays as they are: all are used."""
+    """Returns the arrays as they are: timm puts nothing before their names, and all are used."""
     return arrays
 
 
 def told(known):
-    """Returns what timm's `config.json` tells: mean and deviation of the pixels, and the grid."""
-    pretrained = known.get("pretrained_cfg") or {}
-    found = {name: tuple(pretrained[name]) for name in ("mean", "std") if pretrained.get(name)}
-    if pretrained.get("input_size"):
-        found["image_size"] = tuple(pretrained["input_size"][1:])
-    return found
+    """Returns what timm's `config.json`, or the metadata that `export_timm` writes, tells."""
+    pretrained = value_of(known, "pretrained_cfg", "an object") or {}
+    ours = value_of(known, "keras_vit", "an object") or {}
+    found = {
+        "mean": value_of(pretrained, "mean", "numbers"),
+        "std": value_of(pretrained, "std", "numbers"),
+        "image_size": (value_of(pretrained, "input_size", "whole numbers") or [])[1:],
+    }
+    found = {name: tuple(values) for name, values in found.items() if values}
+    kinds = {
+        "num_heads": "a whole number",
+        "activation": "a text",
+        "norm_epsilon": "a number",
+        "class_names": "texts",
+    }
+    told_by_us = {name: value_of(ours, name, kind) for name, kind in kinds.items()}
+    return found | {name: value for name, value in told_by_us.items() if value is not None}
 
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
@@ -62,6 +83,10 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
     with_prefix = bool(tokens) and _is_square(count - len(tokens), grid)
     grid = grid_of(count - len(tokens) * with_prefix, grid)
     clip, scaled = "norm_pre.weight" in arrays, "blocks.0.ls1.gamma" in arrays
+    siglip = not tokens and not {"reg_token", "fc_norm.weight"} & arrays.keys()
+    tanh = siglip and ((width, patch_size) in SIGLIP_TANH or (width, grid[0]) == (1024, 32))
+    if siglip and width == 1536:
+        num_heads = num_heads or 16  # DINOv2's giant has 24
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
         patch_size=patch_size,
@@ -77,7 +102,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
         patch_bias="patch_embed.proj.bias" in arrays,
         pre_norm=clip,
         final_norm="norm.weight" in arrays,
-        activation="swiglu" if gated else "gelu",
+        activation="swiglu" if gated else "gelu_tanh" if tanh else "gelu",
         norm_epsilon=1e-5 if clip else 1e-6,
         qkv_bias="blocks.0.attn.qkv.bias" in arrays,
         qk_norm="blocks.0.attn.q_norm.weight" in arrays,

@@ -1,14 +1,13 @@
 """`keras-vit embed`: pictures as vectors, for retrieval."""
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from keras_vit.command_line import quiet_stderr
 from keras_vit.commands.opening import open_quietly
+from keras_vit.whole_file import whole_file
 
 
 def embed(
@@ -63,7 +62,8 @@ def embed(
         )
         vectors, labels = _embed(features, batches, split.count, name, batch_size)
         arrays[f"{name}_features"], arrays[f"{name}_labels"] = vectors, labels
-    _save(out, arrays)
+    with whole_file(out) as unfinished:
+        np.savez(unfinished, **arrays)
     width = features.output_shape[-1]
     counts = ", ".join(f"{len(arrays[f'{name}_labels']):,} {name}" for name in opened.splits)
     print(f"{out}: {width} numbers each of {counts}")
@@ -94,14 +94,6 @@ def _embed(features, batches, count, name, batch_size):
     if lost:
         print(f"keras-vit: {lost:,} pictures of {name} cannot be read.", file=sys.stderr)
     return vectors.astype("float32"), labels
-
-
-def _save(path, arrays):
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".save-", dir=path.parent) as partial:
-        np.savez(Path(partial, path.name), **arrays)
-        os.replace(Path(partial, path.name), path)
 
 
 def _neighbours(arrays, count):

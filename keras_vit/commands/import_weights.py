@@ -56,6 +56,9 @@ def import_weights(
     if out.suffix != ".keras":
         raise ValueError(f"--out must end in .keras: received {out}.")
     names = None if class_names is None else class_names.read_text("utf-8").splitlines()
+    if names is not None and not all(name.strip() for name in names):
+        raise ValueError(f"{class_names} must hold one name on each line: one is empty.")
+    expected = None if golden is None else _read_golden(golden)
     with quiet_stderr():
         from keras_vit.checkpoints import find, load
         from keras_vit.export import save_keras
@@ -72,10 +75,12 @@ def import_weights(
         pool=pool,
         resize=resize,
     )
+    if golden is not None:
+        _check_golden(model, *expected, golden)
     save_keras(model, out)
     shapes = f"{model.input_shape[1:]} to {model.output_shape[1:]}"
     print(f"{out}: {model.count_params():,} parameters, {shapes}")
-    return 0 if golden is None else _compare(model, golden)
+    return 0 if golden is None else _compare(model, *expected, golden)
 
 
 def _one_or_all(values):
@@ -101,24 +106,35 @@ def _describe(found):
     return "; ".join(part for part in parts if part)
 
 
-def _compare(model, golden):
-    """Prints how near a model comes to golden logits; returns the exit status."""
+def _read_golden(path):
+    """Reads images and the logits that they must give."""
     try:
-        with np.load(golden, allow_pickle=False) as archive:
-            images = archive["crops" if "crops" in archive else "images"]
-            expected = archive["logits"]
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(f"{golden} must hold images and logits: {error}.") from error
-    if images.shape[1:] != model.input_shape[1:] or expected.shape[1:] != model.output_shape[1:]:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            images = archive["crops" if "crops" in archive else "images"].astype("float32")
+            logits = archive["logits"].astype("float32")
+    except Exception as error:  # NumPy and zip raise many kinds
+        raise ValueError(f"{path} must hold images and logits: {error}.") from error
+    if not images.ndim or not len(images):
+        raise ValueError(f"{path} must hold images (N, H, W, C): received {images.shape}.")
+    return images, logits
+
+
+def _check_golden(model, images, logits, path):
+    """Raises a `ValueError` if images and logits are not of a model's shapes."""
+    fits = images.shape[1:] == model.input_shape[1:]
+    if not fits or logits.shape != (len(images), *model.output_shape[1:]):
         raise ValueError(
-            f"{golden} must fit the model: received images {images.shape} and logits "
-            f"{expected.shape}."
+            f"{path} must fit the model: received images {images.shape} and logits {logits.shape}."
         )
+
+
+def _compare(model, images, expected, path):
+    """Prints how near a model comes to golden logits; returns the exit status."""
     logits = model.predict(images, verbose=0)
     difference = np.abs(logits - expected).max()
     equal = int((logits.argmax(-1) == expected.argmax(-1)).sum())
     print(
-        f"{golden}: {len(images)} images, largest difference of a logit {difference:.1e}, top-1 "
+        f"{path}: {len(images)} images, largest difference of a logit {difference:.1e}, top-1 "
         f"equal for {equal}."
     )
     return 0 if difference <= TOLERANCE and equal == len(images) else 1

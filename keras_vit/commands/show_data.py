@@ -1,13 +1,13 @@
 """`keras-vit show-data`: a picture of what the model will see."""
 
 import functools
-import os
 import sys
 from pathlib import Path
 from typing import Literal
 
 from keras_vit.commands.opening import open_quietly
 from keras_vit.gallery import gallery_figure
+from keras_vit.whole_file import whole_file
 
 DPI = 100
 TITLE = 0.3  # inches above each image
@@ -66,7 +66,8 @@ def show_data(
     titles = [opened.class_names[label] for label in labels]
     scale = max(images.shape[1:3]) / DPI + TITLE
     figure = gallery_figure(images, titles, columns=columns, scale=max(scale, 1))
-    _save(figure, out)
+    with whole_file(out) as unfinished:
+        figure.savefig(unfinished, format=out.suffix[1:].lower(), dpi=DPI)
     return 0
 
 
@@ -107,14 +108,3 @@ def _stage(name):
         "three-augment": augment.three_augment,
         "aug-mix": augment.aug_mix,
     }[name]
-
-
-def _save(figure, path):
-    """Writes a figure under another name first, so that no half a picture is left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        figure.savefig(unfinished, format=path.suffix[1:].lower(), dpi=DPI)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

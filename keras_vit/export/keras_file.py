@@ -1,8 +1,6 @@
 """A model as Keras' own file, from which training or a fine-tuning can go on."""
 
-import os
-import tempfile
-from pathlib import Path
+from keras_vit.whole_file import whole_file
 
 
 def save_keras(model, path):
@@ -15,8 +13,5 @@ def save_keras(model, path):
         model: A `keras.Model`.
         path: File to write; replaced where it exists. Its folder is made where it is missing.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".save-", dir=path.parent) as partial:
-        model.save(Path(partial, path.name))
-        os.replace(Path(partial, path.name), path)
+    with whole_file(path) as unfinished:
+        model.save(unfinished)

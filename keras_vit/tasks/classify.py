@@ -53,9 +53,11 @@ def classifier(
         A `keras.Model` named `"classifier"`.
 
     Raises:
-        ValueError: If `pool` is unknown, the backbone lacks the token that is asked for, or the
-            number of names is not `num_classes`.
+        ValueError: If `pool` is unknown, the backbone lacks the token that is asked for, there is
+            no class, or the number of names is not `num_classes`.
     """
+    if num_classes < 1:
+        raise ValueError(f"`num_classes` must be at least 1: received {num_classes}.")
     if class_names is not None and len(class_names) != num_classes:
         raise ValueError(
             "`class_names` must hold one name per class: "

@@ -1,6 +1,5 @@
 """Checkpoint files: written whole or not at all, read back whole or not at all."""
 
-import contextlib
 import fcntl
 import json
 import os
@@ -10,6 +9,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+
+from keras_vit.whole_file import whole_file
 
 NAME = re.compile(r"step-(\d+)\.npz")
 # What NumPy, zip and JSON raise on a broken file. A flipped bit can ask zip for a compression that
@@ -88,7 +89,7 @@ class CheckpointFolder:
             os.close(lock)
             raise ValueError(f"Another run writes its checkpoints to {self.path}.") from error
         self._lock = lock
-        for unfinished in self.path.glob(".*.unfinished"):  # a kill in the middle of a write
+        for unfinished in self.path.glob(".unfinished-*"):  # a kill in the middle of a write
             unfinished.unlink(missing_ok=True)
 
     def close(self):
@@ -125,18 +126,8 @@ def write_checkpoint(path, arrays, notes):
     Raises:
         OSError: If the disk does not take it; the file is then as it was before.
     """
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with open(unfinished, "wb") as file:
-            save_arrays(file, arrays, notes)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-        _sync_folder(path.parent)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as unfinished, open(unfinished, "wb") as file:
+        save_arrays(file, arrays, notes)
 
 
 def save_arrays(file, arrays, notes):
@@ -173,13 +164,3 @@ def load_arrays(file):
 
 def _step_of(path):
     return int(NAME.fullmatch(path.name)[1])
-
-
-def _sync_folder(folder):
-    """Makes a rename survive a power cut, where the system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

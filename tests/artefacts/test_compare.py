@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from keras_vit.artefacts import compare, comparison_table, replay
+from keras_vit.artefacts import Artefact, compare, comparison_table, replay
 
 
 def test_artefacts_are_replayed_without_keras_and_compared(tiny):
@@ -28,6 +28,23 @@ def test_artefacts_are_replayed_without_keras_and_compared(tiny):
     text = io.StringIO()
     Console(file=text, width=200).print(comparison_table(rows))
     assert text.getvalue().count("75.00%") == 3
+
+
+def test_of_many_images_the_first_are_timed_and_the_rest_go_in_batches(monkeypatch):
+    monkeypatch.setattr(replay, "TIMED", 5)
+    monkeypatch.setattr(replay, "BATCH", 4)
+    calls = []
+
+    def predict(images):
+        calls.append(len(images))
+        return images * 2.0
+
+    images = np.arange(12.0)[:, None]
+    artefact = Artefact("path", (1,), None, predict)
+    probabilities, milliseconds = replay.replay(artefact, images)
+    np.testing.assert_array_equal(probabilities, 2 * images)
+    assert len(milliseconds) == 5
+    assert calls[-8:] == [1, 1, 1, 1, 1, 1, 4, 3] and sum(calls) == 22  # ten to warm up
 
 
 def test_a_keras_model_cannot_pass_for_one_that_needs_no_keras(tiny, tmp_path, monkeypatch):

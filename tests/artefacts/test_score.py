@@ -67,6 +67,11 @@ def test_classes_are_matched_by_name_and_by_number():
     assert match_classes(["0", "3"], model, 4).tolist() == [2, 3]
     assert match_classes(["0", "3"], ("a", "b", "c", "d"), 4).tolist() == [0, 3]
     assert match_classes(["a", "b"], None, 2).tolist() == [0, 1]
+    twice = ("crane", "cat", "crane")
+    assert match_classes(twice, twice, 3).tolist() == [0, 1, 2]
+    assert match_classes(["cat"], twice, 3).tolist() == [1]
+    with pytest.raises(ValueError, match="several classes of the name crane"):
+        match_classes(["cat", "crane"], twice, 3)
     for names, known, count in ((["cow"], model, 4), (["4"], None, 4), (["a"], None, 2)):
         with pytest.raises(ValueError, match=f"one of the model's {count}, .* received {names[0]}"):
             match_classes(names, known, count)

@@ -10,9 +10,9 @@ from safetensors.numpy import save_file
 from test_golden import read, write
 
 from keras_vit.artefacts import open_artefact
-from keras_vit.checkpoints import architecture_of, export_timm, find, load
+from keras_vit.checkpoints import architecture_of, export_timm, find, load, timm
 from keras_vit.models import vit
-from keras_vit.tasks import classifier, features
+from keras_vit.tasks import class_names_of, classifier, features
 
 
 @pytest.fixture
@@ -150,6 +150,100 @@ def test_shards_bfloat16_and_a_configuration_beside(tmp_path):
         load(index)
 
 
+@pytest.mark.parametrize(
+    "file, told, message",
+    [
+        ("config.json", "{", "config.json holds no JSON"),
+        ("config.json", "[1]", r"must hold a JSON object: received '\[1\]'"),
+        ("config.json", '{"num_attention_heads": "2"}', "must be a whole number: received '2'"),
+        ("config.json", '{"layer_norm_eps": "1e-6"}', "layer_norm_eps must be a number"),
+        ("config.json", '{"hidden_act": ["gelu"]}', "hidden_act must be a text"),
+        ("config.json", '{"hidden_act": "relu"}', "hidden_act='relu', which is unknown"),
+        ("config.json", '{"image_size": [16, null]}', "image_size must be whole numbers"),
+        ("config.json", '{"id2label": ["cat"]}', "id2label must be an object"),
+        ("preprocessor_config.json", '{"image_mean": 0.5}', "image_mean must be numbers"),
+        ("preprocessor_config.json", '{"image_std": [1, null, 1]}', "image_std must be numbers"),
+    ],
+)
+def test_an_odd_configuration_is_refused(tmp_path, file, told, message):
+    source = write(tmp_path, "hf_vit", read("hf_vit")[2])
+    (tmp_path / file).write_text(told)
+    with pytest.raises(ValueError, match=message):
+        find(source, num_heads=2)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["[]", '"x"', '{"mean": 0.5}', '{"std": ["1"]}', '{"input_size": 224}', '{"mean": [true]}'],
+)
+def test_an_odd_configuration_of_timm_is_refused(tmp_path, timm_vit, told):
+    (tmp_path / "config.json").write_text(f'{{"pretrained_cfg": {told}}}')
+    with pytest.raises(ValueError, match="A configuration's .* must be .*: received "):
+        find(timm_vit[0], num_heads=2)
+
+
+def test_a_configuration_names_the_classes(tmp_path):
+    source = write(tmp_path, "hf_vit", read("hf_vit")[2])
+    names = ["crane", "cat", "crane", "dog", "cow"]
+    for told, expected in (
+        (dict(enumerate(names)), names),
+        (dict(enumerate(names[:4])), None),  # of another head
+        ({index: f"LABEL_{index}" for index in range(5)}, None),
+        ({index + 1: name for index, name in enumerate(names)}, None),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps({"id2label": told}))
+        assert find(source, num_heads=2).class_names == expected
+    assert class_names_of(load(source, num_heads=2, num_classes=3)) is None
+
+
+@pytest.mark.parametrize(
+    "family, name",
+    [("hf_vit", "embeddings.cls_token"), ("big_vision_token", "cls")],
+)
+def test_an_array_that_stands_twice_is_refused(tmp_path, family, name):
+    arrays = read(family)[2]
+    prefixed = next(known for known in arrays if known.endswith(name))
+    assert prefixed != name
+    twice = {name: arrays[prefixed] + 1, **arrays}
+    with pytest.raises(ValueError, match=f"must hold {name} once"):
+        find(write(tmp_path, family, twice))
+
+
+def test_stacked_blocks_are_no_number(tmp_path):
+    arrays = read("big_vision_stacked")[2]
+    name = next(name for name in arrays if name.endswith("encoderblock/LayerNorm_0/scale"))
+    arrays[name] = np.float32(1)
+    with pytest.raises(ValueError, match="LayerNorm_0/scale must hold one array per block"):
+        find(write(tmp_path, "big_vision_stacked", arrays))
+
+
+@pytest.mark.parametrize(
+    "width, patch_size, grid, with_token, heads, activation",
+    [
+        (768, 16, 1, False, 12, "gelu"),
+        (768, 32, 1, False, 12, "gelu_tanh"),
+        (768, 32, 1, True, 12, "gelu"),
+        (1024, 16, 16, False, 16, "gelu"),
+        (1024, 16, 32, False, 16, "gelu_tanh"),
+        (1152, 14, 1, False, 16, "gelu"),
+        (1152, 16, 1, False, 16, "gelu_tanh"),
+        (1536, 16, 1, False, 16, "gelu_tanh"),
+        (1536, 14, 1, True, 24, "gelu"),
+    ],
+)
+def test_heads_and_gelu_of_timms_siglip(width, patch_size, grid, with_token, heads, activation):
+    shapes = {
+        "patch_embed.proj.weight": (width, 3, patch_size, patch_size),
+        "pos_embed": (1, grid * grid + with_token, width),
+        "blocks.0.mlp.fc1.weight": (8, width),
+        "blocks.0.mlp.fc2.weight": (width, 8),
+        **({"cls_token": (1, 1, width)} if with_token else {"attn_pool.latent": (1, 1, width)}),
+    }
+    arrays = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+    config = timm.architecture(arrays).config
+    assert (config.num_heads, config.activation) == (heads, activation)
+
+
 def spoil(arrays, how):
     arrays = dict(arrays)
     if how == "missing":
@@ -244,13 +338,15 @@ def test_what_was_imported_is_exported_as_it_came(tmp_path, family):
     assert arguments["depth"] == 2 and arguments["embed_dim"] == 16
 
 
-def test_a_grid_that_is_no_square_comes_back_from_timm(tmp_path):
+def test_what_no_array_shows_comes_back_from_timm(tmp_path):
     """48 patches and a class token are 49, which could be 7 x 7 patches."""
-    backbone = vit("mu/4", image_size=(24, 32), mean=0.3, std=(0.1, 0.2, 0.3))
+    options = dict(activation="quick_gelu", norm_epsilon=1e-5)
+    backbone = vit("mu/4", image_size=(24, 32), mean=0.3, std=(0.1, 0.2, 0.3), **options)
     model = classifier(backbone, 3, class_names=["a", "b", "c"])
     export_timm(model, tmp_path / "ours.safetensors")
     images = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 3)).astype("uint8")
-    again = load(tmp_path / "ours.safetensors", num_heads=2)
+    again = load(tmp_path / "ours.safetensors")
+    assert class_names_of(again) == ["a", "b", "c"]
     np.testing.assert_allclose(again(images), model(images), atol=1e-5)
 
 

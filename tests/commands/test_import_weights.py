@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+GOOD = ["vit.safetensors", "--out", "model.keras", "--num-heads", "2"]
 WEIGHTS = os.environ.get("KERAS_VIT_WEIGHTS")
 
 
@@ -24,6 +25,14 @@ def checkpoint(tmp_path):
         logits = archive["outputs"]
         np.savez(tmp_path / "golden.npz", images=archive["images"], logits=logits)
         np.savez(tmp_path / "wrong.npz", images=archive["images"], logits=logits + 1)
+        nothing, texts = archive["images"][:0], np.full(logits.shape, "cat")
+        np.savez(tmp_path / "none of it.npz", images=nothing, logits=logits[:0])
+        np.savez(tmp_path / "texts.npz", images=archive["images"], logits=texts)
+        np.savez(tmp_path / "fewer.npz", images=archive["images"], logits=logits[:2])
+    whole = (tmp_path / "golden.npz").read_bytes()
+    (tmp_path / "damaged.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "gap.txt").write_text("cat\n\ndog\n")
+    (tmp_path / "two.txt").write_text("cat\ndog\n")
     save_file(arrays, tmp_path / "vit.safetensors")
     return tmp_path
 
@@ -70,10 +79,14 @@ def test_another_size_and_head(checkpoint, run):
         (["vit.safetensors", "--out", "model.keras"], "pass `num_heads`"),
         (["none.npz", "--out", "model.keras"], "There is no checkpoint at none.npz"),
         (["golden.npz", "--out", "model.keras"], "is no Vision Transformer of timm, Google"),
-        (
-            ["vit.safetensors", "--out", "m.keras", "--num-heads", "2", "--golden", "none.npz"],
-            "none.npz must hold images and logits",
-        ),
+        ([*GOOD, "--golden", "none.npz"], "none.npz must hold images and logits"),
+        ([*GOOD, "--golden", "damaged.npz"], "damaged.npz must hold images and logits"),
+        ([*GOOD, "--golden", "texts.npz"], "texts.npz must hold images and logits"),
+        ([*GOOD, "--golden", "none of it.npz"], r"must hold images (N, H, W, C): received (0,"),
+        ([*GOOD, "--golden", "fewer.npz"], "fewer.npz must fit the model: received images (3, 16"),
+        ([*GOOD, "--class-names", "gap.txt"], "gap.txt must hold one name on each line"),
+        ([*GOOD, "--num-classes", "0", "--class-names", "two.txt"], "without a head has no class"),
+        ([*GOOD, "--num-classes", "-1"], "`num_classes` must be at least 1: received -1"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(checkpoint, run, one_line, monkeypatch, words, message):

@@ -75,7 +75,7 @@ def follow(process, kill_after=None, inside_save=None):
 
 
 def kill(process, inside_save):
-    while inside_save and process.poll() is None and not list(inside_save.glob(".*.unfinished")):
+    while inside_save and process.poll() is None and not list(inside_save.glob(".unfinished-*")):
         pass
     process.kill()
 
@@ -105,7 +105,7 @@ def main():
         )
         if ended is not None:
             break
-        left = len(list(checkpoints.glob(".*.unfinished")))
+        left = len(list(checkpoints.glob(".unfinished-*")))
         unfinished += left
         same = all(expected[step] == loss for step, loss in losses.items())
         equal += same

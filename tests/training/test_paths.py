@@ -5,7 +5,15 @@ from replicas import strategy_of
 
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import TrainingModel, WarmupSchedule, adamw, freeze, layerwise, sgd
+from keras_vit.training import (
+    TrainingModel,
+    WarmupSchedule,
+    adamw,
+    add_lora,
+    freeze,
+    layerwise,
+    sgd,
+)
 from keras_vit.training.paths import depth_of
 
 
@@ -27,14 +35,18 @@ def test_depths_count_from_the_patches_to_the_head():
     assert depths == {"embed": 0, "block00": 1, "block01": 2, "norm": 3, "pool": 3, "head": 3}
 
 
-@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_rates_fall_from_layer_to_layer(replicas):
+@pytest.mark.parametrize(
+    "replicas, lora_rank", [(1, 0), (1, 2), pytest.param(2, 0, marks=pytest.mark.slow)]
+)
+def test_rates_fall_from_layer_to_layer(replicas, lora_rank):
     """SGD's first step is the rate times the gradient clipped as a whole."""
     after = []
     for decay in (1.0, 0.5):
         keras.utils.set_random_seed(0)
         with strategy_of(replicas).scope():
             model = build()
+            if lora_rank:
+                add_lora(model, rank=lora_rank)
             before = {v.path: v.numpy() for v in model.trainable_variables}
             optimizer = layerwise(
                 lambda factor, waits: sgd(factor, weight_decay=0.1, global_clipnorm=0.1),
@@ -46,7 +58,7 @@ def test_rates_fall_from_layer_to_layer(replicas):
     for path, plain in after[0].items():
         factor = 0.5 ** (3 - depth_of(path, 2))
         np.testing.assert_allclose(after[1][path], factor * plain, atol=1e-7, err_msg=path)
-    assert len(optimizer.optimizers) == 4
+    assert len(optimizer.optimizers) == (3 if lora_rank else 4)  # the embedding stays
 
 
 def test_without_decay_there_is_one_optimizer():

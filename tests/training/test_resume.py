@@ -51,10 +51,10 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, replicas, jit_compile):
 
 
 def test_two_files_are_kept_and_nothing_else(tmp_path):
-    (tmp_path / ".step-000000001.npz.1.unfinished").write_bytes(b"PK")
+    (tmp_path / ".unfinished-1-step-000000001.npz").write_bytes(b"PK")
     run(tmp_path)
-    names = sorted(path.name for path in tmp_path.glob("[!.]*"))
-    assert names == ["best.keras", "step-000000014.npz", "step-000000015.npz"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".lock", "best.keras", "step-000000014.npz", "step-000000015.npz"]
 
 
 def test_without_a_checkpoint_training_begins_anew(tmp_path):

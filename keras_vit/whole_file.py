@@ -1,0 +1,46 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import os
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Gives another name in the same folder to write to, and renames it when all went well.
+
+        with whole_file("features.npz") as unfinished:
+            np.savez(unfinished, **arrays)
+
+    The name ends as `path` does. A kill at any moment leaves the old file or the new one, and at
+    worst a `.unfinished-*` beside it.
+
+    Args:
+        path: The file; replaced where it exists. Its folder is made where it is missing.
+
+    Yields:
+        The `pathlib.Path` to write.
+
+    Raises:
+        OSError: If the disk does not take it; the file is then as it was before.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
+    try:
+        yield unfinished
+        _sync(unfinished)
+        os.replace(unfinished, path)
+        with contextlib.suppress(OSError):  # a system need not sync folders
+            _sync(path.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _sync(path):
+    """Makes what was written, or renamed in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
