@@ -21,7 +21,7 @@ from rich.text import Text
 
 from keras_vit.artefacts import match_classes, open_artefact, score
 from keras_vit.command_line import run_recipe
-from keras_vit.data import BrokenPictures, Split, open_source, square_batches
+from keras_vit.data import BrokenPictures, Split, fitted_batches, open_source
 from keras_vit.training import confusion_figure
 from keras_vit.whole_file import whole_file
 
@@ -69,7 +69,7 @@ def run(config):
             f"The model takes {artefact.image_shape[2]} channels: the source has "
             f"{split.image_shape[2]}."
         )
-    batches = square_batches(
+    batches = fitted_batches(
         split,
         artefact.image_shape[:2],
         batch_size=config.batch_size,

@@ -48,12 +48,12 @@ def embed(
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
         from keras_vit.checkpoints import load
-        from keras_vit.data import BrokenPictures, Split, square_batches
+        from keras_vit.data import BrokenPictures, Split, fitted_batches
     channels = {s.image_shape[2] if isinstance(s, Split) else 3 for s in opened.splits.values()}
     features = load(model, num_classes=0, image_size=image_size, channels=channels.pop())
     arrays = {"class_names": np.array(opened.class_names)}
     for name, split in opened.splits.items():
-        batches = square_batches(
+        batches = fitted_batches(
             split,
             features.input_shape[1:3],
             batch_size=batch_size,

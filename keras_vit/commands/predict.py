@@ -1,6 +1,5 @@
 """`keras-vit predict`: the most probable classes of pictures."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import numpy as np
 from keras_vit.artefacts import open_artefact
 from keras_vit.artefacts.image_file import read_image
 from keras_vit.command_line import quiet_stderr
+from keras_vit.commands.answers import print_answers
 
 
 def predict(
@@ -34,23 +34,17 @@ def predict(
         raise ValueError(f"--top must be at least 1: received {top}.")
     with quiet_stderr():
         artefact = open_artefact(model)
+    told = artefact.preprocessing
+    told = {key: told[key] for key in ("crop_ratio", "interpolation") if key in told}
     answers = []
     for path in images:
         try:
-            pixels = read_image(path, artefact.image_shape)
+            pixels = read_image(path, artefact.image_shape, **told)
         except (ValueError, OSError) as error:
             print(f"keras-vit: {error}", file=sys.stderr)
             continue
         answers.append((path, _top_classes(artefact, pixels, top)))
-    if json_lines:
-        for path, classes in answers:
-            print(
-                json.dumps(
-                    {"image": str(path), "classes": classes}, ensure_ascii=False, allow_nan=False
-                )
-            )
-    elif answers:
-        _print_table(answers)
+    print_answers(answers, json_lines)
     if len(answers) == len(images):
         return 0
     return 1 if answers else 2
@@ -67,19 +61,3 @@ def _top_classes(artefact, pixels, top):
         {"name": names[index], "index": int(index), "probability": float(probabilities[index])}
         for index in np.argsort(-probabilities, kind="stable")[:top]
     ]
-
-
-def _print_table(answers):
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text  # as it is: a name may look like markup
-
-    table = Table(show_edge=False)
-    table.add_column("image", overflow="fold")  # a path that is cut cannot be copied
-    table.add_column("class", overflow="fold")
-    table.add_column("probability", justify="right")
-    for path, classes in answers:
-        for rank, entry in enumerate(classes):
-            image = Text("" if rank else str(path))
-            table.add_row(image, Text(entry["name"]), f"{entry['probability']:.4f}")
-    Console().print(table)

@@ -2,7 +2,7 @@
 
 from keras_vit.data.broken import BrokenPictures
 from keras_vit.data.crop import centre_crop, inception_crop
-from keras_vit.data.pipeline import eval_batches, square_batches, train_batches
+from keras_vit.data.pipeline import eval_batches, fitted_batches, train_batches
 from keras_vit.data.sources import (
     EncodedSplit,
     SequentialSplit,
@@ -31,6 +31,6 @@ __all__ = [
     "from_tfds",
     "inception_crop",
     "open_source",
-    "square_batches",
+    "fitted_batches",
     "train_batches",
 ]

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.augment.keys import uniform
@@ -12,6 +13,8 @@ from keras_vit.data.decode import (
     is_plain_jpeg,
     jpeg_shape,
 )
+
+KERNELS = {"bicubic": "keyscubic", "bilinear": "triangle"}
 
 
 def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3)):
@@ -64,45 +67,61 @@ def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3
 
 
 def centre_crop(encoded, key=None, *, size, ratio=0.875):
-    """Resizes a picture to a short side of `S / ratio` and cuts its middle `(S, S, 3)`, uint8.
-
-    As timm and torchvision evaluate: bicubic, antialiased, sides truncated, offsets rounded to
-    even.
+    """Decodes a picture and cuts its middle as `cut_middle` does.
 
     Args:
         encoded: The picture's bytes, a string `()`.
         key: Taken and not used: nothing is drawn.
-        size: Side `S` of the output in pixels.
-        ratio: Share of the short side that is kept ("crop percentage").
+        size: As `cut_middle` takes it.
+        ratio: Likewise.
 
     Returns:
-        The image.
+        The image `(H, W, 3)`, uint8.
     """
-    image = decode(encoded)
-    height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
-    short = float(math.floor(size / ratio))
-    shortest = tf.minimum(height, width)
-    resized = tf.stack([tf.floor(short * height / shortest), tf.floor(short * width / shortest)])
-    resized = tf.maximum(resized, short)  # floor of a quotient that is exact
-    scale = resized / tf.stack([height, width])
-    shift = -tf.round((resized - size) / 2)
+    return cut_middle(decode(encoded)[None], size=size, ratio=ratio)[0]
+
+
+def cut_middle(images, *, size, ratio=1.0, interpolation="bicubic"):
+    """Resizes images to cover `H / ratio` by `W / ratio` and cuts the middle `(B, H, W, C)`, uint8.
+
+    As timm and torchvision evaluate: antialiased, sides truncated, offsets rounded to even.
+
+    Args:
+        images: Pixels `(B, h, w, C)`, uint8.
+        size: Side of the output in pixels, or its height and width.
+        ratio: Share of the short side that is kept ("crop percentage"), in `(0, 1]`.
+        interpolation: `"bicubic"` or `"bilinear"`.
+
+    Returns:
+        The images.
+    """
+    height, width = (int(side) for side in np.broadcast_to(size, 2))
+    old = tf.cast(tf.shape(images)[1:3], tf.float32)
+    covered = tf.constant([math.floor(height / ratio), math.floor(width / ratio)], tf.float32)
+    # The side that binds becomes what must be covered, and the other one follows.
+    binding = tf.argmax(covered / old)
+    new = tf.floor(tf.gather(covered, binding) * old / tf.gather(old, binding))
+    new = tf.maximum(new, covered)  # floor of a quotient that is exact
+    scale, shift = new / old, -tf.round((new - [float(height), float(width)]) / 2)
     # First the rows, then the columns, with whole numbers between, as PIL does: a difference of one
     # level in many pixels would turn an answer that is close.
-    rows = _scale(image, [tf.shape(image)[0], size], [1.0, scale[1]], [0.0, shift[1]])
-    return _scale(rows, [size, size], [scale[0], 1.0], [shift[0], 0.0])
+    kernel = KERNELS[interpolation]
+    first = [tf.shape(images)[1], width]
+    images = _scale(images, first, [1.0, scale[1]], [0.0, shift[1]], kernel)
+    return _scale(images, [height, width], [scale[0], 1.0], [shift[0], 0.0], kernel)
 
 
-def _scale(image, size, scale, shift):
-    """Resizes an image `(H, W, C)` and cuts it to `size`, bicubic and antialiased, uint8."""
-    image = tf.raw_ops.ScaleAndTranslate(
-        images=image[None],
+def _scale(images, size, scale, shift, kernel):
+    """Resizes images `(B, h, w, C)` and cuts them to `size`, antialiased, uint8."""
+    images = tf.raw_ops.ScaleAndTranslate(
+        images=images,
         size=size,
         scale=scale,
         translation=shift,
-        kernel_type="keyscubic",
+        kernel_type=kernel,
         antialias=True,
-    )[0]
-    return tf.saturate_cast(tf.round(image), tf.uint8)
+    )
+    return tf.saturate_cast(tf.round(images), tf.uint8)
 
 
 def random_window(height, width, key, area, aspect):

@@ -159,13 +159,13 @@ def eval_batches(split, *, batch_size, crop=None, broken=None):
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def square_batches(split, size, *, batch_size, crop_ratio=0.875, broken=None):
-    """Streams any split once as square images, as a model of that size is to see them.
+def fitted_batches(split, size, *, batch_size, crop_ratio=0.875, broken=None):
+    """Streams any split once as images of one size, as a model of that size is to see them.
 
     Args:
         split: A `keras_vit.data.Split`, which is resized, or an `EncodedSplit` or
             `SequentialSplit`, whose pictures are cut in the middle.
-        size: Height and width in pixels, which must be one number.
+        size: Height and width in pixels.
         batch_size: Examples per batch.
         crop_ratio: Share of the short side that is kept of encoded pictures, in `(0, 1]`.
         broken: As `eval_batches` takes it.
@@ -174,16 +174,13 @@ def square_batches(split, size, *, batch_size, crop_ratio=0.875, broken=None):
         What `eval_batches` does.
 
     Raises:
-        ValueError: If a number is out of its range, or the size is no square's.
+        ValueError: If a number is out of its range.
     """
-    height, width = size
-    if height != width:
-        raise ValueError(f"Images are cut to squares: the model takes {height}x{width}.")
     if not 0 < crop_ratio <= 1:
         raise ValueError(f"`crop_ratio` must lie in (0, 1]: received crop_ratio={crop_ratio}.")
     if isinstance(split, Split):
-        return eval_batches(split.resized(height), batch_size=batch_size)
-    crop = functools.partial(centre_crop, size=height, ratio=crop_ratio)
+        return eval_batches(split.resized(size), batch_size=batch_size)
+    crop = functools.partial(centre_crop, size=size, ratio=crop_ratio)
     return eval_batches(split, batch_size=batch_size, crop=crop, broken=broken)
 
 

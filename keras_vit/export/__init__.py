@@ -1,6 +1,15 @@
 """A trained `keras.Model` to files: Keras' own, and what a server or a phone loads."""
 
 from keras_vit.export.keras_file import save_keras
-from keras_vit.export.versioning import export, prepare_folder, versions
+from keras_vit.export.serving import write_configurations
+from keras_vit.export.versioning import FORMATS, export, prepare_folder, stage, versions
 
-__all__ = ["export", "prepare_folder", "save_keras", "versions"]
+__all__ = [
+    "FORMATS",
+    "export",
+    "prepare_folder",
+    "save_keras",
+    "stage",
+    "versions",
+    "write_configurations",
+]

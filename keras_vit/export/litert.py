@@ -1,35 +1,194 @@
-"""A classifier as a LiteRT (TFLite) file."""
+"""A classifier as LiteRT (TFLite) files, from float32 down to four bits."""
 
+import contextlib
+import dataclasses
+import io
+import json
 import tempfile
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_vit.export.saved_model import write_saved_model
+from keras_vit.artefacts.litert_file import read_litert
 
-LABELS = "labels.txt"
+SIGNATURE = "serving_default"
+LABELS, METADATA = "labels.txt", "metadata.json"
 
 
-def write_litert(model, path, *, class_names=None):
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A kind of LiteRT file.
+
+    Attributes:
+        middle: What its name has behind the version, `"-int8"`.
+        convert: From a SavedModel's folder and calibration images to the file's bytes.
+        calibrated: Whether it needs these images.
+    """
+
+    middle: str
+    convert: Callable
+    calibrated: bool = False
+
+
+def write_litert(
+    model, path, name="tflite", *, class_names=None, calibration=None, dynamic_batch=False, **told
+):
     """Writes the file `path`: `images` `(1, H, W, C)` in, `probabilities` `(1, K)` out.
 
-    float32, pixels 0 to 255, built-in operators only, batch 1: a dynamic batch costs operators and
-    is refused by delegates. Class names are appended as a zip archive holding `labels.txt`, which
-    runtimes ignore and `unzip` reads, as TFLite's metadata does it.
+    Pixels 0 to 255, built-in operators only, batch 1: a dynamic batch costs operators and is
+    refused by delegates. Class names, signature and what is done to a picture are appended as a zip
+    archive holding `labels.txt` and `metadata.json`, which runtimes ignore and `unzip` reads, as
+    TFLite's metadata does it.
 
     Args:
-        model: A classifier from images to logits.
+        model: A classifier from images to logits, as `servable` returns it.
         path: File to write.
+        name: A key of `LITERT`.
         class_names: Names in the order of the logits, or `None`.
+        calibration: Images `(N, H, W, C)`, uint8, for the variants that need them.
+        dynamic_batch: Whether it takes any number of images.
+        **told: What `metadata.json` tells beside.
+
+    Raises:
+        ValueError: If an operator is none of LiteRT's own; it names the layer.
     """
+    variant = LITERT[name]
+    batch_size = None if dynamic_batch else 1
     with tempfile.TemporaryDirectory() as folder:
-        saved_model = Path(folder, "model")
-        write_saved_model(model, saved_model, batch_size=1)
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            str(saved_model), signature_keys=["serving_default"]
+        archive = keras.export.ExportArchive()
+        archive.add_endpoint(
+            "serve",
+            lambda images: {"probabilities": tf.nn.softmax(model(images, training=False))},
+            input_signature=[
+                tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
+            ],
         )
-        Path(path).write_bytes(converter.convert())
-    if class_names is not None:
-        with zipfile.ZipFile(path, "a") as archive:
+        archive.write_out(folder, verbose=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that TensorFlow's own interpreter is going
+            Path(path).write_bytes(variant.convert(folder, calibration))
+    _check_operators(path)
+    height, width, channels = model.input_shape[1:]
+    metadata = {
+        "signature": SIGNATURE,
+        "format": name,
+        "image_size": [height, width],
+        "channels": channels,
+        "pixels": "0 to 255",
+        **told,
+    }
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(METADATA, json.dumps(metadata, indent=2))
+        if class_names is not None:
             archive.writestr(LABELS, "\n".join(class_names))
+
+
+def _check_operators(path):
+    strange = read_litert(path).custom
+    if strange:
+        places = ", ".join(f"{each.name} of {each.place}" for each in strange[:5])
+        raise ValueError(f"LiteRT has no such operators of its own: {places}.")
+
+
+def _converter(folder):
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    return converter
+
+
+def _float32(folder, _):
+    return _converter(folder).convert()
+
+
+def _float16(folder, _):
+    converter = _converter(folder)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return converter.convert()
+
+
+def _full_int8(folder, calibration):
+    converter = _converter(folder)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _samples(calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    return converter.convert()
+
+
+def _int16(folder, calibration):
+    converter = _converter(folder)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _samples(calibration)
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    ]
+    return converter.convert()
+
+
+def _samples(calibration):
+    """Yields images one at a time, and two that span the range of pixels: a step is then 1."""
+    for image in [*calibration, np.zeros_like(calibration[0]), np.full_like(calibration[0], 255)]:
+        yield {"images": image[None].astype("float32")}
+
+
+def _dynamic_int8(folder, _):
+    return _quantized(folder, [dict(num_bits=8)])
+
+
+def _dense_int8(folder, calibration):
+    return _quantized(folder, [dict(activation_num_bits=8, weight_num_bits=8)], calibration)
+
+
+def _int4(folder, _):
+    """Four bits in the blocks; eight where pixels come in and logits go out."""
+    return _quantized(folder, [dict(num_bits=8), dict(num_bits=4, regex=r"block\d+")])
+
+
+def _quantized(folder, configs, calibration=None):
+    """Converts to float32 and quantises the dense layers by `ai-edge-quantizer`.
+
+    Its own calibration is a moving average, which cuts off the outliers of Vision Transformers;
+    here it is the true minimum and maximum. Four bits have a scale per 32 weights, or per channel
+    where 32 does not divide.
+    """
+    from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
+    from ai_edge_quantizer.utils import qsv_utils
+
+    model = _float32(folder, None)
+    Path(folder, "float32.tflite").write_bytes(model)
+    dense = [each for each in read_litert(Path(folder, "float32.tflite")).operators]
+    dense = [each for each in dense if each.name == "FULLY_CONNECTED" and "block" in each.place]
+    recipe, granularity = recipe_manager.RecipeManager(), qtyping.QuantGranularity
+    for config in configs:
+        config = {"regex": ".*", **config}
+        config["operation_name"] = qtyping.TFLOperationName.FULLY_CONNECTED
+        if config.get("num_bits") == 4 and all(each.shapes[1][1] % 32 == 0 for each in dense):
+            config["granularity"] = granularity.BLOCKWISE_32
+        static = "activation_num_bits" in config
+        (recipe.add_static_config if static else recipe.add_dynamic_config)(**config)
+    found = None
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")  # that keeping all tensors is for looking at them
+        if calibration is not None:
+            calibrated = calibrator.Calibrator(model, qsv_update_func=qsv_utils.min_max_update)
+            calibrated.calibrate({SIGNATURE: list(_samples(calibration))}, recipe)
+            found = calibrated.get_model_qsvs()
+        quantized = quantizer.Quantizer(bytearray(model), recipe.get_quantization_recipe())
+        return bytes(quantized.quantize(found, enable_progress_report=False).quantized_model)
+
+
+LITERT = {
+    "tflite": Variant("", _float32),
+    "tflite-float16": Variant("-float16", _float16),
+    "tflite-int8": Variant("-int8", _dynamic_int8),
+    "tflite-int8-dense": Variant("-int8-dense", _dense_int8, calibrated=True),
+    "tflite-int8-full": Variant("-int8-full", _full_int8, calibrated=True),
+    "tflite-int16": Variant("-int16", _int16, calibrated=True),
+    "tflite-int4": Variant("-int4", _int4),
+}

@@ -1,36 +1,119 @@
 """A classifier as a SavedModel that TensorFlow Serving loads."""
 
+import functools
+import json
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from keras_vit.data.crop import cut_middle
+from keras_vit.export.encoded import decode, decode_each
+from keras_vit.interpret import attention_rollout
+
 LABELS = "assets.extra/labels.txt"
+PREPROCESSING = "assets.extra/preprocessing.json"
+TOP_K = 5
 
 
-def write_saved_model(model, path, *, class_names=None, batch_size=None):
-    """Writes the folder `path`: `images` `(B, H, W, C)` in, `probabilities` `(B, K)` out.
+def write_saved_model(model, path, *, class_names=None, crop_ratio=1.0, interpolation="bicubic"):
+    """Writes the folder `path` with the signatures of `endpoints`.
 
-    The signature is called `serve` and, as TensorFlow Serving's default, `serving_default`. Pixels
-    are float32, 0 to 255. Class names lie in `assets.extra/labels.txt`, one per line.
+    Class names lie in `assets.extra/labels.txt`, one per line, and what is done to a picture in
+    `assets.extra/preprocessing.json`. Neither Keras nor this package is needed to load it.
 
     Args:
         model: A classifier from images to logits.
         path: Folder to make; must not exist.
         class_names: Names in the order of the logits, or `None`.
-        batch_size: Images per call; any number where `None`.
+        crop_ratio: As `endpoints` takes it.
+        interpolation: Likewise.
     """
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serve",
-        lambda images: {"probabilities": keras.ops.softmax(model(images, training=False))},
-        input_signature=[
-            tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
-        ],
-    )
+    archive = keras.export.ExportArchive()  # not told of the model, or it stores each weight twice
+    for name, (function, spec) in endpoints(
+        model, class_names=class_names, crop_ratio=crop_ratio, interpolation=interpolation
+    ).items():
+        archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(str(path), verbose=False)
+    extra = Path(path, PREPROCESSING).parent
+    extra.mkdir(exist_ok=True)
+    height, width, channels = model.input_shape[1:]
+    told = {
+        "image_size": [height, width],
+        "channels": channels,
+        "crop_ratio": crop_ratio,
+        "interpolation": interpolation,
+    }
+    Path(path, PREPROCESSING).write_text(json.dumps(told, indent=2) + "\n")
     if class_names is not None:
-        labels = Path(path, LABELS)
-        labels.parent.mkdir(exist_ok=True)
-        labels.write_bytes("\n".join(class_names).encode())
+        Path(path, LABELS).write_bytes("\n".join(class_names).encode())
+
+
+def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic"):
+    """Returns what a served classifier answers, from names to functions and their inputs.
+
+    - `serve`: `images` `(B, H, W, C)`, float32, 0 to 255, to `probabilities` `(B, K)` and, of the
+      five best, `classes` `(B, 5)`, names, and `scores` `(B, 5)`;
+    - `serve_uint8`: the same of uint8;
+    - `serve_bytes`: the same of `image_bytes` `(B,)`, JPEG or PNG of any size, and `valid` `(B,)`;
+      a broken picture gets zeros and empty names;
+    - `features`: `images` to `features` `(B, D)`;
+    - `attention`: `images` to `attention` `(B, h, w)`, by `keras_vit.interpret.attention_rollout`.
+
+    Args:
+        model: A classifier from images to logits.
+        class_names: Names in the order of the logits; numbers where `None`.
+        crop_ratio: Share of the short side that `serve_bytes` keeps, as evaluation does
+            (`keras_vit.data.centre_crop`).
+        interpolation: `"bicubic"`, as evaluation resizes pictures, or `"bilinear"`, as it resizes a
+            set in memory.
+
+    Returns:
+        From the signature's name to a function and its `tf.TensorSpec`.
+    """
+    shape, classes = model.input_shape[1:], model.output_shape[-1]
+    names = class_names or [str(index) for index in range(classes)]
+    layers = {layer.name: layer for layer in model.layers}
+    features = keras.Model(model.input, layers.get("pool_norm", layers["pool"]).output)
+    rollout = attention_rollout(model)
+
+    def answer(images):
+        probabilities = tf.nn.softmax(model(images, training=False))
+        scores, best = tf.math.top_k(probabilities, min(TOP_K, classes))
+        return {
+            "probabilities": probabilities,
+            "classes": tf.gather(tf.constant(names), best),
+            "scores": scores,
+        }
+
+    def answer_pixels(images):
+        return answer(tf.cast(images, tf.float32))
+
+    def answer_bytes(image_bytes):
+        def image(encoded):
+            pixels = decode(encoded, shape[2])[None]
+            return cut_middle(
+                pixels, size=shape[:2], ratio=crop_ratio, interpolation=interpolation
+            )[0]
+
+        images, valid = decode_each(image_bytes, image, shape)
+        answers = answer_pixels(images)
+        whole = valid[:, None]
+        return {
+            "probabilities": tf.where(whole, answers["probabilities"], 0.0),
+            "classes": tf.where(whole, answers["classes"], ""),
+            "scores": tf.where(whole, answers["scores"], 0.0),
+            "valid": valid,
+        }
+
+    pixels = functools.partial(tf.TensorSpec, (None, *shape), name="images")
+    return {
+        "serve": (answer, pixels(tf.float32)),
+        "serve_uint8": (answer_pixels, pixels(tf.uint8)),
+        "serve_bytes": (answer_bytes, tf.TensorSpec((None,), tf.string, name="image_bytes")),
+        "features": (
+            lambda images: {"features": features(images, training=False)},
+            pixels(tf.float32),
+        ),
+        "attention": (lambda images: {"attention": rollout(images)}, pixels(tf.float32)),
+    }

@@ -1,49 +1,121 @@
-"""Both formats at once, under the next version number."""
+"""All formats at once, under the next version number."""
 
+import contextlib
+import dataclasses
+import fcntl
 import os
+import re
 import tempfile
 from pathlib import Path
 
-from keras_vit.export.float32 import in_float32
-from keras_vit.export.litert import write_litert
+from keras_vit.export.litert import LITERT, write_litert
+from keras_vit.export.rewrite import servable
 from keras_vit.export.saved_model import write_saved_model
+from keras_vit.export.serving import write_warm_up
+from keras_vit.tasks import class_names_of
+
+FORMATS = ("savedmodel", *LITERT)
+VERSION = re.compile(r"(\d+)([.-].*)?")  # 3/, 3.tflite, 3-int8.tflite, 3.json
 
 
-def export(model, folder, *, class_names=None):
-    """Writes `folder/<version>/`, a SavedModel, and `folder/<version>.tflite`.
+@dataclasses.dataclass
+class Staged:
+    """Artefacts under temporary names, before they become a version.
 
-    The version is one above the highest there is, 1 in an empty folder. Everything is written under
-    a temporary name and renamed when it is whole, so TensorFlow Serving, which watches `folder`,
-    never loads a half-made version, and an interrupted export leaves none.
+    Attributes:
+        paths: From the name of a format to the artefact's path.
+        version: Their number, `None` until they are published.
+        rejected: Names of the formats that are put aside.
+    """
+
+    paths: dict[str, Path]
+    version: int | None = None
+    rejected: set[str] = dataclasses.field(default_factory=set)
+
+    def name(self, format_name):
+        """Returns what an artefact is called in the folder of the versions."""
+        litert = LITERT.get(format_name)
+        name = f"{self.version}{litert.middle}.tflite" if litert else str(self.version)
+        return name + ".rejected" * (format_name in self.rejected)
+
+
+@contextlib.contextmanager
+def stage(
+    model,
+    folder,
+    *,
+    to=("savedmodel", "tflite"),
+    class_names=None,
+    crop_ratio=1.0,
+    interpolation="bicubic",
+    calibration=None,
+):
+    """Writes artefacts under temporary names, lets them be looked at, then makes them a version.
+
+    The version is one above the highest there is, 1 in an empty folder. The SavedModel is renamed
+    last, so TensorFlow Serving, which watches `folder`, never loads a half-made version; what is
+    interrupted leaves none.
 
     Args:
         model: A classifier from images to logits; exported in float32 whatever it was trained in.
         folder: Folder of the versions, `saved_models/digits` for one; made where it is missing.
+        to: Names of `FORMATS`.
         class_names: Names in the order of the logits; by default those that `classifier` was given.
+        crop_ratio: As `keras_vit.export.saved_model.endpoints` takes it.
+        interpolation: Likewise.
+        calibration: Images `(N, H, W, C)`, uint8, that formats of whole numbers are made for.
 
-    Returns:
-        The paths of the SavedModel folder and of the LiteRT file.
+    Yields:
+        A `Staged`.
 
     Raises:
-        ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, or the
-            folder's name is one that TensorFlow cannot load from.
+        ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, a format is
+            unknown or lacks its calibration, or the folder's name is one that TensorFlow cannot
+            load from.
         OSError: If nothing can be written to the folder.
     """
-    if len(model.output_shape) != 2:
-        raise ValueError(f"A classifier gives logits (B, K): received {model.output_shape}.")
-    if class_names is None:
-        class_names = getattr(model.layers[-1], "class_names", None)
-    if class_names is not None:
-        class_names = _one_line_each(class_names, model.output_shape[-1])
+    class_names = _check(model, to, class_names, calibration)
     folder = prepare_folder(folder)
-    model = in_float32(model)
+    model = servable(model)
+    told = dict(class_names=class_names, crop_ratio=crop_ratio, interpolation=interpolation)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as partial:
-        saved_model, litert = Path(partial, "saved_model"), Path(partial, "model.tflite")
-        write_saved_model(model, saved_model, class_names=class_names)
-        write_litert(model, litert, class_names=class_names)
-        version = _claim(saved_model, folder)
-        os.replace(litert, folder / f"{version}.tflite")
-    return folder / str(version), folder / f"{version}.tflite"
+        staged = Staged({})
+        for name in to:
+            if name == "savedmodel":
+                path = Path(partial, "saved_model")
+                write_saved_model(model, path, **told)
+                write_warm_up(path, folder.resolve().name)
+            else:
+                path = Path(partial, f"{name}.tflite")
+                write_litert(model, path, name, calibration=calibration, **told)
+            staged.paths[name] = path
+        yield staged
+        with open(folder / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two exports at once get two versions
+            staged.version = max(versions(folder), default=0) + 1
+            for name in sorted(to, key=lambda name: name == "savedmodel"):
+                os.rename(staged.paths[name], folder / staged.name(name))
+                staged.paths[name] = folder / staged.name(name)
+
+
+def export(model, folder, **options):
+    """Writes `folder/<version>/`, a SavedModel, and `folder/<version>.tflite`, or other formats.
+
+    Args:
+        model: As `stage` takes it.
+        folder: Likewise.
+        **options: Likewise.
+
+    Returns:
+        The paths, in the order of `to`.
+
+    Raises:
+        ValueError: As `stage` does.
+        OSError: Likewise.
+    """
+    with stage(model, folder, **options) as staged:
+        pass
+    return tuple(staged.paths.values())
 
 
 def prepare_folder(folder):
@@ -67,6 +139,28 @@ def prepare_folder(folder):
     return folder
 
 
+def versions(folder):
+    """Lists the numbers of the versions in `folder`, ascending."""
+    found = (VERSION.fullmatch(path.name) for path in Path(folder).iterdir())
+    return sorted({int(each[1]) for each in found if each})
+
+
+def _check(model, to, class_names, calibration):
+    """Returns the class names, or raises a `ValueError`."""
+    if len(model.output_shape) != 2:
+        raise ValueError(f"A classifier gives logits (B, K): received {model.output_shape}.")
+    if not to or len(set(to)) < len(to) or not set(to) <= set(FORMATS):
+        raise ValueError(
+            f"`to` must be some of {', '.join(FORMATS)}, each once: received {', '.join(to)}."
+        )
+    needy = [name for name in to if name != "savedmodel" and LITERT[name].calibrated]
+    if needy and (calibration is None or not len(calibration)):
+        raise ValueError(f"{', '.join(needy)} must be calibrated on images: received none.")
+    if class_names is None:
+        class_names = class_names_of(model)
+    return None if class_names is None else _one_line_each(class_names, model.output_shape[-1])
+
+
 def _one_line_each(class_names, count):
     names = [str(name) for name in class_names]
     if len(names) != count:
@@ -78,25 +172,3 @@ def _one_line_each(class_names, count):
         if name and name.splitlines() != [name]:
             raise ValueError(f"A class name must be one line: received {name!r}.")
     return names
-
-
-def versions(folder):
-    """Lists the version numbers of the SavedModels and LiteRT files in `folder`, ascending."""
-    names = (path.name.removesuffix(".tflite") for path in Path(folder).iterdir())
-    return sorted({int(name) for name in names if name.isdecimal()})
-
-
-def _claim(saved_model, folder):
-    """Renames `saved_model` to the next free version, which two exports at once cannot share."""
-    version = max(versions(folder), default=0) + 1
-    while True:
-        try:
-            os.rename(saved_model, folder / str(version))
-        except FileExistsError:
-            version += 1
-        except OSError:
-            if not (folder / str(version)).exists():
-                raise
-            version += 1
-        else:
-            return version

@@ -53,6 +53,7 @@ class MLP(keras.layers.Layer):
             )
         self.mlp_dim = mlp_dim
         self.activation = activation
+        self.activate = ACTIVATIONS[activation]
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, shape):
@@ -63,5 +64,5 @@ class MLP(keras.layers.Layer):
         self.out.build((*shape[:-1], self.mlp_dim))
 
     def call(self, x):
-        x = self.dropout(ACTIVATIONS[self.activation](self.hidden(x)))
+        x = self.dropout(self.activate(self.hidden(x)))
         return self.dropout(self.out(x))

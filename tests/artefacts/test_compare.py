@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from keras_vit.artefacts import Artefact, compare, comparison_table, replay
+from keras_vit.artefacts import Artefact, compare, comparison_table, worker
 
 
 def test_artefacts_are_replayed_without_keras_and_compared(tiny):
@@ -20,19 +20,22 @@ def test_artefacts_are_replayed_without_keras_and_compared(tiny):
     assert [row.artefact for row in rows] == [str(path) for path in tiny.paths]
     for row in rows:
         assert row.accuracy == 9 / 12
+        assert row.change == 9 / 12 - (shifted.argmax(-1) == labels).mean()
         assert row.difference == pytest.approx(0.25, abs=1e-6)
-        assert row.milliseconds > 0
+        assert row.agreement == (shifted.argmax(-1) == reference.argmax(-1)).mean()
+        assert len(row.milliseconds) == 4 and all(ms > 0 for ms in row.milliseconds.values())
+        assert row.runtime.split()[0] in ("keras", "tensorflow", "ai-edge-litert")
     assert rows[0].size == tiny.keras_file.stat().st_size
     assert rows[1].size > rows[2].size == tiny.litert.stat().st_size
 
     text = io.StringIO()
-    Console(file=text, width=200).print(comparison_table(rows))
+    Console(file=text, width=250).print(comparison_table(rows))
     assert text.getvalue().count("75.00%") == 3
+    assert text.getvalue().count("1.00x") == 4  # the Keras file itself
 
 
-def test_of_many_images_the_first_are_timed_and_the_rest_go_in_batches(monkeypatch):
-    monkeypatch.setattr(replay, "TIMED", 5)
-    monkeypatch.setattr(replay, "BATCH", 4)
+def test_many_images_are_answered_in_batches(monkeypatch):
+    monkeypatch.setattr(worker, "BATCH", 5)
     calls = []
 
     def predict(images):
@@ -40,19 +43,18 @@ def test_of_many_images_the_first_are_timed_and_the_rest_go_in_batches(monkeypat
         return images * 2.0
 
     images = np.arange(12.0)[:, None]
-    artefact = Artefact("path", (1,), None, predict)
-    probabilities, milliseconds = replay.replay(artefact, images)
-    np.testing.assert_array_equal(probabilities, 2 * images)
-    assert len(milliseconds) == 5
-    assert calls[-8:] == [1, 1, 1, 1, 1, 1, 4, 3] and sum(calls) == 22  # ten to warm up
+    answers = worker.answer(Artefact("path", (1,), None, predict), images)
+    np.testing.assert_array_equal(answers, 2 * images)
+    assert calls == [5, 5, 2]
 
 
-def test_a_keras_model_cannot_pass_for_one_that_needs_no_keras(tiny, tmp_path, monkeypatch):
+def test_a_keras_model_cannot_pass_for_one_that_needs_no_keras(tiny, monkeypatch):
     """The block is real: code that imports Keras fails behind it."""
     monkeypatch.setitem(sys.modules, "keras", keras)  # restored afterwards
-    monkeypatch.setattr(replay, "open_artefact", lambda path: __import__("keras"))
+    monkeypatch.setattr(worker, "open_artefact", lambda *_, **__: __import__("keras"))
+    monkeypatch.setattr(worker, "redirect_output", lambda: None)
     with pytest.raises(ImportError, match="keras"):
-        replay.main(str(tiny.litert), "images.npy", "result.npz")
+        worker.main(str(tiny.litert))
 
 
 def test_what_an_artefact_s_process_says_last_is_passed_on(tmp_path):

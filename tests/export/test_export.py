@@ -13,7 +13,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_vit.artefacts import open_artefact
-from keras_vit.export import export, save_keras, versions
+from keras_vit.export import export, save_keras, stage, versions
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
@@ -62,7 +62,7 @@ def test_every_pooling_and_token_survives_export(tmp_path, pool, options):
 def test_names_a_client_relies_on(tiny):
     serve = tf.saved_model.load(str(tiny.saved_model)).signatures["serving_default"]
     assert list(serve.structured_input_signature[1]) == ["images"]
-    assert list(serve.structured_outputs) == ["probabilities"]
+    assert sorted(serve.structured_outputs) == ["classes", "probabilities", "scores"]
     signatures = Interpreter(str(tiny.litert)).get_signature_list()
     assert signatures == {"serving_default": {"inputs": ["images"], "outputs": ["probabilities"]}}
 
@@ -81,12 +81,28 @@ def test_exporting_again_makes_the_next_version(tmp_path, tiny_classifier):
     assert versions(tmp_path) == [4, 5, 6]
 
 
-def test_a_version_taken_meanwhile_is_left_alone(tmp_path, tiny_classifier, monkeypatch):
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "saved_model.pb").write_text("another export's")
-    monkeypatch.setattr("keras_vit.export.versioning.versions", lambda folder: [])
+def test_two_exports_at_once_get_two_versions(tmp_path, tiny_classifier):
+    with stage(tiny_classifier, tmp_path, to=("tflite",)) as first:
+        with stage(tiny_classifier, tmp_path, to=("savedmodel", "tflite")) as second:
+            pass
+    assert (second.version, first.version) == (1, 2)
+    assert versions(tmp_path) == [1, 2]
+    assert first.paths == {"tflite": tmp_path / "2.tflite"}
+
+
+def test_what_is_rejected_is_put_aside(tmp_path, tiny_classifier):
+    with stage(tiny_classifier, tmp_path) as staged:
+        staged.rejected.add("savedmodel")
+    assert staged.paths["savedmodel"] == tmp_path / "1.rejected"
+    assert staged.paths["tflite"] == tmp_path / "1.tflite"
     assert export(tiny_classifier, tmp_path)[0] == tmp_path / "2"
-    assert (tmp_path / "1" / "saved_model.pb").read_text() == "another export's"
+
+
+def test_names_of_a_distilled_classifier_are_exported(tmp_path):
+    backbone = vit("mu/4", image_size=8, distillation_token=True)
+    model = classifier(backbone, 2, distillation_head=True, class_names=["cat", "dog"])
+    for path in export(model, tmp_path):
+        assert open_artefact(path).class_names == ("cat", "dog")
 
 
 def test_a_failing_export_leaves_nothing(tmp_path, tiny_classifier, monkeypatch):
@@ -96,7 +112,7 @@ def test_a_failing_export_leaves_nothing(tmp_path, tiny_classifier, monkeypatch)
     monkeypatch.setattr("keras_vit.export.versioning.write_litert", fail)
     with pytest.raises(OSError, match="No space left"):
         export(tiny_classifier, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert [path for path in tmp_path.iterdir() if path.name != ".lock"] == []
 
 
 def test_a_killed_export_leaves_no_version_and_disturbs_no_later_one(tmp_path, tiny_classifier):
@@ -131,7 +147,7 @@ def test_a_killed_export_leaves_no_version_and_disturbs_no_later_one(tmp_path, t
 def test_wrong_class_names_are_refused(tmp_path, tiny_classifier, names, message):
     with pytest.raises(ValueError, match=message):
         export(tiny_classifier, tmp_path, class_names=names)
-    assert list(tmp_path.iterdir()) == []
+    assert [path for path in tmp_path.iterdir() if path.name != ".lock"] == []
 
 
 def test_a_model_without_a_head_is_refused(tmp_path):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.data.crop import cut_middle
+
 SEQUENTIAL_GUARANTEE = (
     "read from one end to the other: the same seed gives the same order, a later start reads and "
     "drops what comes before (and shifts by broken records), and several workers read files of "
@@ -58,16 +60,20 @@ class Split:
         return cls(len(images), read, images.shape[1:])
 
     def resized(self, size):
-        """Returns the split with its images resized to `(S, S, C)`, bilinear and antialiased."""
-        if self.image_shape[:2] == (size, size):
+        """Returns the split with its images resized, bilinear, as `cut_middle` does.
+
+        Args:
+            size: Side in pixels, or height and width.
+        """
+        height, width = (int(side) for side in np.broadcast_to(size, 2))
+        if self.image_shape[:2] == (height, width):
             return self
 
         def read(indices):
             images, labels = self.read(indices)
-            images = tf.image.resize(images, (size, size), antialias=True)
-            return tf.cast(tf.round(images), tf.uint8), labels
+            return cut_middle(images, size=(height, width), interpolation="bilinear"), labels
 
-        return Split(self.count, read, (size, size, self.image_shape[2]))
+        return Split(self.count, read, (height, width, self.image_shape[2]))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""The most probable classes of pictures, as commands print them."""
+
+import json
+
+
+def print_answers(answers, json_lines):
+    """Prints the classes of each picture, as a table or as one JSON object per line.
+
+    Args:
+        answers: Pairs of a path and a list of classes, `{"name": ..., "probability": ...}`.
+        json_lines: Whether JSON is asked for.
+    """
+    if json_lines:
+        for path, classes in answers:
+            line = {"image": str(path), "classes": classes}
+            print(json.dumps(line, ensure_ascii=False, allow_nan=False))
+    elif answers:
+        _print_table(answers)
+
+
+def _print_table(answers):
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text  # as it is: a name may look like markup
+
+    table = Table(show_edge=False)
+    table.add_column("image", overflow="fold")  # a path that is cut cannot be copied
+    table.add_column("class", overflow="fold")
+    table.add_column("probability", justify="right")
+    for path, classes in answers:
+        for rank, entry in enumerate(classes):
+            image = Text("" if rank else str(path))
+            table.add_row(image, Text(entry["name"]), f"{entry['probability']:.4f}")
+    Console().print(table)

@@ -1,0 +1,53 @@
+"""`keras-vit client`: pictures to a server that speaks TensorFlow Serving's predict API."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+
+from keras_vit.commands.answers import print_answers
+from keras_vit.serve.client import asker
+
+
+def client(
+    *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
+    url: str,
+    top: int = 3,
+    json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
+    timeout: float = 30.0,
+):
+    """Ask a server for the classes of each image.
+
+    Exit status 0: all images were answered; 1: some were; 2: none was, or the server is at fault.
+
+    Args:
+        images: Picture files, JPEG or PNG.
+        url: http://HOST:8501/v1/models/NAME for REST, grpc://HOST:8500/NAME for gRPC; a version may
+            follow, /versions/3.
+        top: How many classes to print for each image, five at most.
+        json_lines: Print one JSON object per image instead of a table.
+        timeout: Seconds to wait for an answer.
+    """
+    if not 1 <= top <= 5:
+        raise ValueError(f"--top must lie in [1, 5]: received {top}.")
+    ask = asker(url)
+    contents = {}
+    for path in images:
+        try:
+            contents[path] = path.read_bytes()
+        except OSError as error:
+            print(f"keras-vit: {path}: {error.strerror}.", file=sys.stderr)
+    answers = []
+    if contents:
+        for path, answer in zip(contents, ask(list(contents.values()), timeout), strict=True):
+            if not answer["valid"]:
+                print(f"keras-vit: {path} cannot be decoded by the server.", file=sys.stderr)
+                continue
+            pairs = list(zip(answer["classes"], answer["scores"], strict=True))[:top]
+            classes = [{"name": name, "probability": float(score)} for name, score in pairs]
+            answers.append((path, classes))
+    print_answers(answers, json_lines)
+    if len(answers) == len(images):
+        return 0
+    return 1 if answers else 2

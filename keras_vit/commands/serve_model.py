@@ -1,0 +1,66 @@
+"""`keras-vit serve`: a small server with TensorFlow Serving's REST paths."""
+
+from pathlib import Path
+
+from keras_vit.command_line import quiet_stderr
+
+
+def serve_model(
+    model: Path,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    max_body: int = 32 * 2**20,
+    max_pixels: int = 50_000_000,
+    max_batch: int = 16,
+    max_requests: int = 64,
+    threads: int | None = None,
+):
+    """Serve a SavedModel or a .tflite file over REST, with a page to try it at /.
+
+    The paths are TensorFlow Serving's, /v1/models/NAME:predict for one; /healthz, /readyz and
+    /metrics (Prometheus) stand beside them. SIGTERM and Ctrl-C answer what has come and stop.
+
+    Args:
+        model: A SavedModel folder, a folder of its versions, or a .tflite file.
+        host: Address to listen at; 0.0.0.0 is every one.
+        port: Port.
+        max_body: Bytes that a request may have.
+        max_pixels: Pixels that a picture may claim.
+        max_batch: Images that are gathered from several requests, and that one may hold.
+        max_requests: Requests at a time; others are told to come back (429).
+        threads: Threads that compute; all by default.
+    """
+    limits = dict(
+        max_body=max_body, max_pixels=max_pixels, max_batch=max_batch, max_requests=max_requests
+    )
+    for name, value in limits.items():
+        if value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least 1: received {value}.")
+    try:
+        import uvicorn
+
+        from keras_vit.serve.app import create_app
+    except ImportError as error:
+        raise ValueError(
+            f"Serving needs an extra, pip install 'keras-vit[serve]': {error}."
+        ) from error
+    from keras_vit.serve.model import open_served
+
+    with quiet_stderr():
+        served = open_served(model, threads=threads)
+    print(
+        f"Serving {served.name}, version {served.version}, on {served.runtime}: "
+        f"http://{host}:{port}/, http://{host}:{port}/v1/models/{served.name}:predict",
+        flush=True,
+    )
+    uvicorn.run(
+        create_app(served, **limits),
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=10,
+    )
+    return 0

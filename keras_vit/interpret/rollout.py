@@ -1,0 +1,60 @@
+"""Attention rollout: through all blocks, from the answer back to the patches."""
+
+import keras
+from keras import ops
+
+from keras_vit.layers import AttentionPool, MeanPool
+
+
+def attention_rollout(model):
+    """Returns a function from images to how much of the answer flows from each patch.
+
+    "Quantifying Attention Flow in Transformers" (arXiv:2005.00928, section 3.2): the scores of a
+    block, averaged over its heads, and its residual path weigh one half each, and the blocks are
+    multiplied. It begins where the model pools: at the class token, at all patches alike, or at
+    what an attention pool looks at. What flows from class, distillation and register tokens is left
+    out, and the rest scaled to sum to 1.
+
+    Args:
+        model: A model that `keras_vit.tasks.classifier` or `features` built.
+
+    Returns:
+        A function from images `(B, H, W, C)`, 0 to 255, to maps `(B, h, w)`, float32, one number
+        per patch. It costs a forward pass and the scores of each block once more.
+
+    Raises:
+        ValueError: If the model has no blocks or does not pool.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    blocks = [layer for name, layer in layers.items() if name.startswith("block")]
+    if not blocks or "pool" not in layers:
+        raise ValueError(f"The model {model.name!r} has no blocks, or nothing that pools.")
+    embed, pool = layers["embed"], layers["pool"]
+    rows, columns = embed.grid
+    prefix = embed.num_prefix_tokens
+    inputs = keras.Model(model.input, [*(block.input for block in blocks), pool.input])
+
+    def rollout(images):
+        *tokens, last = inputs(images, training=False)
+        flow = _beginning(pool, last, prefix)  # B T
+        for block, x in zip(reversed(blocks), reversed(tokens), strict=True):
+            scores = ops.mean(ops.cast(block.attention_scores(x), "float32"), axis=1)  # B T T
+            flow = (flow + ops.einsum("bt,bts->bs", flow, scores)) / 2
+        flow = flow[:, prefix:]
+        flow = flow / ops.sum(flow, axis=1, keepdims=True)
+        return ops.reshape(flow, (-1, rows, columns))
+
+    return rollout
+
+
+def _beginning(pool, tokens, prefix):
+    """Returns how much a pool takes from each token, `(B, T)`, summing to 1."""
+    if isinstance(pool, AttentionPool):
+        return ops.mean(ops.cast(pool.attention_scores(tokens), "float32"), axis=1)[:, 0]
+    count = tokens.shape[1]
+    places = ops.arange(count)
+    if isinstance(pool, MeanPool):
+        weights = ops.cast(places >= prefix, "float32") / (count - prefix)
+    else:
+        weights = ops.cast(places == pool.index, "float32")
+    return ops.broadcast_to(weights[None], (ops.shape(tokens)[0], count))

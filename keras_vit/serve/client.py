@@ -1,0 +1,78 @@
+"""The other end: pictures to a server that speaks TensorFlow Serving's predict API."""
+
+import base64
+import contextlib
+import json
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+
+SIGNATURE = "serve_bytes"
+GRPC = re.compile(r"grpc://(?P<host>[^/]+)/(?P<name>[^/]+)(/versions/(?P<version>\d+))?/?")
+
+
+def asker(url):
+    """Returns a function from pictures to answers.
+
+    Args:
+        url: `http://HOST:8501/v1/models/NAME` for REST, `grpc://HOST:8500/NAME` for gRPC; a version
+            may follow, `/versions/3`.
+
+    Returns:
+        A function of a list of pictures' bytes and of the seconds to wait, to one dictionary each:
+        `valid`, `classes` and `scores`. It raises a `ValueError` with what the server said.
+
+    Raises:
+        ValueError: If the address is none of these.
+    """
+    scheme = urllib.parse.urlsplit(url).scheme
+    if scheme in ("http", "https"):
+        return lambda pictures, timeout: _ask_rest(url.rstrip("/"), pictures, timeout)
+    if place := GRPC.fullmatch(url):
+        return lambda pictures, timeout: _ask_grpc(place, pictures, timeout)
+    raise ValueError(
+        f"--url must be http://HOST:PORT/v1/models/NAME or grpc://HOST:PORT/NAME: received {url}."
+    )
+
+
+def _ask_rest(url, pictures, timeout):
+    instances = [{"image_bytes": {"b64": base64.b64encode(each).decode()}} for each in pictures]
+    body = json.dumps({"signature_name": SIGNATURE, "instances": instances}).encode()
+    request = urllib.request.Request(f"{url}:predict", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return json.load(response)["predictions"]
+    except urllib.error.HTTPError as error:
+        text = error.read().decode(errors="replace")
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            text = json.loads(text)["error"]
+        raise ValueError(f"{url} answers {error.code}: {text}") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{url} does not answer: {error}.") from error
+
+
+def _ask_grpc(place, pictures, timeout):
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = place["name"]
+    request.model_spec.signature_name = SIGNATURE
+    if place["version"]:
+        request.model_spec.version.value = int(place["version"])
+    request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(pictures))
+    options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+    with grpc.insecure_channel(place["host"], options) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        try:
+            response = stub.Predict(request, timeout)
+        except grpc.RpcError as error:
+            raise ValueError(
+                f"grpc://{place['host']} answers {error.code().name}: {error.details()}"
+            ) from error
+    outputs = {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
+    names = [[name.decode() for name in row] for row in outputs["classes"]]
+    columns = zip(outputs["valid"], names, outputs["scores"], strict=True)
+    return [dict(valid=bool(v), classes=c, scores=s.tolist()) for v, c, s in columns]

@@ -1,0 +1,121 @@
+"""An exported classifier behind the signatures of `keras_vit.export.saved_model.endpoints`."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_vit.artefacts import open_artefact
+from keras_vit.artefacts.image_file import read_image
+from keras_vit.serve.protocol import Signature
+
+TOP_K = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class ServedModel:
+    """A model that a server answers with.
+
+    Attributes:
+        name: Its name in the paths of the server.
+        version: Its number, a text.
+        runtime: What it runs on, with its version.
+        signatures: From names to `Signature`s.
+        run: From a signature's name and inputs, an array `(B, ...)` or B byte strings, to outputs
+            by name, arrays `(B, ...)`.
+        preprocessing: As `Artefact` has it.
+    """
+
+    name: str
+    version: str
+    runtime: str
+    signatures: dict[str, Signature]
+    run: Callable
+    preprocessing: dict
+
+
+def open_served(path, *, threads=None):
+    """Opens a SavedModel, a folder of its versions, or a `.tflite` file, to be served.
+
+    Args:
+        path: As `keras_vit.artefacts.open_artefact` takes it.
+        threads: Likewise.
+
+    Returns:
+        A `ServedModel`.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    artefact = open_artefact(path, threads=threads)
+    place = artefact.path.resolve()
+    name, version = place.parent.name, place.name.partition(".")[0].partition("-")[0]
+    if not version.isdecimal():  # not as `keras-vit export` names it
+        name, version = place.stem, "1"
+    if place.is_dir():
+        signatures, run = _saved_model(place)
+    elif place.suffix == ".tflite":
+        signatures, run = _litert(artefact)
+    else:
+        raise ValueError(f"A SavedModel or a .tflite file is served: received {path}.")
+    return ServedModel(name, version, artefact.runtime, signatures, run, artefact.preprocessing)
+
+
+def _saved_model(path):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    signatures = {}
+    for name, function in loaded.signatures.items():
+        ((key, spec),) = function.structured_input_signature[1].items()
+        dtype = "bytes" if spec.dtype == tf.string else spec.dtype.name
+        signatures[name] = Signature(key, dtype, tuple(spec.shape[1:]))
+
+    def run(name, inputs):
+        outputs = loaded.signatures[name](**{signatures[name].input_name: tf.constant(inputs)})
+        return {key: value.numpy() for key, value in outputs.items()}
+
+    return signatures, run
+
+
+def _litert(artefact):
+    """Gives a LiteRT file the signatures of a SavedModel; pictures are decoded by Pillow."""
+    shape = artefact.image_shape
+    floats = Signature("images", "float32", shape)
+    signatures = {
+        "serving_default": floats,
+        "serve": floats,
+        "serve_uint8": Signature("images", "uint8", shape),
+        "serve_bytes": Signature("image_bytes", "bytes", ()),
+    }
+
+    def answer(images):
+        probabilities = artefact.predict(images)
+        names = artefact.class_names or list(map(str, range(probabilities.shape[-1])))
+        best = np.argsort(-probabilities, axis=-1, kind="stable")[:, :TOP_K]
+        return {
+            "probabilities": probabilities,
+            "classes": np.array(names, object)[best],
+            "scores": np.take_along_axis(probabilities, best, axis=-1),
+        }
+
+    def run(name, inputs):
+        if name != "serve_bytes":
+            return answer(inputs)
+        images, valid = np.zeros((len(inputs), *shape), "uint8"), np.ones(len(inputs), bool)
+        told = {
+            key: artefact.preprocessing[key]
+            for key in ("crop_ratio", "interpolation")
+            if key in artefact.preprocessing
+        }
+        for index, picture in enumerate(inputs):
+            try:
+                images[index] = read_image(picture, shape, **told)
+            except ValueError:
+                valid[index] = False
+        answers = answer(images)
+        for name, blank in (("probabilities", 0), ("classes", ""), ("scores", 0)):
+            answers[name][~valid] = blank
+        return {**answers, "valid": valid}
+
+    return signatures, run

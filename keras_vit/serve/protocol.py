@@ -1,0 +1,150 @@
+"""TensorFlow Serving's REST protocol: JSON to arrays and back.
+
+As https://www.tensorflow.org/tfx/serving/api_rest has it: row form (`instances`, `predictions`) and
+column form (`inputs`, `outputs`), strings of bytes as `{"b64": ...}`.
+"""
+
+import base64
+import binascii
+import dataclasses
+import json
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """What a signature takes: one input, whose first axis is the batch.
+
+    Attributes:
+        input_name: Its name, `"images"`.
+        dtype: `"float32"` or `"uint8"`, or `"bytes"` for encoded pictures.
+        shape: Of one example, `(H, W, C)`, or `()`.
+    """
+
+    input_name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A predict request.
+
+    Attributes:
+        signature_name: The signature.
+        inputs: Its input, an array `(B, ...)`, or a list of B byte strings.
+        in_rows: Whether it came as `instances`, and the answer goes as `predictions`.
+    """
+
+    signature_name: str
+    inputs: np.ndarray | list[bytes]
+    in_rows: bool
+
+
+def parse_request(body, signatures):
+    """Reads the body of a predict request.
+
+    Args:
+        body: The bytes of the body.
+        signatures: From names to `Signature`s.
+
+    Returns:
+        A `Request`.
+
+    Raises:
+        ValueError: If it is no request, with TensorFlow Serving's words where it has some.
+    """
+    try:
+        request = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"JSON Parse error: {error}") from None
+    if not isinstance(request, dict):
+        raise ValueError("JSON Value is not an object")
+    in_rows = "instances" in request
+    if in_rows == ("inputs" in request):
+        raise ValueError("Request must have either 'inputs' or 'instances'")
+    name = request.get("signature_name") or "serving_default"
+    if not isinstance(name, str) or name not in signatures:
+        raise ValueError(f'Serving signature name: "{name}" not found in signature def')
+    signature = signatures[name]
+    value = request["instances" if in_rows else "inputs"]
+    if in_rows:
+        if not isinstance(value, list) or not value:
+            raise ValueError("'instances' must be a list of at least one example")
+        value = [_unwrap(each, signature) for each in value]
+    else:
+        value = _unwrap(value, signature)
+    return Request(name, _inputs(value, signature), in_rows)
+
+
+def _refuse_constant(name):
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _unwrap(value, signature):
+    """Takes an input out of the object that names it, where it stands in one."""
+    if not isinstance(value, dict) or value.keys() == {"b64"}:
+        return value
+    if value.keys() != {signature.input_name}:
+        raise ValueError(
+            f"The input is called '{signature.input_name}': received {sorted(value)[:5]}"
+        )
+    return value[signature.input_name]
+
+
+def _inputs(value, signature):
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"'{signature.input_name}' must be a list of at least one example")
+    if signature.dtype == "bytes":
+        return [_bytes(each) for each in value]
+    try:
+        array = np.array(value, "float64")
+    except (TypeError, ValueError):
+        raise ValueError(f"'{signature.input_name}' must be numbers, as many in each row") from None
+    if array.shape[1:] != signature.shape:
+        raise ValueError(
+            f"'{signature.input_name}' must have the shape {('B', *signature.shape)}: "
+            f"received {array.shape}"
+        )
+    if signature.dtype == "uint8" and not ((array >= 0) & (array <= 255) & (array % 1 == 0)).all():
+        raise ValueError(f"'{signature.input_name}' must be whole numbers from 0 to 255")
+    if not np.isfinite(array).all():
+        raise ValueError(f"'{signature.input_name}' must be finite numbers")
+    return array.astype(signature.dtype)
+
+
+def _bytes(value):
+    if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
+        try:
+            return base64.b64decode(value["b64"], validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"b64 cannot be decoded: {error}") from None
+    raise ValueError('A picture must be {"b64": ...}, its bytes in base64')
+
+
+def format_answer(outputs, in_rows):
+    """Writes the answer of a signature.
+
+    Args:
+        outputs: From names to arrays `(B, ...)`.
+        in_rows: As `Request` has it.
+
+    Returns:
+        What JSON can hold.
+    """
+    columns = {name: _plain(array) for name, array in outputs.items()}
+    if not in_rows:
+        return {"outputs": next(iter(columns.values())) if len(columns) == 1 else columns}
+    if len(columns) == 1:
+        return {"predictions": next(iter(columns.values()))}
+    rows = zip(*columns.values(), strict=True)
+    return {"predictions": [dict(zip(columns, row, strict=True)) for row in rows]}
+
+
+def _plain(array):
+    """Returns an array as lists; strings are UTF-8."""
+    if array.dtype.kind in "OSU":
+        texts = [x.decode() if isinstance(x, bytes) else str(x) for x in array.ravel()]
+        return np.array(texts, object).reshape(array.shape).tolist()
+    return array.tolist()

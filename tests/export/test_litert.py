@@ -1,0 +1,113 @@
+"""Every variant of a LiteRT file: what it answers, what is in it, what it weighs."""
+
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from keras_vit.artefacts import open_artefact
+from keras_vit.artefacts.litert_file import read_litert
+from keras_vit.export import export
+from keras_vit.export.litert import LITERT, write_litert
+from keras_vit.export.rewrite import servable
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+NEAR = {  # largest difference of a probability, of a random model
+    "tflite": 1e-6,
+    "tflite-float16": 5e-3,
+    "tflite-int8": 0.05,
+    "tflite-int8-dense": 0.05,
+    "tflite-int8-full": 0.1,
+    "tflite-int16": 0.05,
+    "tflite-int4": 0.3,
+}
+
+
+def build(pool="class_token", **options):
+    model = classifier(vit("mu/4", **{"image_size": 8, **options}), 3, pool=pool)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
+    return model
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3)).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory):
+    """A model and one file per variant."""
+    folder = tmp_path_factory.mktemp("litert")
+    keras.utils.set_random_seed(0)
+    model = build()
+    paths = export(model, folder, to=tuple(LITERT), calibration=IMAGES, class_names=list("abc"))
+    return model, dict(zip(LITERT, paths, strict=True))
+
+
+@pytest.mark.parametrize("name", LITERT)
+def test_a_variant_answers_nearly_as_the_model(variants, name):
+    model, paths = variants
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(IMAGES)))
+    artefact = open_artefact(paths[name])
+    answers = artefact.predict(IMAGES)
+    assert np.isfinite(answers).all()
+    assert np.abs(answers - expected).max() < NEAR[name]
+    assert artefact.class_names == ("a", "b", "c")
+    assert artefact.preprocessing["format"] == name
+    assert artefact.preprocessing["crop_ratio"] == 1.0
+
+
+def test_full_int8_computes_with_whole_numbers_alone(variants):
+    found = read_litert(variants[1]["tflite-int8-full"])
+    assert [each for each in found.operators if each.is_float] == []
+    (inputs, outputs) = found.signatures["serving_default"]
+    assert inputs == ["images (1, 8, 8, 3) UINT8"]
+    assert outputs == ["probabilities (1, 3) UINT8"]
+
+
+@pytest.mark.parametrize("name", LITERT)
+def test_there_are_built_in_operators_alone_and_no_negation(variants, name):
+    found = read_litert(variants[1][name])
+    assert found.custom == [] and "NEG" not in found.histogram
+    assert "FULLY_CONNECTED" in found.histogram
+
+
+def test_the_metadata_can_be_read_with_a_plain_unzip(variants):
+    with zipfile.ZipFile(variants[1]["tflite-int8"]) as archive:
+        assert archive.read("labels.txt").decode() == "a\nb\nc"
+        assert b'"signature": "serving_default"' in archive.read("metadata.json")
+
+
+def test_any_number_of_images_by_choice(tmp_path):
+    model = servable(build())
+    write_litert(model, tmp_path / "any.tflite", dynamic_batch=True)
+    found = read_litert(tmp_path / "any.tflite")
+    assert found.signatures["serving_default"][0] == ["images (1, 8, 8, 3) FLOAT32"]
+    from ai_edge_litert.interpreter import Interpreter
+
+    serve = Interpreter(str(tmp_path / "any.tflite")).get_signature_runner()
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(IMAGES)))
+    answers = serve(images=IMAGES.astype("float32"))["probabilities"]
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LITERT)
+@pytest.mark.parametrize(
+    "pool, options",
+    [
+        ("mean", dict(class_token=False, position="sincos_2d", num_registers=2)),
+        ("attention", dict(qk_norm=True, layer_scale=0.1, activation="swiglu")),
+        ("class_token", dict(distillation_token=True, channels=1, image_size=(8, 12))),
+        ("mean", dict(activation="gelu_tanh", pre_norm=True, final_norm=False)),
+    ],
+)
+def test_every_pooling_and_token_survives(tmp_path, name, pool, options):
+    model = build(pool, **options)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (8, *model.input_shape[1:])).astype("uint8")
+    (path,) = export(model, tmp_path, to=(name,), calibration=images)
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(images)))
+    assert np.abs(open_artefact(path).predict(images) - expected).max() < NEAR[name]

@@ -1,0 +1,59 @@
+"""A rewritten model answers as before, and changes nothing of the one it came from."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_vit.export.rewrite import gelu, layer_norm, servable
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+RNG = np.random.default_rng(0)
+
+
+def test_the_norm_is_kerass():
+    layer = keras.layers.LayerNormalization(epsilon=1e-6)
+    x = RNG.normal(3, 2, (4, 5, 32)).astype("float32")
+    layer.build(x.shape)
+    layer.gamma.assign(RNG.normal(size=32))
+    layer.beta.assign(RNG.normal(size=32))
+    np.testing.assert_allclose(layer_norm(layer, x), layer(x), atol=1e-6)
+
+
+def test_the_gelu_is_kerass():
+    x = np.linspace(-8, 8, 4001, dtype="float32")
+    np.testing.assert_allclose(gelu(x), keras.ops.gelu(x, approximate=False), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options, pool",
+    [
+        ({}, "class_token"),
+        (dict(pre_norm=True, qk_norm=True, layer_scale=0.1, final_norm=False), "mean"),
+        (dict(activation="swiglu", distillation_token=True), "attention"),
+    ],
+)
+def test_a_whole_model_answers_as_before(options, pool):
+    model = classifier(vit("mu/4", image_size=8, **options), 3, pool=pool)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * RNG.normal(size=weight.shape))
+    images = RNG.integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    before = np.asarray(model(images))
+    rewritten = servable(model)
+    np.testing.assert_allclose(rewritten(images), before, atol=2e-6)
+    np.testing.assert_array_equal(model(images), before)
+    for layer in rewritten.weights:
+        layer.assign(layer * 0)
+    np.testing.assert_array_equal(model(images), before)
+
+
+def test_mixed_precision_becomes_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = classifier(vit("mu/4", image_size=8), 3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    expected = classifier(vit("mu/4", image_size=8), 3)
+    expected.set_weights(model.get_weights())
+    images = RNG.integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    np.testing.assert_allclose(servable(model)(images), expected(images), atol=1e-6)
