@@ -64,10 +64,10 @@ def run(config):
             f"`split` must be one of {', '.join(source.splits)}: received {config.split!r}."
         )
     split, broken = source.splits[config.split], BrokenPictures()
-    if isinstance(split, Split) and split.image_shape[2] != artefact.image_shape[2]:
+    channels = split.image_shape[2] if isinstance(split, Split) else 3
+    if channels != artefact.image_shape[2]:
         raise ValueError(
-            f"The model takes {artefact.image_shape[2]} channels: the source has "
-            f"{split.image_shape[2]}."
+            f"The model takes {artefact.image_shape[2]} channels: the source has {channels}."
         )
     batches = fitted_batches(
         split,
@@ -81,6 +81,8 @@ def run(config):
         raise ValueError(f"No picture of the split {config.split} can be read.")
     count = artefact.predict(images[:1]).shape[-1]
     classes = match_classes(source.class_names, artefact.class_names, count)
+    if artefact.class_names is None:
+        print("The model names no classes: they are taken to be in the order of the source's.")
 
     def all_batches():
         yield images, classes[labels]

@@ -71,6 +71,7 @@ SMOKE = (
     Config(source="digits", image_size=8, epochs=3, batch_size=32, head_epochs=1),
     Config(source="digits", image_size=16, epochs=2, batch_size=32, probe=True),
     Config(source="digits", image_size=8, epochs=2, batch_size=32, lora_rank=2, lora_on="all"),
+    Config(source="digits", image_size=8, epochs=2, batch_size=32, frozen_blocks=1),
 )
 
 
@@ -134,7 +135,7 @@ def run(config):
             found,
             image_size=size,
             patch_size=config.patch_size,
-            channels=source.splits["train"].image_shape[2] if in_memory else None,
+            channels=source.splits["train"].image_shape[2] if in_memory else 3,
             num_classes=len(names),
             class_names=names,
             drop_path=config.drop_path,

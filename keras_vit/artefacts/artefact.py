@@ -79,6 +79,8 @@ def _open_keras(path, threads):
     from keras_vit.tasks import class_names_of  # and our layers are registered with Keras
 
     model = keras.saving.load_model(path, compile=False)
+    if "head" not in [layer.name for layer in model.layers]:
+        raise ValueError("It has no head: it gives features or tokens, and no classes.")
     names = class_names_of(model)
 
     def predict(images):

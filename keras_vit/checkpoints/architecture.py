@@ -68,7 +68,8 @@ def architecture_of(model):
     """Reads the architecture off a model that `vit`, `features` or `classifier` built.
 
     Raises:
-        ValueError: If the model is another one.
+        ValueError: If the model is another one, or has weights beside: those of `add_lora` for one,
+            which `keras_vit.training.copy_merged` merges.
     """
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for name, layer in layers.items() if name.startswith("block")]
@@ -101,7 +102,7 @@ def architecture_of(model):
         qk_norm=block.attention.qk_norm,
         layer_scale=block.scale1.initial_value if has_scale else None,
     )
-    return Architecture(
+    found = Architecture(
         config=config,
         pool=None if pool is None else POOLS.get(type(pool), "class_token"),
         num_classes=layers["head"].units if "head" in layers else 0,
@@ -110,6 +111,20 @@ def architecture_of(model):
         mean=_one_or_all(mean),
         std=_one_or_all(std),
     )
+    _check_weights(model, found)
+    return found
+
+
+def _check_weights(model, found):
+    """Raises a `ValueError` unless a model has the weights of its architecture and no others."""
+    own, known = (
+        {w.path for w in each.weights if not w.path.endswith("seed_generator_state")}
+        for each in (model, found.build())
+    )
+    if other := sorted(own ^ known):
+        raise ValueError(
+            f"The model has {len(other)} weights that are not known: {', '.join(other[:5])}."
+        )
 
 
 def _one_or_all(values):

@@ -15,6 +15,8 @@ SAFETENSORS_TYPES = {
     "BF16": ml_dtypes.bfloat16,
 }
 
+PICKLES = (".bin", ".pth", ".pt", ".ckpt")
+
 
 def read_arrays(source):
     """Reads the weights of a checkpoint.
@@ -37,7 +39,7 @@ def read_arrays(source):
         return _read_safetensors(path)
     if path.suffix == ".npz":
         return _read_npz(path)
-    if path.suffix in (".bin", ".pth", ".pt", ".ckpt"):
+    if path.suffix in PICKLES:
         raise ValueError(
             f"{path} is a pickle, which can run code and is not opened: convert it where torch is, "
             "safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'new.safetensors')."
@@ -52,14 +54,14 @@ def read_configuration(source):
     Raises:
         ValueError: If one is no JSON object.
     """
-    path, texts = Path(source), {}
-    folder = path if path.is_dir() else path.parent
-    if path.suffix == ".safetensors":
-        with safetensors.safe_open(path, "numpy") as file:
-            texts[path] = (file.metadata() or {}).get("config", "{}")
+    texts, path = {}, _weights_of(Path(source))
+    folder = path.parent
     for name in ("config.json", "preprocessor_config.json"):
         if (folder / name).is_file():
             texts[folder / name] = (folder / name).read_text("utf-8")
+    if path.suffix == ".safetensors":  # last: it goes before what lies beside by chance
+        with safetensors.safe_open(path, "numpy") as file:
+            texts[path] = (file.metadata() or {}).get("config", "{}")
     known = {}
     for place, text in texts.items():
         try:
@@ -84,6 +86,9 @@ def _weights_of(path):
             raise ValueError(f"Name one of the files in {path}: received {len(files)}, {pattern}.")
         if files:
             return files[0]
+    pickles = sorted(each for each in path.iterdir() if each.suffix in PICKLES)
+    if pickles:
+        return pickles[0]  # which is refused, with a way out
     raise ValueError(f"There is no .safetensors or .npz file in {path}.")
 
 

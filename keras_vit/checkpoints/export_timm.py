@@ -127,5 +127,6 @@ def _arguments(architecture):
         "pre_norm": config.pre_norm,
         "final_norm": config.final_norm or architecture.pool is not None,
         "fc_norm": not config.final_norm and architecture.pool is not None,
+        "pool_include_prefix": architecture.pool == "attention",
         "act_layer": "silu" if gated else config.activation,
     }

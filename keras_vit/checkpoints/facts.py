@@ -16,9 +16,12 @@ def shape_of(arrays, name, rank):
     if name not in arrays:
         raise ValueError(f"The checkpoint has no {name}.")
     shape = arrays[name].shape
-    if len(shape) != rank:
-        raise ValueError(f"{name} must have {rank} axes: received {shape}.")
+    if len(shape) != rank or 0 in shape:
+        raise ValueError(f"{name} must have {rank} axes, none of them empty: received {shape}.")
     return shape
+
+
+IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 def _is_number(value):
@@ -101,7 +104,8 @@ def heads_of(width):
     heads = HEADS.get(width, width // 64)
     if width not in HEADS and width % 64:
         raise ValueError(
-            f"How many heads a model of width {width} has is not known: pass `num_heads`."
+            f"How many heads a model of width {width} has is not known: say it by `num_heads`, "
+            "keras-vit import --num-heads."
         )
     return heads
 
@@ -117,7 +121,8 @@ def grid_of(count, grid=None):
         grid = (side, side)
     if grid[0] * grid[1] != count:
         raise ValueError(
-            f"{count} positions fill no grid of {grid[0]}x{grid[1]}: pass `grid`, rows and columns."
+            f"{count} positions fill no grid of {grid[0]}x{grid[1]}: say rows and columns by "
+            "`grid`, keras-vit import --grid."
         )
     return tuple(grid)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
 from keras_vit.checkpoints.facts import (
+    IMAGENET,
     count_blocks,
     grid_of,
     heads_of,
@@ -78,7 +79,7 @@ def _class_names(known):
     return None if all(map(MADE_UP.fullmatch, numbered)) else numbered
 
 
-def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
+def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False):
     """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
     width, channels, patch_size, _ = shape_of(arrays, f"{PATCHES}.weight", 4)
     tokens = [
@@ -91,7 +92,8 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
     last = _mlp_names("encoder.layer.0", dino, gated)[1]
     has_registers = "embeddings.register_tokens" in arrays
     head = "cls_classifier" if "cls_classifier.weight" in arrays else "classifier"
-    classes = arrays[f"{head}.weight"].shape[0] if f"{head}.weight" in arrays else 0
+    has_head = f"{head}.weight" in arrays
+    classes = shape_of(arrays, f"{head}.weight", 2)[0] if has_head else 0
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
         patch_size=patch_size,
@@ -109,13 +111,12 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
         layer_scale=1.0 if dino else None,
     )
     imagenet = dino or "distillation_token" in tokens
-    pixels = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)) if imagenet else {}
     return Architecture(
         config=config,
         pool="class_token",
         num_classes=classes,
         distillation_head="distillation_classifier.weight" in arrays,
-        **pixels,
+        **(IMAGENET if imagenet else {}),
     )
 
 

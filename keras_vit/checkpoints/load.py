@@ -65,7 +65,7 @@ def find(
     )
     given = {name: value for name, value in given.items() if value is not None}
     if Path(source).suffix == ".keras":
-        return _find_own(source, given)
+        return _find_own(source, {**given, **({} if grid is None else {"grid": grid})})
     arrays = read_arrays(source)
     chosen = next((each for each in FORMATS if each.matches(arrays)), None)
     if chosen is None:
@@ -80,6 +80,7 @@ def find(
         num_heads=given.pop("num_heads", None),
         grid=grid,
         image_size=given.pop("image_size", None),
+        is_ours=given.pop("is_ours", False),
     )
     class_names = given.pop("class_names", None)
     pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}
@@ -141,6 +142,8 @@ def load(
         ValueError: If the checkpoint is not recognised, does not hold exactly the weights of the
             model, or cannot be resized as asked for.
     """
+    if told and isinstance(source, Found):
+        raise TypeError(f"`find` takes {', '.join(told)}, and has been called already.")
     found = source if isinstance(source, Found) else find(source, **told)
     old = found.architecture
     size = dict(image_size=image_size, patch_size=patch_size, channels=channels)
@@ -153,7 +156,8 @@ def load(
         new = dataclasses.replace(
             new, num_classes=num_classes, pre_logits=None, distillation_head=False
         )
-    new = dataclasses.replace(new, pool=pool or new.pool or "class_token")
+    best = "class_token" if new.config.class_token else "mean"
+    new = dataclasses.replace(new, pool=pool or new.pool or best)
     model = new.build(
         class_names=class_names if new_head or class_names is not None else found.class_names,
         dropout=dropout,
@@ -178,7 +182,14 @@ def _set_weights(model, found, new, resize, *, new_head):
                 "lacks."
             )
         entry = found.table[path]
-        array = entry.to_ours(*(found.arrays[name] for name in entry.names))
+        arrays = [found.arrays[name] for name in entry.names]
+        try:
+            array = entry.to_ours(*arrays)
+        except Exception as error:  # NumPy raises many kinds
+            shapes = " + ".join(f"{n} {a.shape}" for n, a in zip(entry.names, arrays, strict=True))
+            raise ValueError(
+                f"{shapes} must make {path} {tuple(weight.shape)}: {error}."
+            ) from error
         if path == "embed/positions":
             prefix = array.shape[1] - old_config.grid[0] * old_config.grid[1]
             array = resize_positions(
@@ -218,14 +229,14 @@ def _find_own(source, given):
         raise ValueError(f"A .keras file of ours tells all itself: received {', '.join(given)}.")
     try:
         model = keras.saving.load_model(source, compile=False)
-    except (KeyError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # zip and Keras raise many kinds
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"{source} cannot be read as a model: {reason}") from error
     weights = [w for w in model.weights if not w.path.endswith("seed_generator_state")]
-    found = architecture_of(model)
-    known = {weight.path for weight in found.build().weights}
-    if other := known ^ {weight.path for weight in weights}:
-        raise ValueError(f"{source} has {len(other)} weights that are not known: {_some(other)}.")
+    try:
+        found = architecture_of(model)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
     return Found(
         format="keras_vit",
         architecture=found,

@@ -9,6 +9,7 @@ import re
 
 from keras_vit.checkpoints.architecture import Architecture
 from keras_vit.checkpoints.facts import (
+    IMAGENET,
     count_blocks,
     grid_of,
     heads_of,
@@ -16,11 +17,10 @@ from keras_vit.checkpoints.facts import (
     told_grid,
     value_of,
 )
-from keras_vit.checkpoints.table import convolution, dense, norm, same
+from keras_vit.checkpoints.table import Entry, convolution, dense, norm, same
 from keras_vit.models import ViTConfig
 
 NAME = "timm"
-IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # Widths and patches of the SigLIP towers that timm gives the tanh form of GELU, beside L at 512
 # pixels.
 SIGLIP_TANH = {(768, 32), (1152, 16), (1536, 16)}
@@ -41,12 +41,19 @@ def told(known):
     """Returns what timm's `config.json`, or the metadata that `export_timm` writes, tells."""
     pretrained = value_of(known, "pretrained_cfg", "an object") or {}
     ours = value_of(known, "keras_vit", "an object") or {}
+    pool = value_of(known, "global_pool", "a text")
+    if pool not in (None, "", "token", "avg", "map"):
+        raise ValueError(f"timm's global_pool={pool!r} is none of ours.")
     found = {
         "mean": value_of(pretrained, "mean", "numbers"),
         "std": value_of(pretrained, "std", "numbers"),
         "image_size": (value_of(pretrained, "input_size", "whole numbers") or [])[1:],
     }
     found = {name: tuple(values) for name, values in found.items() if values}
+    if "quickgelu" in (value_of(known, "architecture", "a text") or ""):
+        found["activation"] = "quick_gelu"
+    if ours:
+        found["is_ours"] = True
     kinds = {
         "num_heads": "a whole number",
         "activation": "a text",
@@ -57,7 +64,7 @@ def told(known):
     return found | {name: value for name, value in told_by_us.items() if value is not None}
 
 
-def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
+def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False):
     """Reads the architecture off names and shapes.
 
     Args:
@@ -66,6 +73,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
         grid: Rows and columns of patches; by default what `image_size` makes, or as many rows as
             columns.
         image_size: Height and width that a configuration tells, in pixels, or `None`.
+        is_ours: Whether `export_timm` wrote them, which has written no model of another kind.
 
     Returns:
         An `Architecture`.
@@ -74,14 +82,19 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
         ValueError: If something cannot be read off.
     """
     width, channels, patch_size, _ = shape_of(arrays, "patch_embed.proj.weight", 4)
+    if not is_ours:
+        _refuse_others(arrays)
     grid = grid or told_grid(image_size, patch_size)
     depth = count_blocks(arrays, re.compile(r"blocks\.(\d+)\."))
     hidden, out = (shape_of(arrays, f"blocks.0.mlp.fc{i}.weight", 2) for i in (1, 2))
     gated = hidden[0] == 2 * out[1]
     tokens = [name for name in ("cls_token", "dist_token") if name in arrays]
     count = shape_of(arrays, "pos_embed", 3)[1]
+    registers = shape_of(arrays, "reg_token", 3)[1] if "reg_token" in arrays else 0
     with_prefix = bool(tokens) and _is_square(count - len(tokens), grid)
-    grid = grid_of(count - len(tokens) * with_prefix, grid)
+    with_registers = not with_prefix and not tokens and not _is_square(count, grid)
+    count -= len(tokens) * with_prefix + registers * with_registers
+    grid = grid_of(count, grid)
     clip, scaled = "norm_pre.weight" in arrays, "blocks.0.ls1.gamma" in arrays
     siglip = not tokens and not {"reg_token", "fc_norm.weight"} & arrays.keys()
     tanh = siglip and ((width, patch_size) in SIGLIP_TANH or (width, grid[0]) == (1024, 32))
@@ -97,9 +110,9 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
         num_heads=num_heads or heads_of(width),
         class_token="cls_token" in arrays,
         distillation_token="dist_token" in arrays,
-        num_registers=shape_of(arrays, "reg_token", 3)[1] if "reg_token" in arrays else 0,
+        num_registers=registers,
         prefix_positions=with_prefix or not tokens,
-        patch_bias="patch_embed.proj.bias" in arrays,
+        patch_bias=not clip,
         pre_norm=clip,
         final_norm="norm.weight" in arrays,
         activation="swiglu" if gated else "gelu_tanh" if tanh else "gelu",
@@ -115,6 +128,24 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None):
         distillation_head="head_dist.weight" in arrays,
         **_pixels(arrays, channels),
     )
+
+
+def _refuse_others(arrays):
+    """Raises a `ValueError` for models whose names are these and whose blocks are others."""
+    clip, pooled = "norm_pre.weight" in arrays, "attn_pool.latent" in arrays
+    prefix = {"cls_token", "reg_token"} & arrays.keys()
+    scaled = "blocks.0.ls1.gamma" in arrays
+    if clip and pooled:
+        raise ValueError("The checkpoint is a Perception Encoder, whose positions are rotary too.")
+    if pooled and prefix:
+        raise ValueError(
+            "timm's attention pool leaves class and register tokens out: ours does not."
+        )
+    if scaled and "norm.weight" in arrays and "cls_token" not in arrays and not pooled:
+        raise ValueError("The checkpoint has no cls_token.")
+    post_norm = {"blocks.0.attn.qkv.bias", "norm.weight"}.isdisjoint(arrays)
+    if post_norm and not prefix and not scaled:
+        raise ValueError("The checkpoint norms behind its blocks (rpn): ours norm before them.")
 
 
 def _is_square(count, grid):
@@ -142,7 +173,7 @@ def table(architecture, arrays=None):
 
     Args:
         architecture: An `Architecture`.
-        arrays: Not needed; timm has one name for each.
+        arrays: Arrays by name, to see what their positions are of; not needed for an export.
     """
     config = architecture.config
     entries = {
@@ -157,6 +188,13 @@ def table(architecture, arrays=None):
         entries["embed/distillation_token"] = same("dist_token")
     if config.num_registers:
         entries["embed/registers"] = same("reg_token")
+        patches = config.grid[0] * config.grid[1]
+        if arrays is not None and arrays["pos_embed"].shape[1] == config.num_registers + patches:
+            # Positions of the registers are as good as a part of them.
+            entries["embed/registers"] = Entry(
+                ("reg_token", "pos_embed"), lambda own, table: own + table[:, : own.shape[1]]
+            )
+            entries["embed/positions"] = Entry(("pos_embed",), lambda table: table[:, -patches:])
     if config.pre_norm:
         entries |= norm("pre_norm", "norm_pre")
     for index in range(config.depth):

@@ -25,8 +25,9 @@ def embed(
 ):
     """Write the features of every picture of a source, and how well neighbours name the test split.
 
-    The file holds, for each split, `<split>_features` (N, D) and `<split>_labels` (N,), and
-    `class_names`; a picture costs 4 D bytes, in memory too. The sanity figure is the share of the
+    The file holds, for each split, `<split>_features` (N, D), `<split>_labels` (N,) and, of files,
+    `<split>_paths` (N,), and `class_names`; a picture costs 4 D bytes, in memory too. The sanity
+    figure is the share of the
     test pictures whose class most of their nearest training pictures have, by cosine.
 
     Args:
@@ -48,20 +49,26 @@ def embed(
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
         from keras_vit.checkpoints import load
-        from keras_vit.data import BrokenPictures, Split, fitted_batches
+        from keras_vit.data import BrokenPictures, EncodedSplit, Split, fitted_batches
     channels = {s.image_shape[2] if isinstance(s, Split) else 3 for s in opened.splits.values()}
     features = load(model, num_classes=0, image_size=image_size, channels=channels.pop())
     arrays = {"class_names": np.array(opened.class_names)}
     for name, split in opened.splits.items():
+        broken = BrokenPictures()
         batches = fitted_batches(
             split,
             features.input_shape[1:3],
             batch_size=batch_size,
             crop_ratio=crop_ratio,
-            broken=BrokenPictures(),
+            broken=broken,
         )
         vectors, labels = _embed(features, batches, split.count, name, batch_size)
         arrays[f"{name}_features"], arrays[f"{name}_labels"] = vectors, labels
+        if isinstance(split, EncodedSplit):
+            paths = (split.path(index) for index in range(split.count))
+            arrays[f"{name}_paths"] = np.array([x for x in paths if x not in broken.reasons])
+        for path, reason in broken.reasons.items():
+            print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
     with whole_file(out) as unfinished:
         np.savez(unfinished, **arrays)
     width = features.output_shape[-1]
@@ -90,9 +97,6 @@ def _embed(features, batches, count, name, batch_size):
     if not pairs:
         raise ValueError(f"No picture of the split {name} can be read.")
     vectors, labels = (np.concatenate(each) for each in zip(*pairs, strict=True))
-    lost = count - len(labels)
-    if lost:
-        print(f"keras-vit: {lost:,} pictures of {name} cannot be read.", file=sys.stderr)
     return vectors.astype("float32"), labels
 
 

@@ -76,3 +76,38 @@ def test_every_array_counts(tmp_path, family):
             weights[path].assign(before)
             changed += 1
     assert changed >= 0.9 * len(found.arrays)
+
+
+# What is taken for a model of another kind, for no name shows what it lacks.
+OPTIONAL = {"big_vision_token": {"params/cls"}}
+OPTIONAL_ENDINGS = ("mask_token", "reg_token", "register_tokens", "params/pos_embedding")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_missing_array_is_refused(tmp_path, family):
+    arrays = read(family)[2]
+    for name in arrays:
+        if name in OPTIONAL.get(family, ()) or name.endswith(OPTIONAL_ENDINGS):
+            continue
+        rest = {other: array for other, array in arrays.items() if other != name}
+        with pytest.raises(ValueError):
+            find(write(tmp_path, family, rest), **told(family))
+            pytest.fail(f"{name} is missing and nothing says so")
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(each, marks=[] if each in ("timm_vit", "google_vit") else pytest.mark.slow)
+        for each in FAMILIES
+    ],
+)
+def test_a_misshapen_array_is_refused_by_name(tmp_path, family):
+    arrays = read(family)[2]
+    for name in list(arrays)[::5]:
+        for shape in ((), (1, 2, 3), (0, *arrays[name].shape[1:])):
+            odd = {**arrays, name: np.zeros(shape, "float32")}
+            with pytest.raises(ValueError) as error:
+                load(write(tmp_path, family, odd), **told(family))
+            kind = name.removeprefix("params/").split(".")[-1].split("/")[-1]
+            assert kind in str(error.value) or "block" in str(error.value), (name, error.value)

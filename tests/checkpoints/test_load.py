@@ -13,6 +13,7 @@ from keras_vit.artefacts import open_artefact
 from keras_vit.checkpoints import architecture_of, export_timm, find, load, timm
 from keras_vit.models import vit
 from keras_vit.tasks import class_names_of, classifier, features
+from keras_vit.training import add_lora
 
 
 @pytest.fixture
@@ -235,6 +236,7 @@ def test_heads_and_gelu_of_timms_siglip(width, patch_size, grid, with_token, hea
     shapes = {
         "patch_embed.proj.weight": (width, 3, patch_size, patch_size),
         "pos_embed": (1, grid * grid + with_token, width),
+        "norm.weight": (width,),
         "blocks.0.mlp.fc1.weight": (8, width),
         "blocks.0.mlp.fc2.weight": (width, 8),
         **({"cls_token": (1, 1, width)} if with_token else {"attn_pool.latent": (1, 1, width)}),
@@ -272,7 +274,7 @@ def spoil(arrays, how):
         ("misshapen", r"blocks\.1\.mlp\.fc1\.weight must make block01/mlp/hidden/kernel"),
         ("no head's bias", r"lacks 1 arrays: head\.bias"),
         ("positions", "7 positions fill no grid|8 positions fill no grid"),
-        ("axes", r"patch_embed\.proj\.weight must have 4 axes: received \(16, 192\)"),
+        ("axes", r"patch_embed\.proj\.weight must have 4 axes.*received \(16, 192\)"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_by_name(tmp_path, how, message):
@@ -320,6 +322,98 @@ def test_a_path_that_leads_nowhere_or_to_many_is_refused(tmp_path):
         load(tmp_path)
 
 
+def test_a_folder_of_a_pickle_says_the_way_out(tmp_path):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ValueError, match="pytorch_model.bin is a pickle.*convert it"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"norm_pre.weight": 1, "norm_pre.bias": 1, "attn_pool.latent": 1}, "Perception Encoder"),
+        ({"attn_pool.latent": 1}, "attention pool leaves class and register tokens out"),
+        ({"cls_token": None, "blocks.0.ls1.gamma": 1}, "has no cls_token"),
+        (
+            {"cls_token": None, "norm.weight": None, "blocks.0.attn.qkv.bias": None},
+            r"norms behind its blocks \(rpn\)",
+        ),
+    ],
+)
+def test_other_models_with_timms_names_are_refused(tmp_path, changes, message):
+    arrays = dict(read("timm_vit")[2])
+    for name, value in changes.items():
+        arrays[name] = np.ones(16, "float32") if value else None
+    kept = {name: array for name, array in arrays.items() if array is not None}
+    with pytest.raises(ValueError, match=message):
+        find(write(tmp_path, "timm_vit", kept), num_heads=2)
+
+
+def test_positions_of_registers_become_a_part_of_them(tmp_path):
+    backbone = vit("mu/4", image_size=8, class_token=False, num_registers=3)
+    model = classifier(backbone, 3, pool="mean")
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+    export_timm(model, tmp_path / "ours.safetensors")
+    arrays = find(tmp_path / "ours.safetensors").arrays
+    own = np.random.default_rng(0).normal(size=(1, 3, 32)).astype("float32")
+    arrays["pos_embed"] = np.concatenate([own, arrays["pos_embed"]], axis=1)
+    arrays["reg_token"] = arrays["reg_token"] - own
+    again = load(write(tmp_path, "timm_gap", arrays), num_heads=2, grid=(2, 2))
+    np.testing.assert_allclose(again(images), model(images), atol=1e-5)
+
+
+def test_a_files_own_metadata_goes_before_what_lies_beside(tmp_path):
+    options = dict(activation="quick_gelu", norm_epsilon=1e-5, mean=0.3)
+    model = classifier(vit("mu/4", image_size=8, **options), 3, class_names=list("abc"))
+    export_timm(model, tmp_path / "model.safetensors")
+    beside = {"pretrained_cfg": {"mean": [0.1] * 3, "input_size": [3, 99, 99]}}
+    (tmp_path / "config.json").write_text(json.dumps(beside))
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+    for source in (tmp_path, tmp_path / "model.safetensors"):
+        again = load(source)
+        np.testing.assert_allclose(again(images), model(images), atol=1e-5)
+        assert class_names_of(again) == ["a", "b", "c"]
+
+
+def test_timms_configuration_tells_quick_gelu_and_pooling(tmp_path, timm_vit):
+    config = tmp_path / "config.json"
+    config.write_text('{"architecture": "vit_base_patch32_clip_quickgelu_224"}')
+    assert find(timm_vit[0], num_heads=2).architecture.config.activation == "quick_gelu"
+    config.write_text('{"global_pool": "max"}')
+    with pytest.raises(ValueError, match="global_pool='max' is none of ours"):
+        find(timm_vit[0], num_heads=2)
+
+
+def test_an_attention_pool_with_a_class_token_comes_back(tmp_path):
+    model = classifier(vit("mu/4", image_size=8), 3, pool="attention")
+    arguments = export_timm(model, tmp_path / "ours.safetensors")
+    assert arguments["pool_include_prefix"] is True
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+    again = load(tmp_path / "ours.safetensors")
+    np.testing.assert_allclose(again(images), model(images), atol=1e-5)
+
+
+def test_what_export_timm_would_lose_is_refused(tmp_path):
+    model = classifier(vit("mu/4", image_size=8), 3)
+    add_lora(model, rank=2)
+    with pytest.raises(ValueError, match="2 weights that are not known: .*lora_kernel_a"):
+        export_timm(model, tmp_path / "ours.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_found_is_not_told_again(timm_vit):
+    found = find(timm_vit[0], num_heads=2)
+    with pytest.raises(TypeError, match="mean"):
+        load(found, mean=0.1)
+
+
+def test_a_backbone_without_a_class_token_gets_a_head_over_its_mean(tmp_path):
+    vit("mu/4", image_size=8, class_token=False).save(tmp_path / "tokens.keras")
+    assert load(tmp_path / "tokens.keras", num_classes=3).output_shape == (None, 3)
+    with pytest.raises(ValueError, match="tells all itself: received grid"):
+        find(tmp_path / "tokens.keras", grid=(7, 9))
+
+
 def test_objects_are_never_unpickled(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="is no .npz file of numbers: Object arrays"):
@@ -356,6 +450,11 @@ def test_a_model_with_more_than_ours_is_refused(tmp_path):
     keras.Model(model.input, more).save(tmp_path / "more.keras")
     with pytest.raises(ValueError, match="2 weights that are not known: adapter/bias, adapter/ker"):
         load(tmp_path / "more.keras")
+    content = bytearray((tmp_path / "more.keras").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "flipped.keras").write_bytes(content)
+    with pytest.raises(ValueError, match="flipped.keras cannot be read as a model"):
+        load(tmp_path / "flipped.keras")
     (tmp_path / "no.keras").write_bytes(b"no")
     with pytest.raises(ValueError, match="no.keras cannot be read as a model"):
         load(tmp_path / "no.keras")

@@ -76,7 +76,7 @@ def test_another_size_and_head(checkpoint, run):
     "words, message",
     [
         (["vit.safetensors", "--out", "model.h5"], "--out must end in .keras"),
-        (["vit.safetensors", "--out", "model.keras"], "pass `num_heads`"),
+        (["vit.safetensors", "--out", "model.keras"], "say it by `num_heads`"),
         (["none.npz", "--out", "model.keras"], "There is no checkpoint at none.npz"),
         (["golden.npz", "--out", "model.keras"], "is no Vision Transformer of timm, Google"),
         ([*GOOD, "--golden", "none.npz"], "none.npz must hold images and logits"),

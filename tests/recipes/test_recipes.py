@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -50,6 +51,27 @@ def make_folder(folder):
     return str(folder)
 
 
+def check_what_stayed(config, path):
+    """Compares what fine-tuning saved with the weights that it was given."""
+    given = {w.path: w.numpy() for w in keras.saving.load_model(config.weights).weights}
+    saved = {w.path: w.numpy() for w in keras.saving.load_model(path).weights}
+    blocks = [name for name in given if name.startswith("block")]
+    same = {name for name in blocks if (given[name] == saved[name]).all()}
+    kernels = {name for name in blocks if name.endswith("kernel")}
+    near = {name for name in kernels if np.abs(given[name] - saved[name]).max() < 0.1}
+    assert near == kernels  # it began with them
+    if config.probe:
+        assert same == set(blocks) and (given["norm/gamma"] == saved["norm/gamma"]).all()
+    elif config.lora_rank:
+        assert same == set(blocks) - kernels
+    elif config.frozen_blocks:
+        frozen = {name for name in blocks if name.startswith("block00/")}
+        assert same >= frozen and (given["norm/gamma"] != saved["norm/gamma"]).any()
+        assert (given["embed/positions"] == saved["embed/positions"]).all()
+    else:
+        assert not same & kernels
+
+
 @pytest.mark.parametrize("name, config", SMOKES)
 def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, capsys):
     recipe = importlib.import_module(f"recipes.{name}")
@@ -58,7 +80,8 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
         places["data"] = make_folder(tmp_path / name)
     if hasattr(config, "weights"):
         places["weights"] = str(tmp_path / "weights.keras")
-        classifier(vit("mu/4", image_size=8), 3).save(places["weights"])
+        depth = 2 if getattr(config, "frozen_blocks", 0) else 1
+        classifier(vit("mu/4", image_size=8, depth=depth), 3).save(places["weights"])
     config = dataclasses.replace(config, **places)
     with tfds.testing.mock_data(num_examples=64):
         comparisons = recipe.run(config)
@@ -71,6 +94,8 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
     written = json.loads((tmp_path / "run" / "results.json").read_text())
     assert written == [dataclasses.asdict(row) for row in comparisons]
 
+    if name == "finetune":
+        check_what_stayed(config, tmp_path / "run" / f"{source}.keras")
     (log_dir,) = (tmp_path / "run" / "logs").iterdir()
     validated = tags(log_dir / "validation") if (log_dir / "validation").exists() else set()
     if config.validation_epochs <= config.epochs:
