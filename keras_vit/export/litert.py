@@ -17,6 +17,7 @@ import tensorflow as tf
 from keras_vit.artefacts.litert_file import read_litert
 
 SIGNATURE = "serving_default"
+GPTQ = "GPTQ"  # as ai-edge-quantizer calls the algorithm
 LABELS, METADATA = "labels.txt", "metadata.json"
 
 
@@ -142,20 +143,23 @@ def _dynamic_int8(folder, _):
 
 
 def _dense_int8(folder, calibration):
-    return _quantized(folder, [dict(activation_num_bits=8, weight_num_bits=8)], calibration)
+    """What GELU gives is left as it comes: one scale for all of it loses most of the accuracy."""
+    configs = [dict(activation_num_bits=8, weight_num_bits=8), dict(num_bits=8, regex="mlp.*out")]
+    return _quantized(folder, configs, calibration)
 
 
-def _int4(folder, _):
-    """Four bits in the blocks; eight where pixels come in and logits go out."""
-    return _quantized(folder, [dict(num_bits=8), dict(num_bits=4, regex=r"block\d+")])
+def _int4(folder, calibration):
+    """Four bits in the blocks, by GPTQ (arXiv:2210.17323); eight for pixels and logits."""
+    configs = [dict(num_bits=8), dict(num_bits=4, regex=r"block\d+", algorithm_key=GPTQ)]
+    return _quantized(folder, configs, calibration)
 
 
 def _quantized(folder, configs, calibration=None):
     """Converts to float32 and quantises the dense layers by `ai-edge-quantizer`.
 
     Its own calibration is a moving average, which cuts off the outliers of Vision Transformers;
-    here it is the true minimum and maximum. Four bits have a scale per 32 weights, or per channel
-    where 32 does not divide.
+    here it is the true minimum and maximum, but for GPTQ, which asks for other figures. Four bits
+    have a scale per 32 weights, or per channel where 32 does not divide.
     """
     from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils
@@ -176,7 +180,9 @@ def _quantized(folder, configs, calibration=None):
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")  # that keeping all tensors is for looking at them
         if calibration is not None:
-            calibrated = calibrator.Calibrator(model, qsv_update_func=qsv_utils.min_max_update)
+            true = {"qsv_update_func": qsv_utils.min_max_update}
+            gptq = any(config.get("algorithm_key") == GPTQ for config in configs)
+            calibrated = calibrator.Calibrator(model, **({} if gptq else true))
             calibrated.calibrate({SIGNATURE: list(_samples(calibration))}, recipe)
             found = calibrated.get_model_qsvs()
         quantized = quantizer.Quantizer(bytearray(model), recipe.get_quantization_recipe())
@@ -190,5 +196,5 @@ LITERT = {
     "tflite-int8-dense": Variant("-int8-dense", _dense_int8, calibrated=True),
     "tflite-int8-full": Variant("-int8-full", _full_int8, calibrated=True),
     "tflite-int16": Variant("-int16", _int16, calibrated=True),
-    "tflite-int4": Variant("-int4", _int4),
+    "tflite-int4": Variant("-int4", _int4, calibrated=True),
 }

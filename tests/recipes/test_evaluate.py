@@ -12,7 +12,7 @@ from PIL import Image
 
 from keras_vit.checkpoints import load
 from keras_vit.models import vit
-from keras_vit.tasks import classifier
+from keras_vit.tasks import classifier, features
 from recipes.evaluate import Config, run
 
 WEIGHTS = os.environ.get("KERAS_VIT_WEIGHTS")
@@ -59,6 +59,21 @@ def test_a_model_is_scored_and_reported(tmp_path, model, pictures, capsys):
     ]
     with Image.open(tmp_path / "report" / "confusion.png") as image:
         assert image.size[0] > 100
+
+
+def test_what_is_no_classifier_or_sees_other_colours_is_refused(tmp_path, pictures):
+    features(vit("mu/4", image_size=8)).save(tmp_path / "features.keras")
+    with pytest.raises(ValueError, match="It has no head"):
+        run(Config(model=str(tmp_path / "features.keras"), source=pictures))
+    classifier(vit("mu/4", image_size=8, channels=1), 3).save(tmp_path / "grey.keras")
+    with pytest.raises(ValueError, match="takes 1 channels: the source has 3"):
+        run(Config(model=str(tmp_path / "grey.keras"), source=pictures))
+
+
+def test_an_order_that_is_assumed_is_said(tmp_path, pictures, capsys):
+    classifier(vit("mu/4", image_size=8), 3).save(tmp_path / "nameless.keras")
+    run(Config(model=str(tmp_path / "nameless.keras"), source=pictures))
+    assert "they are taken to be in the order of the source's" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
