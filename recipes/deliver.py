@@ -10,7 +10,7 @@ from PIL import Image
 from rich.console import Console
 
 from keras_vit.artefacts import compare, comparison_table
-from keras_vit.data import Split
+from keras_vit.data import cut_of
 from keras_vit.export import export, save_keras
 from keras_vit.training import log_confusion_matrix, log_hyperparameters
 from keras_vit.whole_file import whole_file
@@ -39,13 +39,8 @@ def deliver(model, source, evaluation, config, log_dir, *, bigger):
     keras_path = run_dir / f"{source.name}.keras"
     print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
     save_keras(model, keras_path)
-    in_memory = isinstance(source.splits["test"], Split)
-    saved_model, litert = export(
-        model,
-        config.export_dir,
-        crop_ratio=1.0 if in_memory else getattr(config, "crop_ratio", 0.875),
-        interpolation="bilinear" if in_memory else "bicubic",
-    )
+    cut = cut_of(source.splits["test"], getattr(config, "crop_ratio", 0.875))
+    saved_model, litert = export(model, config.export_dir, **cut)
 
     images, labels = (np.concatenate(parts) for parts in zip(*_first(evaluation), strict=True))
     logits = model.predict(images, batch_size=256, verbose=0)

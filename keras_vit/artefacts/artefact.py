@@ -12,6 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vit.artefacts.image_file import read_image
+
+CUT = ("crop_ratio", "interpolation")
+
 
 @dataclasses.dataclass(frozen=True)
 class Artefact:
@@ -33,6 +37,19 @@ class Artefact:
     predict: Callable[[np.ndarray], np.ndarray]
     runtime: str = ""
     preprocessing: dict = dataclasses.field(default_factory=dict)
+
+    def read_image(self, picture):
+        """Reads a picture, a path or bytes, as the model is to see it.
+
+        Returns:
+            The pixels `(H, W, C)`, uint8.
+
+        Raises:
+            FileNotFoundError: As `keras_vit.artefacts.image_file.read_image` does.
+            ValueError: Likewise.
+        """
+        told = {name: self.preprocessing[name] for name in CUT if name in self.preprocessing}
+        return read_image(picture, self.image_shape, **told)
 
 
 def open_artefact(path, *, threads=None):

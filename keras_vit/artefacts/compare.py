@@ -14,7 +14,7 @@ import numpy as np
 from keras_vit.artefacts.litert_file import read_litert
 from keras_vit.artefacts.score import Score
 
-SETTINGS = [(1, 1), (1, 16), (None, 1), (None, 16)]  # threads, all where `None`; batch
+BATCHES = (1, 16)  # images a call
 ROUNDS = 3  # the artefacts take turns, so that a noisy moment strikes all
 SECONDS = 0.4  # of an artefact's turn, about
 MOST_CALLS = 50
@@ -68,11 +68,13 @@ def compare(paths, images, labels, reference):
         RuntimeError: If an artefact cannot be loaded or run; with what its process said last.
     """
     labels, reference = np.asarray(labels), np.asarray(reference)
-    with tempfile.TemporaryDirectory() as folder:
+    times = [{} for _ in paths]
+    with _workers(paths, threads=1) as workers:
+        _time(workers, times, "1 thread")
+    with tempfile.TemporaryDirectory() as folder, _workers(paths, threads=None) as workers:
+        _time(workers, times, "all threads")
         np.save(Path(folder, "images.npy"), images)
-        with _workers(paths, threads=None) as workers:
-            answers = [worker.answer(Path(folder)) for worker in workers]
-    times = _times(paths)
+        answers = [worker.answer(Path(folder)) for worker in workers]
     expected = Score(labels, reference, 0.0, 0)
     comparisons = []
     for path, (runtime, probabilities), milliseconds in zip(paths, answers, times, strict=True):
@@ -95,22 +97,17 @@ def compare(paths, images, labels, reference):
     return comparisons
 
 
-def _times(paths):
-    """Returns, per path, the median milliseconds of a call by setting."""
-    times = [{} for _ in paths]
-    for threads in dict.fromkeys(threads for threads, _ in SETTINGS):
-        with _workers(paths, threads=threads) as workers:
-            for _, batch in (each for each in SETTINGS if each[0] == threads):
-                name = f"{threads or 'all'} thread{'' if threads == 1 else 's'}, batch {batch}"
-                for worker in workers:
-                    worker.warm_up(batch)
-                calls = [[] for _ in paths]
-                for _ in range(ROUNDS):
-                    for worker, found in zip(workers, calls, strict=True):
-                        found += worker.time(batch)
-                for found, time in zip(calls, times, strict=True):
-                    time[name] = float(np.median(found))
-    return times
+def _time(workers, times, threads):
+    """Notes, per worker, the median milliseconds of a call at each size of a batch."""
+    for batch in BATCHES:
+        for worker in workers:
+            worker.warm_up(batch)
+        calls = [[] for _ in workers]
+        for _ in range(ROUNDS):
+            for worker, found in zip(workers, calls, strict=True):
+                found += worker.time(batch)
+        for found, time in zip(calls, times, strict=True):
+            time[f"{threads}, batch {batch}"] = float(np.median(found))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import math
 import numbers
 
+IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # Widths whose heads are not 64 wide: SigLIP's So400m, ViT-H, ViT-g and ViT-G.
 HEADS = {1152: 16, 1280: 16, 1408: 16, 1664: 16}
 
@@ -19,9 +20,6 @@ def shape_of(arrays, name, rank):
     if len(shape) != rank or 0 in shape:
         raise ValueError(f"{name} must have {rank} axes, none of them empty: received {shape}.")
     return shape
-
-
-IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 def _is_number(value):

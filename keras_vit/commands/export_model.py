@@ -63,11 +63,12 @@ def export_model(
             raise ValueError(f"{name} must be at least 1: received {value}.")
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
+        import keras
         from rich.console import Console
 
         from keras_vit.artefacts import compare, comparison_table, match_classes
         from keras_vit.checkpoints import load
-        from keras_vit.data import Split
+        from keras_vit.data import cut_of
         from keras_vit.export import save_keras, stage, write_configurations
         from keras_vit.tasks import class_names_of
     classifier = load(model)
@@ -78,15 +79,13 @@ def export_model(
     names, count = class_names_of(classifier), classifier.output_shape[-1]
     labels = match_classes(source.class_names, names, count)[labels]
     logits = classifier.predict(pictures, batch_size=64, verbose=0)
-    reference = _softmax(logits)
-    in_memory = isinstance(source.splits["test"], Split)
+    reference = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
     with stage(
         classifier,
         out,
         to=tuple(to.split(",")),
-        crop_ratio=1.0 if in_memory else crop_ratio,
-        interpolation="bilinear" if in_memory else "bicubic",
+        **cut_of(source.splits["test"], crop_ratio),
         calibration=_training_images(source, size, calibration, crop_ratio, seed),
     ) as staged:
         with tempfile.TemporaryDirectory() as folder:
@@ -145,11 +144,6 @@ def _training_images(source, size, count, crop_ratio, seed):
     )
     images, _ = next(batches.as_numpy_iterator())
     return images
-
-
-def _softmax(logits):
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def _verdict(name, row):

@@ -8,7 +8,6 @@ import cyclopts
 import numpy as np
 
 from keras_vit.artefacts import open_artefact
-from keras_vit.artefacts.image_file import read_image
 from keras_vit.command_line import quiet_stderr
 from keras_vit.commands.answers import print_answers
 
@@ -34,12 +33,10 @@ def predict(
         raise ValueError(f"--top must be at least 1: received {top}.")
     with quiet_stderr():
         artefact = open_artefact(model)
-    told = artefact.preprocessing
-    told = {key: told[key] for key in ("crop_ratio", "interpolation") if key in told}
     answers = []
     for path in images:
         try:
-            pixels = read_image(path, artefact.image_shape, **told)
+            pixels = artefact.read_image(path)
         except (ValueError, OSError) as error:
             print(f"keras-vit: {error}", file=sys.stderr)
             continue

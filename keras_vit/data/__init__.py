@@ -2,7 +2,7 @@
 
 from keras_vit.data.broken import BrokenPictures
 from keras_vit.data.crop import centre_crop, inception_crop
-from keras_vit.data.pipeline import eval_batches, fitted_batches, train_batches
+from keras_vit.data.pipeline import cut_of, eval_batches, fitted_batches, train_batches
 from keras_vit.data.sources import (
     EncodedSplit,
     SequentialSplit,
@@ -23,6 +23,7 @@ __all__ = [
     "Source",
     "Split",
     "centre_crop",
+    "cut_of",
     "digits",
     "eval_batches",
     "from_arrays",

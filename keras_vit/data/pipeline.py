@@ -184,6 +184,13 @@ def fitted_batches(split, size, *, batch_size, crop_ratio=0.875, broken=None):
     return eval_batches(split, batch_size=batch_size, crop=crop, broken=broken)
 
 
+def cut_of(split, crop_ratio=0.875):
+    """Returns what `fitted_batches` does to the images of a split, as `cut_middle` takes it."""
+    if isinstance(split, Split):
+        return dict(crop_ratio=1.0, interpolation="bilinear")
+    return dict(crop_ratio=crop_ratio, interpolation="bicubic")
+
+
 def _check_crop(split, crop):
     if isinstance(split, Split) and crop is not None:
         raise ValueError("`crop` decodes pictures: a split in memory has its pixels already.")

@@ -6,7 +6,7 @@ in the graph drops it, and the gap tells which it was.
 
 import tensorflow as tf
 
-from keras_vit.data.decode import jpeg_shape
+from keras_vit.data.decode import EXIF_BYTES, jpeg_shape
 from keras_vit.picture import MAX_PIXELS
 
 # The first entry of an EXIF header that says how a picture is turned, in both byte orders. \C is
@@ -15,7 +15,6 @@ ORIENTATION = (
     r"\C*?(?:\x12\x01\x03\x00\x01\x00\x00\x00|\x01\x12\x00\x03\x00\x00\x00\x01\x00)"
     r"([\x01-\x08])\C*"
 )
-EXIF_BYTES = 65_536  # no longer can the segment of a JPEG be that holds EXIF
 
 
 def decode_each(encoded, decode, shape):

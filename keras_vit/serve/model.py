@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_vit.artefacts import open_artefact
-from keras_vit.artefacts.image_file import read_image
 from keras_vit.serve.protocol import Signature
 
 TOP_K = 5
@@ -103,14 +102,9 @@ def _litert(artefact):
         if name != "serve_bytes":
             return answer(inputs)
         images, valid = np.zeros((len(inputs), *shape), "uint8"), np.ones(len(inputs), bool)
-        told = {
-            key: artefact.preprocessing[key]
-            for key in ("crop_ratio", "interpolation")
-            if key in artefact.preprocessing
-        }
         for index, picture in enumerate(inputs):
             try:
-                images[index] = read_image(picture, shape, **told)
+                images[index] = artefact.read_image(picture)
             except ValueError:
                 valid[index] = False
         answers = answer(images)
