@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from keras_vit.artefacts.artefact import open_artefact
+from keras_vit.artefacts.opening import open_artefact
 
 BATCH = 64  # images per call where nobody looks at the clock
 
@@ -45,12 +45,8 @@ def redirect_output():
     return replies
 
 
-def main(path, threads=None):
-    """Opens the artefact at `path`, says on what it runs, and answers lines until there is none."""
-    replies = redirect_output()
-    if not path.endswith(".keras"):
-        sys.modules["keras"] = None  # any import of it now raises ImportError
-    artefact = open_artefact(path, threads=threads and int(threads))
+def obey(artefact, replies):
+    """Says on what an artefact runs, and answers lines until there is none."""
     print(json.dumps({"runtime": artefact.runtime}), file=replies, flush=True)
     for line in sys.stdin:
         order = json.loads(line)
@@ -61,6 +57,14 @@ def main(path, threads=None):
             np.save(order["out"], answer(artefact, images))
             reply = {}
         print(json.dumps(reply), file=replies, flush=True)
+
+
+def main(path, threads=None):
+    """Opens the artefact at `path` and answers for it."""
+    replies = redirect_output()
+    if not path.endswith(".keras"):
+        sys.modules["keras"] = None  # any import of it now raises ImportError
+    obey(open_artefact(path, threads=threads and int(threads)), replies)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
+import cyclopts
 import numpy as np
 
 from keras_vit.command_line import quiet_stderr
@@ -33,6 +35,7 @@ def export_model(
     to: str = "savedmodel,tflite,tflite-int8",
     images: int = 1000,
     calibration: int = 128,
+    dynamic_batch: Annotated[bool, cyclopts.Parameter(negative=())] = False,
     crop_ratio: float = 0.875,
     data_dir: Path | None = None,
     test_fraction: float | None = None,
@@ -50,9 +53,10 @@ def export_model(
             judges, and its training split calibrates.
         out: Folder of the versions, whose name is the model's.
         to: Formats, between commas: savedmodel, tflite, tflite-float16, tflite-int8,
-            tflite-int8-dense, tflite-int8-full, tflite-int16, tflite-int4.
+            tflite-int8-dense, tflite-int8-full, tflite-int16, tflite-int4, onnx, openvino.
         images: Test images that the artefacts are compared on, at most.
         calibration: Training images that whole numbers are calibrated on.
+        dynamic_batch: Make .tflite files that take any number of images, and not one.
         crop_ratio: Share of the short side that is kept of encoded pictures.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
@@ -69,7 +73,7 @@ def export_model(
         from keras_vit.artefacts import compare, comparison_table, match_classes
         from keras_vit.checkpoints import load
         from keras_vit.data import cut_of
-        from keras_vit.export import save_keras, stage, write_configurations
+        from keras_vit.export import FORMATS, save_keras, stage, write_configurations
         from keras_vit.tasks import class_names_of
     classifier = load(model)
     if len(classifier.output_shape) != 2 or "head" not in [x.name for x in classifier.layers]:
@@ -81,12 +85,17 @@ def export_model(
     logits = classifier.predict(pictures, batch_size=64, verbose=0)
     reference = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
+    formats = tuple(to.split(","))
+    calibrated = any(name in FORMATS and FORMATS[name].is_calibrated for name in formats)
     with stage(
         classifier,
         out,
-        to=tuple(to.split(",")),
+        to=formats,
         **cut_of(source.splits["test"], crop_ratio),
-        calibration=_training_images(source, size, calibration, crop_ratio, seed),
+        calibration=_training_images(source, size, calibration, crop_ratio, seed)
+        if calibrated
+        else None,
+        dynamic_batch=dynamic_batch,
     ) as staged:
         with tempfile.TemporaryDirectory() as folder:
             keras_file = Path(folder, "model.keras")

@@ -3,22 +3,21 @@
 import contextlib
 import dataclasses
 import io
-import json
 import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vit.artefacts.litert_file import read_litert
+from keras_vit.export.saved_model import write_probabilities
+from keras_vit.export.travelling import travelling_texts
 
 SIGNATURE = "serving_default"
 GPTQ = "GPTQ"  # as ai-edge-quantizer calls the algorithm
-LABELS, METADATA = "labels.txt", "metadata.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +27,12 @@ class Variant:
     Attributes:
         middle: What its name has behind the version, `"-int8"`.
         convert: From a SavedModel's folder and calibration images to the file's bytes.
-        calibrated: Whether it needs these images.
+        is_calibrated: Whether it needs these images.
     """
 
     middle: str
     convert: Callable
-    calibrated: bool = False
+    is_calibrated: bool = False
 
 
 def write_litert(
@@ -49,7 +48,7 @@ def write_litert(
     Args:
         model: A classifier from images to logits, as `servable` returns it.
         path: File to write.
-        name: A key of `LITERT`.
+        name: A key of `VARIANTS`.
         class_names: Names in the order of the logits, or `None`.
         calibration: Images `(N, H, W, C)`, uint8, for the variants that need them.
         dynamic_batch: Whether it takes any number of images.
@@ -58,35 +57,17 @@ def write_litert(
     Raises:
         ValueError: If an operator is none of LiteRT's own; it names the layer.
     """
-    variant = LITERT[name]
-    batch_size = None if dynamic_batch else 1
+    variant = VARIANTS[name]
     with tempfile.TemporaryDirectory() as folder:
-        archive = keras.export.ExportArchive()
-        archive.add_endpoint(
-            "serve",
-            lambda images: {"probabilities": tf.nn.softmax(model(images, training=False))},
-            input_signature=[
-                tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
-            ],
-        )
-        archive.write_out(folder, verbose=False)
+        write_probabilities(model, folder, batch_size=None if dynamic_batch else 1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TensorFlow's own interpreter is going
             Path(path).write_bytes(variant.convert(folder, calibration))
     _check_operators(path)
-    height, width, channels = model.input_shape[1:]
-    metadata = {
-        "signature": SIGNATURE,
-        "format": name,
-        "image_size": [height, width],
-        "channels": channels,
-        "pixels": "0 to 255",
-        **told,
-    }
+    texts = travelling_texts(model, class_names, signature=SIGNATURE, format=name, **told)
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(METADATA, json.dumps(metadata, indent=2))
-        if class_names is not None:
-            archive.writestr(LABELS, "\n".join(class_names))
+        for file, text in texts.items():
+            archive.writestr(file, text)
 
 
 def _check_operators(path):
@@ -189,12 +170,12 @@ def _quantized(folder, configs, calibration=None):
         return bytes(quantized.quantize(found, enable_progress_report=False).quantized_model)
 
 
-LITERT = {
+VARIANTS = {
     "tflite": Variant("", _float32),
     "tflite-float16": Variant("-float16", _float16),
     "tflite-int8": Variant("-int8", _dynamic_int8),
-    "tflite-int8-dense": Variant("-int8-dense", _dense_int8, calibrated=True),
-    "tflite-int8-full": Variant("-int8-full", _full_int8, calibrated=True),
-    "tflite-int16": Variant("-int16", _int16, calibrated=True),
-    "tflite-int4": Variant("-int4", _int4, calibrated=True),
+    "tflite-int8-dense": Variant("-int8-dense", _dense_int8, is_calibrated=True),
+    "tflite-int8-full": Variant("-int8-full", _full_int8, is_calibrated=True),
+    "tflite-int16": Variant("-int16", _int16, is_calibrated=True),
+    "tflite-int4": Variant("-int4", _int4, is_calibrated=True),
 }

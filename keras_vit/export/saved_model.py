@@ -1,7 +1,6 @@
 """A classifier as a SavedModel that TensorFlow Serving loads."""
 
 import functools
-import json
 from pathlib import Path
 
 import keras
@@ -9,10 +8,10 @@ import tensorflow as tf
 
 from keras_vit.data.crop import cut_middle
 from keras_vit.export.encoded import decode, decode_each
+from keras_vit.export.travelling import travelling_texts
 from keras_vit.interpret import attention_rollout
 
-LABELS = "assets.extra/labels.txt"
-PREPROCESSING = "assets.extra/preprocessing.json"
+TEXTS = "assets.extra"  # the folder of what only people and clients read
 TOP_K = 5
 
 
@@ -20,7 +19,7 @@ def write_saved_model(model, path, *, class_names=None, crop_ratio=1.0, interpol
     """Writes the folder `path` with the signatures of `endpoints`.
 
     Class names lie in `assets.extra/labels.txt`, one per line, and what is done to a picture in
-    `assets.extra/preprocessing.json`. Neither Keras nor this package is needed to load it.
+    `assets.extra/metadata.json`. Neither Keras nor this package is needed to load it.
 
     Args:
         model: A classifier from images to logits.
@@ -35,18 +34,30 @@ def write_saved_model(model, path, *, class_names=None, crop_ratio=1.0, interpol
     ).items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(str(path), verbose=False)
-    extra = Path(path, PREPROCESSING).parent
+    extra = Path(path, TEXTS)
     extra.mkdir(exist_ok=True)
-    height, width, channels = model.input_shape[1:]
-    told = {
-        "image_size": [height, width],
-        "channels": channels,
-        "crop_ratio": crop_ratio,
-        "interpolation": interpolation,
-    }
-    Path(path, PREPROCESSING).write_text(json.dumps(told, indent=2) + "\n")
-    if class_names is not None:
-        Path(path, LABELS).write_bytes("\n".join(class_names).encode())
+    texts = travelling_texts(model, class_names, crop_ratio=crop_ratio, interpolation=interpolation)
+    for name, text in texts.items():
+        (extra / name).write_bytes(text.encode())
+
+
+def write_probabilities(model, path, *, batch_size=None):
+    """Writes a SavedModel that converters read: `images` in, `probabilities` out, no more.
+
+    Args:
+        model: A classifier from images to logits.
+        path: Folder to write.
+        batch_size: Images a call, any number where `None`.
+    """
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint(
+        "serve",
+        lambda images: {"probabilities": tf.nn.softmax(model(images, training=False))},
+        input_signature=[
+            tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
+        ],
+    )
+    archive.write_out(str(path), verbose=False)
 
 
 def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic"):

@@ -8,13 +8,11 @@ import re
 import tempfile
 from pathlib import Path
 
-from keras_vit.export.litert import LITERT, write_litert
+from keras_vit.export.formats import FORMATS
 from keras_vit.export.rewrite import servable
-from keras_vit.export.saved_model import write_saved_model
 from keras_vit.export.serving import write_warm_up
 from keras_vit.tasks import class_names_of
 
-FORMATS = ("savedmodel", *LITERT)
 VERSION = re.compile(r"(\d+)([.-].*)?")  # 3/, 3.tflite, 3-int8.tflite, 3.json
 
 
@@ -34,8 +32,7 @@ class Staged:
 
     def name(self, format_name):
         """Returns what an artefact is called in the folder of the versions."""
-        litert = LITERT.get(format_name)
-        name = f"{self.version}{litert.middle}.tflite" if litert else str(self.version)
+        name = f"{self.version}{FORMATS[format_name].suffix}"
         return name + ".rejected" * (format_name in self.rejected)
 
 
@@ -49,6 +46,7 @@ def stage(
     crop_ratio=1.0,
     interpolation="bicubic",
     calibration=None,
+    dynamic_batch=False,
 ):
     """Writes artefacts under temporary names, lets them be looked at, then makes them a version.
 
@@ -64,30 +62,31 @@ def stage(
         crop_ratio: As `keras_vit.export.saved_model.endpoints` takes it.
         interpolation: Likewise.
         calibration: Images `(N, H, W, C)`, uint8, that formats of whole numbers are made for.
+        dynamic_batch: Whether LiteRT files take any number of images, and not one.
 
     Yields:
         A `Staged`.
 
     Raises:
         ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, a format is
-            unknown or lacks its calibration, or the folder's name is one that TensorFlow cannot
-            load from.
+            unknown, not installed, or lacks its calibration, or the folder's name is one that
+            TensorFlow cannot load from.
         OSError: If nothing can be written to the folder.
     """
     class_names = _check(model, to, class_names, calibration)
     folder = prepare_folder(folder)
     model = servable(model)
     told = dict(class_names=class_names, crop_ratio=crop_ratio, interpolation=interpolation)
+    options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as partial:
         staged = Staged({})
         for name in to:
+            path = Path(partial, name + FORMATS[name].suffix)
+            FORMATS[name].write(
+                model, path, **told, **{key: options[key] for key in FORMATS[name].options}
+            )
             if name == "savedmodel":
-                path = Path(partial, "saved_model")
-                write_saved_model(model, path, **told)
                 write_warm_up(path, folder.resolve().name)
-            else:
-                path = Path(partial, f"{name}.tflite")
-                write_litert(model, path, name, calibration=calibration, **told)
             staged.paths[name] = path
         yield staged
         with open(folder / ".lock", "w") as lock:
@@ -153,7 +152,12 @@ def _check(model, to, class_names, calibration):
         raise ValueError(
             f"`to` must be some of {', '.join(FORMATS)}, each once: received {', '.join(to)}."
         )
-    needy = [name for name in to if name != "savedmodel" and LITERT[name].calibrated]
+    for name in to:
+        if not FORMATS[name].is_at_hand:
+            raise ValueError(
+                f"{name} needs an extra, pip install 'keras-vit[{FORMATS[name].extra}]'."
+            )
+    needy = [name for name in to if FORMATS[name].is_calibrated]
     if needy and (calibration is None or not len(calibration)):
         raise ValueError(f"{', '.join(needy)} must be calibrated on images: received none.")
     if class_names is None:

@@ -34,7 +34,7 @@ class ServedModel:
 
 
 def open_served(path, *, threads=None):
-    """Opens a SavedModel, a folder of its versions, or a `.tflite` file, to be served.
+    """Opens what `open_artefact` opens, but a Keras file, to be served.
 
     Args:
         path: As `keras_vit.artefacts.open_artefact` takes it.
@@ -44,19 +44,17 @@ def open_served(path, *, threads=None):
         A `ServedModel`.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it cannot be opened, or is a Keras file.
     """
     artefact = open_artefact(path, threads=threads)
     place = artefact.path.resolve()
     name, version = place.parent.name, place.name.partition(".")[0].partition("-")[0]
     if not version.isdecimal():  # not as `keras-vit export` names it
         name, version = place.stem, "1"
-    if place.is_dir():
-        signatures, run = _saved_model(place)
-    elif place.suffix == ".tflite":
-        signatures, run = _litert(artefact)
-    else:
-        raise ValueError(f"A SavedModel or a .tflite file is served: received {path}.")
+    if place.suffix == ".keras":
+        raise ValueError(f"A .keras file is exported first, then served: received {path}.")
+    has_signatures = (place / "saved_model.pb").exists()
+    signatures, run = _saved_model(place) if has_signatures else _of_pixels(artefact)
     return ServedModel(name, version, artefact.runtime, signatures, run, artefact.preprocessing)
 
 
@@ -77,8 +75,8 @@ def _saved_model(path):
     return signatures, run
 
 
-def _litert(artefact):
-    """Gives a LiteRT file the signatures of a SavedModel; pictures are decoded by Pillow."""
+def _of_pixels(artefact):
+    """Gives what takes pixels the signatures of a SavedModel; pictures are decoded by Pillow."""
     shape = artefact.image_shape
     floats = Signature("images", "float32", shape)
     signatures = {

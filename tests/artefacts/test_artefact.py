@@ -30,19 +30,28 @@ def test_a_missing_model_is_a_sentence(tmp_path):
 
 
 def test_something_else_is_a_sentence(tmp_path):
-    (tmp_path / "model.onnx").touch()
-    with pytest.raises(ValueError, match="A model is a .keras file, a .tflite file or a Saved"):
-        open_artefact(tmp_path / "model.onnx")
+    (tmp_path / "model.pt").touch()
+    with pytest.raises(ValueError, match="A model is a .keras, .tflite, .onnx file or a folder"):
+        open_artefact(tmp_path / "model.pt")
     with pytest.raises(ValueError, match="neither a SavedModel nor a version"):
         open_artefact(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["model.keras", "model.tflite", "model/saved_model.pb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.keras",
+        "model.tflite",
+        "model.onnx",
+        "model/saved_model.pb",
+        "model/model.xml",
+    ],
+)
 def test_a_damaged_model_is_a_sentence(tmp_path, name):
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"this is no model")
-    place = path.parent if name.endswith(".pb") else path
+    place = path.parent if "/" in name else path
     with pytest.raises(ValueError, match="cannot be read as a model: .+"):
         open_artefact(place)
 

@@ -29,7 +29,7 @@ def test_artefacts_are_replayed_without_keras_and_compared(tiny):
     assert rows[1].size > rows[2].size == tiny.litert.stat().st_size
 
     text = io.StringIO()
-    Console(file=text, width=250).print(comparison_table(rows))
+    Console(file=text, width=80).print(comparison_table(rows))
     assert text.getvalue().count("75.00%") == 3
     assert text.getvalue().count("1.00x") == 4  # the Keras file itself
 

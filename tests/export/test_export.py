@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from keras_vit.artefacts import open_artefact
 from keras_vit.export import export, save_keras, stage, versions
+from keras_vit.export.litert import VARIANTS, Variant
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
@@ -109,7 +110,7 @@ def test_a_failing_export_leaves_nothing(tmp_path, tiny_classifier, monkeypatch)
     def fail(*_, **__):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("keras_vit.export.versioning.write_litert", fail)
+    monkeypatch.setitem(VARIANTS, "tflite", Variant("", fail))
     with pytest.raises(OSError, match="No space left"):
         export(tiny_classifier, tmp_path)
     assert [path for path in tmp_path.iterdir() if path.name != ".lock"] == []
@@ -123,10 +124,11 @@ def test_a_killed_export_leaves_no_version_and_disturbs_no_later_one(tmp_path, t
         import os, signal
         import keras
         import keras_vit.tasks
-        from keras_vit.export import versioning
+        from keras_vit.export import export, litert
         model = keras.saving.load_model({str(model_path)!r})
-        versioning.write_litert = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-        versioning.export(model, {str(folder)!r})
+        kill = litert.Variant("", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        litert.VARIANTS["tflite"] = kill
+        export(model, {str(folder)!r})
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True)
     assert killed.returncode == -signal.SIGKILL

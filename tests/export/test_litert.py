@@ -9,7 +9,7 @@ import pytest
 from keras_vit.artefacts import open_artefact
 from keras_vit.artefacts.litert_file import read_litert
 from keras_vit.export import export
-from keras_vit.export.litert import LITERT, write_litert
+from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.rewrite import servable
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -42,11 +42,11 @@ def variants(tmp_path_factory):
     folder = tmp_path_factory.mktemp("litert")
     keras.utils.set_random_seed(0)
     model = build()
-    paths = export(model, folder, to=tuple(LITERT), calibration=IMAGES, class_names=list("abc"))
-    return model, dict(zip(LITERT, paths, strict=True))
+    paths = export(model, folder, to=tuple(VARIANTS), calibration=IMAGES, class_names=list("abc"))
+    return model, dict(zip(VARIANTS, paths, strict=True))
 
 
-@pytest.mark.parametrize("name", LITERT)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_answers_nearly_as_the_model(variants, name):
     model, paths = variants
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(IMAGES)))
@@ -67,7 +67,7 @@ def test_full_int8_computes_with_whole_numbers_alone(variants):
     assert outputs == ["probabilities (1, 3) UINT8"]
 
 
-@pytest.mark.parametrize("name", LITERT)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_there_are_built_in_operators_alone_and_no_negation(variants, name):
     found = read_litert(variants[1][name])
     assert found.custom == [] and "NEG" not in found.histogram
@@ -94,7 +94,7 @@ def test_any_number_of_images_by_choice(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LITERT)
+@pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize(
     "pool, options",
     [

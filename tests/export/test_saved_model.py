@@ -130,9 +130,10 @@ print(sorted(loaded.signatures))
 def test_what_lies_beside_it(served):
     extra = served[2] / "assets.extra"
     assert (extra / "labels.txt").read_text("utf-8").split("\n") == NAMES
-    assert json.loads((extra / "preprocessing.json").read_text()) == {
+    assert json.loads((extra / "metadata.json").read_text()) == {
         "image_size": [8, 12],
         "channels": 3,
+        "pixels": "0 to 255",
         "crop_ratio": 0.75,
         "interpolation": "bicubic",
     }

@@ -1,0 +1,91 @@
+"""What a call costs in each runtime: ViT-Ti/16 at 224 pixels, 1,000 classes, taking turns.
+
+    python -m benchmarks.runtimes
+
+Random weights and images, which cost what trained ones do. Every runtime has a process of its own;
+they take turns at each size of a batch, and the table holds the median of a call. torch's eager
+mode takes part where the extra `[parity]` is installed.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import machine
+from keras_vit.artefacts.turns import Worker, time_in_turns
+from keras_vit.command_line import run_recipe
+from keras_vit.export import FORMATS, export, save_keras
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+BASE = "tflite"  # what the others are relative to
+FORMATS_MEASURED = ("savedmodel", "tflite", "tflite-float16", "tflite-int8", "onnx", "openvino")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is measured."""
+
+    model: str = "ti/16"
+    """Size and patch of the model."""
+    image_size: int = 224
+    """Side of the images in pixels."""
+    batches: tuple[int, ...] = (1, 16)
+    """Images per call."""
+    threads: tuple[int, ...] = (1, 2)
+    """Threads that compute."""
+    out: str = str(Path(__file__).with_suffix(".txt"))
+    """Where the table is written, too."""
+
+
+def run(config):
+    """Measures, prints and writes the table."""
+    model = classifier(vit(config.model, image_size=config.image_size), 1000)
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = [name for name in FORMATS_MEASURED if FORMATS[name].is_at_hand]
+        save_keras(model, Path(folder, "model.keras"))
+        paths = export(model, Path(folder, "exported"), to=chosen)
+        places = {"keras": Path(folder, "model.keras"), **dict(zip(chosen, paths, strict=True))}
+        modules = dict.fromkeys(places, "keras_vit.artefacts.worker")
+        if importlib.util.find_spec("torch") and config.model == "ti/16":
+            places["torch"], modules["torch"] = "vit_tiny_patch16_224", "benchmarks.torch_rival"
+        times, runtimes = {name: {} for name in places}, {}
+        for threads in config.threads:
+            with contextlib.ExitStack() as stack:
+                workers = [
+                    stack.enter_context(Worker(place, threads, module=modules[name]))
+                    for name, place in places.items()
+                ]
+                found = time_in_turns(workers, config.batches)
+                for name, worker, by_batch in zip(places, workers, found, strict=True):
+                    runtimes[name] = worker.runtime
+                    for batch, time in by_batch.items():
+                        times[name][f"{threads} threads, batch {batch}"] = time
+    with open(config.out, "w", encoding="utf-8") as file:
+        for console in (Console(), Console(file=file, width=150)):
+            console.print(_table(times, runtimes))
+            console.print(f"ratio: time relative to {BASE}'s; {config}", highlight=False)
+            console.print(f"{machine()}\npython -m benchmarks.runtimes", highlight=False)
+
+
+def _table(times, runtimes):
+    table = Table("format", box=None)
+    for setting in times[BASE]:
+        table.add_column(setting, justify="right")
+    table.add_column("runtime")
+    for name, by_setting in times.items():
+        cells = [
+            f"{time:.1f} ms, {time / times[BASE][setting]:.2f}"
+            for setting, time in by_setting.items()
+        ]
+        table.add_row(name, *cells, runtimes[name])
+    return table
+
+
+if __name__ == "__main__":
+    run_recipe(run, Config, __doc__)

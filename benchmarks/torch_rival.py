@@ -1,0 +1,67 @@
+"""timm's ViT-Ti/16 in torch's eager mode: a server of the plainest kind, and a worker.
+
+    uvicorn benchmarks.torch_rival:app           # POST /predict, a JPEG or PNG as the body
+    python -m benchmarks.torch_rival NAME [THREADS]
+
+The worker speaks as `keras_vit.artefacts.worker` does. Both need the extra `[parity]`.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from PIL import Image
+
+from keras_vit.artefacts import Artefact, worker
+
+NAME, SIZE = "vit_tiny_patch16_224", 224
+
+app = FastAPI()
+
+
+def load(name=NAME):
+    """Returns a model of random weights and timm's transform of a picture."""
+    model = timm.create_model(name).eval()
+    return model, timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+
+
+def classify(body):
+    """Returns the five best classes of a picture's bytes, and their scores."""
+    if not hasattr(app.state, "model"):
+        app.state.model, app.state.transform = load()
+    image = Image.open(io.BytesIO(body)).convert("RGB")
+    with torch.inference_mode():
+        probabilities = app.state.model(app.state.transform(image)[None])[0].softmax(-1)
+    scores, classes = probabilities.topk(5)
+    return {"classes": classes.tolist(), "scores": scores.tolist()}
+
+
+@app.post("/predict")
+async def predict(request: Request):
+    """Answers a picture."""
+    return await run_in_threadpool(classify, await request.body())
+
+
+def main(name=NAME, threads=None):
+    """Answers lines as a worker."""
+    replies = worker.redirect_output()
+    if threads:
+        torch.set_num_threads(int(threads))
+    model, _ = load(name)
+
+    def run(images):
+        pixels = torch.from_numpy(np.asarray(images, "float32") / 127.5 - 1).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            return model(pixels).softmax(-1).numpy()
+
+    runtime = f"torch {torch.__version__}, timm {timm.__version__}"
+    worker.obey(Artefact(Path(name), (SIZE, SIZE, 3), None, run, runtime), replies)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,45 @@
+// A .tflite file of keras_vit as a function from a picture to its most probable classes.
+
+import {loadAndCompile, loadLiteRt, Tensor} from "@litertjs/core";
+import {readTexts} from "./archive.js";
+import {cutMiddle, decode} from "./picture.js";
+
+const WASM = new URL("./node_modules/@litertjs/core/wasm/", import.meta.url).href;
+
+/** Opens the file's bytes; returns {metadata, labels, classify}. */
+export async function openClassifier(bytes) {
+  const {"metadata.json": metadata = "{}", "labels.txt": labels} = readTexts(bytes);
+  const told = JSON.parse(metadata);
+  if (!told.image_size) throw new Error("This is no .tflite file that keras-vit export wrote.");
+  if (told.format === "tflite-int8-full") throw new Error("This page gives floats: take another format.");
+  await (opened ??= loadLiteRt(WASM));
+  const model = await loadAndCompile(bytes, {accelerator: "wasm"});
+  const names = labels?.split("\n");
+  return {metadata: told, labels: names, classify: file => classify(model, told, names, file)};
+}
+
+let opened = null;
+
+async function classify(model, told, labels, file) {
+  const image = cutMiddle(await decode(file), told.image_size, told);
+  const images = new Float32Array(channelsOf(image.pixels, told.channels));
+  const tensor = new Tensor(images, [1, ...told.image_size, told.channels]);
+  const start = performance.now();
+  const {probabilities} = await model.run({images: tensor});
+  const scores = Array.from(await probabilities.data());
+  const milliseconds = performance.now() - start;
+  tensor.delete();
+  probabilities.delete();
+  const classes = scores.map((score, index) => ({name: labels?.[index] ?? String(index), score}));
+  classes.sort((one, other) => other.score - one.score);
+  return {image, classes, milliseconds};
+}
+
+function channelsOf(pixels, channels) {
+  if (channels === 3) return pixels;
+  const grey = pixels.filter((_, index) => index % 3 === 0);
+  if (pixels.some((value, index) => value !== grey[Math.floor(index / 3)])) {
+    throw new Error("The model takes grey pictures: this one has colours.");
+  }
+  return grey;
+}

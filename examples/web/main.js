@@ -1,0 +1,59 @@
+// The page: a model, then pictures.
+
+import {openClassifier} from "./classifier.js";
+
+const SHOWN = 5;
+const element = id => document.getElementById(id);
+let classifier = null;
+
+async function openModel(bytes) {
+  classifier = await openClassifier(bytes);
+  const {image_size, format} = classifier.metadata;
+  const count = classifier.labels ? `, ${classifier.labels.length} classes` : "";
+  element("about").textContent = `${format}, images of ${image_size.join(" by ")} pixels${count}.`;
+  element("for-picture").hidden = false;
+}
+
+async function show(file) {
+  const {image, classes, milliseconds} = await classifier.classify(file);
+  draw(image);
+  element("classes").replaceChildren(...classes.slice(0, SHOWN).map(({name, score}) => {
+    const row = document.createElement("tr"), meter = document.createElement("meter");
+    meter.value = score;
+    for (const cell of [name, meter, (100 * score).toFixed(1) + " %"]) row.insertCell().append(cell);
+    return row;
+  }));
+  element("time").textContent = `${milliseconds.toFixed(1)} ms`;
+}
+
+function draw({pixels, height, width}) {
+  const canvas = element("seen");
+  Object.assign(canvas, {height, width, hidden: false});
+  const opaque = new Uint8ClampedArray(height * width * 4).fill(255);
+  pixels.forEach((value, index) => { opaque[Math.floor(index / 3) * 4 + (index % 3)] = value; });
+  canvas.getContext("2d").putImageData(new ImageData(opaque, width, height), 0, 0);
+}
+
+/** Calls `use` with a file that is dropped or chosen, and says what went wrong. */
+function onFile(name, use) {
+  const label = element(`for-${name}`), input = element(name);
+  const take = async file => {
+    element("error").textContent = "";
+    try {
+      if (file) await use(file);
+    } catch (error) {
+      element("error").textContent = error.message;
+    }
+  };
+  label.ondragover = event => { event.preventDefault(); label.classList.add("over"); };
+  label.ondragleave = () => label.classList.remove("over");
+  label.ondrop = event => {
+    event.preventDefault();
+    label.classList.remove("over");
+    take(event.dataTransfer.files[0]);
+  };
+  input.onchange = () => take(input.files[0]);
+}
+
+onFile("model", async file => openModel(new Uint8Array(await file.arrayBuffer())));
+onFile("picture", show);

@@ -1,0 +1,63 @@
+"""Opens a model on disk, whatever format it has."""
+
+from pathlib import Path
+
+from keras_vit.artefacts.runtimes import (
+    open_keras,
+    open_litert,
+    open_onnx,
+    open_openvino,
+    open_saved_model,
+)
+
+OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
+
+
+def open_artefact(path, *, threads=None):
+    """Loads a `.keras`, `.tflite` or `.onnx` file, a SavedModel folder or one of OpenVINO.
+
+    Args:
+        path: The file or folder. Of a folder of versions the newest SavedModel is taken.
+        threads: How many threads compute; all by default. For what runs on TensorFlow it must be
+            said before TensorFlow computes anything.
+
+    Returns:
+        An `Artefact`.
+
+    Raises:
+        FileNotFoundError: If there is nothing at `path`.
+        ValueError: If what lies there is none of these, cannot be read, or needs an extra.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no model at {path}.")
+    if path.is_dir() and (path / "model.xml").exists():
+        opener = open_openvino
+    elif path.is_dir():
+        path, opener = _newest_version(path), open_saved_model
+    elif path.suffix in OPENERS:
+        opener = OPENERS[path.suffix]
+    else:
+        raise ValueError(
+            f"A model is a {', '.join(OPENERS)} file or a folder of SavedModel or OpenVINO: "
+            f"received {path}."
+        )
+    try:
+        return opener(path, threads)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"{path} needs {error.name}, which one of the extras [onnx] and [openvino] installs."
+        ) from error
+    except Exception as error:  # each format's reader raises what it likes on a damaged file
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"{path} cannot be read as a model: {reason}") from error
+
+
+def _newest_version(folder):
+    """Returns `folder` where it is a SavedModel itself, else its highest version."""
+    if (folder / "saved_model.pb").exists():
+        return folder
+    versions = [path for path in folder.iterdir() if path.is_dir() and path.name.isdecimal()]
+    if not versions:
+        raise ValueError(f"There is neither a SavedModel nor a version of one in {folder}.")
+    return max(versions, key=lambda path: int(path.name))

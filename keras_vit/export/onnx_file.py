@@ -1,0 +1,42 @@
+"""A classifier as an ONNX file."""
+
+import tensorflow as tf
+
+from keras_vit.export.travelling import travelling_texts
+
+OPSET = 18  # the highest that tf2onnx writes
+
+
+def write_onnx(model, path, *, class_names=None, **told):
+    """Writes the file `path`: `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out.
+
+    Class names and what is done to a picture are properties of the model, `labels.txt` and
+    `metadata.json`. The file is checked and loaded by ONNX Runtime before this returns.
+
+    Args:
+        model: A classifier from images to logits, as `servable` returns it.
+        path: File to write.
+        class_names: Names in the order of the logits, or `None`.
+        **told: What `metadata.json` tells beside.
+
+    Raises:
+        ValueError: If ONNX Runtime does not load it.
+    """
+    import onnx
+    import onnxruntime
+    import tf2onnx
+
+    spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="images")
+    serve = tf.function(
+        lambda images: {"probabilities": tf.nn.softmax(model(images, training=False))},
+        input_signature=[spec],
+    )
+    converted, _ = tf2onnx.convert.from_function(serve, input_signature=[spec], opset=OPSET)
+    onnx.helper.set_model_props(converted, travelling_texts(model, class_names, **told))
+    onnx.save(converted, path)
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+        onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # each raises what it likes
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"ONNX Runtime does not load what tf2onnx wrote: {reason}") from error

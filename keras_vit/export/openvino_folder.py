@@ -1,0 +1,42 @@
+"""A classifier as a folder that OpenVINO loads."""
+
+import tempfile
+from pathlib import Path
+
+from keras_vit.export.saved_model import write_probabilities
+from keras_vit.export.travelling import travelling_texts
+
+
+def write_openvino(model, path, *, class_names=None, **told):
+    """Writes the folder `path`: `model.xml`, its weights `model.bin` in float32, and the texts.
+
+    `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out. It is loaded by OpenVINO
+    before this returns. OpenVINO computes in bfloat16 where a processor can, if it is not told
+    `INFERENCE_PRECISION_HINT=f32`.
+
+    Args:
+        model: A classifier from images to logits, as `servable` returns it.
+        path: Folder to make; must not exist.
+        class_names: Names in the order of the logits, or `None`.
+        **told: What `metadata.json` tells beside.
+
+    Raises:
+        ValueError: If OpenVINO does not load it.
+    """
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_probabilities(model, folder)
+        converted = openvino.convert_model(folder)
+        converted.input(0).set_names({"images"})
+        converted.output(0).set_names({"probabilities"})
+        path = Path(path)
+        path.mkdir()
+        openvino.save_model(converted, path / "model.xml", compress_to_fp16=False)
+    for name, text in travelling_texts(model, class_names, **told).items():
+        (path / name).write_bytes(text.encode())
+    try:
+        openvino.Core().compile_model(path / "model.xml", "CPU")
+    except RuntimeError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"OpenVINO does not load what it wrote: {reason}") from error

@@ -1,0 +1,114 @@
+"""The page of `examples/web` in a headless browser, against Python's answer."""
+
+import functools
+import http.server
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_vit.artefacts import open_artefact
+from keras_vit.export import export
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+WEB = Path(__file__).parents[2] / "examples" / "web"
+NAMES = ["axolotl", "bee", "zebra", "wölf"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (WEB / "node_modules" / "@litertjs" / "core").exists(),
+        reason="LiteRT.js is not installed: npm install --prefix examples/web",
+    ),
+]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site():
+    handler = functools.partial(Quiet, directory=WEB)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def page(browser, site):
+    page = browser.new_page()
+    page.goto(site)
+    yield page
+    page.close()
+
+
+def exported(folder, channels=3, **options):
+    backbone = vit("mu/4", image_size=(16, 24), channels=channels)
+    model = classifier(backbone, len(NAMES), class_names=NAMES)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.2 * rng.normal(size=weight.shape))
+    (path,) = export(model, folder, to=("tflite-int8",), **options)
+    return path
+
+
+def picture(folder, height, width, channels=3):
+    rng = np.random.default_rng(1)
+    small = rng.integers(0, 256, (height // 8 + 1, width // 8 + 1, channels)).astype("uint8")
+    image = Image.fromarray(small if channels == 3 else small[..., 0])
+    path = folder / "picture.png"
+    image.resize((width, height), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+def ask(page, model, image):
+    page.set_input_files("#model", model)
+    page.wait_for_selector("#for-picture:visible")
+    page.set_input_files("#picture", image)
+    page.wait_for_selector("#classes tr")
+    names = page.eval_on_selector_all("#classes td:first-child", "all => all.map(x => x.innerText)")
+    scores = page.eval_on_selector_all("#classes meter", "all => all.map(x => x.value)")
+    return names, scores
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("height, width", [(16, 24), (61, 50), (12, 90), (10, 14)])
+def test_the_browser_answers_as_python_does(tmp_path, page, height, width, interpolation):
+    model = exported(tmp_path / "m", crop_ratio=0.8, interpolation=interpolation)
+    image = picture(tmp_path, height, width)
+    names, scores = ask(page, model, image)
+    artefact = open_artefact(model)
+    (expected,) = artefact.predict(artefact.read_image(image)[None])
+    order = np.argsort(-expected)
+    assert names == [NAMES[index] for index in order]
+    np.testing.assert_allclose(scores, expected[order], atol=5e-3)
+    seen = page.evaluate(
+        "() => { const canvas = document.getElementById('seen');"
+        "return Array.from(canvas.getContext('2d').getImageData(0, 0, 24, 16).data) }"
+    )
+    seen = np.array(seen).reshape(16, 24, 4)[..., :3]
+    assert np.abs(seen - artefact.read_image(image).astype(int)).max() <= 1
+
+
+def test_grey_models_take_grey_pictures_alone(tmp_path, page):
+    model = exported(tmp_path / "m", channels=1)
+    names, _ = ask(page, model, picture(tmp_path, 16, 24, channels=1))
+    assert sorted(names) == sorted(NAMES)
+    page.set_input_files("#picture", picture(tmp_path, 16, 24))
+    page.wait_for_function("document.getElementById('error').textContent.includes('grey')")
+
+
+def test_what_is_no_model_and_what_is_no_picture_is_said(tmp_path, page):
+    (tmp_path / "x.tflite").write_bytes(b"\0\0\0\0TFL3 and nothing else")
+    page.set_input_files("#model", tmp_path / "x.tflite")
+    page.wait_for_function("document.getElementById('error').textContent.includes('no .tflite')")
+    page.set_input_files("#model", exported(tmp_path / "m"))
+    page.wait_for_selector("#for-picture:visible")
+    page.set_input_files("#picture", tmp_path / "x.tflite")
+    page.wait_for_function("document.getElementById('error').textContent.includes('no picture')")

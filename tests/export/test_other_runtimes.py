@@ -1,0 +1,87 @@
+"""ONNX and OpenVINO: the same answers, what travels along, and nothing that does not load."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_vit.artefacts import open_artefact
+from keras_vit.artefacts.operators import operators_of
+from keras_vit.export import FORMATS, export
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+OTHERS = ("onnx", "openvino")
+MODELS = {
+    "plain": ("class_token", {}),
+    "mean": ("mean", dict(class_token=False, position="sincos_2d", num_registers=2)),
+    "attention": ("attention", dict(qk_norm=True, layer_scale=0.1, activation="swiglu")),
+    "distilled": ("class_token", dict(distillation_token=True, channels=1, image_size=(8, 12))),
+}
+
+pytestmark = pytest.mark.skipif(
+    not all(FORMATS[name].is_at_hand for name in OTHERS),
+    reason="the extras [onnx] and [openvino] are not installed",
+)
+
+
+def build(pool, options):
+    model = classifier(vit("mu/4", **{"image_size": 8, **options}), 3, pool=pool)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
+    return model
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("kind", MODELS)
+def test_it_answers_as_the_model_whatever_the_batch(tmp_path, name, kind):
+    model = build(*MODELS[kind])
+    (path,) = export(model, tmp_path, to=(name,), class_names=["a", "b", "zwölf"], crop_ratio=0.9)
+    artefact = open_artefact(path, threads=1)
+    assert artefact.image_shape == model.input_shape[1:]
+    assert artefact.class_names == ("a", "b", "zwölf")
+    assert artefact.preprocessing["crop_ratio"] == 0.9
+    for batch in (1, 5):
+        images = np.random.default_rng(batch).integers(0, 256, (batch, *artefact.image_shape))
+        expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(images)))
+        np.testing.assert_allclose(artefact.predict(images), expected, atol=1e-6)
+    assert operators_of(path)["MatMul"] > 0
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_does_not_load_becomes_no_version(tmp_path, tiny_classifier, name, monkeypatch):
+    if name == "onnx":
+        import onnx
+
+        monkeypatch.setattr(onnx, "save", lambda _, path: path.write_bytes(b"not a model"))
+    else:
+        import openvino
+
+        monkeypatch.setattr(openvino, "save_model", lambda _, path, **options: path.touch())
+    with pytest.raises(ValueError, match="does not load what"):
+        export(tiny_classifier, tmp_path, to=("tflite", name))
+    assert [path for path in tmp_path.iterdir() if path.name != ".lock"] == []
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_without_its_extra_it_is_refused_before_the_work(
+    tmp_path, tiny_classifier, name, monkeypatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
+    with pytest.raises(ValueError, match=rf"{name} needs an extra, .*keras-vit\[{name}\]"):
+        export(tiny_classifier, tmp_path / "new", to=(name,))
+    assert not (tmp_path / "new").exists()
+
+
+def test_their_names_say_what_they_are(tmp_path, tiny_classifier):
+    onnx, openvino = export(tiny_classifier, tmp_path, to=OTHERS)
+    assert (onnx.name, openvino.name) == ("1.onnx", "1-openvino")
+    assert sorted(path.name for path in openvino.iterdir()) == [
+        "labels.txt",
+        "metadata.json",
+        "model.bin",
+        "model.xml",
+    ]
+    assert json.loads((openvino / "metadata.json").read_text())["channels"] == 1
