@@ -1,0 +1,68 @@
+"""Our client against a server that others wrote: kserve, which speaks the same V1 protocol.
+
+    python -m venv kserve && kserve/bin/pip install kserve ai-edge-litert pillow
+    KERAS_VIT_KSERVE=kserve/bin/python pytest tests/serve/test_kserve.py
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_vit.artefacts import open_artefact
+from keras_vit.serve.client import asker
+
+PYTHON = os.environ.get("KERAS_VIT_KSERVE")
+
+pytestmark = pytest.mark.skipif(
+    PYTHON is None, reason="KERAS_VIT_KSERVE names no Python that has kserve"
+)
+
+
+@pytest.fixture
+def address(tiny):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(__file__).with_name("kserve_program.py")
+    process = subprocess.Popen(
+        [PYTHON, program, tiny.litert, str(port)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    address = f"http://127.0.0.1:{port}/v1/models/tiny"
+    try:
+        for _ in range(600):
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(address).json().get("ready"):
+                    break
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_our_client_is_answered_by_kserve(tmp_path, tiny, address):
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8)).astype("uint8")
+    pictures = []
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+        pictures.append((tmp_path / f"{number}.png").read_bytes())
+    artefact = open_artefact(tiny.litert)
+    expected = artefact.predict(images[..., None])
+    for answer, row in zip(asker(address)(pictures, 30), expected, strict=True):
+        assert answer["valid"] is True
+        assert answer["classes"][0] == artefact.class_names[row.argmax()]
+        np.testing.assert_allclose(answer["scores"], np.sort(row)[::-1], atol=1e-6)
+    with pytest.raises(ValueError, match="answers 404"):
+        asker(address + "s")(pictures, 30)
