@@ -1,7 +1,7 @@
 """Our client against a server that others wrote: kserve, which speaks the same V1 protocol.
 
-    python -m venv kserve && kserve/bin/pip install kserve ai-edge-litert pillow
-    KERAS_VIT_KSERVE=kserve/bin/python pytest tests/serve/test_kserve.py
+python -m venv kserve && kserve/bin/pip install kserve ai-edge-litert pillow
+KERAS_VIT_KSERVE=kserve/bin/python pytest tests/serve/test_kserve.py
 """
 
 import contextlib
