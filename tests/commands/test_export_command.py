@@ -68,6 +68,7 @@ def test_artefacts_and_their_report(tmp_path, digits_model, tiny_ten, run):
     np.testing.assert_allclose(open_artefact(out).predict(images), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_beyond_its_limit_is_put_aside(tmp_path, digits_model, run, monkeypatch):
     monkeypatch.setattr(export_model, "SAME", 0.0)
     out = tmp_path / "digits"
