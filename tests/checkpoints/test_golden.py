@@ -102,7 +102,6 @@ def test_a_missing_array_is_refused(tmp_path, family):
         for each in FAMILIES
     ],
 )
-@pytest.mark.slow
 def test_a_misshapen_array_is_refused_by_name(tmp_path, family):
     arrays = read(family)[2]
     for name in list(arrays)[::5]:
