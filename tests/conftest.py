@@ -109,6 +109,7 @@ class Tiny(NamedTuple):
 def tiny(tmp_path_factory):
     """A classifier like `tiny_classifier` and its three artefacts; to read, not to change."""
     folder = tmp_path_factory.mktemp("tiny")
+    keras.utils.set_random_seed(0)  # `fixed_seed` comes later: the same in every process
     model = build_tiny_classifier()
     save_keras(model, folder / "tiny.keras")
     return Tiny(model, folder / "tiny.keras", *export(model, folder / "tiny"))

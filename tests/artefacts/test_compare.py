@@ -15,7 +15,8 @@ def test_artefacts_are_replayed_without_keras_and_compared(tiny):
     labels = reference.argmax(-1)
     labels[:3] = (labels[:3] + 1) % 3
 
-    shifted = reference + np.eye(12, 3) * 0.25
+    shifted = reference.copy()  # one answer becomes another: 11 of 12 agree, 9 of 12 are right
+    shifted[0, labels[0]] += 0.25
     rows = compare(tiny.paths, images, labels, shifted)
     assert [row.artefact for row in rows] == [str(path) for path in tiny.paths]
     for row in rows:
