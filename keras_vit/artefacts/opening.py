@@ -11,6 +11,7 @@ from keras_vit.artefacts.runtimes import (
 )
 
 OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
+EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}  # from a module to what installs it
 
 
 def open_artefact(path, *, threads=None):
@@ -44,12 +45,10 @@ def open_artefact(path, *, threads=None):
         )
     try:
         return opener(path, threads)
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"{path} needs {error.name}, which one of the extras [onnx] and [openvino] installs."
-        ) from error
     except Exception as error:  # each format's reader raises what it likes on a damaged file
         reason = str(error).strip().partition("\n")[0]
+        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+            reason += f", pip install 'keras-vit[{EXTRAS[error.name]}]'"
         raise ValueError(f"{path} cannot be read as a model: {reason}") from error
 
 

@@ -99,7 +99,7 @@ class Worker:
         return self._ask({"time": batch, "calls": self._calls[batch]})["milliseconds"]
 
     def _ask(self, order):
-        _ = self.runtime
+        _ = self.runtime  # the first line, which answers no order, is read
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_vit.export.saved_model import images_to_probabilities
 from keras_vit.export.travelling import travelling_texts
 
 OPSET = 18  # the highest that tf2onnx writes
@@ -26,11 +27,8 @@ def write_onnx(model, path, *, class_names=None, **told):
     import onnxruntime
     import tf2onnx
 
-    spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="images")
-    serve = tf.function(
-        lambda images: {"probabilities": tf.nn.softmax(model(images, training=False))},
-        input_signature=[spec],
-    )
+    function, spec = images_to_probabilities(model)
+    serve = tf.function(function, input_signature=[spec])
     converted, _ = tf2onnx.convert.from_function(serve, input_signature=[spec], opset=OPSET)
     onnx.helper.set_model_props(converted, travelling_texts(model, class_names, **told))
     onnx.save(converted, path)

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from keras_vit.export.saved_model import write_probabilities
-from keras_vit.export.travelling import travelling_texts
+from keras_vit.export.travelling import write_travelling_texts
 
 
 def write_openvino(model, path, *, class_names=None, **told):
@@ -33,8 +33,7 @@ def write_openvino(model, path, *, class_names=None, **told):
         path = Path(path)
         path.mkdir()
         openvino.save_model(converted, path / "model.xml", compress_to_fp16=False)
-    for name, text in travelling_texts(model, class_names, **told).items():
-        (path / name).write_bytes(text.encode())
+    write_travelling_texts(path, model, class_names, **told)
     try:
         openvino.Core().compile_model(path / "model.xml", "CPU")
     except RuntimeError as error:

@@ -1,6 +1,7 @@
 """What travels with every artefact: class names and what is done to a picture before."""
 
 import json
+from pathlib import Path
 
 LABELS, METADATA = "labels.txt", "metadata.json"
 
@@ -25,3 +26,9 @@ def travelling_texts(model, class_names=None, **told):
     }
     texts = {METADATA: json.dumps(metadata, indent=2)}
     return texts if class_names is None else {LABELS: "\n".join(class_names), **texts}
+
+
+def write_travelling_texts(folder, *args, **told):
+    """Writes what `travelling_texts` returns as files in a folder."""
+    for name, text in travelling_texts(*args, **told).items():
+        Path(folder, name).write_bytes(text.encode())

@@ -1,4 +1,5 @@
 import shutil
+import sys
 import zipfile
 
 import numpy as np
@@ -54,6 +55,13 @@ def test_a_damaged_model_is_a_sentence(tmp_path, name):
     place = path.parent if "/" in name else path
     with pytest.raises(ValueError, match="cannot be read as a model: .+"):
         open_artefact(place)
+
+
+def test_what_an_extra_would_open_names_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(ValueError, match=r"onnxruntime.*pip install 'keras-vit\[onnx\]'"):
+        open_artefact(tmp_path / "model.onnx")
 
 
 def test_a_class_that_is_not_ours_is_refused(tmp_path, tiny):

@@ -5,14 +5,13 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from random_models import random_classifier
 
 from keras_vit.artefacts import open_artefact
 from keras_vit.artefacts.litert_file import read_litert
 from keras_vit.export import export
 from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.rewrite import servable
-from keras_vit.models import vit
-from keras_vit.tasks import classifier
 
 NEAR = {  # largest difference of a probability, of a random model
     "tflite": 1e-6,
@@ -25,14 +24,6 @@ NEAR = {  # largest difference of a probability, of a random model
 }
 
 
-def build(pool="class_token", **options):
-    model = classifier(vit("mu/4", **{"image_size": 8, **options}), 3, pool=pool)
-    rng = np.random.default_rng(0)
-    for weight in model.trainable_weights:
-        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
-    return model
-
-
 IMAGES = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3)).astype("uint8")
 
 
@@ -41,7 +32,7 @@ def variants(tmp_path_factory):
     """A model and one file per variant."""
     folder = tmp_path_factory.mktemp("litert")
     keras.utils.set_random_seed(0)
-    model = build()
+    model = random_classifier()
     paths = export(model, folder, to=tuple(VARIANTS), calibration=IMAGES, class_names=list("abc"))
     return model, dict(zip(VARIANTS, paths, strict=True))
 
@@ -81,7 +72,7 @@ def test_the_metadata_can_be_read_with_a_plain_unzip(variants):
 
 
 def test_any_number_of_images_by_choice(tmp_path):
-    model = servable(build())
+    model = servable(random_classifier())
     write_litert(model, tmp_path / "any.tflite", dynamic_batch=True)
     found = read_litert(tmp_path / "any.tflite")
     assert found.signatures["serving_default"][0] == ["images (1, 8, 8, 3) FLOAT32"]
@@ -90,6 +81,8 @@ def test_any_number_of_images_by_choice(tmp_path):
     serve = Interpreter(str(tmp_path / "any.tflite")).get_signature_runner()
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(IMAGES)))
     answers = serve(images=IMAGES.astype("float32"))["probabilities"]
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
+    answers = open_artefact(tmp_path / "any.tflite").predict(IMAGES)
     np.testing.assert_allclose(answers, expected, atol=1e-6)
 
 
@@ -105,7 +98,7 @@ def test_any_number_of_images_by_choice(tmp_path):
     ],
 )
 def test_every_pooling_and_token_survives(tmp_path, name, pool, options):
-    model = build(pool, **options)
+    model = random_classifier(pool, **options)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, *model.input_shape[1:])).astype("uint8")
     (path,) = export(model, tmp_path, to=(name,), calibration=images)

@@ -5,12 +5,11 @@ import json
 import keras
 import numpy as np
 import pytest
+from random_models import random_classifier
 
 from keras_vit.artefacts import open_artefact
 from keras_vit.artefacts.operators import operators_of
 from keras_vit.export import FORMATS, export
-from keras_vit.models import vit
-from keras_vit.tasks import classifier
 
 OTHERS = ("onnx", "openvino")
 MODELS = {
@@ -26,18 +25,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def build(pool, options):
-    model = classifier(vit("mu/4", **{"image_size": 8, **options}), 3, pool=pool)
-    rng = np.random.default_rng(0)
-    for weight in model.trainable_weights:
-        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
-    return model
-
-
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("kind", MODELS)
 def test_it_answers_as_the_model_whatever_the_batch(tmp_path, name, kind):
-    model = build(*MODELS[kind])
+    pool, options = MODELS[kind]
+    model = random_classifier(pool, **options)
     (path,) = export(model, tmp_path, to=(name,), class_names=["a", "b", "zwölf"], crop_ratio=0.9)
     artefact = open_artefact(path, threads=1)
     assert artefact.image_shape == model.input_shape[1:]

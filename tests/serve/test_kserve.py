@@ -1,20 +1,18 @@
 """Our client against a server that others wrote: kserve, which speaks the same V1 protocol.
 
-python -m venv kserve && kserve/bin/pip install kserve ai-edge-litert pillow
-KERAS_VIT_KSERVE=kserve/bin/python pytest tests/serve/test_kserve.py
+    python -m venv kserve && kserve/bin/pip install kserve ai-edge-litert pillow
+    KERAS_VIT_KSERVE=kserve/bin/python pytest tests/serve/test_kserve.py
+
+kserve has an environment of its own: it does not fit beside TensorFlow.
 """
 
-import contextlib
 import os
-import socket
-import subprocess
-import time
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from servers import running
 
 from keras_vit.artefacts import open_artefact
 from keras_vit.serve.client import asker
@@ -28,28 +26,14 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def address(tiny):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     program = Path(__file__).with_name("kserve_program.py")
-    process = subprocess.Popen(
-        [PYTHON, program, tiny.litert, str(port)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    address = f"http://127.0.0.1:{port}/v1/models/tiny"
-    try:
-        for _ in range(600):
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(address).json().get("ready"):
-                    break
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.1)
-        yield address
-    finally:
-        process.kill()
-        process.communicate()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def is_ready(client):
+        return client.get("/v1/models/tiny").json().get("ready")
+
+    with running([PYTHON, program, tiny.litert], is_ready, env=environment) as client:
+        yield str(client.base_url.join("/v1/models/tiny"))
 
 
 def test_our_client_is_answered_by_kserve(tmp_path, tiny, address):
