@@ -3,7 +3,7 @@
     uvicorn benchmarks.torch_rival:app           # POST /predict, a JPEG or PNG as the body
     python -m benchmarks.torch_rival NAME [THREADS]
 
-The worker speaks as `keras_vit.artefacts.worker` does. Both need the extra `[parity]`.
+The worker speaks as `keras_vit.artefacts.worker` does. Both need the extras `[parity,serve]`.
 """
 
 import io

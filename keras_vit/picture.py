@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import threading
 import warnings
 
@@ -13,7 +14,7 @@ MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow refuses more: a small file may
 _one_at_a_time = threading.Lock()  # the filters of warnings belong to all threads
 
 
-def decode_picture(file):
+def decode_picture(file, formats=None):
     """Decodes a picture to `(H, W, C)`, uint8, C 1 or 3, upright.
 
     EXIF's orientation is respected, of an animation the first frame is taken, palettes and CMYK
@@ -21,6 +22,8 @@ def decode_picture(file):
 
     Args:
         file: A path, the picture's bytes, or a file open for reading them.
+        formats: Formats that it may have, `("JPEG", "PNG")` for one; all that Pillow reads where
+            `None`.
 
     Returns:
         The pixels.
@@ -35,7 +38,7 @@ def decode_picture(file):
     name = "The picture" if hasattr(file, "read") else str(file)
     try:
         with _quiet():
-            image = Image.open(file)  # reads the header alone
+            image = Image.open(file, formats=formats)  # reads the header alone
         with image:
             image.load()
             if _is_turned(image):
@@ -50,6 +53,22 @@ def decode_picture(file):
     except Exception as error:  # Pillow's decoders raise what they like on damaged files
         reason = str(error).strip().rstrip(".") or type(error).__name__
         raise ValueError(f"{name} cannot be decoded: {reason}.") from error
+
+
+def claimed_pixels(data, formats=None):
+    """Returns how many pixels a picture claims in its header, 0 where that cannot be read.
+
+    Args:
+        data: The picture's bytes.
+        formats: As `decode_picture` takes it.
+    """
+    with _quiet():
+        try:
+            return math.prod(Image.open(io.BytesIO(data), formats=formats).size)
+        except Image.DecompressionBombError:
+            return math.inf
+        except Exception:  # Pillow raises what it likes on a damaged file
+            return 0
 
 
 class _UnknownRange(Exception):

@@ -29,15 +29,15 @@ def whole_file(path):
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
     try:
         yield unfinished
-        _sync(unfinished)
+        sync(unfinished)
         os.replace(unfinished, path)
         with contextlib.suppress(OSError):  # a system need not sync folders
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _sync(path):
+def sync(path):
     """Makes what was written, or renamed in a folder, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -12,7 +12,8 @@ export async function openClassifier(bytes) {
   const told = JSON.parse(metadata);
   if (!told.image_size) throw new Error("This is no .tflite file that keras-vit export wrote.");
   if (told.format === "tflite-int8-full") throw new Error("This page gives floats: take another format.");
-  await (opened ??= loadLiteRt(WASM));
+  if (told.batch_size === null) throw new Error("This page runs files of batch 1, not --dynamic-batch.");
+  await (opened ??= loadLiteRt(WASM).catch(error => { opened = null; throw error; }));
   const model = await loadAndCompile(bytes, {accelerator: "wasm"});
   const names = labels?.split("\n");
   return {metadata: told, labels: names, classify: file => classify(model, told, names, file)};

@@ -5,6 +5,7 @@ import {openClassifier} from "./classifier.js";
 const SHOWN = 5;
 const element = id => document.getElementById(id);
 let classifier = null;
+let latest = 0;  // which file was given last: what an earlier one gives comes too late
 
 async function openModel(bytes) {
   classifier = await openClassifier(bytes);
@@ -15,7 +16,12 @@ async function openModel(bytes) {
 }
 
 async function show(file) {
+  const mine = latest;
+  element("seen").hidden = true;
+  element("classes").replaceChildren();
+  element("time").textContent = "";
   const {image, classes, milliseconds} = await classifier.classify(file);
+  if (mine !== latest) return;
   draw(image);
   element("classes").replaceChildren(...classes.slice(0, SHOWN).map(({name, score}) => {
     const row = document.createElement("tr"), meter = document.createElement("meter");
@@ -38,11 +44,12 @@ function draw({pixels, height, width}) {
 function onFile(name, use) {
   const label = element(`for-${name}`), input = element(name);
   const take = async file => {
+    const mine = ++latest;
     element("error").textContent = "";
     try {
       if (file) await use(file);
     } catch (error) {
-      element("error").textContent = error.message;
+      if (mine === latest) element("error").textContent = error.message;
     }
   };
   label.ondragover = event => { event.preventDefault(); label.classList.add("over"); };

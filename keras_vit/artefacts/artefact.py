@@ -23,6 +23,7 @@ class Artefact:
         runtime: What it runs on, with its version.
         preprocessing: What is done to a picture before: `crop_ratio` and `interpolation`, as
             `keras_vit.data.cut_middle` takes them; empty where it does not say.
+        loaded: A SavedModel as TensorFlow loaded it, for its other signatures.
     """
 
     path: Path
@@ -31,16 +32,21 @@ class Artefact:
     predict: Callable[[np.ndarray], np.ndarray]
     runtime: str = ""
     preprocessing: dict = dataclasses.field(default_factory=dict)
+    loaded: object = None
 
-    def read_image(self, picture):
+    def read_image(self, picture, formats=None):
         """Reads a picture, a path or bytes, as the model is to see it.
+
+        Args:
+            picture: As `keras_vit.artefacts.image_file.read_image` takes it.
+            formats: Likewise.
 
         Returns:
             The pixels `(H, W, C)`, uint8.
 
         Raises:
-            FileNotFoundError: As `keras_vit.artefacts.image_file.read_image` does.
+            FileNotFoundError: As `read_image` does.
             ValueError: Likewise.
         """
         told = {name: self.preprocessing[name] for name in CUT if name in self.preprocessing}
-        return read_image(picture, self.image_shape, **told)
+        return read_image(picture, self.image_shape, formats=formats, **told)

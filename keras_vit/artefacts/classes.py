@@ -1,6 +1,8 @@
-"""Which class of a model each class of a data set is."""
+"""The classes of a model: which a data set's are, and how many an answer names."""
 
 import numpy as np
+
+TOP_K = 5  # the most probable classes, which a served model names
 
 
 def match_classes(names, model_names, count):

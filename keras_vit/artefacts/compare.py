@@ -57,7 +57,7 @@ def compare(paths, images, labels, reference):
         A list of `Comparison`, in the order of the paths.
 
     Raises:
-        RuntimeError: If an artefact cannot be loaded or run; with what its process said last.
+        NoAnswer: If an artefact cannot be loaded or run; with what its process said last.
     """
     labels, reference = np.asarray(labels), np.asarray(reference)
     with _workers(paths, threads=1) as workers:
@@ -102,43 +102,3 @@ def _workers(paths, *, threads):
 def _size(path):
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def comparison_table(comparisons):
-    """Lays comparisons out for `rich`: what they answered, and below how fast, a row each.
-
-    Where a Keras file is among them, times are given as how many times faster a call is, too.
-    """
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text  # as it is: a path may look like markup
-
-    settings = list(comparisons[0].milliseconds)
-    answers, times = Table(), Table()
-    headings = ["size", "top-1", "change", "same top-1", "largest\ndifference", "ECE"]
-    for table, columns in ((answers, headings), (times, settings)):
-        table.add_column("artefact", overflow="fold")
-        for column in columns:
-            table.add_column(column.replace(", batch", ",\nbatch"), justify="right")
-    keras_times = next(
-        (row.milliseconds for row in comparisons if row.artefact.endswith(".keras")), None
-    )
-    for row in comparisons:
-        name = Text(Path(row.artefact).name)
-        answers.add_row(
-            name,
-            f"{row.size / 1e6:.2f} MB",
-            f"{row.accuracy:.2%}",
-            f"{100 * row.change:+.2f}",
-            f"{row.agreement:.2%}",
-            f"{row.difference:.1e}",
-            f"{row.calibration_error:.4f}",
-        )
-        times.add_row(
-            name,
-            *(
-                f"{time:.2f} ms" + (f", {keras_times[key] / time:.2f}x" if keras_times else "")
-                for key, time in row.milliseconds.items()
-            ),
-        )
-    return Group(answers, times)

@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image
 
-from keras_vit.picture import decode_picture
+from keras_vit.picture import MAX_PIXELS, decode_picture
 
 
-def read_image(picture, image_shape, *, crop_ratio=1.0, interpolation="bicubic"):
+def read_image(picture, image_shape, *, crop_ratio=1.0, interpolation="bicubic", formats=None):
     """Reads a picture as `(H, W, C)`, uint8, 0 to 255, upright.
 
     It is resized, antialiased, to cover `H / crop_ratio` by `W / crop_ratio`, and the middle is cut
@@ -18,17 +18,19 @@ def read_image(picture, image_shape, *, crop_ratio=1.0, interpolation="bicubic")
         image_shape: `(H, W, C)` of the model.
         crop_ratio: Share of the short side that is kept, in `(0, 1]`.
         interpolation: `"bicubic"` or `"bilinear"`.
+        formats: As `keras_vit.picture.decode_picture` takes it.
 
     Returns:
         The pixels.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no image, is damaged, has a range that is not known, or has more
-            channels than the model takes.
+        ValueError: If the file is no image, is damaged, has a range that is not known, has more
+            channels than the model takes, or is so narrow that it covers `(H, W)` with more than
+            `keras_vit.picture.MAX_PIXELS`.
     """
     height, width, channels = image_shape
-    pixels = decode_picture(picture)
+    pixels = decode_picture(picture, formats)
     if channels not in (1, 3):
         raise ValueError(f"Picture files hold 1 or 3 channels: the model takes {channels}.")
     if channels == 1 and pixels.shape[2] == 3:
@@ -46,6 +48,11 @@ def _cut_middle(pixels, size, ratio, interpolation):
     covered = np.floor(size / ratio).astype(int)
     binding = np.argmax(covered / old)  # the side that becomes what must be covered
     new = np.maximum(covered, covered[binding] * old // old[binding])
+    if new.prod() > MAX_PIXELS:
+        raise ValueError(
+            f"A picture that covers {covered[0]} by {covered[1]} pixels may not have more than "
+            f"{MAX_PIXELS:,}: one of {old[0]} by {old[1]} would have {new[0]} by {new[1]}."
+        )
     if (new != old).any():
         image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
         image = image.resize((new[1], new[0]), Image.Resampling[interpolation.upper()])

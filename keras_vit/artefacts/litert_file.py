@@ -2,9 +2,10 @@
 
 import collections
 import dataclasses
-import json
 import zipfile
 from pathlib import Path
+
+from keras_vit.artefacts.texts import LABELS, LARGEST, METADATA
 
 FLOATS = ("FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16")
 EDGES = ("QUANTIZE", "DEQUANTIZE")  # what stands between floats outside and whole numbers inside
@@ -20,6 +21,7 @@ class Operator:
         outputs: Types of those that it writes.
         shapes: Shapes of the tensors that it reads.
         place: Name of its first output, which tells the layer.
+        is_custom: Whether it is none of LiteRT's own, TensorFlow's ("Flex") among them.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Operator:
     outputs: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     place: str
+    is_custom: bool = False
 
     @property
     def is_float(self):
@@ -60,13 +63,8 @@ class LitertFile:
 
     @property
     def custom(self):
-        """The operators that no runtime has built in, TensorFlow's own ("Flex") among them."""
-        return [each for each in self.operators if each.name.startswith(("Flex", "CUSTOM"))]
-
-    @property
-    def metadata(self):
-        """What `metadata.json` says, or `{}`."""
-        return json.loads(self.files.get("metadata.json", "{}"))
+        """The operators that no runtime has built in."""
+        return [each for each in self.operators if each.is_custom]
 
 
 def read_litert(path):
@@ -100,9 +98,10 @@ def read_litert(path):
             )
             for each in model.signatureDefs or []
         }
+        texts = read_texts(path)
     except Exception as error:  # the reader raises what it likes on a damaged file
         raise ValueError(f"{path} cannot be read as a LiteRT file: {error}.") from error
-    return LitertFile(path.stat().st_size, operators, signatures, read_texts(path))
+    return LitertFile(path.stat().st_size, operators, signatures, texts)
 
 
 def _names(enumeration):
@@ -135,12 +134,21 @@ def _operator(operator, model, tensors):
         outputs=tuple(tensors[index][0] for index in outputs),
         shapes=tuple(tensors[index][1] for index in inputs),
         place=tensors[outputs[0]][2] if outputs else "",
+        is_custom=bool(code.customCode),
     )
 
 
 def read_texts(path):
-    """Returns the texts in the zip archive behind a file, by name."""
+    """Returns class names and metadata from the zip archive behind a file, by name.
+
+    Raises:
+        ValueError: If one of them is larger than any of ours.
+    """
     if not zipfile.is_zipfile(path):
         return {}
     with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
+        names = [name for name in (LABELS, METADATA) if name in archive.namelist()]
+        for name in names:
+            if archive.getinfo(name).file_size > LARGEST:
+                raise ValueError(f"{name} has more than {LARGEST:,} bytes")
+        return {name: archive.read(name).decode() for name in names}

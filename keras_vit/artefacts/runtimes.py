@@ -4,13 +4,13 @@ Each imports its runtime when it is called. `threads` is how many compute, all w
 """
 
 import importlib.metadata
-import json
 import os
 
 import numpy as np
 
 from keras_vit.artefacts.artefact import Artefact
 from keras_vit.artefacts.litert_file import read_texts
+from keras_vit.artefacts.texts import FOLDER, texts_in, travelled
 
 
 def open_keras(path, threads):
@@ -53,7 +53,8 @@ def open_saved_model(path, threads):
         tuple(inputs["images"].shape[1:]),
         predict=predict,
         runtime=f"tensorflow {tf.__version__}",
-        **_travelled(_texts_in(path / "assets.extra")),
+        loaded=model,
+        **travelled(texts_in(path / FOLDER)),
     )
 
 
@@ -78,7 +79,10 @@ def open_litert(path, threads):
     takes_one = images_in["shape_signature"][0] == 1
 
     def predict(images):
-        images = np.asarray(images).astype(images_in["dtype"])
+        images = np.asarray(images)
+        if images_in["dtype"] == np.uint8 != images.dtype:
+            images = np.clip(np.rint(images), 0, 255)
+        images = images.astype(images_in["dtype"])
         calls = [image[None] for image in images] if takes_one else [images]
         answers = np.concatenate([serve(images=call)["probabilities"] for call in calls])
         answers = answers.astype("float32")
@@ -89,7 +93,7 @@ def open_litert(path, threads):
         tuple(int(side) for side in images_in["shape"][1:]),
         predict=predict,
         runtime=_version_of("ai-edge-litert"),
-        **_travelled(read_texts(path)),
+        **travelled(read_texts(path)),
     )
 
 
@@ -110,7 +114,7 @@ def open_onnx(path, threads):
         tuple(images_in.shape[1:]),
         predict=predict,
         runtime=_version_of("onnxruntime"),
-        **_travelled(session.get_modelmeta().custom_metadata_map),
+        **travelled(session.get_modelmeta().custom_metadata_map),
     )
 
 
@@ -132,24 +136,9 @@ def open_openvino(path, threads):
         tuple(side.get_length() for side in list(shape)[1:]),
         predict=predict,
         runtime=_version_of("openvino"),
-        **_travelled(_texts_in(path)),
+        **travelled(texts_in(path)),
     )
 
 
 def _version_of(package):
     return f"{package} {importlib.metadata.version(package)}"
-
-
-def _texts_in(folder):
-    """Returns the texts that lie in a folder, by name."""
-    found = (folder / name for name in ("labels.txt", "metadata.json"))
-    return {file.name: file.read_bytes().decode() for file in found if file.exists()}
-
-
-def _travelled(texts):
-    """Returns class names and preprocessing as an artefact's texts tell them."""
-    labels = texts.get("labels.txt")
-    return dict(
-        class_names=None if labels is None else tuple(labels.split("\n")),
-        preprocessing=json.loads(texts.get("metadata.json", "{}")),
-    )

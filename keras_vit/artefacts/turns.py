@@ -39,6 +39,14 @@ def time_in_turns(workers, batches=BATCHES):
     return times
 
 
+class NoAnswer(RuntimeError):
+    """An artefact cannot be loaded or run; `place` is its path."""
+
+    def __init__(self, place, reason):
+        super().__init__(f"{place} cannot be replayed: {reason}")
+        self.place = place
+
+
 class Worker:
     """A process that holds one artefact; a context manager.
 
@@ -111,5 +119,5 @@ class Worker:
             self._process.wait()
             self._errors.seek(0)
             last_line = self._errors.read().strip().splitlines()[-1:]
-            raise RuntimeError(f"{self._place} cannot be replayed: {' '.join(last_line)}")
+            raise NoAnswer(self._place, " ".join(last_line))
         return json.loads(line)

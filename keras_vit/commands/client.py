@@ -9,6 +9,8 @@ import cyclopts
 from keras_vit.commands.answers import print_answers
 from keras_vit.serve.client import asker
 
+MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, as servers take them
+
 
 def client(
     *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
@@ -32,15 +34,14 @@ def client(
     if not 1 <= top <= 5:
         raise ValueError(f"--top must lie in [1, 5]: received {top}.")
     ask = asker(url)
-    contents = {}
-    for path in images:
-        try:
-            contents[path] = path.read_bytes()
-        except OSError as error:
-            print(f"keras-vit: {path}: {error.strerror}.", file=sys.stderr)
     answers = []
-    if contents:
-        for path, answer in zip(contents, ask(list(contents.values()), timeout), strict=True):
+    for group in _requests(images):
+        try:
+            answered = ask([content for _, content in group], timeout)
+        except ValueError as error:
+            print(f"keras-vit: {error}", file=sys.stderr)
+            break
+        for (path, _), answer in zip(group, answered, strict=True):
             if not answer["valid"]:
                 print(f"keras-vit: {path} cannot be decoded by the server.", file=sys.stderr)
                 continue
@@ -51,3 +52,21 @@ def client(
     if len(answers) == len(images):
         return 0
     return 1 if answers else 2
+
+
+def _requests(paths):
+    """Yields lists of pairs, a path and its content, that are asked for at once."""
+    group, size = [], 0
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            print(f"keras-vit: {path}: {error.strerror}.", file=sys.stderr)
+            continue
+        if group and (len(group) == MOST or size + len(content) > LARGEST):
+            yield group
+            group, size = [], 0
+        group.append((path, content))
+        size += len(content)
+    if group:
+        yield group

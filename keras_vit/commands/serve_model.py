@@ -1,6 +1,8 @@
 """`keras-vit serve`: a small server with TensorFlow Serving's REST paths."""
 
+import socket
 from pathlib import Path
+from urllib.parse import quote
 
 from keras_vit.command_line import quiet_stderr
 
@@ -20,7 +22,8 @@ def serve_model(
     """Serve a SavedModel or a .tflite file over REST, with a page to try it at /.
 
     The paths are TensorFlow Serving's, /v1/models/NAME:predict for one; /healthz, /readyz and
-    /metrics (Prometheus) stand beside them. SIGTERM and Ctrl-C answer what has come and stop.
+    /metrics (Prometheus) stand beside them. SIGTERM and Ctrl-C answer what has come, for at most
+    ten seconds, and stop.
 
     Args:
         model: A SavedModel folder, a folder of its versions, or a .tflite file.
@@ -50,17 +53,18 @@ def serve_model(
 
     with quiet_stderr():
         served = open_served(model, threads=threads)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=2048)
     print(
         f"Serving {served.name}, version {served.version}, on {served.runtime}: "
-        f"http://{host}:{port}/, http://{host}:{port}/v1/models/{served.name}:predict",
+        f"http://{host}:{port}/, http://{host}:{port}/v1/models/{quote(served.name)}:predict",
         flush=True,
     )
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(served, **limits),
-        host=host,
-        port=port,
         log_level="warning",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=10,
     )
+    uvicorn.Server(config).run(sockets=[listening])
     return 0

@@ -3,12 +3,15 @@
 import dataclasses
 import functools
 import importlib.util
+import math
 from collections.abc import Callable
 
 from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.onnx_file import write_onnx
 from keras_vit.export.openvino_folder import write_openvino
 from keras_vit.export.saved_model import write_saved_model
+
+SAME = 1e-5  # largest difference of a probability, of formats that only store
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Format:
         is_calibrated: Whether it must be given images for calibration.
         extra: The extra of this package that has what it needs beyond the core.
         needs: Modules of this extra.
+        largest_loss: Points of top-1 that it may lose; where `None`, probabilities may differ by
+            `SAME`, for it only stores.
     """
 
     suffix: str
@@ -32,11 +37,27 @@ class Format:
     is_calibrated: bool = False
     extra: str = ""
     needs: tuple[str, ...] = ()
+    largest_loss: float | None = None
 
     @property
     def is_at_hand(self):
         """Whether what it needs is installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
+
+    def verdict(self, row):
+        """Says why an artefact is beyond the limit, or returns `None`.
+
+        Args:
+            row: Its `keras_vit.artefacts.Comparison`.
+        """
+        if not math.isfinite(row.difference):
+            return "it answers what is no number."
+        if self.largest_loss is None:
+            if row.difference > SAME:
+                return f"a probability differs by {row.difference:.1e}, more than {SAME}."
+        elif (loss := -100 * row.change) > self.largest_loss + 1e-9:
+            return f"it loses {loss:.2f} points of top-1, more than {self.largest_loss}."
+        return None
 
 
 FORMATS = {
@@ -47,9 +68,23 @@ FORMATS = {
             functools.partial(write_litert, name=name),
             options=("calibration", "dynamic_batch"),
             is_calibrated=variant.is_calibrated,
+            largest_loss=variant.largest_loss,
         )
         for name, variant in VARIANTS.items()
     },
     "onnx": Format(".onnx", write_onnx, extra="onnx", needs=("onnx", "tf2onnx", "onnxruntime")),
     "openvino": Format("-openvino", write_openvino, extra="openvino", needs=("openvino",)),
 }
+
+
+def check_formats(names):
+    """Raises a `ValueError` unless `names` are some of `FORMATS`, each once and installed."""
+    if not names or len(set(names)) < len(names) or not set(names) <= set(FORMATS):
+        raise ValueError(
+            f"`to` must be some of {', '.join(FORMATS)}, each once: received {', '.join(names)}."
+        )
+    for name in names:
+        if not FORMATS[name].is_at_hand:
+            raise ValueError(
+                f"{name} needs an extra, pip install 'keras-vit[{FORMATS[name].extra}]'."
+            )

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.artefacts.litert_file import read_litert
-from keras_vit.export.saved_model import write_probabilities
+from keras_vit.export.probabilities import write_probabilities
 from keras_vit.export.travelling import travelling_texts
 
 SIGNATURE = "serving_default"
@@ -28,11 +28,13 @@ class Variant:
         middle: What its name has behind the version, `"-int8"`.
         convert: From a SavedModel's folder and calibration images to the file's bytes.
         is_calibrated: Whether it needs these images.
+        largest_loss: As `keras_vit.export.formats.Format` has it.
     """
 
     middle: str
     convert: Callable
     is_calibrated: bool = False
+    largest_loss: float | None = None
 
 
 def write_litert(
@@ -64,7 +66,8 @@ def write_litert(
             warnings.simplefilter("ignore")  # that TensorFlow's own interpreter is going
             Path(path).write_bytes(variant.convert(folder, calibration))
     _check_operators(path)
-    texts = travelling_texts(model, class_names, signature=SIGNATURE, format=name, **told)
+    told |= dict(signature=SIGNATURE, format=name, batch_size=None if dynamic_batch else 1)
+    texts = travelling_texts(model, class_names, **told)
     with zipfile.ZipFile(path, "a") as archive:
         for file, text in texts.items():
             archive.writestr(file, text)
@@ -172,10 +175,10 @@ def _quantized(folder, configs, calibration=None):
 
 VARIANTS = {
     "tflite": Variant("", _float32),
-    "tflite-float16": Variant("-float16", _float16),
-    "tflite-int8": Variant("-int8", _dynamic_int8),
-    "tflite-int8-dense": Variant("-int8-dense", _dense_int8, is_calibrated=True),
-    "tflite-int8-full": Variant("-int8-full", _full_int8, is_calibrated=True),
-    "tflite-int16": Variant("-int16", _int16, is_calibrated=True),
-    "tflite-int4": Variant("-int4", _int4, is_calibrated=True),
+    "tflite-float16": Variant("-float16", _float16, largest_loss=0.3),
+    "tflite-int8": Variant("-int8", _dynamic_int8, largest_loss=0.3),
+    "tflite-int8-dense": Variant("-int8-dense", _dense_int8, is_calibrated=True, largest_loss=0.3),
+    "tflite-int8-full": Variant("-int8-full", _full_int8, is_calibrated=True, largest_loss=1.0),
+    "tflite-int16": Variant("-int16", _int16, is_calibrated=True, largest_loss=0.3),
+    "tflite-int4": Variant("-int4", _int4, is_calibrated=True, largest_loss=1.5),
 }

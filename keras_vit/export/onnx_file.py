@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_vit.export.saved_model import images_to_probabilities
+from keras_vit.export.probabilities import images_to_probabilities
 from keras_vit.export.travelling import travelling_texts
 
 OPSET = 18  # the highest that tf2onnx writes

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from keras_vit.export.saved_model import write_probabilities
+from keras_vit.export.probabilities import write_probabilities
 from keras_vit.export.travelling import write_travelling_texts
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from keras_vit.artefacts.classes import TOP_K
+from keras_vit.artefacts.texts import FOLDER
 from keras_vit.data.crop import cut_middle
 from keras_vit.export.encoded import decode, decode_each
 from keras_vit.export.travelling import write_travelling_texts
 from keras_vit.interpret import attention_rollout
-
-TEXTS = "assets.extra"  # the folder of what only people and clients read
-TOP_K = 5
 
 
 def write_saved_model(model, path, *, class_names=None, crop_ratio=1.0, interpolation="bicubic"):
@@ -34,39 +33,10 @@ def write_saved_model(model, path, *, class_names=None, crop_ratio=1.0, interpol
     ).items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(str(path), verbose=False)
-    extra = Path(path, TEXTS)
+    extra = Path(path, FOLDER)
     extra.mkdir(exist_ok=True)
     told = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     write_travelling_texts(extra, model, class_names, **told)
-
-
-def write_probabilities(model, path, *, batch_size=None):
-    """Writes a SavedModel that converters read: `images` in, `probabilities` out, no more.
-
-    Args:
-        model: A classifier from images to logits.
-        path: Folder to write.
-        batch_size: Images a call, any number where `None`.
-    """
-    archive = keras.export.ExportArchive()
-    function, spec = images_to_probabilities(model, batch_size=batch_size)
-    archive.add_endpoint("serve", function, input_signature=[spec])
-    archive.write_out(str(path), verbose=False)
-
-
-def images_to_probabilities(model, *, batch_size=None):
-    """Returns what every converter is given: a function, and the `tf.TensorSpec` of its `images`.
-
-    Args:
-        model: A classifier from images to logits.
-        batch_size: Images a call, any number where `None`.
-    """
-
-    def serve(images):
-        return {"probabilities": tf.nn.softmax(model(images, training=False))}
-
-    shape = (batch_size, *model.input_shape[1:])
-    return serve, tf.TensorSpec(shape, tf.float32, name="images")
 
 
 def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic"):

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-LABELS, METADATA = "labels.txt", "metadata.json"
+from keras_vit.artefacts.texts import LABELS, METADATA
 
 
 def travelling_texts(model, class_names=None, **told):

@@ -8,10 +8,11 @@ import re
 import tempfile
 from pathlib import Path
 
-from keras_vit.export.formats import FORMATS
+from keras_vit.export.formats import FORMATS, check_formats
 from keras_vit.export.rewrite import servable
 from keras_vit.export.serving import write_warm_up
 from keras_vit.tasks import class_names_of
+from keras_vit.whole_file import sync
 
 VERSION = re.compile(r"(\d+)([.-].*)?")  # 3/, 3.tflite, 3-int8.tflite, 3.json
 
@@ -89,12 +90,15 @@ def stage(
                 write_warm_up(path, folder.resolve().name)
             staged.paths[name] = path
         yield staged
+        for path in Path(partial).rglob("*"):
+            sync(path)
         with open(folder / ".lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two exports at once get two versions
             staged.version = max(versions(folder), default=0) + 1
             for name in sorted(to, key=lambda name: name == "savedmodel"):
                 os.rename(staged.paths[name], folder / staged.name(name))
                 staged.paths[name] = folder / staged.name(name)
+            sync(folder)
 
 
 def export(model, folder, **options):
@@ -148,15 +152,7 @@ def _check(model, to, class_names, calibration):
     """Returns the class names, or raises a `ValueError`."""
     if len(model.output_shape) != 2:
         raise ValueError(f"A classifier gives logits (B, K): received {model.output_shape}.")
-    if not to or len(set(to)) < len(to) or not set(to) <= set(FORMATS):
-        raise ValueError(
-            f"`to` must be some of {', '.join(FORMATS)}, each once: received {', '.join(to)}."
-        )
-    for name in to:
-        if not FORMATS[name].is_at_hand:
-            raise ValueError(
-                f"{name} needs an extra, pip install 'keras-vit[{FORMATS[name].extra}]'."
-            )
+    check_formats(to)
     needy = [name for name in to if FORMATS[name].is_calibrated]
     if needy and (calibration is None or not len(calibration)):
         raise ValueError(f"{', '.join(needy)} must be calibrated on images: received none.")

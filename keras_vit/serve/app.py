@@ -5,20 +5,18 @@ import contextlib
 import functools
 import html
 import importlib.resources
-import io
-import math
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import prometheus_client
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from PIL import Image
 from starlette.exceptions import HTTPException
 
 from keras_vit.serve.batcher import Batcher
+from keras_vit.serve.limits import check_inputs, read_body
+from keras_vit.serve.metadata import describe
 from keras_vit.serve.protocol import format_answer, parse_request
 
 
@@ -41,7 +39,7 @@ def create_app(
         max_batch: Images that are gathered from several requests, and that one may hold.
         wait: Seconds that a request waits for others.
         max_requests: Requests at a time; others are told to come back (429).
-        timeout: Seconds in which a body must come.
+        timeout: Seconds in which a body must come, and then its answer.
 
     Returns:
         A `fastapi.FastAPI`.
@@ -57,21 +55,36 @@ def create_app(
             batchers[name] = Batcher(
                 run, executor, max_batch=max_batch, wait=wait, observe=meters.batches.observe
             )
-        await asyncio.get_running_loop().run_in_executor(executor, _warm_up, model)
-        app.state.ready = True
+        loop = asyncio.get_running_loop()  # in the background: it lives before it is ready
+        app.state.outputs = loop.run_in_executor(executor, _warm_up, model)
         yield
-        app.state.ready = False
         for batcher in batchers.values():
             await batcher.close()
         executor.shutdown()
 
     app = FastAPI(title=f"keras_vit: {model.name}", lifespan=lifespan, openapi_url=None)
-    app.state.ready = False
     app.state.requests = 0
+
+    def outputs_when_ready():
+        outputs = app.state.outputs
+        if not outputs.done():
+            raise HTTPException(503, "The model is being loaded", {"Retry-After": "1"})
+        if outputs.exception():
+            raise HTTPException(503, f"The model does not answer: {outputs.exception()}")
+        return outputs.result()
 
     @app.exception_handler(HTTPException)
     async def in_servings_form(request, error):
         return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def at_fault(request, error):
+        return JSONResponse({"error": "The server is at fault; its log says more"}, 500)
+
+    def parse(body):
+        wanted = parse_request(body, model.signatures)
+        check_inputs(wanted.inputs, max_batch, max_pixels)
+        return wanted
 
     @app.post("/v1/models/{name}:predict")
     @app.post("/v1/models/{name}/versions/{version}:predict")
@@ -83,15 +96,19 @@ def create_app(
         app.state.requests += 1
         start, status = time.perf_counter(), 500
         try:
-            body = await _read(request, max_body, timeout)
+            body = await read_body(request, max_body, timeout)
             try:
-                wanted = parse_request(body, model.signatures)
-                _check_inputs(wanted.inputs, max_batch, max_pixels)
+                wanted = await asyncio.to_thread(parse, body)  # others are heard meanwhile
             except ValueError as error:
                 raise HTTPException(400, str(error)) from None
-            outputs = await batchers[wanted.signature_name](wanted.inputs)
+            try:
+                async with asyncio.timeout(timeout):
+                    outputs = await batchers[wanted.signature_name](wanted.inputs)
+            except TimeoutError:
+                raise HTTPException(504, f"No answer within {timeout:g} seconds") from None
+            answer = JSONResponse(format_answer(outputs, wanted.in_rows))
             status = 200
-            return JSONResponse(format_answer(outputs, wanted.in_rows))
+            return answer
         except HTTPException as error:
             status = error.status_code
             raise
@@ -105,7 +122,7 @@ def create_app(
     async def status(name: str, version: str | None = None):
         _check_model(model, name, version)
         fine = {"error_code": "OK", "error_message": ""}
-        state = "AVAILABLE" if app.state.ready else "LOADING"
+        state = "AVAILABLE" if app.state.outputs.done() else "LOADING"
         found = {"version": model.version, "state": state, "status": fine}
         return {"model_version_status": [found]}
 
@@ -113,7 +130,7 @@ def create_app(
     @app.get("/v1/models/{name}/versions/{version}/metadata")
     async def metadata(name: str, version: str | None = None):
         _check_model(model, name, version)
-        return _metadata(model)
+        return describe(model, outputs_when_ready())
 
     @app.get("/healthz")
     async def healthy():
@@ -121,8 +138,7 @@ def create_app(
 
     @app.get("/readyz")
     async def ready():
-        if not app.state.ready:
-            raise HTTPException(503, "The model is being loaded")
+        outputs_when_ready()
         return {"status": "ready"}
 
     @app.get("/metrics")
@@ -155,75 +171,17 @@ class _Meters:
         )
 
 
-async def _read(request, max_body, timeout):
-    """Reads a body that keeps to the limits."""
-    too_large = HTTPException(413, f"A request may have {max_body} bytes")
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > max_body:
-        raise too_large
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(timeout):
-            async for part in request.stream():
-                size += len(part)
-                if size > max_body:
-                    raise too_large
-                parts.append(part)
-    except TimeoutError:
-        raise HTTPException(408, f"The body must come within {timeout:g} seconds") from None
-    return b"".join(parts)
-
-
 def _check_model(model, name, version):
     if name != model.name or version not in (None, model.version):
         which = f"version {version}" if name == model.name else "any versions"
         raise HTTPException(404, f"Could not find {which} of model {name}")
 
 
-def _check_inputs(inputs, max_batch, max_pixels):
-    """Raises a `ValueError` for more than the server takes."""
-    if len(inputs) > max_batch:
-        raise ValueError(f"A request may hold {max_batch} images: received {len(inputs)}")
-    if isinstance(inputs, list):
-        for picture in inputs:
-            if _pixels(picture) > max_pixels:
-                raise ValueError(f"A picture may have {max_pixels:,} pixels")
-
-
-def _pixels(picture):
-    """Returns how many pixels a picture claims, 0 where it is broken, which is flagged later."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of large pictures
-        try:
-            return math.prod(Image.open(io.BytesIO(picture)).size)  # reads the header alone
-        except Image.DecompressionBombError:
-            return math.inf
-        except Exception:  # Pillow raises what it likes on a damaged file
-            return 0
-
-
 def _warm_up(model):
-    """Answers one request of each kind, so that the first real one need not wait."""
+    """Answers one request of each kind, which the first real one need not wait for."""
+    outputs = {}
     for name, signature in model.signatures.items():
-        if signature.dtype == "bytes":
-            model.run(name, [b""])
-        else:
-            model.run(name, np.zeros((1, *signature.shape), signature.dtype))
-
-
-def _metadata(model):
-    """Describes the signatures as TensorFlow Serving does."""
-    kinds = {"float32": "DT_FLOAT", "uint8": "DT_UINT8", "bytes": "DT_STRING"}
-    signatures = {}
-    for name, signature in model.signatures.items():
-        sides = [{"size": str(side), "name": ""} for side in (-1, *signature.shape)]
-        tensor = {"dtype": kinds[signature.dtype], "tensor_shape": {"dim": sides}}
-        signatures[name] = {
-            "inputs": {signature.input_name: tensor},
-            "method_name": "tensorflow/serving/predict",
-        }
-    return {
-        "model_spec": {"name": model.name, "signature_name": "", "version": model.version},
-        "metadata": {"signature_def": {"signature_def": signatures}},
-        "preprocessing": model.preprocessing,  # beyond TensorFlow Serving, for the page
-    }
+        is_bytes = signature.dtype == "bytes"
+        example = [b""] if is_bytes else np.zeros((1, *signature.shape), signature.dtype)
+        outputs[name] = model.run(name, example)
+    return outputs

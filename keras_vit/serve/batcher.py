@@ -66,15 +66,19 @@ class Batcher:
         loop = asyncio.get_running_loop()
         try:
             outputs = await loop.run_in_executor(self._executor, self._run, _join(group))
+            ends = np.cumsum(sizes)
+            parts = [
+                {name: x[start:end] for name, x in outputs.items()}
+                for start, end in zip(ends - sizes, ends, strict=True)
+            ]
         except Exception as error:
             for each in group:
                 if not each.answer.done():
                     each.answer.set_exception(error)
             return
-        ends = np.cumsum(sizes)
-        for each, start, end in zip(group, ends - sizes, ends, strict=True):
+        for each, part in zip(group, parts, strict=True):
             if not each.answer.done():
-                each.answer.set_result({name: x[start:end] for name, x in outputs.items()})
+                each.answer.set_result(part)
 
 
 def _join(group):

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import http.client
 import json
 import re
 import urllib.error
@@ -28,7 +29,8 @@ def asker(url):
     """
     scheme = urllib.parse.urlsplit(url).scheme
     if scheme in ("http", "https"):
-        return lambda pictures, timeout: _ask_rest(url.rstrip("/"), pictures, timeout)
+        place = urllib.parse.quote(url.rstrip("/"), safe=":/%[]")
+        return lambda pictures, timeout: _ask_rest(place, pictures, timeout)
     if place := GRPC.fullmatch(url):
         return lambda pictures, timeout: _ask_grpc(place, pictures, timeout)
     raise ValueError(
@@ -48,7 +50,7 @@ def _ask_rest(url, pictures, timeout):
         with contextlib.suppress(ValueError, TypeError, KeyError):
             text = json.loads(text)["error"]
         raise ValueError(f"{url} answers {error.code}: {text}") from error
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{url} does not answer: {error}.") from error
 
 

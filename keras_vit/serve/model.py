@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from keras_vit.artefacts import open_artefact
+from keras_vit.artefacts.classes import TOP_K
+from keras_vit.serve.limits import FORMATS
 from keras_vit.serve.protocol import Signature
-
-TOP_K = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,22 +47,21 @@ def open_served(path, *, threads=None):
     Raises:
         ValueError: If it cannot be opened, or is a Keras file.
     """
+    if Path(path).suffix == ".keras":
+        raise ValueError(f"A .keras file is exported first, then served: received {path}.")
     artefact = open_artefact(path, threads=threads)
     place = artefact.path.resolve()
     name, version = place.parent.name, place.name.partition(".")[0].partition("-")[0]
     if not version.isdecimal():  # not as `keras-vit export` names it
         name, version = place.stem, "1"
-    if place.suffix == ".keras":
-        raise ValueError(f"A .keras file is exported first, then served: received {path}.")
-    has_signatures = (place / "saved_model.pb").exists()
-    signatures, run = _saved_model(place) if has_signatures else _of_pixels(artefact)
+    loaded = artefact.loaded
+    signatures, run = _of_pixels(artefact) if loaded is None else _saved_model(loaded)
     return ServedModel(name, version, artefact.runtime, signatures, run, artefact.preprocessing)
 
 
-def _saved_model(path):
+def _saved_model(loaded):
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(path))
     signatures = {}
     for name, function in loaded.signatures.items():
         ((key, spec),) = function.structured_input_signature[1].items()
@@ -102,7 +102,7 @@ def _of_pixels(artefact):
         images, valid = np.zeros((len(inputs), *shape), "uint8"), np.ones(len(inputs), bool)
         for index, picture in enumerate(inputs):
             try:
-                images[index] = artefact.read_image(picture)
+                images[index] = artefact.read_image(picture, FORMATS)
             except ValueError:
                 valid[index] = False
         answers = answer(images)

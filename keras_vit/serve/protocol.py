@@ -66,7 +66,8 @@ def parse_request(body, signatures):
         raise ValueError("Request must have either 'inputs' or 'instances'")
     name = request.get("signature_name") or "serving_default"
     if not isinstance(name, str) or name not in signatures:
-        raise ValueError(f'Serving signature name: "{name}" not found in signature def')
+        shown = json.dumps(name)[:100]  # in ASCII: a name may hold half a character
+        raise ValueError(f"Serving signature name: {shown} not found in signature def")
     signature = signatures[name]
     value = request["instances" if in_rows else "inputs"]
     if in_rows:
@@ -100,7 +101,7 @@ def _inputs(value, signature):
         return [_bytes(each) for each in value]
     try:
         array = np.array(value, "float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"'{signature.input_name}' must be numbers, as many in each row") from None
     if array.shape[1:] != signature.shape:
         raise ValueError(
@@ -109,9 +110,11 @@ def _inputs(value, signature):
         )
     if signature.dtype == "uint8" and not ((array >= 0) & (array <= 255) & (array % 1 == 0)).all():
         raise ValueError(f"'{signature.input_name}' must be whole numbers from 0 to 255")
+    with np.errstate(over="ignore"):
+        array = array.astype(signature.dtype)
     if not np.isfinite(array).all():
         raise ValueError(f"'{signature.input_name}' must be finite numbers")
-    return array.astype(signature.dtype)
+    return array
 
 
 def _bytes(value):

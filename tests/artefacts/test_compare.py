@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from keras_vit.artefacts import Artefact, compare, comparison_table, worker
+from keras_vit.artefacts import Artefact, NoAnswer, compare, comparison_table, worker
 
 
 def test_artefacts_are_replayed_without_keras_and_compared(tiny):
@@ -62,5 +62,5 @@ def test_what_an_artefact_s_process_says_last_is_passed_on(tmp_path):
     broken = tmp_path / "model.tflite"
     broken.write_bytes(b"no model")
     images = np.zeros((1, 8, 8, 1), "uint8")
-    with pytest.raises(RuntimeError, match="model.tflite cannot be replayed: .*cannot be read"):
+    with pytest.raises(NoAnswer, match="model.tflite cannot be replayed: .*cannot be read"):
         compare([broken], images, [0], [[1.0]])

@@ -61,6 +61,8 @@ def rest_server():
                 return self.reply(404, {"error": "Could not find any versions of model missing"})
             if "odd" in self.path:
                 return self.reply(200, {"outputs": []})
+            if "list" in self.path:
+                return self.reply(200, [])
             row = {"classes": ["möwe", "spatz"], "scores": [0.75, 0.25], "valid": True}
             self.reply(200, {"predictions": [row] * len(body["instances"])})
 
@@ -130,11 +132,23 @@ def test_pictures_are_asked_over_rest_as_documented(rest_server, pictures, run):
     assert Image.open(io.BytesIO(contents[0])).size == (8, 8)
 
 
+def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pictures, run):
+    url, asked = rest_server
+    asked.clear()
+    code, text, err = run("client", *[*pictures] * 10, "--url", f"{url}/grey birds", "--json")
+    assert (code, err) == (0, "")
+    assert [json.loads(line)["image"] for line in text.splitlines()] == [*map(str, pictures)] * 10
+    assert [len(body["instances"]) for _, body in asked] == [16, 4]
+    assert {path for path, _ in asked} == {"/v1/models/grey%20birds:predict"}
+
+
 @pytest.mark.parametrize(
     "url, message",
     [
         ("{rest}/missing", "answers 404: Could not find any versions of model missing"),
         ("{rest}/odd", "does not answer: 'predictions'"),
+        ("{rest}/list", "does not answer: list indices"),
+        ("http://{grpc_place}/v1/models/x", "does not answer"),
         ("{grpc}/missing", "answers NOT_FOUND: Servable not found"),
         ("http://127.0.0.1:1/v1/models/x", "does not answer"),
         ("grpc://127.0.0.1:1/x", "answers UNAVAILABLE"),
@@ -145,6 +159,7 @@ def test_pictures_are_asked_over_rest_as_documented(rest_server, pictures, run):
 def test_a_server_that_does_not_answer_is_one_line(
     rest_server, grpc_server, pictures, run, one_line, url, message
 ):
-    url = url.format(rest=rest_server[0], grpc=grpc_server[0])
+    places = dict(rest=rest_server[0], grpc=grpc_server[0])
+    url = url.format(**places, grpc_place=places["grpc"].removeprefix("grpc://"))
     code, text, err = run("client", pictures[0], "--url", url, "--timeout", 5)
     assert (code, text) == (2, "") and message in one_line(err)

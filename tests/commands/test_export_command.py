@@ -1,14 +1,16 @@
 """`keras-vit export`: artefacts, their report, and what becomes of those beyond a limit."""
 
+import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
 
-from keras_vit.artefacts import open_artefact
+from keras_vit.artefacts import Comparison, open_artefact
 from keras_vit.commands import export_model
-from keras_vit.export import save_keras
+from keras_vit.data import open_source
+from keras_vit.export import FORMATS, save_keras
 
 
 @pytest.fixture
@@ -70,17 +72,60 @@ def test_artefacts_and_their_report(tmp_path, digits_model, tiny_ten, run):
 
 @pytest.mark.slow
 def test_what_is_beyond_its_limit_is_put_aside(tmp_path, digits_model, run, monkeypatch):
-    monkeypatch.setattr(export_model, "SAME", 0.0)
+    for name, limit in (("savedmodel", -1.0), ("tflite-int8", 100.0)):
+        monkeypatch.setitem(FORMATS, name, dataclasses.replace(FORMATS[name], largest_loss=limit))
     out = tmp_path / "digits"
     words = ["--to", "savedmodel,tflite-int8", "--data", "digits", "--out", out, "--images", 20]
-    monkeypatch.setitem(export_model.LOSS, "tflite-int8", 100.0)
     code, _, err = run("export", digits_model, *words)
-    assert code == 1 and "1.rejected: a probability differs by" in err
+    assert code == 1 and "1.rejected: it loses 0.00 points" in err
     names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
     assert names == ["1-int8.tflite", "1.json", "1.md", "1.rejected"]
     assert "savedmodel" in json.loads((out / "1.json").read_text())["rejected"]
     with pytest.raises(ValueError, match="neither a SavedModel nor a version"):
         open_artefact(out)
+
+
+@pytest.mark.slow
+def test_one_that_does_not_load_does_not_lose_the_others(tmp_path, digits_model, run, monkeypatch):
+    def write(model, path, **_):
+        path.write_bytes(b"no model")
+
+    monkeypatch.setitem(
+        FORMATS, "onnx", dataclasses.replace(FORMATS["onnx"], write=write, needs=())
+    )
+    out = tmp_path / "digits"
+    words = ["--to", "onnx,tflite", "--data", "digits", "--out", out, "--images", 20]
+    code, _, err = run("export", digits_model, *words)
+    assert code == 1 and "1.onnx.rejected: " in err and "cannot be replayed" in err
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["1.json", "1.md", "1.onnx.rejected", "1.tflite"]
+    assert "cannot be replayed" in json.loads((out / "1.json").read_text())["rejected"]["onnx"]
+
+
+def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan():
+    row = Comparison("x", 1, 0.9, 0.0, 1.0, 0.0, 0.0, {}, "", {})
+    for name in FORMATS:
+        assert FORMATS[name].verdict(row) is None
+        why = FORMATS[name].verdict(dataclasses.replace(row, difference=float("nan")))
+        assert why == "it answers what is no number."
+    differing = dataclasses.replace(row, difference=0.1, change=-0.002)
+    assert "a probability differs by 1.0e-01" in FORMATS["tflite"].verdict(differing)
+    assert FORMATS["tflite-int8"].verdict(differing) is None
+    losing = dataclasses.replace(row, difference=0.1, change=-0.0031)
+    assert "loses 0.31 points of top-1, more than 0.3" in FORMATS["tflite-int8"].verdict(losing)
+
+
+@pytest.mark.parametrize("count", [100, 10_000])
+def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
+    split = open_source("digits").splits["test"]
+    images, labels = export_model._drawn(split, (8, 8), count, 1.0, 0)
+    assert len(images) == len(labels) == min(count, split.count)
+    assert set(labels) == set(range(10))
+    everything = {image.tobytes() for image in export_model._drawn(split, (8, 8), 10**9, 1, 1)[0]}
+    assert {image.tobytes() for image in images} <= everything
+    assert len({image.tobytes() for image in images}) >= len(images) - 2  # few are twins
+    again, _ = export_model._drawn(split, (8, 8), count, 1.0, 0)
+    np.testing.assert_array_equal(images, again)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_vit.artefacts import open_artefact
-from keras_vit.export import export, save_keras, stage, versions
+from keras_vit.export import export, save_keras, stage, versioning, versions
 from keras_vit.export.litert import VARIANTS, Variant
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -82,13 +84,30 @@ def test_exporting_again_makes_the_next_version(tmp_path, tiny_classifier):
     assert versions(tmp_path) == [4, 5, 6]
 
 
-def test_two_exports_at_once_get_two_versions(tmp_path, tiny_classifier):
-    with stage(tiny_classifier, tmp_path, to=("tflite",)) as first:
-        with stage(tiny_classifier, tmp_path, to=("savedmodel", "tflite")) as second:
-            pass
-    assert (second.version, first.version) == (1, 2)
-    assert versions(tmp_path) == [1, 2]
-    assert first.paths == {"tflite": tmp_path / "2.tflite"}
+def test_two_exports_at_once_get_two_versions(tmp_path, tiny_classifier, monkeypatch):
+    both_are_ready = threading.Barrier(2)
+
+    def look_slowly(folder):
+        found = versions(folder)
+        time.sleep(0.3)  # time enough for the other to publish the same number
+        return found
+
+    def publish(staging):
+        both_are_ready.wait()
+        staging.__exit__(None, None, None)
+
+    monkeypatch.setattr(versioning, "versions", look_slowly)
+    stagings = [stage(tiny_classifier, tmp_path, to=("tflite",)) for _ in range(2)]
+    published = [staging.__enter__() for staging in stagings]
+    threads = [threading.Thread(target=publish, args=(staging,)) for staging in stagings]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(staged.version for staged in published) == [1, 2]
+    for staged in published:
+        assert staged.paths == {"tflite": tmp_path / f"{staged.version}.tflite"}
+        assert staged.paths["tflite"].exists()
 
 
 def test_what_is_rejected_is_put_aside(tmp_path, tiny_classifier):
@@ -116,7 +135,9 @@ def test_a_failing_export_leaves_nothing(tmp_path, tiny_classifier, monkeypatch)
     assert [path for path in tmp_path.iterdir() if path.name != ".lock"] == []
 
 
-def test_a_killed_export_leaves_no_version_and_disturbs_no_later_one(tmp_path, tiny_classifier):
+def test_a_killed_export_leaves_the_version_before_and_disturbs_no_later_one(
+    tmp_path, tiny_classifier
+):
     model_path = tmp_path / "model.keras"
     save_keras(tiny_classifier, model_path)
     folder = tmp_path / "exports"
@@ -124,16 +145,24 @@ def test_a_killed_export_leaves_no_version_and_disturbs_no_later_one(tmp_path, t
         import os, signal
         import keras
         import keras_vit.tasks
-        from keras_vit.export import export, litert
+        from keras_vit.export import export, versioning
         model = keras.saving.load_model({str(model_path)!r})
-        kill = litert.Variant("", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        litert.VARIANTS["tflite"] = kill
+        export(model, {str(folder)!r})
+        rename = os.rename
+        def rename_one(old, new):
+            rename(old, new)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.rename = rename_one
         export(model, {str(folder)!r})
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True)
     assert killed.returncode == -signal.SIGKILL
-    assert versions(folder) == []
-    assert export(tiny_classifier, folder)[0] == folder / "1"
+    assert not (folder / "2").exists() and (folder / "2.tflite").exists()
+    images = np.zeros((1, 8, 8, 1), "uint8")
+    np.testing.assert_allclose(  # what served serves on
+        open_artefact(folder).predict(images), probabilities(tiny_classifier, images), atol=1e-6
+    )
+    assert export(tiny_classifier, folder)[0] == folder / "3"
 
 
 @pytest.mark.parametrize(

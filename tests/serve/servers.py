@@ -1,12 +1,15 @@
-"""Servers in processes of their own."""
+"""Servers in processes of their own, and one in a thread of the test's."""
 
 import contextlib
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import httpx
+import uvicorn
 from ports import free_ports
 
 
@@ -44,3 +47,19 @@ def serving(path, *flags):
     program = Path(sys.executable).with_name("keras-vit")
     command = [program, "serve", str(path), *flags, "--port"]
     return running(command, lambda client: client.get("/readyz").status_code == 200)
+
+
+@contextlib.contextmanager
+def serving_here(app):
+    """Serves an app from a thread, over a real socket; yields an `httpx.Client` of it."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with httpx.Client(base_url=address, timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()

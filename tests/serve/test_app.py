@@ -7,14 +7,22 @@ import json
 import os
 import signal
 import socket
+import threading
+import time
 
 import numpy as np
 import pytest
+from google.protobuf import json_format
 from PIL import Image
-from servers import serving
+from servers import serving, serving_here
+from tensorflow.core.framework.types_pb2 import DataType
+from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 from zoo import png_header
 
 from keras_vit.artefacts import open_artefact
+from keras_vit.serve.app import create_app
+from keras_vit.serve.model import ServedModel
+from keras_vit.serve.protocol import Signature
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (8, 8)).astype("uint8")
 
@@ -30,6 +38,11 @@ LARGE = encoded(np.random.default_rng(0).integers(0, 256, (64, 64)).astype("uint
 
 def b64(data):
     return {"b64": base64.b64encode(data).decode()}
+
+
+# A request of one image, one of whose pixels is to be said.
+IMAGE = json.dumps({"instances": np.zeros((1, 8, 8, 1), int).tolist()}).encode()
+IMAGE = IMAGE.replace(b"0", b"%s", 1)
 
 
 @pytest.fixture(scope="module", params=["saved_model", "litert"])
@@ -68,6 +81,17 @@ def test_a_broken_picture_does_not_fail_its_neighbours(server):
     assert rows["predictions"][1]["scores"] == [0, 0, 0]
 
 
+def test_other_formats_and_narrow_pictures_do_no_harm(server):
+    file = io.BytesIO()
+    Image.fromarray(PICTURE).save(file, "TIFF")
+    narrow = io.BytesIO()
+    Image.new("L", (1, 4_000_000)).save(narrow, "PNG")
+    pictures = [b64(file.getvalue()), b64(narrow.getvalue())]
+    answer = predict(server[0], signature_name="serve_bytes", instances=pictures)
+    assert answer.status_code == 200 and answer.json()["predictions"][0]["valid"] is False
+    assert server[0].get("/readyz").status_code == 200
+
+
 def test_requests_at_the_same_time_share_batches(server):
     client, artefact = server
     rng = np.random.default_rng(0)
@@ -102,6 +126,15 @@ def test_status_metadata_health_and_page(server):
     signature = metadata["metadata"]["signature_def"]["signature_def"]["serve"]
     dims = [each["size"] for each in signature["inputs"]["images"]["tensor_shape"]["dim"]]
     assert dims == ["-1", "8", "8", "1"]
+    described = json_format.ParseDict(metadata["metadata"]["signature_def"], SignatureDefMap())
+    outputs = described.signature_def["serve_bytes"].outputs
+    assert {name: DataType.Name(outputs[name].dtype) for name in outputs} == {
+        "probabilities": "DT_FLOAT",
+        "scores": "DT_FLOAT",
+        "classes": "DT_STRING",
+        "valid": "DT_BOOL",
+    }
+    assert [side.size for side in outputs["probabilities"].tensor_shape.dim] == [-1, 3]
     assert client.get("/healthz").status_code == 200
     assert "<title>tiny</title>" in client.get("/").text
 
@@ -116,6 +149,14 @@ def test_status_metadata_health_and_page(server):
         ("tiny:predict", b'{"instances": [[1, 2]]}', 400, "must have the shape"),
         ("tiny:predict", b'{"instances": [1], "signature_name": "x"}', 400, "not found in sig"),
         ("tiny:predict", b" " * 300_000, 413, "A request may have 200000 bytes"),
+        ("tiny:predict", IMAGE % b"1e300", 400, "must be finite numbers"),
+        ("tiny:predict", IMAGE % (b"9" * 400), 400, "must be numbers"),
+        (
+            "tiny:predict",
+            b'{"instances": [1], "signature_name": "\\ud800"}',
+            400,
+            "not found in sig",
+        ),
         ("other:predict", b"{}", 404, "Could not find any versions of model other"),
         ("tiny/versions/9:predict", b"{}", 404, "Could not find version 9 of model tiny"),
         ("tiny:classify", b"{}", 405, "Method Not Allowed"),
@@ -161,12 +202,73 @@ def test_a_thousand_connections_leave_it_serving(tiny):
         assert predict(client, instances=[image]).status_code == 200
 
 
+BODY = IMAGE % b"7"
+HEAD = f"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_gracefully(tiny, number):
+def test_it_answers_what_has_come_before_it_stops(tiny, number):
     with serving(tiny.litert) as client:
-        image = PICTURE[..., None].tolist()
-        assert predict(client, instances=[image]).status_code == 200
-        client.close()
-        os.kill(client.process.pid, number)
+        place = ("127.0.0.1", client.base_url.port)
+        with socket.create_connection(place, timeout=20) as connection:
+            connection.sendall(HEAD.encode() + BODY[:10])
+            time.sleep(0.5)  # it has begun to read
+            client.close()
+            os.kill(client.process.pid, number)
+            time.sleep(0.5)
+            with pytest.raises(OSError):
+                socket.create_connection(place, timeout=5).close()
+            connection.sendall(BODY[10:])
+            answer = connection.recv(4096).decode()
+        assert answer.startswith("HTTP/1.1 200")
         client.process.wait(20)
         assert "Traceback" not in client.process.stderr.read()
+
+
+def test_a_busy_server_tells_others_to_come_back(tiny):
+    with serving(tiny.litert, "--max-requests", "1") as client:
+        place = ("127.0.0.1", client.base_url.port)
+        with socket.create_connection(place, timeout=20) as slow:
+            slow.sendall(HEAD.encode() + BODY[:10])
+            time.sleep(0.5)
+            busy = client.post("/v1/models/tiny:predict", content=BODY)
+            assert busy.status_code == 429 and busy.headers["retry-after"] == "1"
+        time.sleep(0.5)  # it has hung up in the middle of its body
+        assert client.post("/v1/models/tiny:predict", content=BODY).status_code == 200
+        assert 'requests_total{status="400"} 1.0' in client.get("/metrics").text
+
+
+def test_it_lives_before_it_is_ready_and_says_what_a_model_lacks():
+    started = threading.Event()
+
+    def run(name, inputs):
+        started.wait(20)
+        raise ValueError("no such operator")
+
+    signatures = {"serve": Signature("images", "float32", (2,))}
+    model = ServedModel("x", "1", "none", signatures, run, {})
+    with serving_here(create_app(model)) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        state = client.get("/v1/models/x").json()["model_version_status"][0]["state"]
+        assert state == "LOADING"
+        started.set()
+        answer = client.post(
+            "/v1/models/x:predict", json={"instances": [[1, 2]], "signature_name": "serve"}
+        )
+        assert answer.status_code == 500 and "at fault" in answer.json()["error"]
+        assert "no such operator" in client.get("/readyz").json()["error"]
+
+
+def test_what_takes_too_long_is_given_up():
+    def run(name, inputs):
+        time.sleep(0.5)
+        return {"y": np.zeros((len(inputs), 1))}
+
+    signatures = {"serve": Signature("images", "float32", (2,))}
+    model = ServedModel("x", "1", "none", signatures, run, {})
+    with serving_here(create_app(model, timeout=0.1)) as client:
+        answer = client.post(
+            "/v1/models/x:predict", json={"instances": [[1, 2]], "signature_name": "serve"}
+        )
+        assert answer.status_code == 504
