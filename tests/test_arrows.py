@@ -15,7 +15,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "training": {"gallery", "whole_file"},
     "interpret": {"layers"},
     "export": {"artefacts", "data", "interpret", "layers", "picture", "tasks", "whole_file"},
-    "artefacts": {"picture", "tasks"},
+    "artefacts": {"picture", "tasks", "whole_file"},
     "command_line": set(),
     "picture": set(),
     "gallery": set(),
@@ -31,7 +31,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "tasks",
         "whole_file",
     },
-    "serve": {"artefacts"},
+    "serve": {"artefacts", "picture"},
     "cli": {"command_line", "commands"},
 }
 NO_TENSORFLOW = {

@@ -19,9 +19,10 @@ def inspect_file(file: Path, /, *, operators: bool = False):
 
     found = read_litert(file)
     floats = sum(each.is_float for each in found.operators)
+    foreign = f", {len(found.custom)} that runtimes have not built in" if found.custom else ""
     print(
         f"{file}: {found.size:,} bytes, {len(found.operators)} operators, {floats} of them with "
-        "floating-point numbers."
+        f"floating-point numbers{foreign}."
     )
     for name, (inputs, outputs) in found.signatures.items():
         print(f"{name}: {', '.join(inputs)} -> {', '.join(outputs)}")

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import re
 import tempfile
 import warnings
 import zipfile
@@ -18,6 +19,8 @@ from keras_vit.export.travelling import travelling_texts
 
 SIGNATURE = "serving_default"
 GPTQ = "GPTQ"  # as ai-edge-quantizer calls the algorithm
+# An operator and its layer, in what the converter says of one that it cannot write.
+FOREIGN = re.compile(r'error: loc\(callsite\(fused\["(\w+):", "([^"@]+)')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,20 +67,19 @@ def write_litert(
         write_probabilities(model, folder, batch_size=None if dynamic_batch else 1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TensorFlow's own interpreter is going
-            Path(path).write_bytes(variant.convert(folder, calibration))
-    _check_operators(path)
+            try:
+                Path(path).write_bytes(variant.convert(folder, calibration))
+            except Exception as error:  # the converter's own kind is not public
+                if places := sorted({f"{x} of {y}" for x, y in FOREIGN.findall(str(error))}):
+                    raise ValueError(
+                        f"LiteRT has no such operators of its own: {', '.join(places[:5])}."
+                    ) from error
+                raise
     told |= dict(signature=SIGNATURE, format=name, batch_size=None if dynamic_batch else 1)
     texts = travelling_texts(model, class_names, **told)
     with zipfile.ZipFile(path, "a") as archive:
         for file, text in texts.items():
             archive.writestr(file, text)
-
-
-def _check_operators(path):
-    strange = read_litert(path).custom
-    if strange:
-        places = ", ".join(f"{each.name} of {each.place}" for each in strange[:5])
-        raise ValueError(f"LiteRT has no such operators of its own: {places}.")
 
 
 def _converter(folder):

@@ -5,6 +5,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from random_models import random_classifier
 
 from keras_vit.artefacts import open_artefact
@@ -63,6 +64,7 @@ def test_there_are_built_in_operators_alone_and_no_negation(variants, name):
     found = read_litert(variants[1][name])
     assert found.custom == [] and "NEG" not in found.histogram
     assert "FULLY_CONNECTED" in found.histogram
+    assert "GELU" in found.histogram  # its error function is fused
 
 
 def test_the_metadata_can_be_read_with_a_plain_unzip(variants):
@@ -84,6 +86,18 @@ def test_any_number_of_images_by_choice(tmp_path):
     np.testing.assert_allclose(answers, expected, atol=1e-6)
     answers = open_artefact(tmp_path / "any.tflite").predict(IMAGES)
     np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
+def test_an_operator_that_litert_lacks_is_named_with_its_layer(tmp_path):
+    class Odd(keras.layers.Layer):
+        def call(self, x):
+            return tf.math.igamma(x, x)
+
+    model = random_classifier()
+    model = keras.Model(model.input, Odd(name="odd_layer")(model.output))
+    with pytest.raises(ValueError, match="no such operators of its own: Igamma of .*odd_layer"):
+        write_litert(model, tmp_path / "x.tflite")
+    assert not (tmp_path / "x.tflite").exists()
 
 
 @pytest.mark.slow

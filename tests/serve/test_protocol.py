@@ -73,7 +73,7 @@ def test_pictures_come_in_base64(request_):
         (b'{"instances": [[[[1e999]], [[1]]]]}', "must be finite numbers"),
         (b'{"instances": [{"pixels": 1}]}', r"The input is called 'images': received \['pixels'\]"),
         (b'{"instances": [1], "signature_name": "x"}', 'Serving signature name: "x" not found'),
-        (b'{"instances": [1], "signature_name": [1]}', r'"\[1\]" not found'),
+        (b'{"instances": [1], "signature_name": [1]}', r"name: \[1\] not found"),
         (
             b'{"instances": [[[[0.5]], [[1]]]], "signature_name": "serve_uint8"}',
             "whole numbers from 0 to 255",
