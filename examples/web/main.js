@@ -59,7 +59,10 @@ function onFile(name, use) {
     label.classList.remove("over");
     take(event.dataTransfer.files[0]);
   };
-  input.onchange = () => take(input.files[0]);
+  input.onchange = () => {
+    take(input.files[0]);
+    input.value = ""; // so that the same file can be chosen again
+  };
 }
 
 onFile("model", async file => openModel(new Uint8Array(await file.arrayBuffer())));
