@@ -8,7 +8,7 @@ from keras import ops
 from keras_vit.layers import MLP
 
 
-def servable(model):
+def servable(model, *, whole_numbers=False):
     """Rebuilds a functional model with the same weights, to be exported and not trained.
 
     Every layer computes in float32, whatever it was trained in: LiteRT converts no bfloat16, and a
@@ -17,10 +17,13 @@ def servable(model):
 
     Args:
         model: A functional `keras.Model`; it stays as it is.
+        whole_numbers: Whether it is to compute with 16 bits: LayerNormalization is then computed as
+            `layer_norm_in_16_bits` does, which takes longer.
 
     Returns:
         Another one, whose answers are equal to 1e-6.
     """
+    norm = layer_norm_in_16_bits if whole_numbers else layer_norm
 
     def rebuild(layer):
         return layer.from_config({**layer.get_config(), "dtype": "float32"})
@@ -29,7 +32,7 @@ def servable(model):
     copy.set_weights(model.get_weights())
     for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.LayerNormalization):
-            layer.call = functools.partial(layer_norm, layer)
+            layer.call = functools.partial(norm, layer)
         if isinstance(layer, MLP) and layer.activation == "gelu":
             layer.activate = gelu
     return copy
@@ -53,3 +56,27 @@ def layer_norm(layer, x):
     centred = x - ops.mean(x, axis=-1, keepdims=True)
     variance = ops.mean(centred * centred, axis=-1, keepdims=True)
     return centred * ops.rsqrt(variance + layer.epsilon) * layer.gamma + layer.beta
+
+
+def layer_norm_in_16_bits(layer, x):
+    """Normalises `x` as `layer_norm` does, in steps that 16 bits are enough for.
+
+    Vision Transformers have tokens whose values are a hundred times larger than others'
+    (arXiv:2309.16588), and one scale must hold them all. Squares that are stored would leave the
+    others nothing: the mean square is a product, whose sum LiteRT keeps in 64 bits. Its inverse
+    root of 16 bits is a table of 512 steps: the root is taken first. What is still lost in the
+    scale of a token is set right by normalising once more.
+
+    Args:
+        layer: As `layer_norm` takes it.
+        x: Likewise.
+    """
+    centred = x - ops.mean(x, axis=-1, keepdims=True)
+    part = centred * x.shape[-1] ** -0.5
+    variance = ops.matmul(ops.expand_dims(part, -2), ops.expand_dims(part, -1))[..., 0]
+    root = ops.rsqrt(ops.sqrt(variance + layer.epsilon))
+    inverse = root * root
+    x = centred * inverse
+    # The mean square and what epsilon adds are 1 together, but for rounding.
+    whole = ops.mean(x * x, axis=-1, keepdims=True) + layer.epsilon * inverse * inverse
+    return x * ops.rsqrt(whole) * layer.gamma + layer.beta

@@ -4,20 +4,22 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vit.export.rewrite import gelu, layer_norm, servable
+from keras_vit.export.rewrite import gelu, layer_norm, layer_norm_in_16_bits, servable
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
 RNG = np.random.default_rng(0)
 
 
-def test_the_norm_is_kerass():
+@pytest.mark.parametrize("norm", [layer_norm, layer_norm_in_16_bits])
+def test_the_norm_is_kerass(norm):
     layer = keras.layers.LayerNormalization(epsilon=1e-6)
     x = RNG.normal(3, 2, (4, 5, 32)).astype("float32")
     layer.build(x.shape)
     layer.gamma.assign(RNG.normal(size=32))
     layer.beta.assign(RNG.normal(size=32))
-    np.testing.assert_allclose(layer_norm(layer, x), layer(x), atol=1e-6)
+    np.testing.assert_allclose(norm(layer, x), layer(x), atol=1e-6)
+    assert np.isfinite(norm(layer, np.full_like(x, 3))).all()
 
 
 def test_the_gelu_is_kerass():
@@ -41,6 +43,8 @@ def test_a_whole_model_answers_as_before(options, pool):
     before = np.asarray(model(images))
     rewritten = servable(model)
     np.testing.assert_allclose(rewritten(images), before, atol=2e-6)
+    again = servable(rewritten, whole_numbers=True)
+    np.testing.assert_allclose(again(images), before, atol=5e-6)
     np.testing.assert_array_equal(model(images), before)
     for layer in rewritten.weights:
         layer.assign(layer * 0)

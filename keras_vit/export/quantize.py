@@ -1,0 +1,150 @@
+"""LiteRT files of whole numbers, by ai-edge-quantizer."""
+
+import contextlib
+import dataclasses
+import io
+import tempfile
+import warnings
+from pathlib import Path
+
+from keras_vit.artefacts.litert_file import read_litert
+
+SIGNATURE = "serving_default"
+GPTQ = "GPTQ"  # as ai-edge-quantizer calls the algorithm
+DENSE = ("FULLY_CONNECTED",)
+ALL = (  # the operators that our models become
+    *DENSE,
+    "ADD",
+    "BATCH_MATMUL",
+    "BROADCAST_TO",
+    "CONCATENATION",
+    "DIV",
+    "GELU",
+    "LOGISTIC",
+    "MEAN",
+    "MUL",
+    "PACK",
+    "RESHAPE",
+    "RSQRT",
+    "SLICE",
+    "SOFTMAX",
+    "SPLIT",
+    "SQRT",
+    "STRIDED_SLICE",
+    "SUB",
+    "SUM",
+    "TANH",
+    "TRANSPOSE",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """How some operators compute; of several rules that meet one, the last holds.
+
+    Attributes:
+        weights: Bits of the weights.
+        activations: Bits of what goes in and out, 8 or 16, found by calibration; where `None` it
+            stays in floating point, and LiteRT quantises it as it comes.
+        operators: Which operators.
+        where: Regular expression that their place (`Operator.place`) holds.
+        algorithm: `GPTQ`, or `None` for rounding.
+    """
+
+    weights: int = 8
+    activations: int | None = None
+    operators: tuple[str, ...] = DENSE
+    where: str = ".*"
+    algorithm: str | None = None
+
+
+def quantize(model, rules, calibration=None, *, bytes_outside=False):
+    """Quantises a LiteRT file.
+
+    The quantiser's own calibration is a moving average, which cuts off the outliers of Vision
+    Transformers; here it is the true minimum and maximum, but for GPTQ, which asks for other
+    figures. Four bits have a scale per 32 weights, or per channel where 32 does not divide.
+
+    Args:
+        model: The bytes of a float32 file.
+        rules: `Rule`s.
+        calibration: Images `(N, H, W, C)`, uint8, for rules of activations and for GPTQ.
+        bytes_outside: Whether images and probabilities are uint8.
+
+    Returns:
+        The bytes of another.
+    """
+    from ai_edge_quantizer import calibrator, quantizer
+    from ai_edge_quantizer.utils import qsv_utils
+
+    model = _with_any_scale(model)
+    recipe, found = _recipe(rules, model, bytes_outside=bytes_outside), None
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")  # that keeping all tensors is for looking at them
+        if calibration is not None:
+            gptq = any(rule.algorithm == GPTQ for rule in rules)
+            true = {} if gptq else {"qsv_update_func": qsv_utils.min_max_update}
+            calibrated = calibrator.Calibrator(model, **true)
+            images = [{"images": image[None].astype("float32")} for image in calibration]
+            calibrated.calibrate({SIGNATURE: images}, recipe)
+            found = calibrated.get_model_qsvs()
+            if bytes_outside:  # from 0 to 255, and not what the images hold: a step is then a level
+                pixels = found[f"{SIGNATURE}_images:0"]
+                pixels["min"], pixels["max"] = 0 * pixels["min"], 0 * pixels["max"] + 255
+        quantized = quantizer.Quantizer(bytearray(model), recipe.get_quantization_recipe())
+        return bytes(quantized.quantize(found, enable_progress_report=False).quantized_model)
+
+
+def _with_any_scale(model):
+    """Lets sums of 16 bits have any scale: LiteRT takes 1/32767 for a power of two, and fails."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    for operator in model.subgraphs[0].operators:
+        if hasattr(operator.builtinOptions, "potScaleInt16"):
+            operator.builtinOptions.potScaleInt16 = False
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _recipe(rules, model, *, bytes_outside):
+    """Turns rules into a recipe of ai-edge-quantizer."""
+    from ai_edge_quantizer import qtyping, recipe_manager
+
+    names, recipe = qtyping.TFLOperationName, recipe_manager.RecipeManager()
+    for rule in rules:
+        for name in rule.operators:
+            config = dict(regex=rule.where, operation_name=names[name])
+            if rule.algorithm is not None:
+                config["algorithm_key"] = rule.algorithm
+            if rule.activations is not None:
+                recipe.add_static_config(
+                    activation_num_bits=rule.activations, weight_num_bits=rule.weights, **config
+                )
+                continue
+            if rule.weights == 4 and _divides(32, model):
+                config["granularity"] = qtyping.QuantGranularity.BLOCKWISE_32
+            recipe.add_dynamic_config(num_bits=rule.weights, **config)
+    if bytes_outside:
+        pixels = qtyping.TensorQuantizationConfig(8, False, dtype=qtyping.TensorDataType.UINT)
+        weights = qtyping.TensorQuantizationConfig(
+            8, granularity=qtyping.QuantGranularity.CHANNELWISE
+        )
+        config = qtyping.OpQuantizationConfig(
+            activation_tensor_config=pixels,
+            weight_tensor_config=weights,
+            compute_precision=qtyping.ComputePrecision.INTEGER,
+            explicit_dequantize=False,
+        )
+        for name in (names.INPUT, names.OUTPUT):
+            recipe.add_quantization_config(".*", name, config)
+    return recipe
+
+
+def _divides(size, model):
+    """Says whether all kernels of the blocks have blocks of so many weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.tflite")
+        path.write_bytes(model)
+        operators = read_litert(path).operators
+    kernels = [each.shapes[1] for each in operators if each.name in DENSE and "block" in each.place]
+    return all(kernel[1] % size == 0 for kernel in kernels)
