@@ -116,9 +116,13 @@ def _quantized(*rules, **options):
 
 
 def _whole(*rules, **options):
-    """Returns a conversion to whole numbers alone."""
+    """Returns a conversion to whole numbers alone, in 16 bits but for `rules`.
+
+    LiteRT multiplies no kernel of 8 bits, as the query of attention pooling becomes, with 16.
+    """
     everything = Rule(activations=16, operators=ALL)
-    return _quantized(everything, *rules, **options)
+    pooling = Rule(activations=8, operators=("BATCH_MATMUL",), where=r"/pool.*/MatMul(;|$)")
+    return _quantized(everything, pooling, *rules, **options)
 
 
 VARIANTS = {

@@ -117,6 +117,8 @@ def _recipe(rules, model, *, bytes_outside):
             if rule.algorithm is not None:
                 config["algorithm_key"] = rule.algorithm
             if rule.activations is not None:
+                if name == "BATCH_MATMUL":  # a constant on the left has one scale
+                    config["weight_granularity"] = qtyping.QuantGranularity.TENSORWISE
                 recipe.add_static_config(
                     activation_num_bits=rule.activations, weight_num_bits=rule.weights, **config
                 )
