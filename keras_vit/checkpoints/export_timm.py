@@ -1,5 +1,6 @@
 """The way back: weights of ours as timm reads them."""
 
+import itertools
 import json
 
 import keras
@@ -74,6 +75,9 @@ def _arrays(architecture, model):
             arrays[name] = np.ascontiguousarray(array, np.float32)
     if not config.patch_bias and not config.pre_norm:  # the one that timm has without
         arrays["patch_embed.proj.bias"] = np.zeros(config.width, np.float32)
+    if config.activation == "swiglu" and config.layer_scale is None:  # timm has it with one alone
+        for block, scale in itertools.product(range(config.depth), ("ls1", "ls2")):
+            arrays[f"blocks.{block}.{scale}.gamma"] = np.ones(config.width, np.float32)
     return arrays
 
 

@@ -47,7 +47,9 @@ def told(known):
     return {}
 
 
-def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False):
+def architecture(
+    arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, is_mean=False
+):
     """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
     big_vision = POSITIONS not in arrays
     patch_size, _, channels, width = shape_of(arrays, "embedding/kernel", 4)

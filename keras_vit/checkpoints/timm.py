@@ -54,6 +54,8 @@ def told(known):
         found["activation"] = "quick_gelu"
     if ours:
         found["is_ours"] = True
+    if pool == "avg":
+        found["is_mean"] = True
     kinds = {
         "num_heads": "a whole number",
         "activation": "a text",
@@ -64,7 +66,9 @@ def told(known):
     return found | {name: value for name, value in told_by_us.items() if value is not None}
 
 
-def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False):
+def architecture(
+    arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, is_mean=False
+):
     """Reads the architecture off names and shapes.
 
     Args:
@@ -74,6 +78,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
             columns.
         image_size: Height and width that a configuration tells, in pixels, or `None`.
         is_ours: Whether `export_timm` wrote them, which has written no model of another kind.
+        is_mean: Whether a configuration tells that tokens are averaged, so that none is missing.
 
     Returns:
         An `Architecture`.
@@ -83,7 +88,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     """
     width, channels, patch_size, _ = shape_of(arrays, "patch_embed.proj.weight", 4)
     if not is_ours:
-        _refuse_others(arrays)
+        _refuse_others(arrays, is_mean)
     grid = grid or told_grid(image_size, patch_size)
     depth = count_blocks(arrays, re.compile(r"blocks\.(\d+)\."))
     hidden, out = (shape_of(arrays, f"blocks.0.mlp.fc{i}.weight", 2) for i in (1, 2))
@@ -130,7 +135,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     )
 
 
-def _refuse_others(arrays):
+def _refuse_others(arrays, is_mean):
     """Raises a `ValueError` for models whose names are these and whose blocks are others."""
     clip, pooled = "norm_pre.weight" in arrays, "attn_pool.latent" in arrays
     prefix = {"cls_token", "reg_token"} & arrays.keys()
@@ -141,7 +146,8 @@ def _refuse_others(arrays):
         raise ValueError(
             "timm's attention pool leaves class and register tokens out: ours does not."
         )
-    if scaled and "norm.weight" in arrays and "cls_token" not in arrays and not pooled:
+    lacks_token = "cls_token" not in arrays and not pooled and not is_mean
+    if scaled and "norm.weight" in arrays and lacks_token:
         raise ValueError("The checkpoint has no cls_token.")
     post_norm = {"blocks.0.attn.qkv.bias", "norm.weight"}.isdisjoint(arrays)
     if post_norm and not prefix and not scaled:
