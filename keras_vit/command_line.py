@@ -67,8 +67,12 @@ def run_recipe(run, config, description):
         preset, config_class = Annotated[Literal[tuple(config)], about], config[chosen]
 
         @app.default
-        def command(*, preset: preset = chosen, config: Annotated[config_class, flags] = None):
-            run(config or config_class())
+        def command(
+            *,
+            preset: preset = chosen,
+            config: Annotated[config_class, flags] = config_class(),  # noqa: B008
+        ):
+            run(config)
     else:
 
         @app.default

@@ -1,6 +1,7 @@
 import dataclasses
 import os
 
+import pydantic  # noqa: F401 - cyclopts asks it what commands take, where anything has imported it
 import pytest
 
 from keras_vit.command_line import describe, quiet_stderr, run_recipe

@@ -120,7 +120,12 @@ def test_a_picture_beyond_the_limit_is_refused_from_its_header():
 def test_large_pictures_are_decoded_without_a_word_in_any_thread(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # 60 pixels: a warning of Pillow's
     open_at_once = Image.open
-    monkeypatch.setattr(Image, "open", lambda file: time.sleep(0.002) or open_at_once(file))
+
+    def open_slowly(file, formats):
+        time.sleep(0.002)
+        return open_at_once(file, formats=formats)
+
+    monkeypatch.setattr(Image, "open", open_slowly)
     data, before, failures = encode(Image.fromarray(GREY), "png"), list(warnings.filters), []
 
     def decode():

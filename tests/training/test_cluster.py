@@ -156,5 +156,9 @@ def test_a_waiting_worker_can_be_interrupted():
     lone = start(0, workers)
     assert "waiting for" in lone.stdout.readline()
     lone.send_signal(signal.SIGINT)
-    lone.communicate(timeout=30)
+    try:
+        lone.communicate(timeout=60)
+    finally:
+        lone.kill()
+        lone.communicate()
     assert lone.returncode in (130, -signal.SIGINT, 1)
