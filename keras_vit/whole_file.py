@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import json
 import os
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def whole_file(path):
             sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_json(path, content):
+    """Writes `path`, whole or not at all, so that every reader takes it.
+
+    Args:
+        path: The file.
+        content: What `json` takes. NaN and infinity, which JSON does not have, become `null`.
+    """
+    strict = json.loads(json.dumps(content), parse_constant=lambda name: None)
+    with whole_file(path) as unfinished:
+        unfinished.write_text(json.dumps(strict, indent=2) + "\n")
 
 
 def sync(path):

@@ -1,7 +1,6 @@
 """The end of every recipe: from a trained model to artefacts, their comparison and what is next."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import keras
@@ -13,7 +12,7 @@ from keras_vit.artefacts import compare, comparison_table
 from keras_vit.data import cut_of
 from keras_vit.export import export, save_keras
 from keras_vit.training import log_confusion_matrix, log_hyperparameters
-from keras_vit.whole_file import whole_file
+from keras_vit.whole_file import write_json
 
 COMPARED = 2**30  # bytes of test images that the artefacts are compared on, at most
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
@@ -54,8 +53,7 @@ def deliver(model, source, evaluation, config, log_dir, *, bigger):
     comparisons = compare([keras_path, saved_model, litert], images, labels, reference)
     Console().print(comparison_table(comparisons))
     rows = [dataclasses.asdict(row) for row in comparisons]
-    with whole_file(run_dir / "results.json") as unfinished:
-        unfinished.write_text(json.dumps(rows, indent=2) + "\n")
+    write_json(run_dir / "results.json", rows)
 
     samples = run_dir / "samples"
     write_samples(samples, images[:SAMPLES], labels[:SAMPLES], source.class_names)

@@ -11,7 +11,6 @@ the source's names are numbers.
 
 import csv
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from keras_vit.artefacts import match_classes, open_artefact, score
 from keras_vit.command_line import run_recipe
 from keras_vit.data import BrokenPictures, Split, fitted_batches, open_source
 from keras_vit.training import confusion_figure
-from keras_vit.whole_file import whole_file
+from keras_vit.whole_file import whole_file, write_json
 
 WORST = 10  # classes that are printed
 
@@ -131,8 +130,7 @@ def _print(result, names, config):
 def _write(result, names, config):
     folder = Path(config.out)
     report = {**dataclasses.asdict(config), **_figures(result)}
-    with whole_file(folder / "score.json") as unfinished:
-        unfinished.write_text(json.dumps(report, indent=2) + "\n")
+    write_json(folder / "score.json", report)
     with whole_file(folder / "classes.csv") as unfinished:
         with open(unfinished, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

@@ -1,8 +1,10 @@
 """A file is the old one or the new one, and nothing is left beside it."""
 
+import json
+
 import pytest
 
-from keras_vit.whole_file import whole_file
+from keras_vit.whole_file import whole_file, write_json
 
 
 def test_a_file_is_replaced_when_it_is_whole(tmp_path):
@@ -30,3 +32,13 @@ def test_writing_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), whole_file(tmp_path / "file.txt"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_json_has_no_nan(tmp_path):
+    path = tmp_path / "file.json"
+    write_json(path, [{"a": float("nan"), "b": 0.5}, float("inf")])
+
+    def refuse(token):
+        raise AssertionError(token)
+
+    assert json.loads(path.read_text(), parse_constant=refuse) == [{"a": None, "b": 0.5}, None]

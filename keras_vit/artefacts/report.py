@@ -1,10 +1,9 @@
 """Comparisons of artefacts as a table in a terminal, as Markdown and as JSON."""
 
 import dataclasses
-import json
 from pathlib import Path
 
-from keras_vit.whole_file import whole_file
+from keras_vit.whole_file import whole_file, write_json
 
 ANSWERS = {  # what an artefact answered, by heading
     "size": lambda row: f"{row.size / 1e6:.2f} MB",
@@ -52,8 +51,7 @@ def write_report(path, comparisons, rejected):
         "artefacts": [dataclasses.asdict(row) for row in comparisons],
         "rejected": rejected,
     }
-    with whole_file(path) as unfinished:
-        unfinished.write_text(json.dumps(report, indent=2) + "\n")
+    write_json(path, report)
     with whole_file(path.with_suffix(".md")) as unfinished:
         unfinished.write_text(_markdown(comparisons, rejected), "utf-8")
 

@@ -6,7 +6,6 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -15,6 +14,7 @@ from keras_vit.export.probabilities import write_probabilities
 from keras_vit.export.quantize import ALL, GPTQ, SIGNATURE, Rule, quantize
 from keras_vit.export.rewrite import servable
 from keras_vit.export.travelling import travelling_texts
+from keras_vit.whole_file import whole_file
 
 # An operator and its layer, in what the converter says of one that it cannot write.
 FOREIGN = re.compile(r'error: loc\(callsite\(fused\["(\w+):", "([^"@]+)')
@@ -65,28 +65,28 @@ def write_litert(
     variant = VARIANTS[name]
     if variant.is_whole:
         model = servable(model, whole_numbers=True)
-    with tempfile.TemporaryDirectory() as folder:
+    told |= dict(signature=SIGNATURE, format=name, batch_size=None if dynamic_batch else 1)
+    texts = travelling_texts(model, class_names, **told)
+    with tempfile.TemporaryDirectory() as folder, whole_file(path) as unfinished:
         write_probabilities(model, folder, batch_size=None if dynamic_batch else 1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TensorFlow's own interpreter is going
             try:
-                Path(path).write_bytes(variant.convert(folder, calibration))
+                unfinished.write_bytes(variant.convert(folder, calibration))
             except Exception as error:  # the converter's own kind is not public
                 if places := sorted({f"{x} of {y}" for x, y in FOREIGN.findall(str(error))}):
                     raise ValueError(
                         f"LiteRT has no such operators of its own: {', '.join(places[:5])}."
                     ) from error
                 raise
-    if variant.is_whole:
-        floats = [each for each in read_litert(path).operators if each.is_float]
-        if floats:
-            places = ", ".join(f"{each.name} of {each.place}" for each in floats[:5])
-            raise ValueError(f"These operators have no form of whole numbers here: {places}.")
-    told |= dict(signature=SIGNATURE, format=name, batch_size=None if dynamic_batch else 1)
-    texts = travelling_texts(model, class_names, **told)
-    with zipfile.ZipFile(path, "a") as archive:
-        for file, text in texts.items():
-            archive.writestr(file, text)
+        if variant.is_whole:
+            floats = [each for each in read_litert(unfinished).operators if each.is_float]
+            if floats:
+                places = ", ".join(f"{each.name} of {each.place}" for each in floats[:5])
+                raise ValueError(f"These operators have no form of whole numbers here: {places}.")
+        with zipfile.ZipFile(unfinished, "a") as archive:
+            for file, text in texts.items():
+                archive.writestr(file, text)
 
 
 def _converter(folder):

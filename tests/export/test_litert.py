@@ -100,6 +100,18 @@ def test_an_operator_that_litert_lacks_is_named_with_its_layer(tmp_path):
     assert not (tmp_path / "x.tflite").exists()
 
 
+def test_an_operator_without_whole_numbers_is_named_and_nothing_written(tmp_path):
+    class Wavy(keras.layers.Layer):
+        def call(self, x):
+            return tf.sin(x)
+
+    model = random_classifier()
+    model = keras.Model(model.input, Wavy(name="wavy_layer")(model.output))
+    with pytest.raises(ValueError, match="no form of whole numbers here: .*SIN of .*wavy_layer"):
+        write_litert(model, tmp_path / "x.tflite", "tflite-int16", calibration=IMAGES)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize(
