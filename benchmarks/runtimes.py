@@ -52,7 +52,8 @@ def run(config):
         paths = export(model, Path(folder, "exported"), to=chosen)
         places = {"keras": Path(folder, "model.keras"), **dict(zip(chosen, paths, strict=True))}
         modules = dict.fromkeys(places, "keras_vit.artefacts.worker")
-        if importlib.util.find_spec("torch") and config.model == "ti/16":
+        is_timms = (config.model, config.image_size) == ("ti/16", 224)
+        if importlib.util.find_spec("torch") and is_timms:
             places["torch"], modules["torch"] = "vit_tiny_patch16_224", "benchmarks.torch_rival"
         times, runtimes = {name: {} for name in places}, {}
         for threads in config.threads:

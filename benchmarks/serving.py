@@ -151,10 +151,15 @@ def _load(server, pictures, clients, seconds):
         answers, errors, number = [], 0, first
         while time.perf_counter() < end:
             start = time.perf_counter()
-            connection.request("POST", server.path, bodies[number % len(bodies)])
-            response = connection.getresponse()
-            response.read()
-            if response.status == 200:
+            try:
+                connection.request("POST", server.path, bodies[number % len(bodies)])
+                response = connection.getresponse()
+                response.read()
+                is_right = response.status == 200
+            except (OSError, http.client.HTTPException):  # it is asked anew
+                connection.close()
+                is_right = False
+            if is_right:
                 answers.append(time.perf_counter() - start)
             else:
                 errors += 1

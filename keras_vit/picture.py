@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import math
 import threading
 import warnings
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow refuses more: a small file may claim gigabytes
+MAX_ASPECT = 128  # one that is longer would cover the square of a model with gigabytes
 
 _one_at_a_time = threading.Lock()  # the filters of warnings belong to all threads
 
@@ -30,8 +30,8 @@ def decode_picture(file, formats=None):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no image, is damaged, claims more than `MAX_PIXELS` in its
-            header, or holds pixels of a range that is not known.
+        ValueError: If the file is no image, is damaged, claims more than `MAX_PIXELS` or sides
+            beyond `MAX_ASPECT` in its header, or holds pixels of a range that is not known.
     """
     if isinstance(file, bytes):
         file = io.BytesIO(file)
@@ -40,6 +40,7 @@ def decode_picture(file, formats=None):
         with _quiet():
             image = Image.open(file, formats=formats)  # reads the header alone
         with image:
+            _check_aspect(image, name)
             image.load()
             if _is_turned(image):
                 ImageOps.exif_transpose(image, in_place=True)
@@ -48,30 +49,14 @@ def decode_picture(file, formats=None):
         raise ValueError(f"{name} is no image{_why_not(file)}.") from error
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no file {name}.") from None
-    except _UnknownRange as error:
+    except _Refused as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # Pillow's decoders raise what they like on damaged files
         reason = str(error).strip().rstrip(".") or type(error).__name__
         raise ValueError(f"{name} cannot be decoded: {reason}.") from error
 
 
-def claimed_pixels(data, formats=None):
-    """Returns how many pixels a picture claims in its header, 0 where that cannot be read.
-
-    Args:
-        data: The picture's bytes.
-        formats: As `decode_picture` takes it.
-    """
-    with _quiet():
-        try:
-            return math.prod(Image.open(io.BytesIO(data), formats=formats).size)
-        except Image.DecompressionBombError:
-            return math.inf
-        except Exception:  # Pillow raises what it likes on a damaged file
-            return 0
-
-
-class _UnknownRange(Exception):
+class _Refused(Exception):
     pass
 
 
@@ -81,6 +66,15 @@ def _quiet():
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _check_aspect(image, name):
+    if max(image.size) > MAX_ASPECT * min(image.size):
+        width, height = image.size
+        raise _Refused(
+            f"A picture may be {MAX_ASPECT} times as long as it is broad: "
+            f"{name} has {width} by {height} pixels."
+        )
 
 
 def _is_turned(image):
@@ -93,11 +87,11 @@ def _is_turned(image):
 
 def _to_bytes(image, name):
     if image.mode == "F":
-        raise _UnknownRange(f"{name} holds floating-point pixels, whose range is not known.")
+        raise _Refused(f"{name} holds floating-point pixels, whose range is not known.")
     if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion clips at 255
         pixels = np.asarray(image)
         if pixels.min() < 0 or pixels.max() > 65_535:
-            raise _UnknownRange(f"{name} holds pixels beyond 16 bits, whose range is not known.")
+            raise _Refused(f"{name} holds pixels beyond 16 bits, whose range is not known.")
         return (pixels // 257).astype("uint8")[..., None]
     image.info.pop("transparency", None)  # or Pillow looks for alpha in it and warns
     if image.mode in ("1", "L", "LA", "La"):

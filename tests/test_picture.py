@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from zoo import SMOOTH, broken_pictures, encode, png_header, turned
 
-from keras_vit.picture import MAX_PIXELS, decode_picture
+from keras_vit.picture import MAX_ASPECT, MAX_PIXELS, decode_picture
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 10)).astype("uint8")
@@ -115,6 +115,14 @@ def test_a_picture_beyond_the_limit_is_refused_from_its_header():
     assert peak < 1e6
     with pytest.raises(ValueError, match="cannot be decoded: "):  # allowed, and damaged
         decode_picture(png_header(100, 100))
+
+
+@pytest.mark.parametrize("size", [(1, MAX_ASPECT + 1), (2 * MAX_ASPECT + 1, 2)])
+def test_a_picture_longer_than_the_limit_is_refused(size):
+    # It would fill memory where it covers the square of a model.
+    with pytest.raises(ValueError, match=f"128 times .*has {size[0]} by {size[1]} pixels"):
+        decode_picture(encode(Image.new("L", size), "png"))
+    assert decode_picture(encode(Image.new("L", (1, MAX_ASPECT)), "png")).shape == (128, 1, 1)
 
 
 def test_large_pictures_are_decoded_without_a_word_in_any_thread(monkeypatch):

@@ -34,6 +34,17 @@ class Artefact:
     preprocessing: dict = dataclasses.field(default_factory=dict)
     loaded: object = None
 
+    def names_of(self, count):
+        """Returns the names of `count` classes, numbers where it carries none.
+
+        Raises:
+            ValueError: If it carries more or fewer.
+        """
+        names = self.class_names or tuple(map(str, range(count)))
+        if len(names) != count:
+            raise ValueError(f"{self.path} carries {len(names)} names for {count} classes.")
+        return names
+
     def read_image(self, picture, formats=None):
         """Reads a picture, a path or bytes, as the model is to see it.
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from keras_vit.picture import MAX_PIXELS, decode_picture
+from keras_vit.picture import decode_picture
 
 
 def read_image(picture, image_shape, *, crop_ratio=1.0, interpolation="bicubic", formats=None):
@@ -25,9 +25,8 @@ def read_image(picture, image_shape, *, crop_ratio=1.0, interpolation="bicubic",
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no image, is damaged, has a range that is not known, has more
-            channels than the model takes, or is so narrow that it covers `(H, W)` with more than
-            `keras_vit.picture.MAX_PIXELS`.
+        ValueError: If `keras_vit.picture.decode_picture` refuses it, or it has more channels than
+            the model takes.
     """
     height, width, channels = image_shape
     pixels = decode_picture(picture, formats)
@@ -48,11 +47,6 @@ def _cut_middle(pixels, size, ratio, interpolation):
     covered = np.floor(size / ratio).astype(int)
     binding = np.argmax(covered / old)  # the side that becomes what must be covered
     new = np.maximum(covered, covered[binding] * old // old[binding])
-    if new.prod() > MAX_PIXELS:
-        raise ValueError(
-            f"A picture that covers {covered[0]} by {covered[1]} pixels may not have more than "
-            f"{MAX_PIXELS:,}: one of {old[0]} by {old[1]} would have {new[0]} by {new[1]}."
-        )
     if (new != old).any():
         image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
         image = image.resize((new[1], new[0]), Image.Resampling[interpolation.upper()])

@@ -47,7 +47,7 @@ class LitertFile:
         size: In bytes.
         operators: Its `Operator`s, in their order.
         signatures: From the signature's name to its inputs and outputs, texts such as
-            `"images (1, 8, 8, 1) FLOAT32"`.
+            `"images (1, 8, 8, 1) FLOAT32"`; -1 is any number.
         files: The texts that its zip archive holds, by name.
     """
 
@@ -110,7 +110,8 @@ def _names(enumeration):
 
 def _tensor(tensor, types):
     """Returns a tensor's type, shape and name."""
-    shape = tuple(int(side) for side in tensor.shape) if tensor.shape is not None else ()
+    shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+    shape = tuple(int(side) for side in shape) if shape is not None else ()
     return types[tensor.type], shape, tensor.name.decode()
 
 

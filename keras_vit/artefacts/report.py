@@ -39,24 +39,26 @@ def comparison_table(comparisons):
     return Group(answers, times)
 
 
-def write_report(path, comparisons, rejected):
+def write_report(path, comparisons, rejected, **judged):
     """Writes `path`, JSON, and a Markdown table beside it, each whole or not at all.
 
     Args:
         path: A `pathlib.Path` that ends in `.json`.
         comparisons: As `comparison_table` takes them.
         rejected: From the names of formats to why they are beyond their limit.
+        **judged: What they were judged on: data, number of images, seed.
     """
     report = {
+        "judged": judged,
         "artefacts": [dataclasses.asdict(row) for row in comparisons],
         "rejected": rejected,
     }
     write_json(path, report)
     with whole_file(path.with_suffix(".md")) as unfinished:
-        unfinished.write_text(_markdown(comparisons, rejected), "utf-8")
+        unfinished.write_text(_markdown(comparisons, rejected, judged), "utf-8")
 
 
-def _markdown(comparisons, rejected):
+def _markdown(comparisons, rejected, judged):
     headings = ["artefact", *ANSWERS, *comparisons[0].milliseconds, "runtime", "operators"]
     lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     for row in comparisons:
@@ -65,7 +67,8 @@ def _markdown(comparisons, rejected):
         cells += [*_times(row, comparisons[0]), row.runtime, operators]
         lines.append("| " + " | ".join(cells) + " |")
     reasons = [f"\n{name} was rejected: {why}" for name, why in rejected.items()]
-    return "\n".join([*lines, *reasons]) + "\n"
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in judged.items())
+    return "\n".join([*lines, *reasons, f"\nJudged on: {told}."]) + "\n"
 
 
 def _times(row, first):

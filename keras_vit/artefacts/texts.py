@@ -14,9 +14,20 @@ def texts_in(folder):
 
 
 def travelled(texts):
-    """Returns class names and preprocessing, as an `Artefact` has them, from texts by name."""
-    labels = texts.get(LABELS)
-    return dict(
-        class_names=None if labels is None else tuple(labels.split("\n")),
-        preprocessing=json.loads(texts.get(METADATA, "{}")),
-    )
+    """Returns class names and preprocessing, as an `Artefact` has them, from texts by name.
+
+    Raises:
+        ValueError: If they do not say it as ours do.
+    """
+    labels, told = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
+    if not isinstance(told, dict):
+        raise ValueError(f"{METADATA} must hold an object: received {str(told)[:50]}")
+    ratio, interpolation = told.get("crop_ratio", 1.0), told.get("interpolation", "bicubic")
+    if not isinstance(ratio, int | float) or not 0 < ratio <= 1:
+        raise ValueError(f"crop_ratio must lie in (0, 1]: {METADATA} says {str(ratio)[:50]}")
+    if interpolation not in ("bicubic", "bilinear"):
+        raise ValueError(
+            f"interpolation must be bicubic or bilinear: {METADATA} says {str(interpolation)[:50]}"
+        )
+    names = None if labels is None else tuple(labels.split("\n"))
+    return dict(class_names=names, preprocessing=told)

@@ -7,9 +7,10 @@ from typing import Annotated
 import cyclopts
 
 from keras_vit.commands.answers import print_answers
-from keras_vit.serve.client import asker
+from keras_vit.serve.client import Refused, asker
 
 MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, as servers take them
+DAY = 86_400  # seconds
 
 
 def client(
@@ -33,25 +34,40 @@ def client(
     """
     if not 1 <= top <= 5:
         raise ValueError(f"--top must lie in [1, 5]: received {top}.")
+    if not 0 < timeout <= DAY:
+        raise ValueError(f"--timeout must lie in (0, {DAY}]: received {timeout:g}.")
     ask = asker(url)
     answers = []
-    for group in _requests(images):
-        try:
-            answered = ask([content for _, content in group], timeout)
-        except ValueError as error:
-            print(f"keras-vit: {error}", file=sys.stderr)
-            break
-        for (path, _), answer in zip(group, answered, strict=True):
-            if not answer["valid"]:
-                print(f"keras-vit: {path} cannot be decoded by the server.", file=sys.stderr)
-                continue
-            pairs = list(zip(answer["classes"], answer["scores"], strict=True))[:top]
-            classes = [{"name": name, "probability": float(score)} for name, score in pairs]
-            answers.append((path, classes))
+    try:
+        for group in _requests(images):
+            for path, answer in _answered(ask, group, timeout):
+                if not answer["valid"]:
+                    print(f"keras-vit: {path} cannot be decoded by the server.", file=sys.stderr)
+                    continue
+                pairs = list(zip(answer["classes"], answer["scores"], strict=True))[:top]
+                classes = [{"name": name, "probability": float(score)} for name, score in pairs]
+                answers.append((path, classes))
+    except ValueError as error:
+        print(f"keras-vit: {error}", file=sys.stderr)
     print_answers(answers, json_lines)
     if len(answers) == len(images):
         return 0
     return 1 if answers else 2
+
+
+def _answered(ask, group, timeout):
+    """Yields pairs of a path and an answer; where a group is refused, each is asked for alone."""
+    try:
+        answers = ask([content for _, content in group], timeout)
+    except Refused as error:
+        if len(group) > 1:
+            for each in group:
+                yield from _answered(ask, [each], timeout)
+        else:
+            print(f"keras-vit: {group[0][0]}: {error}", file=sys.stderr)
+        return
+    for (path, _), answer in zip(group, answers, strict=True):
+        yield path, answer
 
 
 def _requests(paths):

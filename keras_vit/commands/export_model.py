@@ -33,7 +33,8 @@ def export_model(
 
     Writes <out>/<version>/, <out>/<version>.tflite and so on, the report beside them as .json and
     .md, and what TensorFlow Serving is configured by. An artefact beyond its limit is put aside as
-    .rejected. Exit status 0: all were accepted; 1: some were not; 2: nothing was exported.
+    .rejected. Exit status 0: all were accepted; 1: some were not, or could not be written; 2:
+    nothing was exported.
 
     Args:
         model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
@@ -80,6 +81,7 @@ def export_model(
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
         calibrating, _ = _drawn(source.splits["train"], size, calibration, crop_ratio, seed)
+    failures = {}
     with stage(
         classifier,
         out,
@@ -87,6 +89,7 @@ def export_model(
         **cut_of(source.splits["test"], crop_ratio),
         calibration=calibrating,
         dynamic_batch=dynamic_batch,
+        failures=failures,
     ) as staged:
         with tempfile.TemporaryDirectory() as folder:
             keras_file = Path(folder, "model.keras")
@@ -99,12 +102,20 @@ def export_model(
         dataclasses.replace(row, artefact=str(staged.paths[name])) for name, row in rows.items()
     ]
     Console().print(comparison_table(rows))
-    write_report(out / f"{staged.version}.json", rows, rejected)
+    places = {name: staged.paths.get(name, name) for name in (*failures, *rejected)}
+    rejected |= {name: f"it cannot be written: {_line(x)}" for name, x in failures.items()}
+    judged = dict(data=source.name, images=len(pictures), seed=seed, crop_ratio=crop_ratio)
+    judged["calibration_images"] = 0 if calibrating is None else len(calibrating)
+    write_report(out / f"{staged.version}.json", rows, rejected, **judged)
     if "savedmodel" in staged.paths and "savedmodel" not in staged.rejected:
         print(f"Serve it:\n  {write_configurations(out)}")
     for name, why in rejected.items():
-        print(f"keras-vit: {staged.paths[name]}: {why}", file=sys.stderr)
-    return 1 if staged.rejected else 0
+        print(f"keras-vit: {places[name]}: {why}", file=sys.stderr)
+    return 1 if rejected else 0
+
+
+def _line(error):
+    return " ".join(str(error).split())[:500] or type(error).__name__
 
 
 def _drawn(split, size, count, crop_ratio, seed):

@@ -16,6 +16,7 @@ def inspect_file(file: Path, /, *, operators: bool = False):
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # as it is: a name may look like markup
 
     found = read_litert(file)
     floats = sum(each.is_float for each in found.operators)
@@ -31,12 +32,13 @@ def inspect_file(file: Path, /, *, operators: bool = False):
         for heading in ("operator", "inputs", "outputs", "place"):
             table.add_column(heading, overflow="fold")
         for each in found.operators:
-            table.add_row(each.name, " ".join(each.inputs), " ".join(each.outputs), each.place)
+            cells = (each.name, " ".join(each.inputs), " ".join(each.outputs), each.place)
+            table.add_row(*map(Text, cells))
     else:
         table.add_column("operator")
         table.add_column("number", justify="right")
         for name, count in found.histogram.items():
-            table.add_row(name, str(count))
+            table.add_row(Text(name), str(count))
     Console().print(table)
     for name, text in found.files.items():
         lines = text.splitlines()

@@ -49,11 +49,7 @@ def predict(
 
 def _top_classes(artefact, pixels, top):
     (probabilities,) = artefact.predict(pixels[None])
-    names = artefact.class_names or [str(index) for index in range(len(probabilities))]
-    if len(names) != len(probabilities):
-        raise ValueError(
-            f"{artefact.path} carries {len(names)} names for {len(probabilities)} classes."
-        )
+    names = artefact.names_of(len(probabilities))
     return [
         {"name": names[index], "index": int(index), "probability": float(probabilities[index])}
         for index in np.argsort(-probabilities, kind="stable")[:top]

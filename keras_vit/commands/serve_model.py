@@ -1,5 +1,6 @@
 """`keras-vit serve`: a small server with TensorFlow Serving's REST paths."""
 
+import os
 import socket
 from pathlib import Path
 from urllib.parse import quote
@@ -32,7 +33,7 @@ def serve_model(
         max_body: Bytes that a request may have.
         max_pixels: Pixels that a picture may claim.
         max_batch: Images that are gathered from several requests, and that one may hold.
-        max_requests: Requests at a time; others are told to come back (429).
+        max_requests: Requests that wait for their answer; others are told to come back (429).
         threads: Threads that compute; all by default.
     """
     limits = dict(
@@ -41,10 +42,13 @@ def serve_model(
     for name, value in limits.items():
         if value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1: received {value}.")
+    if not 0 <= port <= 65_535:
+        raise ValueError(f"--port must lie in [0, 65535]: received {port}.")
     try:
         import uvicorn
 
         from keras_vit.serve.app import create_app
+        from keras_vit.serve.connections import Impatient
     except ImportError as error:
         raise ValueError(
             f"Serving needs an extra, pip install 'keras-vit[serve]': {error}."
@@ -53,6 +57,7 @@ def serve_model(
 
     with quiet_stderr():
         served = open_served(model, threads=threads)
+    app = create_app(served, **limits)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=2048)
     print(
@@ -61,10 +66,13 @@ def serve_model(
         flush=True,
     )
     config = uvicorn.Config(
-        create_app(served, **limits),
+        app,
+        http=Impatient,
         log_level="warning",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=10,
     )
     uvicorn.Server(config).run(sockets=[listening])
+    if app.state.is_stuck:
+        os._exit(1)  # Python would wait for the thread that computes
     return 0

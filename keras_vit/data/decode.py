@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.picture import MAX_PIXELS, decode_picture
+from keras_vit.picture import MAX_ASPECT, MAX_PIXELS, decode_picture
 
 # Tag 0x0112 of a picture's EXIF header with a value from 2 to 8, in both byte orders: not upright.
 # What merely looks like it costs time and nothing else. \C is one byte in TensorFlow's RE2.
@@ -49,12 +49,17 @@ def jpeg_shape(encoded):
     """Reads height, width and channels from the header of a JPEG, three int32 `()`.
 
     Raises:
-        tf.errors.OpError: If the header is damaged, or claims more than `MAX_PIXELS`.
+        tf.errors.OpError: If the header is damaged, or `check_sides` refuses what it claims.
     """
     shape = tf.io.extract_jpeg_shape(encoded)
-    pixels = tf.cast(shape[0], tf.int64) * tf.cast(shape[1], tf.int64)
-    tf.debugging.assert_less_equal(pixels, tf.constant(MAX_PIXELS, tf.int64))
+    check_sides(tf.cast(shape[:2], tf.int64))
     return tf.unstack(shape, 3)
+
+
+def check_sides(sides):
+    """Raises an error for height and width, int64 `(2,)`, beyond `MAX_PIXELS` or `MAX_ASPECT`."""
+    tf.debugging.assert_less_equal(tf.reduce_prod(sides), tf.constant(MAX_PIXELS, tf.int64))
+    tf.debugging.assert_less_equal(tf.reduce_max(sides), MAX_ASPECT * tf.reduce_min(sides))
 
 
 def decode_window(encoded, box, ratio=1):

@@ -6,8 +6,7 @@ in the graph drops it, and the gap tells which it was.
 
 import tensorflow as tf
 
-from keras_vit.data.decode import EXIF_BYTES, jpeg_shape
-from keras_vit.picture import MAX_PIXELS
+from keras_vit.data.decode import EXIF_BYTES, check_sides, jpeg_shape
 
 # The first entry of an EXIF header that says how a picture is turned, in both byte orders. \C is
 # one byte in TensorFlow's RE2.
@@ -52,8 +51,8 @@ def decode(encoded, channels):
         channels: 3, or 1 for grey pictures, in whatever way they are stored.
 
     Raises:
-        tf.errors.InvalidArgumentError: If it is neither, is damaged, claims more than `MAX_PIXELS`,
-            or has colours where grey is asked for.
+        tf.errors.InvalidArgumentError: If it is neither, is damaged, has colours where grey is
+            asked for, or `check_sides` refuses what its header claims.
     """
     is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
     image = tf.cond(is_jpeg, lambda: _decode_jpeg(encoded), lambda: _decode_png(encoded))
@@ -75,7 +74,7 @@ def _decode_png(encoded):
     tf.debugging.assert_equal(tf.strings.substr(encoded, 0, 4), b"\x89PNG")
     sides = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 16, 8), tf.uint8), tf.int64)
     sides = tf.reduce_sum(tf.reshape(sides, (2, 4)) * [2**24, 2**16, 2**8, 1], axis=1)
-    tf.debugging.assert_less_equal(tf.reduce_prod(sides), tf.constant(MAX_PIXELS, tf.int64))
+    check_sides(sides)
     return tf.io.decode_png(encoded, channels=3)
 
 

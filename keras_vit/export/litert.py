@@ -72,7 +72,8 @@ def write_litert(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TensorFlow's own interpreter is going
             try:
-                unfinished.write_bytes(variant.convert(folder, calibration))
+                images = calibration if variant.is_calibrated else None
+                unfinished.write_bytes(variant.convert(folder, images))
             except Exception as error:  # the converter's own kind is not public
                 if places := sorted({f"{x} of {y}" for x, y in FOREIGN.findall(str(error))}):
                     raise ValueError(

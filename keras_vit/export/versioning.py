@@ -48,6 +48,7 @@ def stage(
     interpolation="bicubic",
     calibration=None,
     dynamic_batch=False,
+    failures=None,
 ):
     """Writes artefacts under temporary names, lets them be looked at, then makes them a version.
 
@@ -64,14 +65,16 @@ def stage(
         interpolation: Likewise.
         calibration: Images `(N, H, W, C)`, uint8, that formats of whole numbers are made for.
         dynamic_batch: Whether LiteRT files take any number of images, and not one.
+        failures: Dictionary that takes, by format, the errors of those that cannot be written, so
+            that the others can; where `None`, the first error is raised.
 
     Yields:
         A `Staged`.
 
     Raises:
         ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, a format is
-            unknown, not installed, or lacks its calibration, or the folder's name is one that
-            TensorFlow cannot load from.
+            unknown, not installed, or lacks its calibration, none can be written, or the folder's
+            name is one that TensorFlow cannot load from.
         OSError: If nothing can be written to the folder.
     """
     class_names = _check(model, to, class_names, calibration)
@@ -83,19 +86,27 @@ def stage(
         staged = Staged({})
         for name in to:
             path = Path(partial, name + FORMATS[name].suffix)
-            FORMATS[name].write(
-                model, path, **told, **{key: options[key] for key in FORMATS[name].options}
-            )
+            try:
+                FORMATS[name].write(
+                    model, path, **told, **{key: options[key] for key in FORMATS[name].options}
+                )
+            except Exception as error:  # converters raise what they like
+                if failures is None:
+                    raise
+                failures[name] = error
+                continue
             if name == "savedmodel":
                 write_warm_up(path, folder.resolve().name)
             staged.paths[name] = path
+        if not staged.paths:
+            raise ValueError(f"No format could be written: {next(iter(failures.values()))}")
         yield staged
         for path in Path(partial).rglob("*"):
             sync(path)
         with open(folder / ".lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two exports at once get two versions
             staged.version = max(versions(folder), default=0) + 1
-            for name in sorted(to, key=lambda name: name == "savedmodel"):
+            for name in sorted(staged.paths, key=lambda name: name == "savedmodel"):
                 os.rename(staged.paths[name], folder / staged.name(name))
                 staged.paths[name] = folder / staged.name(name)
             sync(folder)

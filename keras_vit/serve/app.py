@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from keras_vit.serve.batcher import Batcher
-from keras_vit.serve.limits import check_inputs, read_body
+from keras_vit.serve.limits import Bodies, check_inputs
 from keras_vit.serve.metadata import describe
 from keras_vit.serve.protocol import format_answer, parse_request
 
@@ -38,14 +38,17 @@ def create_app(
         max_pixels: Pixels that a picture may claim in its header.
         max_batch: Images that are gathered from several requests, and that one may hold.
         wait: Seconds that a request waits for others.
-        max_requests: Requests at a time; others are told to come back (429).
+        max_requests: Requests that have come and wait for their answer; others are told to come
+            back (429). Those half read may have `max_requests` megabytes together, or one
+            `max_body`.
         timeout: Seconds in which a body must come, and then its answer.
 
     Returns:
-        A `fastapi.FastAPI`.
+        A `fastapi.FastAPI`; its `state.is_stuck` says at the end whether the model still computes.
     """
     meters = _Meters()
     executor = ThreadPoolExecutor(1)  # the runtime has threads of its own
+    bodies = Bodies(max_body, max(max_body, max_requests * 2**20), timeout)
     batchers = {}
 
     @contextlib.asynccontextmanager
@@ -58,12 +61,17 @@ def create_app(
         loop = asyncio.get_running_loop()  # in the background: it lives before it is ready
         app.state.outputs = loop.run_in_executor(executor, _warm_up, model)
         yield
-        for batcher in batchers.values():
-            await batcher.close()
-        executor.shutdown()
+        try:
+            async with asyncio.timeout(1):  # requests have been answered, or given up, before
+                for batcher in batchers.values():
+                    await batcher.close()
+                await loop.run_in_executor(executor, int)
+        except TimeoutError:
+            app.state.is_stuck = True
+        executor.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(title=f"keras_vit: {model.name}", lifespan=lifespan, openapi_url=None)
-    app.state.requests = 0
+    app.state.requests, app.state.is_stuck = 0, False
 
     def outputs_when_ready():
         outputs = app.state.outputs
@@ -82,48 +90,56 @@ def create_app(
         return JSONResponse({"error": "The server is at fault; its log says more"}, 500)
 
     def parse(body):
-        wanted = parse_request(body, model.signatures)
-        check_inputs(wanted.inputs, max_batch, max_pixels)
+        try:
+            wanted = parse_request(body, model.signatures)
+            check_inputs(wanted.inputs, max_batch, max_pixels)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
         return wanted
 
     @app.post("/v1/models/{name}:predict")
     @app.post("/v1/models/{name}/versions/{version}:predict")
     async def predict(request: Request, name: str, version: str | None = None):
         _check_model(model, name, version)
-        if app.state.requests >= max_requests:
-            meters.requests.labels(429).inc()
-            raise HTTPException(429, "Too many requests at a time", {"Retry-After": "1"})
-        app.state.requests += 1
         start, status = time.perf_counter(), 500
         try:
-            body = await read_body(request, max_body, timeout)
-            try:
-                wanted = await asyncio.to_thread(parse, body)  # others are heard meanwhile
-            except ValueError as error:
-                raise HTTPException(400, str(error)) from None
-            try:
-                async with asyncio.timeout(timeout):
-                    outputs = await batchers[wanted.signature_name](wanted.inputs)
-            except TimeoutError:
-                raise HTTPException(504, f"No answer within {timeout:g} seconds") from None
-            answer = JSONResponse(format_answer(outputs, wanted.in_rows))
+            body = await bodies.read(request)
+            response = await answer(body)
             status = 200
-            return answer
+            return response
         except HTTPException as error:
             status = error.status_code
             raise
         finally:
-            app.state.requests -= 1
             meters.requests.labels(status).inc()
             meters.seconds.observe(time.perf_counter() - start)
+
+    async def answer(body):
+        if app.state.requests >= max_requests:
+            raise HTTPException(429, "Too many requests at a time", {"Retry-After": "1"})
+        app.state.requests += 1
+        try:
+            async with asyncio.timeout(timeout):
+                wanted = await asyncio.to_thread(parse, body)  # others are heard meanwhile
+                outputs = await batchers[wanted.signature_name](wanted.inputs)
+            return JSONResponse(format_answer(outputs, wanted.in_rows))
+        except TimeoutError:
+            raise HTTPException(504, f"No answer within {timeout:g} seconds") from None
+        finally:
+            app.state.requests -= 1
 
     @app.get("/v1/models/{name}")
     @app.get("/v1/models/{name}/versions/{version}")
     async def status(name: str, version: str | None = None):
         _check_model(model, name, version)
-        fine = {"error_code": "OK", "error_message": ""}
-        state = "AVAILABLE" if app.state.outputs.done() else "LOADING"
-        found = {"version": model.version, "state": state, "status": fine}
+        state, code, message = "LOADING", "OK", ""
+        if app.state.outputs.done():
+            error = app.state.outputs.exception()
+            state, code, message = (
+                ("END", "UNKNOWN", str(error)) if error else ("AVAILABLE", "OK", "")
+            )
+        outcome = {"error_code": code, "error_message": message}
+        found = {"version": model.version, "state": state, "status": outcome}
         return {"model_version_status": [found]}
 
     @app.get("/v1/models/{name}/metadata")

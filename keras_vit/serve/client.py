@@ -13,6 +13,10 @@ SIGNATURE = "serve_bytes"
 GRPC = re.compile(r"grpc://(?P<host>[^/]+)/(?P<name>[^/]+)(/versions/(?P<version>\d+))?/?")
 
 
+class Refused(ValueError):
+    """What is asked is more or other than the server takes: of several pictures one may be."""
+
+
 def asker(url):
     """Returns a function from pictures to answers.
 
@@ -22,7 +26,8 @@ def asker(url):
 
     Returns:
         A function of a list of pictures' bytes and of the seconds to wait, to one dictionary each:
-        `valid`, `classes` and `scores`. It raises a `ValueError` with what the server said.
+        `valid`, `classes` and `scores`. It raises a `ValueError` with what the server said,
+        `Refused` where the pictures are at fault.
 
     Raises:
         ValueError: If the address is none of these.
@@ -44,14 +49,21 @@ def _ask_rest(url, pictures, timeout):
     request = urllib.request.Request(f"{url}:predict", body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:
-            return json.load(response)["predictions"]
+            predictions = json.load(response)["predictions"]
+        answers = [
+            {name: row[name] for name in ("valid", "classes", "scores")} for row in predictions
+        ]
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
         with contextlib.suppress(ValueError, TypeError, KeyError):
             text = json.loads(text)["error"]
-        raise ValueError(f"{url} answers {error.code}: {text}") from error
+        kind = Refused if error.code in (400, 413) else ValueError
+        raise kind(f"{url} answers {error.code}: {text}") from error
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{url} does not answer: {error}.") from error
+        raise ValueError(f"{url} does not answer as a classifier does: {error}.") from error
+    if len(answers) != len(pictures):
+        raise ValueError(f"{url} answers {len(pictures)} pictures with {len(answers)} predictions.")
+    return answers
 
 
 def _ask_grpc(place, pictures, timeout):
@@ -71,9 +83,9 @@ def _ask_grpc(place, pictures, timeout):
         try:
             response = stub.Predict(request, timeout)
         except grpc.RpcError as error:
-            raise ValueError(
-                f"grpc://{place['host']} answers {error.code().name}: {error.details()}"
-            ) from error
+            code = error.code().name
+            kind = Refused if code in ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED") else ValueError
+            raise kind(f"grpc://{place['host']} answers {code}: {error.details()}") from error
     outputs = {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
     names = [[name.decode() for name in row] for row in outputs["classes"]]
     columns = zip(outputs["valid"], names, outputs["scores"], strict=True)

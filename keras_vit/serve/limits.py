@@ -1,50 +1,103 @@
 """What a request may cost before a model sees it."""
 
 import asyncio
+import re
+import struct
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from keras_vit.picture import claimed_pixels
-
 FORMATS = ("JPEG", "PNG")  # of pictures, as TensorFlow decodes them: Pillow's others start programs
+MAX_SEGMENTS = 1000  # that a JPEG's header may have
+MAX_SCANS = 100  # of a JPEG: each is a pass over all pixels, and may take a hundred bytes
+
+_MARKER = re.compile(rb"\xff+([^\x00\xff])")  # what precedes it is skipped, as decoders do
+_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+_BARE = {0x01, *range(0xD0, 0xD9)}  # markers that no length follows
+_SCAN = 0xDA
 
 
-async def read_body(request, max_body, timeout):
-    """Reads the body of a request.
+class Bodies:
+    """Reads the bodies of requests, and bounds what all that are half read may hold together.
 
     Args:
-        request: A `starlette.requests.Request`.
-        max_body: Bytes that it may have.
-        timeout: Seconds in which it must come.
-
-    Raises:
-        HTTPException: If it is longer (413), comes too slowly (408), or breaks off (400).
+        max_body: Bytes that one may have.
+        max_held: Bytes that those half read may have together.
+        timeout: Seconds in which one must come.
     """
-    too_large = HTTPException(413, f"A request may have {max_body} bytes")
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > max_body:
-        raise too_large
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(timeout):
-            async for part in request.stream():
-                size += len(part)
-                if size > max_body:
-                    raise too_large
-                parts.append(part)
-    except TimeoutError:
-        raise HTTPException(408, f"The body must come within {timeout:g} seconds") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "The body broke off") from None
-    return b"".join(parts)
+
+    def __init__(self, max_body, max_held, timeout):
+        self._max_body, self._max_held, self._timeout = max_body, max_held, timeout
+        self._held = 0
+
+    async def read(self, request):
+        """Returns the body of a `starlette.requests.Request`.
+
+        Raises:
+            HTTPException: If it is too long (413), comes too slowly (408), breaks off (400), or
+                there are too many at a time (429).
+        """
+        too_large = HTTPException(413, f"A request may have {self._max_body} bytes")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._max_body:
+            raise too_large
+        parts, size = [], 0
+        try:
+            async with asyncio.timeout(self._timeout):
+                async for part in request.stream():
+                    size += len(part)
+                    self._held += len(part)
+                    if size > self._max_body:
+                        raise too_large
+                    if self._held > self._max_held:
+                        raise HTTPException(429, "Too many bytes at a time", {"Retry-After": "1"})
+                    parts.append(part)
+        except TimeoutError:
+            message = f"The body must come within {self._timeout:g} seconds"
+            raise HTTPException(408, message) from None
+        except ClientDisconnect:
+            raise HTTPException(400, "The body broke off") from None
+        finally:
+            self._held -= size
+        return b"".join(parts)
 
 
 def check_inputs(inputs, max_batch, max_pixels):
-    """Raises a `ValueError` for more images, or larger pictures, than the server takes."""
+    """Raises a `ValueError` for more images, or costlier pictures, than the server takes."""
     if len(inputs) > max_batch:
         raise ValueError(f"A request may hold {max_batch} images: received {len(inputs)}")
     if isinstance(inputs, list):
         for picture in inputs:
-            if claimed_pixels(picture, FORMATS) > max_pixels:
+            if claimed_pixels(picture) > max_pixels:
                 raise ValueError(f"A picture may have {max_pixels:,} pixels")
+            if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > MAX_SCANS:
+                raise ValueError(f"A JPEG may have {MAX_SCANS} scans")
+
+
+def claimed_pixels(picture):
+    """Returns how many pixels the header of a JPEG or PNG claims, 0 where there is none.
+
+    Args:
+        picture: The picture's bytes.
+
+    Raises:
+        ValueError: If a JPEG's header has more than `MAX_SEGMENTS` segments.
+    """
+    if picture.startswith(b"\x89PNG"):
+        width, height = struct.unpack(">II", picture[16:24].ljust(8, b"\0"))
+        return width * height
+    place, most = 2, 0
+    if not picture.startswith(b"\xff\xd8"):
+        return 0
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.search(picture, place)
+        if found is None or found[1][0] == _SCAN:
+            return most
+        marker, place = found[1][0], found.end()
+        if marker in _FRAMES:
+            height, width = struct.unpack(">HH", picture[place + 3 : place + 7].ljust(4, b"\0"))
+            most = max(most, height * width)
+        if marker not in _BARE:
+            (length,) = struct.unpack(">H", picture[place : place + 2].ljust(2, b"\0"))
+            place += length
+    raise ValueError(f"The header of a JPEG may have {MAX_SEGMENTS} segments")

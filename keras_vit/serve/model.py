@@ -88,7 +88,7 @@ def _of_pixels(artefact):
 
     def answer(images):
         probabilities = artefact.predict(images)
-        names = artefact.class_names or list(map(str, range(probabilities.shape[-1])))
+        names = artefact.names_of(probabilities.shape[-1])
         best = np.argsort(-probabilities, axis=-1, kind="stable")[:, :TOP_K]
         return {
             "probabilities": probabilities,

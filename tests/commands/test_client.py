@@ -63,6 +63,12 @@ def rest_server():
                 return self.reply(200, {"outputs": []})
             if "list" in self.path:
                 return self.reply(200, [])
+            if "small" in self.path and len(body["instances"]) > 1:
+                return self.reply(400, {"error": "A request may hold 1 images: received 2"})
+            if "picky" in self.path:
+                return self.reply(413, {"error": "A request may have 5 bytes"})
+            if "short" in self.path:
+                return self.reply(200, {"predictions": []})
             row = {"classes": ["möwe", "spatz"], "scores": [0.75, 0.25], "valid": True}
             self.reply(200, {"predictions": [row] * len(body["instances"])})
 
@@ -146,8 +152,10 @@ def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pi
     "url, message",
     [
         ("{rest}/missing", "answers 404: Could not find any versions of model missing"),
-        ("{rest}/odd", "does not answer: 'predictions'"),
-        ("{rest}/list", "does not answer: list indices"),
+        ("{rest}/odd", "does not answer as a classifier does: 'predictions'"),
+        ("{rest}/list", "does not answer as a classifier does: list indices"),
+        ("{rest}/short", "answers 1 pictures with 0 predictions"),
+        ("{rest}/picky", "0.png: {rest}/picky answers 413: A request may have 5 bytes"),
         ("http://{grpc_place}/v1/models/x", "does not answer"),
         ("{grpc}/missing", "answers NOT_FOUND: Servable not found"),
         ("http://127.0.0.1:1/v1/models/x", "does not answer"),
@@ -162,4 +170,17 @@ def test_a_server_that_does_not_answer_is_one_line(
     places = dict(rest=rest_server[0], grpc=grpc_server[0])
     url = url.format(**places, grpc_place=places["grpc"].removeprefix("grpc://"))
     code, text, err = run("client", pictures[0], "--url", url, "--timeout", 5)
-    assert (code, text) == (2, "") and message in one_line(err)
+    assert (code, text) == (2, "") and message.format(**places) in one_line(err)
+
+
+def test_where_several_pictures_are_refused_each_is_asked_alone(rest_server, pictures, run):
+    code, text, err = run("client", *pictures, "--url", f"{rest_server[0]}/small", "--json")
+    assert (code, err) == (0, "")
+    assert [json.loads(line)["image"] for line in text.splitlines()] == [*map(str, pictures)]
+
+
+@pytest.mark.parametrize("timeout", [0, "inf", 1e20])
+def test_a_timeout_is_at_most_a_day(pictures, run, one_line, timeout):
+    url = "http://127.0.0.1:1/v1/models/x"
+    code, _, err = run("client", pictures[0], "--url", url, "--timeout", timeout)
+    assert code == 2 and "--timeout must lie in (0, 86400]" in one_line(err)

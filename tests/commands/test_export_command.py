@@ -49,6 +49,7 @@ def test_artefacts_and_their_report(tmp_path, digits_model, tiny_ten, run):
     assert "docker run" in text and "top-1" in text
     report = json.loads((out / "1.json").read_text())
     assert report["rejected"] == {}
+    assert report["judged"]["data"] == "digits" and report["judged"]["images"] == 50
     keras_row, saved_model, litert = report["artefacts"]
     assert [keras_row["artefact"], saved_model["artefact"], litert["artefact"]] == [
         str(digits_model),
@@ -64,7 +65,8 @@ def test_artefacts_and_their_report(tmp_path, digits_model, tiny_ten, run):
             "all threads, batch 16",
         }
     assert litert["operators"]["FULLY_CONNECTED"] > 0 and "ai-edge-litert" in litert["runtime"]
-    assert f"`{out}/1.tflite`" in (out / "1.md").read_text()
+    text = (out / "1.md").read_text()
+    assert f"`{out}/1.tflite`" in text and "Judged on: data digits, images 50, seed 0" in text
     images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1)).astype("uint8")
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(tiny_ten(images)))
     np.testing.assert_allclose(open_artefact(out).predict(images), expected, atol=1e-6)
@@ -100,6 +102,28 @@ def test_one_that_does_not_load_does_not_lose_the_others(tmp_path, digits_model,
     names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
     assert names == ["1.json", "1.md", "1.onnx.rejected", "1.tflite"]
     assert "cannot be replayed" in json.loads((out / "1.json").read_text())["rejected"]["onnx"]
+
+
+@pytest.mark.slow
+def test_one_that_cannot_be_written_does_not_lose_the_others(
+    tmp_path, digits_model, run, monkeypatch
+):
+    def write(model, path, **_):
+        raise RuntimeError("no such\noperator")
+
+    broken = dataclasses.replace(FORMATS["onnx"], write=write, needs=())
+    monkeypatch.setitem(FORMATS, "onnx", broken)
+    out = tmp_path / "digits"
+    words = ["--data", "digits", "--out", out, "--images", 20, "--to"]
+    code, _, err = run("export", digits_model, *words, "onnx,tflite")
+    assert code == 1 and "keras-vit: onnx: it cannot be written: no such operator" in err
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["1.json", "1.md", "1.tflite"]
+    report = json.loads((out / "1.json").read_text())
+    assert report["rejected"] == {"onnx": "it cannot be written: no such operator"}
+    code, _, err = run("export", digits_model, *words, "onnx")
+    assert code == 2 and "No format could be written: no such operator" in err
+    assert not (out / "2.json").exists()
 
 
 def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan():

@@ -57,3 +57,11 @@ def test_grey_pictures_for_a_grey_model():
 def test_a_picture_that_claims_too_much_is_refused():
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode(png_header(30_000, 30_000), 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("size", [(1, 129), (129, 1)])
+def test_a_picture_longer_than_the_limit_is_refused(kind, size):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decode(encode(Image.new("RGB", size), kind), 3)
+    assert decode(encode(Image.new("RGB", (1, 128)), kind), 3).shape == (128, 1, 3)

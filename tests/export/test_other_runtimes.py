@@ -42,6 +42,21 @@ def test_it_answers_as_the_model_whatever_the_batch(tmp_path, name, kind):
     assert operators_of(path)["MatMul"] > 0
 
 
+def test_openvino_computes_in_float32(tmp_path, tiny_classifier, monkeypatch):
+    import openvino
+
+    compiled, compile_model = [], openvino.Core.compile_model
+
+    def remember(*arguments):
+        compiled.append(compile_model(*arguments))
+        return compiled[-1]
+
+    (path,) = export(tiny_classifier, tmp_path, to=("openvino",))
+    monkeypatch.setattr(openvino.Core, "compile_model", remember)
+    open_artefact(path)
+    assert compiled[0].get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_does_not_load_becomes_no_version(tmp_path, tiny_classifier, name, monkeypatch):
     if name == "onnx":

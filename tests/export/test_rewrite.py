@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_vit.export.rewrite import gelu, layer_norm, layer_norm_in_16_bits, servable
 from keras_vit.models import vit
@@ -25,6 +26,17 @@ def test_the_norm_is_kerass(norm):
 def test_the_gelu_is_kerass():
     x = np.linspace(-8, 8, 4001, dtype="float32")
     np.testing.assert_allclose(gelu(x), keras.ops.gelu(x, approximate=False), atol=1e-6)
+
+
+def test_no_complement_of_the_error_function_is_left():
+    model = classifier(vit("mu/4", image_size=8), 3)
+
+    def operators(model):
+        graph = tf.function(model).get_concrete_function(tf.TensorSpec((1, 8, 8, 3))).graph
+        return {each.type for each in graph.get_operations()}
+
+    assert "Erfc" in operators(model)  # Keras' own
+    assert operators(servable(model)) & {"Erf", "Erfc"} == {"Erf"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The server, over a real socket: answers, limits, health, and what hostile requests get."""
 
+import asyncio
 import base64
 import concurrent.futures
+import contextlib
 import io
 import json
 import os
@@ -15,12 +17,14 @@ import pytest
 from google.protobuf import json_format
 from PIL import Image
 from servers import serving, serving_here
+from starlette.exceptions import HTTPException
 from tensorflow.core.framework.types_pb2 import DataType
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 from zoo import png_header
 
 from keras_vit.artefacts import open_artefact
 from keras_vit.serve.app import create_app
+from keras_vit.serve.limits import Bodies, claimed_pixels
 from keras_vit.serve.model import ServedModel
 from keras_vit.serve.protocol import Signature
 
@@ -84,11 +88,11 @@ def test_a_broken_picture_does_not_fail_its_neighbours(server):
 def test_other_formats_and_narrow_pictures_do_no_harm(server):
     file = io.BytesIO()
     Image.fromarray(PICTURE).save(file, "TIFF")
-    narrow = io.BytesIO()
-    Image.new("L", (1, 4_000_000)).save(narrow, "PNG")
-    pictures = [b64(file.getvalue()), b64(narrow.getvalue())]
+    narrow = encoded(np.zeros((900_000, 1), "uint8"))  # less than libpng's own limit
+    pictures = [b64(file.getvalue()), b64(narrow), b64(encoded())]
     answer = predict(server[0], signature_name="serve_bytes", instances=pictures)
-    assert answer.status_code == 200 and answer.json()["predictions"][0]["valid"] is False
+    assert answer.status_code == 200
+    assert [row["valid"] for row in answer.json()["predictions"]] == [False, False, True]
     assert server[0].get("/readyz").status_code == 200
 
 
@@ -173,6 +177,12 @@ def test_bombs_and_crowds_of_pictures_are_refused(server):
         server[0], signature_name="serve_bytes", instances=[b64(png_header(60_000, 60_000))]
     )
     assert bomb.status_code == 400 and "50,000,000 pixels" in bomb.json()["error"]
+    jpeg = io.BytesIO()
+    Image.fromarray(PICTURE).save(jpeg, "JPEG", progressive=True)
+    scan = jpeg.getvalue()[jpeg.getvalue().rindex(b"\xff\xda") : -2]
+    slow = jpeg.getvalue()[:-2] + 200 * scan + b"\xff\xd9"
+    scans = predict(server[0], signature_name="serve_bytes", instances=[b64(slow)])
+    assert scans.status_code == 400 and "may have 100 scans" in scans.json()["error"]
     crowd = predict(server[0], signature_name="serve_bytes", instances=[b64(encoded())] * 17)
     assert crowd.status_code == 400 and "may hold 16 images: received 17" in crowd.json()["error"]
 
@@ -187,18 +197,26 @@ def test_a_body_that_lies_about_its_length_is_refused(server):
 
 
 @pytest.mark.slow
-def test_a_thousand_connections_leave_it_serving(tiny):
+@pytest.mark.parametrize(
+    "sent, answered",
+    [
+        (b"", b""),
+        (b"POST /v1/models/tiny:predict HTT", b""),
+        (b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[", b"408"),
+    ],
+)
+def test_a_thousand_connections_leave_it_serving_and_are_closed(tiny, sent, answered):
     with serving(tiny.litert) as client:
-        port = client.base_url.port
-        idle = []
-        try:
+        place, image = ("127.0.0.1", client.base_url.port), PICTURE[..., None].tolist()
+        with contextlib.ExitStack() as stack:
+            crowd = []
             for _ in range(1000):
-                idle.append(socket.create_connection(("127.0.0.1", port), timeout=5))
-            image = PICTURE[..., None].tolist()
+                crowd.append(stack.enter_context(socket.create_connection(place, timeout=60)))
+                crowd[-1].sendall(sent)
             assert predict(client, instances=[image]).status_code == 200
-        finally:
-            for each in idle:
-                each.close()
+            for each in crowd[::100]:
+                answer = each.recv(4096)
+                assert answered in answer if answered else answer == b""
         assert predict(client, instances=[image]).status_code == 200
 
 
@@ -225,17 +243,92 @@ def test_it_answers_what_has_come_before_it_stops(tiny, number):
         assert "Traceback" not in client.process.stderr.read()
 
 
-def test_a_busy_server_tells_others_to_come_back(tiny):
+def test_half_a_body_keeps_no_one_waiting(tiny):
     with serving(tiny.litert, "--max-requests", "1") as client:
         place = ("127.0.0.1", client.base_url.port)
         with socket.create_connection(place, timeout=20) as slow:
             slow.sendall(HEAD.encode() + BODY[:10])
             time.sleep(0.5)
-            busy = client.post("/v1/models/tiny:predict", content=BODY)
-            assert busy.status_code == 429 and busy.headers["retry-after"] == "1"
+            assert client.post("/v1/models/tiny:predict", content=BODY).status_code == 200
         time.sleep(0.5)  # it has hung up in the middle of its body
         assert client.post("/v1/models/tiny:predict", content=BODY).status_code == 200
         assert 'requests_total{status="400"} 1.0' in client.get("/metrics").text
+
+
+def ask_of(client):
+    request = {"instances": [[1, 2]], "signature_name": "serve"}
+    return client.post("/v1/models/x:predict", json=request)
+
+
+def model_that(run):
+    return ServedModel("x", "1", "none", {"serve": Signature("images", "float32", (2,))}, run, {})
+
+
+def test_a_busy_server_tells_others_to_come_back():
+    begun, ended = threading.Event(), threading.Event()
+
+    def run(name, inputs):
+        begun.set()
+        ended.wait(20)
+        return {"y": np.zeros((len(inputs), 1))}
+
+    app = create_app(model_that(run), max_requests=1)
+    with serving_here(app) as client, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask_of, client)
+        begun.wait(20)
+        time.sleep(0.2)
+        busy = ask_of(client)
+        assert busy.status_code == 429 and busy.headers["retry-after"] == "1"
+        ended.set()
+        assert first.result().status_code == 200
+
+
+def test_bodies_that_are_half_read_are_bounded_together():
+    class Slow:
+        headers = {}
+
+        async def stream(self):
+            yield b" " * 600
+            await asyncio.sleep(0.2)
+
+    async def read():
+        bodies = Bodies(max_body=1000, max_held=1000, timeout=5)
+        first, second = asyncio.create_task(bodies.read(Slow())), bodies.read(Slow())
+        await asyncio.sleep(0.1)
+        with pytest.raises(HTTPException) as error:
+            await second
+        assert error.value.status_code == 429 and len(await first) == 600
+        assert len(await bodies.read(Slow())) == 600  # there is room again
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize(
+    "picture, pixels",
+    [
+        (b"", 0),
+        (b"GIF89a", 0),
+        (b"\x89PNG", 0),
+        (b"\xff\xd8\xff\xc0\x00", 0),
+        (png_header(300, 7), 2100),
+        # What stands between segments is skipped; of two frames the larger counts.
+        (
+            b"\xff\xd8\0\0\xff\xff\xfe\0\3!\xff\xc2\0\7\x08\0\5\0\6\xff\xc0\0\7\x08\0\2\0\3\xff\xda",
+            30,
+        ),
+    ],
+)
+def test_pixels_are_read_off_a_header(picture, pixels):
+    assert claimed_pixels(picture) == pixels
+
+
+def test_what_decoders_read_is_read_off_a_header():
+    for kind in ("JPEG", "PNG"):
+        file = io.BytesIO()
+        Image.new("RGB", (7, 30)).save(file, kind, exif=Image.Exif(), progressive=True)
+        assert claimed_pixels(file.getvalue()) == 210
+    with pytest.raises(ValueError, match="may have 1000 segments"):
+        claimed_pixels(b"\xff\xd8" + b"\xff\xfe\x00\x02" * 2_000_000)
 
 
 def test_it_lives_before_it_is_ready_and_says_what_a_model_lacks():
@@ -245,19 +338,17 @@ def test_it_lives_before_it_is_ready_and_says_what_a_model_lacks():
         started.wait(20)
         raise ValueError("no such operator")
 
-    signatures = {"serve": Signature("images", "float32", (2,))}
-    model = ServedModel("x", "1", "none", signatures, run, {})
-    with serving_here(create_app(model)) as client:
+    with serving_here(create_app(model_that(run))) as client:
         assert client.get("/healthz").status_code == 200
         assert client.get("/readyz").status_code == 503
         state = client.get("/v1/models/x").json()["model_version_status"][0]["state"]
         assert state == "LOADING"
         started.set()
-        answer = client.post(
-            "/v1/models/x:predict", json={"instances": [[1, 2]], "signature_name": "serve"}
-        )
+        answer = ask_of(client)
         assert answer.status_code == 500 and "at fault" in answer.json()["error"]
         assert "no such operator" in client.get("/readyz").json()["error"]
+        ended = client.get("/v1/models/x").json()["model_version_status"][0]
+        assert ended["state"] == "END" and ended["status"]["error_message"] == "no such operator"
 
 
 def test_what_takes_too_long_is_given_up():
@@ -265,10 +356,20 @@ def test_what_takes_too_long_is_given_up():
         time.sleep(0.5)
         return {"y": np.zeros((len(inputs), 1))}
 
-    signatures = {"serve": Signature("images", "float32", (2,))}
-    model = ServedModel("x", "1", "none", signatures, run, {})
-    with serving_here(create_app(model, timeout=0.1)) as client:
-        answer = client.post(
-            "/v1/models/x:predict", json={"instances": [[1, 2]], "signature_name": "serve"}
-        )
-        assert answer.status_code == 504
+    with serving_here(create_app(model_that(run), timeout=0.1)) as client:
+        assert ask_of(client).status_code == 504
+
+
+def test_a_model_that_still_computes_does_not_hold_the_stop():
+    begun, ended = threading.Event(), threading.Event()
+
+    def run(name, inputs):
+        begun.set()
+        ended.wait(20)
+        raise ValueError
+
+    app = create_app(model_that(run))
+    with serving_here(app):
+        begun.wait(20)
+    assert app.state.is_stuck
+    ended.set()

@@ -1,0 +1,44 @@
+"""Connections over which nothing comes."""
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class Impatient(H11Protocol):
+    """Closes a connection that does not send the whole header of a request in time.
+
+    uvicorn itself waits for ever for the first one, and for one that has begun. The seconds are
+    those of its `timeout_keep_alive`.
+    """
+
+    def connection_made(self, transport):
+        """Starts to wait for the first header."""
+        super().connection_made(transport)
+        self._deadline = None
+        self._wait()
+
+    def data_received(self, data):
+        """Goes on waiting where the header is not whole."""
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc):
+        """Stops waiting."""
+        super().connection_lost(exc)
+        self._stop_waiting()
+
+    def on_response_complete(self):
+        """Starts to wait for the next header."""
+        super().on_response_complete()
+        self._wait()
+
+    def _wait(self):
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_answering or self.transport.is_closing():
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.timeout_keep_alive, self.transport.close)
+
+    def _stop_waiting(self):
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
