@@ -9,6 +9,12 @@ those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe` trains the
 features that stay as they are; `--head-epochs` does so at first; `--frozen-blocks` keeps the first
 blocks; `--lora-rank` trains additions of low rank (LoRA, arXiv:2106.09685), which are merged into
 what is saved.
+
+CIFAR-10 within the hour on two cores, 94.5 % from the ImageNet ViT-Ti/16:
+
+    python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10 --image-size 160 \\
+        --epochs 8 --warmup-epochs 0 --patch-dropout 0.5 0 --patch-dropout-epochs 0 7 \\
+        --validation-epochs 8 --xla on
 """
 
 import dataclasses

@@ -57,6 +57,23 @@ def test_a_damaged_model_is_a_sentence(tmp_path, name):
         open_artefact(place)
 
 
+@pytest.mark.parametrize(
+    "told, message",
+    [
+        ("[1]", "metadata.json must hold an object"),
+        ('{"crop_ratio": "wide"}', r"crop_ratio must lie in \(0, 1\]: metadata.json says wide"),
+        ('{"crop_ratio": 0}', r"crop_ratio must lie in \(0, 1\]"),
+        ('{"interpolation": 3}', "interpolation must be bicubic or bilinear"),
+        ("no json", "Expecting value"),
+    ],
+)
+def test_what_a_stranger_says_of_pictures_is_checked(tmp_path, tiny, told, message):
+    shutil.copytree(tiny.saved_model, tmp_path / "1")
+    (tmp_path / "1" / "assets.extra" / "metadata.json").write_text(told)
+    with pytest.raises(ValueError, match=f"cannot be read as a model: {message}"):
+        open_artefact(tmp_path / "1")
+
+
 def test_what_an_extra_would_open_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     (tmp_path / "model.onnx").touch()
