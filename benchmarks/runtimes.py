@@ -31,7 +31,7 @@ FORMATS_MEASURED = ("savedmodel", "tflite", "tflite-float16", "tflite-int8", "on
 class Config:
     """What is measured."""
 
-    model: str = "ti/16"
+    model: str = "Ti/16"
     """Size and patch of the model."""
     image_size: int = 224
     """Side of the images in pixels."""
@@ -52,7 +52,7 @@ def run(config):
         paths = export(model, Path(folder, "exported"), to=chosen)
         places = {"keras": Path(folder, "model.keras"), **dict(zip(chosen, paths, strict=True))}
         modules = dict.fromkeys(places, "keras_vit.artefacts.worker")
-        is_timms = (config.model, config.image_size) == ("ti/16", 224)
+        is_timms = (config.model, config.image_size) == ("Ti/16", 224)
         if importlib.util.find_spec("torch") and is_timms:
             places["torch"], modules["torch"] = "vit_tiny_patch16_224", "benchmarks.torch_rival"
         times, runtimes = {name: {} for name in places}, {}

@@ -46,7 +46,7 @@ class Config:
     """How many ask at a time."""
     seconds: float = 4.0
     """How long a turn lasts."""
-    rounds: int = 3
+    rounds: int = 2
     """How often the servers take turns."""
     pictures: int = 32
     """Different JPEG pictures, 500 by 375 pixels, 110 kB."""
@@ -74,7 +74,7 @@ def run(config):
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         write_jpegs(folder, config.pictures)
         pictures = [path.read_bytes() for path in sorted(Path(folder).rglob("*.jpg"))]
-        model = classifier(vit("ti/16", image_size=224), 1000)
+        model = classifier(vit("Ti/16", image_size=224), 1000)
         paths = export(model, Path(folder, "exported"), to=OURS)
         servers = {}
         for name, path in zip(OURS, paths, strict=True):
