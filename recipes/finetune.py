@@ -1,4 +1,4 @@
-"""Fine-tuning: other people's weights, your own pictures.
+r"""Fine-tuning: other people's weights, your own pictures.
 
     python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10
     python -m recipes.finetune --weights vit_tiny.safetensors --source folder:my_pictures
@@ -12,8 +12,8 @@ what is saved.
 
 CIFAR-10 within the hour on two cores, 94.5 % from the ImageNet ViT-Ti/16:
 
-    python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10 --image-size 160 \\
-        --epochs 8 --warmup-epochs 0 --patch-dropout 0.5 0 --patch-dropout-epochs 0 7 \\
+    python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10 --image-size 160 \
+        --epochs 8 --warmup-epochs 0 --patch-dropout 0.5 0 --patch-dropout-epochs 0 7 \
         --validation-epochs 8 --xla on
 """
 

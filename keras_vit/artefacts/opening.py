@@ -40,8 +40,8 @@ def open_artefact(path, *, threads=None):
         opener = OPENERS[path.suffix]
     else:
         raise ValueError(
-            f"A model is a {', '.join(OPENERS)} file or a folder of SavedModel or OpenVINO: "
-            f"received {path}."
+            f"A model is a {', '.join(OPENERS)} file or a folder of SavedModel or OpenVINO, which "
+            f"keras-vit import makes of a checkpoint: received {path}."
         )
     try:
         return opener(path, threads)

@@ -96,7 +96,7 @@ def _read_shards(path):
     """Reads the files that an index names."""
     try:
         places = json.loads(path.read_text())["weight_map"]
-        names = sorted(set(places.values()))
+        names = sorted(set(map(str, places.values())))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no index of safetensors: {error!r}.") from error
     arrays = {}

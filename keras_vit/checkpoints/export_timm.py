@@ -12,7 +12,7 @@ from keras_vit.checkpoints.architecture import architecture_of
 from keras_vit.tasks import class_names_of
 from keras_vit.whole_file import whole_file
 
-POOLS = {"class_token": "token", "mean": "avg", "attention": "map", None: ""}
+POOLS = {ours: theirs for theirs, ours in timm.POOLS.items()}
 
 
 def export_timm(model, path):
@@ -31,7 +31,8 @@ def export_timm(model, path):
 
     Returns:
         What `timm.create_model` takes: `model_name`, the architecture of timm whose class and
-        epsilon the model has, and what is otherwise.
+        epsilon the model has (1e-6 where it is smaller, as Hugging Face's 1e-12), and what is
+        otherwise.
 
     Raises:
         ValueError: If timm has no such model.
@@ -48,6 +49,7 @@ def export_timm(model, path):
         "num_heads": architecture.config.num_heads,
         "activation": architecture.config.activation,
         "norm_epsilon": architecture.config.norm_epsilon,
+        "pool": architecture.pool,
         "class_names": class_names_of(model) or None,
     }
     config = {"timm": arguments, "pretrained_cfg": pretrained, "keras_vit": told}
@@ -96,14 +98,16 @@ def _arguments(architecture):
         and (config.num_registers or not config.class_token),
         "a distillation token and not both heads behind both tokens": config.distillation_token
         and not (architecture.distillation_head and architecture.pool == "class_token"),
-        f"norm_epsilon={config.norm_epsilon}": config.norm_epsilon not in (1e-6, 1e-5)
+        f"norm_epsilon={config.norm_epsilon}": not (
+            config.norm_epsilon <= 1e-6 or config.norm_epsilon == 1e-5
+        )
         or config.norm_epsilon == 1e-5
         and (config.distillation_token or config.activation == "swiglu"),
     }
     for what, it_has in lacks.items():
         if it_has:
             raise ValueError(f"timm has no model with {what}.")
-    name = "vit_tiny_patch16_224" if config.norm_epsilon == 1e-6 else "vit_base_patch16_clip_224"
+    name = "vit_base_patch16_clip_224" if config.norm_epsilon == 1e-5 else "vit_tiny_patch16_224"
     if config.distillation_token:
         name = "deit_tiny_distilled_patch16_224"
     gated = config.activation == "swiglu"

@@ -117,14 +117,16 @@ def grid_of(count, grid=None):
     if grid is None:
         side = math.isqrt(count)
         grid = (side, side)
-    if grid[0] * grid[1] != count:
+    if len(grid) != 2 or grid[0] * grid[1] != count:
         raise ValueError(
-            f"{count} positions fill no grid of {grid[0]}x{grid[1]}: say rows and columns by "
-            "`grid`, keras-vit import --grid."
+            f"{count} positions fill no grid of {'x'.join(map(str, grid))}: say rows and columns "
+            "by `grid`, keras-vit import --grid."
         )
     return tuple(grid)
 
 
 def told_grid(image_size, patch_size):
     """Returns the rows and columns of an image size that was told, or `None`."""
-    return None if image_size is None else tuple(side // patch_size for side in image_size)
+    if image_size is None or len(image_size) != 2:
+        return None
+    return tuple(side // patch_size for side in image_size)

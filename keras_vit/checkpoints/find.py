@@ -78,7 +78,7 @@ def find(
         grid=grid,
         image_size=given.pop("image_size", None),
         is_ours=given.pop("is_ours", False),
-        is_mean=given.pop("is_mean", False),
+        pool=given.pop("pool", None),
     )
     class_names = given.pop("class_names", None)
     pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}

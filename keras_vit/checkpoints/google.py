@@ -26,13 +26,17 @@ def matches(arrays):
 
 
 def plain(arrays):
-    """Leaves out big_vision's `params/`, and cuts the blocks that it has stacked."""
+    """Leaves out big_vision's `params/` and towers of texts, and cuts blocks that are stacked."""
     return unique(_parts(arrays))
 
 
 def _parts(arrays):
+    # Of SigLIP's two towers the one of images.
+    root = "params/img/" if any(name.startswith("params/img/") for name in arrays) else ""
     for name, array in arrays.items():
-        name = name.removeprefix("params/")
+        if not name.startswith(root):
+            continue
+        name = name.removeprefix(root).removeprefix("params/")
         if "/encoderblock/" not in name:
             yield name, array
         elif not array.ndim:
@@ -47,9 +51,7 @@ def told(known):
     return {}
 
 
-def architecture(
-    arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, is_mean=False
-):
+def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
     """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
     big_vision = POSITIONS not in arrays
     patch_size, _, channels, width = shape_of(arrays, "embedding/kernel", 4)
@@ -93,6 +95,7 @@ def table(architecture, arrays):
     """Returns where each weight of a model stands, from our paths to entries."""
     config = architecture.config
     big_vision = POSITIONS not in arrays
+    heads = config.num_heads
     entries = _dense("embed/projection", "embedding", kernel=_flat(-1))
     if config.position == "learned":
         entries["embed/positions"] = same("pos_embedding" if big_vision else POSITIONS)
@@ -104,16 +107,16 @@ def table(architecture, arrays):
         entries |= _norm(f"{ours}/norm1", f"{theirs}/LayerNorm_0")
         entries |= _norm(f"{ours}/norm2", f"{theirs}/LayerNorm_{second}")
         attention = f"{theirs}/MultiHeadDotProductAttention_{attention}"
-        entries |= _joined(f"{ours}/attention/qkv", attention, ("query", "key", "value"))
-        entries |= _dense(f"{ours}/attention/out", f"{attention}/out", kernel=_flat(-1))
+        entries |= _joined(f"{ours}/attention/qkv", attention, ("query", "key", "value"), heads)
+        entries |= _dense(f"{ours}/attention/out", f"{attention}/out", kernel=_out(heads))
         entries |= _mlp(f"{ours}/mlp", f"{theirs}/MlpBlock_{mlp}")
     entries |= _norm("norm", "Transformer/encoder_norm")
     if architecture.pool == "attention":
         attention = "MAPHead_0/MultiHeadDotProductAttention_0"
         entries["pool/probe"] = same("MAPHead_0/probe")
-        entries |= _joined("pool/query", attention, ("query",))
-        entries |= _joined("pool/key_value", attention, ("key", "value"))
-        entries |= _dense("pool/out", f"{attention}/out", kernel=_flat(-1))
+        entries |= _joined("pool/query", attention, ("query",), heads)
+        entries |= _joined("pool/key_value", attention, ("key", "value"), heads)
+        entries |= _dense("pool/out", f"{attention}/out", kernel=_out(heads))
         entries |= _norm("pool/norm", "MAPHead_0/LayerNorm_0")
         entries |= _mlp("pool/mlp", "MAPHead_0/MlpBlock_0")
     if architecture.pre_logits:
@@ -135,14 +138,30 @@ def _dense(ours, theirs, *, kernel=None):
     }
 
 
-def _joined(ours, theirs, parts):
+def _out(heads):
+    """Returns a function that makes `(h, d, D)` a matrix `(h * d, D)`."""
+    return lambda array: _checked(array, heads, axis=0).reshape(-1, array.shape[-1])
+
+
+def _checked(array, heads, axis):
+    if array.shape[axis] != heads:
+        raise ValueError(f"there must be {heads} heads, as in block 0")
+    return array
+
+
+def _joined(ours, theirs, parts, heads):
     """Joins projections `(D, h, d)` to one matrix `(D, parts * h * d)`, and their biases."""
     kernels, biases = (tuple(f"{theirs}/{part}/{x}" for part in parts) for x in ("kernel", "bias"))
     return {
         f"{ours}/kernel": Entry(
-            kernels, lambda *each: np.concatenate([a.reshape(len(a), -1) for a in each], axis=1)
+            kernels,
+            lambda *each: np.concatenate(
+                [_checked(a, heads, 1).reshape(len(a), -1) for a in each], axis=1
+            ),
         ),
-        f"{ours}/bias": Entry(biases, lambda *each: np.concatenate([a.ravel() for a in each])),
+        f"{ours}/bias": Entry(
+            biases, lambda *each: np.concatenate([_checked(a, heads, 0).ravel() for a in each])
+        ),
     }
 
 

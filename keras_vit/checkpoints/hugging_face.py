@@ -79,9 +79,7 @@ def _class_names(known):
     return None if all(map(MADE_UP.fullmatch, numbered)) else numbered
 
 
-def architecture(
-    arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, is_mean=False
-):
+def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
     """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
     width, channels, patch_size, _ = shape_of(arrays, f"{PATCHES}.weight", 4)
     tokens = [

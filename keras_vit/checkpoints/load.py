@@ -61,7 +61,8 @@ def load(
     size = {name: value for name, value in size.items() if value is not None}
     new = dataclasses.replace(old, config=dataclasses.replace(old.config, **size))
     if channels not in (None, old.config.channels):
-        new = dataclasses.replace(new, mean=_mean(old.mean), std=_mean(old.std))
+        scales = {name: _of_channels(getattr(old, name), channels) for name in ("mean", "std")}
+        new = dataclasses.replace(new, **scales)
     new_head = num_classes is not None
     if new_head:
         new = dataclasses.replace(
@@ -117,6 +118,11 @@ def _set_weights(model, found, new, resize, *, new_head):
         weight.assign(array)
 
 
-def _mean(values):
-    """Returns what stands for each channel, where they are others than before."""
-    return float(np.mean(values))
+def _of_channels(values, count):
+    """Returns what stands for each of another number of channels, as `fold_channels` takes them."""
+    values = np.ravel(values)
+    if count == 1 or len(values) == 1:
+        return float(values.mean())
+    return tuple(
+        map(float, values if len(values) == count else values[np.arange(count) % len(values)])
+    )

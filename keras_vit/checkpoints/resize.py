@@ -66,8 +66,9 @@ def resize_kernel(kernel, old_patch, new_patch, *, method="bicubic"):
 def fold_channels(kernel, old, new):
     """Makes an RGB patch kernel `(P*P*C, D)` one for another number of channels.
 
-    One channel gets the sum of the three, as a grey image is seen by them; more get them in turn,
-    scaled so that the sum stays (timm's `adapt_input_conv`).
+    One channel gets the sum of the three, as a grey image is seen by them where all have the same
+    mean and standard deviation, and nearly so elsewhere; more get them in turn, scaled so that the
+    sum stays (timm's `adapt_input_conv`).
 
     Args:
         kernel: Rows in the order of `patchify`.

@@ -21,6 +21,7 @@ from keras_vit.checkpoints.table import Entry, convolution, dense, norm, same
 from keras_vit.models import ViTConfig
 
 NAME = "timm"
+POOLS = {"token": "class_token", "avg": "mean", "map": "attention", "": None}
 # Widths and patches of the SigLIP towers that timm gives the tanh form of GELU, beside L at 512
 # pixels.
 SIGLIP_TANH = {(768, 32), (1152, 16), (1536, 16)}
@@ -42,7 +43,7 @@ def told(known):
     pretrained = value_of(known, "pretrained_cfg", "an object") or {}
     ours = value_of(known, "keras_vit", "an object") or {}
     pool = value_of(known, "global_pool", "a text")
-    if pool not in (None, "", "token", "avg", "map"):
+    if pool is not None and pool not in POOLS:
         raise ValueError(f"timm's global_pool={pool!r} is none of ours.")
     found = {
         "mean": value_of(pretrained, "mean", "numbers"),
@@ -54,21 +55,30 @@ def told(known):
         found["activation"] = "quick_gelu"
     if ours:
         found["is_ours"] = True
-    if pool == "avg":
-        found["is_mean"] = True
+    if labels := _labels(known.get("label_names")):
+        found["class_names"] = labels
+    if POOLS.get(pool):
+        found["pool"] = POOLS[pool]
     kinds = {
         "num_heads": "a whole number",
         "activation": "a text",
         "norm_epsilon": "a number",
+        "pool": "a text",
         "class_names": "texts",
     }
     told_by_us = {name: value_of(ours, name, kind) for name, kind in kinds.items()}
     return found | {name: value for name, value in told_by_us.items() if value is not None}
 
 
-def architecture(
-    arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, is_mean=False
-):
+def _labels(names):
+    """Returns the names of the classes from a list, or from a dictionary by number."""
+    if isinstance(names, dict):
+        names = [names.get(str(index)) for index in range(len(names))]
+    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return names if is_list else None
+
+
+def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
     """Reads the architecture off names and shapes.
 
     Args:
@@ -78,7 +88,7 @@ def architecture(
             columns.
         image_size: Height and width that a configuration tells, in pixels, or `None`.
         is_ours: Whether `export_timm` wrote them, which has written no model of another kind.
-        is_mean: Whether a configuration tells that tokens are averaged, so that none is missing.
+        pool: What a configuration tells of it, as `keras_vit.tasks.features` takes it, or `None`.
 
     Returns:
         An `Architecture`.
@@ -88,14 +98,17 @@ def architecture(
     """
     width, channels, patch_size, _ = shape_of(arrays, "patch_embed.proj.weight", 4)
     if not is_ours:
-        _refuse_others(arrays, is_mean)
-    grid = grid or told_grid(image_size, patch_size)
+        _refuse_others(arrays, pool)
     depth = count_blocks(arrays, re.compile(r"blocks\.(\d+)\."))
     hidden, out = (shape_of(arrays, f"blocks.0.mlp.fc{i}.weight", 2) for i in (1, 2))
     gated = hidden[0] == 2 * out[1]
     tokens = [name for name in ("cls_token", "dist_token") if name in arrays]
     count = shape_of(arrays, "pos_embed", 3)[1]
     registers = shape_of(arrays, "reg_token", 3)[1] if "reg_token" in arrays else 0
+    if grid is None and (told := told_grid(image_size, patch_size)):
+        # A size that another number of positions belongs to is one that was trained before.
+        prefix = {0, len(tokens), registers, len(tokens) + registers}
+        grid = told if count - told[0] * told[1] in prefix else None
     with_prefix = bool(tokens) and _is_square(count - len(tokens), grid)
     with_registers = not with_prefix and not tokens and not _is_square(count, grid)
     count -= len(tokens) * with_prefix + registers * with_registers
@@ -128,14 +141,14 @@ def architecture(
     )
     return Architecture(
         config=config,
-        pool=_pool(arrays),
+        pool=_pool(arrays, pool),
         num_classes=shape_of(arrays, "head.weight", 2)[0] if "head.weight" in arrays else 0,
         distillation_head="head_dist.weight" in arrays,
         **_pixels(arrays, channels),
     )
 
 
-def _refuse_others(arrays, is_mean):
+def _refuse_others(arrays, pool):
     """Raises a `ValueError` for models whose names are these and whose blocks are others."""
     clip, pooled = "norm_pre.weight" in arrays, "attn_pool.latent" in arrays
     prefix = {"cls_token", "reg_token"} & arrays.keys()
@@ -146,7 +159,7 @@ def _refuse_others(arrays, is_mean):
         raise ValueError(
             "timm's attention pool leaves class and register tokens out: ours does not."
         )
-    lacks_token = "cls_token" not in arrays and not pooled and not is_mean
+    lacks_token = "cls_token" not in arrays and not pooled and pool != "mean"
     if scaled and "norm.weight" in arrays and lacks_token:
         raise ValueError("The checkpoint has no cls_token.")
     post_norm = {"blocks.0.attn.qkv.bias", "norm.weight"}.isdisjoint(arrays)
@@ -158,9 +171,11 @@ def _is_square(count, grid):
     return count == (grid[0] * grid[1] if grid else math.isqrt(max(count, 0)) ** 2)
 
 
-def _pool(arrays):
+def _pool(arrays, told):
     if "attn_pool.latent" in arrays:
         return "attention"
+    if told == "mean" or told == "class_token" and "cls_token" in arrays:
+        return told
     return "mean" if "fc_norm.weight" in arrays or "cls_token" not in arrays else "class_token"
 
 

@@ -60,8 +60,8 @@ def serve_model(
     app = create_app(served, **limits)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=2048)
-    # Connections inherit it. asyncio sets it on those alone whose socket names its protocol; without
-    # it an answer, sent in two parts, waits 40 ms for the client's acknowledgement of the first.
+    # Connections inherit it. asyncio sets it on those alone whose socket names its protocol;
+    # without it an answer, sent in two parts, waits 40 ms for what acknowledges the first.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(
         f"Serving {served.name}, version {served.version}, on {served.runtime}: "

@@ -183,6 +183,12 @@ def test_an_odd_configuration_of_timm_is_refused(tmp_path, timm_vit, told):
         find(timm_vit[0], num_heads=2)
 
 
+def test_a_size_of_one_side_tells_nothing(tmp_path):
+    source = write(tmp_path, "hf_vit", read("hf_vit")[2])
+    (tmp_path / "config.json").write_text('{"image_size": [16]}')
+    assert find(source, num_heads=2).architecture.config.image_size == (16, 16)
+
+
 def test_a_configuration_names_the_classes(tmp_path):
     source = write(tmp_path, "hf_vit", read("hf_vit")[2])
     names = ["crane", "cat", "crane", "dog", "cow"]
@@ -303,6 +309,7 @@ def test_a_pooling_that_the_checkpoint_has_no_weights_for_is_refused(timm_vit):
         ("a.npz", b"no", "is no .npz file of numbers"),
         ("a.h5", b"", "Weights are read from .safetensors and .npz"),
         ("a.safetensors.index.json", b"[]", "is no index of safetensors"),
+        ("a.safetensors.index.json", b'{"weight_map": {"a": 1}}', "names '1', which is not beside"),
     ],
 )
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, name, content, message):
@@ -444,6 +451,71 @@ def test_what_no_array_shows_comes_back_from_timm(tmp_path):
     np.testing.assert_allclose(again(images), model(images), atol=1e-5)
 
 
+@pytest.mark.parametrize("pool", ["class_token", "mean"])
+@pytest.mark.parametrize("options", [{}, dict(num_registers=2), dict(final_norm=False)])
+def test_the_pooling_comes_back_from_timm(tmp_path, pool, options):
+    model = classifier(vit("mu/4", image_size=8, **options), 3, pool=pool)
+    for weight in model.trainable_weights:
+        weight.assign_add(keras.random.normal(weight.shape, stddev=0.1))
+    export_timm(model, tmp_path / "ours.safetensors")
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+    again = load(tmp_path / "ours.safetensors")
+    np.testing.assert_allclose(again(images), model(images), atol=1e-5)
+
+
+def test_a_configuration_of_timm_tells_pooling_and_names_and_an_old_size(tmp_path, timm_vit):
+    told = {"global_pool": "avg", "pretrained_cfg": {"input_size": [3, 99, 99]}}
+    names = ["crane", "cat", "crane", "dog", "cow"]
+    for labels in (names, dict(enumerate(names))):
+        (tmp_path / "config.json").write_text(json.dumps({**told, "label_names": labels}))
+        found = find(timm_vit[0], num_heads=2)
+        assert found.architecture.pool == "mean" and found.class_names == names
+        assert found.architecture.config.image_size == (16, 16)
+
+
+@pytest.mark.parametrize("family", ["hf_vit", "hf_mae"])
+def test_a_smaller_epsilon_is_timms_and_comes_back(tmp_path, family):
+    _, _, arrays = read(family)
+    model = load(write(tmp_path, family, arrays), num_heads=2)
+    export_timm(model, tmp_path / "back.safetensors")
+    again = load(tmp_path / "back.safetensors")
+    images = np.random.default_rng(0).integers(0, 256, (2, *model.input_shape[1:]))
+    np.testing.assert_allclose(again(images), model(images), atol=1e-5)
+    assert architecture_of(again).config.norm_epsilon == 1e-12
+
+
+def test_of_siglips_two_towers_the_one_of_images_is_taken(tmp_path):
+    images, outputs, arrays = read("big_vision_map")
+    two = {name.replace("params/", "params/img/"): array for name, array in arrays.items()}
+    assert two.keys().isdisjoint(arrays)
+    texts = {"params/txt/Embed_0/embedding": np.zeros((3, 4), "float32"), "params/t": np.zeros(1)}
+    np.savez(tmp_path / "siglip.npz", **two, **texts)
+    np.testing.assert_allclose(load(tmp_path / "siglip.npz")(images), outputs, atol=1e-5)
+
+
+@pytest.mark.parametrize("part", ["query/kernel", "query/bias", "out/kernel"])
+def test_a_block_of_other_heads_is_refused_by_name(tmp_path, part):
+    _, _, arrays = read("google_vit")
+    name = f"Transformer/encoderblock_1/MultiHeadDotProductAttention_1/{part}"
+    array, axis = arrays[name], 1 if part == "query/kernel" else 0
+    shape = list(array.shape)
+    shape[axis], shape[axis + 1] = shape[axis] * 2, shape[axis + 1] // 2
+    source = write(tmp_path, "google_vit", {**arrays, name: array.reshape(shape)})
+    with pytest.raises(ValueError, match=rf"{name} .*there must be 2 heads"):
+        load(source)
+
+
+@pytest.mark.parametrize("channels", [4, 6])
+def test_more_channels_keep_each_its_mean(tmp_path, channels):
+    _, _, arrays = read("timm_clip")
+    source = write(tmp_path, "timm_clip", arrays)
+    old = architecture_of(load(source, num_heads=2))
+    new = architecture_of(load(source, num_heads=2, channels=channels))
+    order = np.arange(channels) % 3
+    np.testing.assert_allclose(new.mean, np.array(old.mean)[order], rtol=1e-5)
+    np.testing.assert_allclose(new.std, np.array(old.std)[order], rtol=1e-5)
+
+
 def test_a_model_with_more_than_ours_is_refused(tmp_path):
     model = classifier(vit("mu/4", image_size=8), 3)
     more = keras.layers.Dense(3, name="adapter")(model.output)
@@ -477,7 +549,7 @@ def test_names_of_a_distilled_classifier_are_its_heads(tmp_path):
     [
         (dict(position="none"), "position='none'"),
         (dict(pre_norm=True), "pre_norm and a bias of the patches"),
-        (dict(norm_epsilon=1e-12), "norm_epsilon=1e-12"),
+        (dict(norm_epsilon=1e-3), "norm_epsilon=0.001"),
         (dict(distillation_token=True, num_registers=1), "with registers"),
         (dict(distillation_token=True), "not both heads behind both tokens"),
     ],
