@@ -22,6 +22,16 @@ def shape_of(arrays, name, rank):
     return shape
 
 
+def holds(arrays, *parts):
+    """Says whether any array's name has one of these parts, so that one that lacks can be named."""
+    return any(part in name for name in arrays for part in parts)
+
+
+def starts(arrays, prefix):
+    """Says whether any array's name starts so."""
+    return any(name.startswith(prefix) for name in arrays)
+
+
 def _is_number(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 

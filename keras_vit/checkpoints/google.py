@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import count_blocks, grid_of, shape_of, unique
+from keras_vit.checkpoints.facts import count_blocks, grid_of, holds, shape_of, starts, unique
 from keras_vit.checkpoints.table import Entry, same
 from keras_vit.models import ViTConfig
 
@@ -21,8 +21,8 @@ SIDE = 224  # pixels, where fixed positions do not tell
 
 def matches(arrays):
     """Says whether arrays have the names of one of Google's two."""
-    names = set(plain(arrays))
-    return "embedding/kernel" in names and any(name.startswith(BLOCK) for name in names)
+    names = plain(arrays)
+    return starts(names, "embedding/") and starts(names, BLOCK)
 
 
 def plain(arrays):
@@ -53,7 +53,7 @@ def told(known):
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
     """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
-    big_vision = POSITIONS not in arrays
+    big_vision = not holds(arrays, "/MlpBlock_3/")
     patch_size, _, channels, width = shape_of(arrays, "embedding/kernel", 4)
     attention = "MultiHeadDotProductAttention_0" if big_vision else "MultiHeadDotProductAttention_1"
     heads = shape_of(arrays, f"{BLOCK}0/{attention}/query/kernel", 3)[1]
@@ -78,15 +78,16 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         prefix_positions=not big_vision,
         activation="gelu_tanh",
     )
-    if "MAPHead_0/probe" in arrays:
+    if holds(arrays, "MAPHead_0/"):
         pool = "attention"
     else:
         pool = "class_token" if "cls" in arrays else "mean"
-    has_hidden = "pre_logits/kernel" in arrays
+    has_head = not {"head/kernel", "head/bias"}.isdisjoint(arrays)
+    has_hidden = holds(arrays, "pre_logits/")
     return Architecture(
         config=config,
         pool=pool,
-        num_classes=shape_of(arrays, "head/kernel", 2)[1] if "head/kernel" in arrays else 0,
+        num_classes=shape_of(arrays, "head/kernel", 2)[1] if has_head else 0,
         pre_logits=shape_of(arrays, "pre_logits/kernel", 2)[1] if has_hidden else None,
     )
 
@@ -94,7 +95,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
 def table(architecture, arrays):
     """Returns where each weight of a model stands, from our paths to entries."""
     config = architecture.config
-    big_vision = POSITIONS not in arrays
+    big_vision = not holds(arrays, "/MlpBlock_3/")
     heads = config.num_heads
     entries = _dense("embed/projection", "embedding", kernel=_flat(-1))
     if config.position == "learned":

@@ -10,7 +10,9 @@ from keras_vit.checkpoints.facts import (
     count_blocks,
     grid_of,
     heads_of,
+    holds,
     shape_of,
+    starts,
     told_grid,
     unique,
     value_of,
@@ -35,8 +37,8 @@ ACTIVATIONS = {
 
 def matches(arrays):
     """Says whether arrays have the names of one of these models."""
-    names = set(plain(arrays))
-    return {f"{PATCHES}.weight", "encoder.layer.0.attention.attention.query.weight"} <= names
+    names = plain(arrays)
+    return starts(names, PATCHES) and starts(names, "encoder.layer.0.attention.attention.")
 
 
 def plain(arrays):
@@ -87,12 +89,12 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     ]
     count = shape_of(arrays, "embeddings.position_embeddings", 3)[1]
     grid = grid_of(count - len(tokens), grid or told_grid(image_size, patch_size))
-    dino = "encoder.layer.0.norm1.weight" in arrays
-    gated = "encoder.layer.0.mlp.weights_out.weight" in arrays
+    dino = holds(arrays, ".norm1.", ".layer_scale1.")
+    gated = holds(arrays, ".mlp.weights_")
     last = _mlp_names("encoder.layer.0", dino, gated)[1]
     has_registers = "embeddings.register_tokens" in arrays
-    head = "cls_classifier" if "cls_classifier.weight" in arrays else "classifier"
-    has_head = f"{head}.weight" in arrays
+    head = _head(arrays)
+    has_head = holds(arrays, f"{head}.")
     classes = shape_of(arrays, f"{head}.weight", 2)[0] if has_head else 0
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
@@ -107,7 +109,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         num_registers=shape_of(arrays, "embeddings.register_tokens", 3)[1] if has_registers else 0,
         activation="swiglu" if gated else "gelu",
         norm_epsilon=1e-6 if dino else 1e-12,
-        qkv_bias="encoder.layer.0.attention.attention.query.bias" in arrays,
+        qkv_bias=holds(arrays, "attention.query.bias", "attention.key.bias"),
         layer_scale=1.0 if dino else None,
     )
     imagenet = dino or "distillation_token" in tokens
@@ -115,9 +117,13 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         config=config,
         pool="class_token",
         num_classes=classes,
-        distillation_head="distillation_classifier.weight" in arrays,
+        distillation_head=holds(arrays, "distillation_classifier."),
         **(IMAGENET if imagenet else {}),
     )
+
+
+def _head(arrays):
+    return "cls_classifier" if holds(arrays, "cls_classifier.") else "classifier"
 
 
 def table(architecture, arrays):
@@ -138,8 +144,7 @@ def table(architecture, arrays):
         entries |= _block(f"block{index:02d}", f"encoder.layer.{index}", config)
     entries |= norm("norm", "layernorm")
     if architecture.num_classes:
-        deit = "cls_classifier.weight" in arrays
-        entries |= dense("head", "cls_classifier" if deit else "classifier")
+        entries |= dense("head", _head(arrays))
     if architecture.distillation_head:
         entries |= dense("distillation_head", "distillation_classifier")
     return entries

@@ -13,7 +13,9 @@ from keras_vit.checkpoints.facts import (
     count_blocks,
     grid_of,
     heads_of,
+    holds,
     shape_of,
+    starts,
     told_grid,
     value_of,
 )
@@ -30,7 +32,7 @@ CLIP = dict(mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.2613025
 
 def matches(arrays):
     """Says whether arrays have timm's names."""
-    return {"patch_embed.proj.weight", "blocks.0.attn.qkv.weight"} <= arrays.keys()
+    return starts(arrays, "patch_embed.proj.") and starts(arrays, "blocks.0.attn.")
 
 
 def plain(arrays):
@@ -113,11 +115,12 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     with_registers = not with_prefix and not tokens and not _is_square(count, grid)
     count -= len(tokens) * with_prefix + registers * with_registers
     grid = grid_of(count, grid)
-    clip, scaled = "norm_pre.weight" in arrays, "blocks.0.ls1.gamma" in arrays
-    siglip = not tokens and not {"reg_token", "fc_norm.weight"} & arrays.keys()
+    clip, scaled = holds(arrays, "norm_pre."), holds(arrays, ".ls1.", ".ls2.")
+    siglip = not tokens and not holds(arrays, "reg_token", "fc_norm.")
     tanh = siglip and ((width, patch_size) in SIGLIP_TANH or (width, grid[0]) == (1024, 32))
     if siglip and width == 1536:
         num_heads = num_heads or 16  # DINOv2's giant has 24
+    no_head = {"head.weight", "head.bias"}.isdisjoint(arrays)
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
         patch_size=patch_size,
@@ -132,27 +135,27 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         prefix_positions=with_prefix or not tokens,
         patch_bias=not clip,
         pre_norm=clip,
-        final_norm="norm.weight" in arrays,
+        final_norm=not {"norm.weight", "norm.bias"}.isdisjoint(arrays),
         activation="swiglu" if gated else "gelu_tanh" if tanh else "gelu",
         norm_epsilon=1e-5 if clip else 1e-6,
-        qkv_bias="blocks.0.attn.qkv.bias" in arrays,
-        qk_norm="blocks.0.attn.q_norm.weight" in arrays,
+        qkv_bias=holds(arrays, ".attn.qkv.bias"),
+        qk_norm=holds(arrays, ".q_norm.", ".k_norm."),
         layer_scale=1e-5 if scaled else None,
     )
     return Architecture(
         config=config,
         pool=_pool(arrays, pool),
-        num_classes=shape_of(arrays, "head.weight", 2)[0] if "head.weight" in arrays else 0,
-        distillation_head="head_dist.weight" in arrays,
+        num_classes=0 if no_head else shape_of(arrays, "head.weight", 2)[0],
+        distillation_head=holds(arrays, "head_dist."),
         **_pixels(arrays, channels),
     )
 
 
 def _refuse_others(arrays, pool):
     """Raises a `ValueError` for models whose names are these and whose blocks are others."""
-    clip, pooled = "norm_pre.weight" in arrays, "attn_pool.latent" in arrays
+    clip, pooled = holds(arrays, "norm_pre."), holds(arrays, "attn_pool.")
     prefix = {"cls_token", "reg_token"} & arrays.keys()
-    scaled = "blocks.0.ls1.gamma" in arrays
+    scaled = holds(arrays, ".ls1.", ".ls2.")
     if clip and pooled:
         raise ValueError("The checkpoint is a Perception Encoder, whose positions are rotary too.")
     if pooled and prefix:
@@ -172,20 +175,20 @@ def _is_square(count, grid):
 
 
 def _pool(arrays, told):
-    if "attn_pool.latent" in arrays:
+    if holds(arrays, "attn_pool."):
         return "attention"
     if told == "mean" or told == "class_token" and "cls_token" in arrays:
         return told
-    return "mean" if "fc_norm.weight" in arrays or "cls_token" not in arrays else "class_token"
+    return "mean" if holds(arrays, "fc_norm.") or "cls_token" not in arrays else "class_token"
 
 
 def _pixels(arrays, channels):
     """Guesses mean and standard deviation of the pixels from the family."""
     if channels != 3:
         return {}
-    if "norm_pre.weight" in arrays:
+    if holds(arrays, "norm_pre."):
         return CLIP
-    facebook = "blocks.0.ls1.gamma" in arrays or "dist_token" in arrays
+    facebook = holds(arrays, ".ls1.", "dist_token")
     return IMAGENET if facebook and "cls_token" in arrays else {}
 
 
