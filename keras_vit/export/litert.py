@@ -126,23 +126,26 @@ def _whole(*rules, **options):
     return _quantized(everything, pooling, *rules, **options)
 
 
+# Dense layers of the blocks but those behind GELU: one scale for all that it gives loses most of
+# the accuracy; and not that of the patches, whose inputs lose some.
+CALIBRATED = Rule(activations=8, where=r"block\d+.*(qkv|attention[^;]*out|hidden)")
+
 VARIANTS = {
     "tflite": Variant("", _float32),
     "tflite-float16": Variant("-float16", _float16, largest_loss=0.3),
     "tflite-int8": Variant("-int8", _quantized(Rule()), largest_loss=0.3),
-    # What GELU gives is left as it comes: one scale for all of it loses most of the accuracy.
     "tflite-int8-dense": Variant(
         "-int8-dense",
-        _quantized(Rule(activations=8), Rule(where="mlp.*out")),
+        _quantized(Rule(), CALIBRATED),
         is_calibrated=True,
         largest_loss=0.3,
     ),
-    # Dense layers in 8 bits but those behind GELU; norms, softmax, GELU and sums in 16. LiteRT
-    # turns no 16 bits into bytes: the last softmax has 8.
+    # Norms, softmax, GELU and sums in 16 bits. LiteRT turns no 16 bits into bytes: the last softmax
+    # has 8.
     "tflite-int8-full": Variant(
         "-int8-full",
         _whole(
-            Rule(activations=8, where=r"block\d+.*(qkv|attention[^;]*out|hidden)"),
+            CALIBRATED,
             Rule(activations=8, operators=("SOFTMAX",), where="^StatefulPartitionedCall"),
             bytes_outside=True,
         ),
@@ -153,10 +156,15 @@ VARIANTS = {
     "tflite-int16": Variant(
         "-int16", _whole(), is_calibrated=True, is_whole=True, largest_loss=0.3
     ),
-    # Four bits in the blocks, by GPTQ (arXiv:2210.17323); eight for pixels and logits.
+    # Four bits in the blocks, by GPTQ (arXiv:2210.17323); eight for pixels, logits, and what makes
+    # queries and keys, whose products lose most.
     "tflite-int4": Variant(
         "-int4",
-        _quantized(Rule(), Rule(weights=4, where=r"block\d+", algorithm=GPTQ)),
+        _quantized(
+            Rule(),
+            Rule(weights=4, where=r"block\d+", algorithm=GPTQ),
+            Rule(where=r"block\d+.*qkv"),
+        ),
         is_calibrated=True,
         largest_loss=1.5,
     ),
