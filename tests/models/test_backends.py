@@ -34,6 +34,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_jax_gives_the_same_logits(tmp_path):
     pytest.importorskip("jax", reason="JAX is not installed (extra [jax])")
     images = np.random.default_rng(0).integers(0, 256, (4, 16, 8, 3)).astype("uint8")

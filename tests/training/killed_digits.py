@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FLAGS = ["--epochs", "12", "--warmup-epochs", "1", "--xla", "off", "--ema", "0.9"]
+FLAGS = ["--epochs", "20", "--warmup-epochs", "1", "--xla", "off", "--ema", "0.9"]
 FLAGS += ["--save-every", "2", "--accumulation", "2", "--width", "24", "--depth", "2"]
 
 CHILD = """
@@ -52,18 +52,21 @@ def start(folder):
 
 
 def follow(process, kill_after=None, inside_save=None):
-    """Reads losses until the end or the kill; returns them, and the weights if there was an end.
+    """Reads losses until the end or the kill.
+
+    Returns them, the weights if there was an end, and the seconds from the first loss on.
 
     Args:
         process: The recipe.
         kill_after: Seconds from the first loss to the kill.
         inside_save: The folder of checkpoints, if the kill then waits for a save to begin.
     """
-    losses, weights, killer = {}, None, None
+    losses, weights, killer, begin = {}, None, None, 0.0
     for line in process.stderr:
         kind, _, rest = line.partition(" ")
         if kind == "LOSS":
             step, loss = rest.split()
+            begin = begin or time.monotonic()
             losses[int(step)] = loss
             if kill_after is not None and killer is None:
                 killer = threading.Timer(kill_after, kill, [process, inside_save])
@@ -71,7 +74,7 @@ def follow(process, kill_after=None, inside_save=None):
         if kind == "WEIGHTS":
             weights = rest.strip()
     process.wait()
-    return losses, weights
+    return losses, weights, time.monotonic() - begin
 
 
 def kill(process, inside_save):
@@ -88,9 +91,7 @@ def main():
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
 
-    begin = time.monotonic()
-    expected, weights = follow(start(arguments.folder / "whole"))
-    seconds = time.monotonic() - begin
+    expected, weights, seconds = follow(start(arguments.folder / "whole"))
     steps = len(expected)
     print(f"left alone: {steps} steps, {seconds:.0f} s")
 
@@ -98,9 +99,9 @@ def main():
     reached, resumed = {}, None
     for number in range(arguments.kills):
         checkpoints = arguments.folder / "killed" / "run" / "checkpoints"
-        losses, ended = follow(
+        losses, ended, _ = follow(
             start(arguments.folder / "killed"),
-            chance.uniform(0, 1.5),
+            chance.uniform(0, 1.5 * seconds / arguments.kills),
             inside_save=checkpoints if number % 2 else None,
         )
         if ended is not None:
@@ -116,7 +117,7 @@ def main():
             flush=True,
         )
         resumed = max(losses)
-    losses, ended = follow(start(arguments.folder / "killed"))
+    losses, ended, _ = follow(start(arguments.folder / "killed"))
     reached.update(losses)
     print(
         f"{equal} of {arguments.kills} kills changed no bit, {unfinished} were inside a save; "

@@ -48,6 +48,7 @@ def train():
     return before, model.get_weights(), history.history
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     (before, first, history), (_, second, again) = train(), train()
     assert history["loss"] == again["loss"]
