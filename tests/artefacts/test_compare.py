@@ -9,6 +9,7 @@ from rich.console import Console
 from keras_vit.artefacts import Artefact, NoAnswer, compare, comparison_table, worker
 
 
+@pytest.mark.slow
 def test_artefacts_are_replayed_without_keras_and_compared(tiny):
     images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1)).astype("uint8")
     reference = keras.ops.convert_to_numpy(keras.ops.softmax(tiny.model(images)))

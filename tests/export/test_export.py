@@ -135,6 +135,7 @@ def test_a_failing_export_leaves_nothing(tmp_path, tiny_classifier, monkeypatch)
     assert [path for path in tmp_path.iterdir() if path.name != ".lock"] == []
 
 
+@pytest.mark.slow
 def test_a_killed_export_leaves_the_version_before_and_disturbs_no_later_one(
     tmp_path, tiny_classifier
 ):
