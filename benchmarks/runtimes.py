@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.machine import machine
 from keras_vit.artefacts.turns import Worker, time_in_turns
-from keras_vit.command_line import run_recipe
+from keras_vit.command_line import describe, run_recipe
 from keras_vit.export import FORMATS, export, save_keras
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -70,7 +70,9 @@ def run(config):
     with open(config.out, "w", encoding="utf-8") as file:
         for console in (Console(), Console(file=file, width=150)):
             console.print(_table(times, runtimes))
-            console.print(f"ratio: time relative to {BASE}'s; {config}", highlight=False)
+            console.print(
+                f"ratio: time relative to {BASE}'s; {describe(config, 'out')}", highlight=False
+            )
             console.print(f"{machine()}\npython -m benchmarks.runtimes", highlight=False)
 
 

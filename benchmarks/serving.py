@@ -30,7 +30,7 @@ from rich.table import Table
 
 from benchmarks.machine import machine
 from benchmarks.pictures import write_jpegs
-from keras_vit.command_line import run_recipe
+from keras_vit.command_line import describe, run_recipe
 from keras_vit.export import export
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -97,7 +97,10 @@ def run(config):
         for console in (Console(), Console(file=file, width=100)):
             console.print(_table(found))
             console.print("milliseconds of all answers; images/s and ratio: median of the rounds")
-            console.print(f"{config}\n{machine()}\npython -m benchmarks.serving", highlight=False)
+            console.print(
+                f"{describe(config, 'out')}\n{machine()}\npython -m benchmarks.serving",
+                highlight=False,
+            )
 
 
 @contextlib.contextmanager

@@ -112,6 +112,7 @@ def quiet_stderr():
             os.close(stderr)
 
 
-def describe(config):
-    """Writes a dataclass on one line, `epochs=60, seed=0`."""
-    return ", ".join(f"{name}={value}" for name, value in dataclasses.asdict(config).items())
+def describe(config, *left_out):
+    """Writes a dataclass on one line, `epochs=60, seed=0`, without the fields that are left out."""
+    told = dataclasses.asdict(config).items()
+    return ", ".join(f"{name}={value}" for name, value in told if name not in left_out)

@@ -22,6 +22,11 @@ def shape_of(arrays, name, rank):
     return shape
 
 
+def by_number(names):
+    """Returns as a list what a configuration has by number, `None` where a number is missing."""
+    return [names.get(str(index)) for index in range(len(names))]
+
+
 def holds(arrays, *parts):
     """Says whether any array's name has one of these parts, so that one that lacks can be named."""
     return any(part in name for name in arrays for part in parts)

@@ -82,12 +82,11 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         pool = "attention"
     else:
         pool = "class_token" if "cls" in arrays else "mean"
-    has_head = not {"head/kernel", "head/bias"}.isdisjoint(arrays)
     has_hidden = holds(arrays, "pre_logits/")
     return Architecture(
         config=config,
         pool=pool,
-        num_classes=shape_of(arrays, "head/kernel", 2)[1] if has_head else 0,
+        num_classes=shape_of(arrays, "head/kernel", 2)[1] if starts(arrays, "head/") else 0,
         pre_logits=shape_of(arrays, "pre_logits/kernel", 2)[1] if has_hidden else None,
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from keras_vit.checkpoints.architecture import Architecture
 from keras_vit.checkpoints.facts import (
     IMAGENET,
+    by_number,
     count_blocks,
     grid_of,
     heads_of,
@@ -74,8 +75,7 @@ def _tuple(values):
 
 def _class_names(known):
     """Returns the names that a configuration gives the classes, `None` where it makes them up."""
-    names = value_of(known, "id2label", "an object") or {}
-    numbered = [names.get(str(index)) for index in range(len(names))]
+    numbered = by_number(value_of(known, "id2label", "an object") or {})
     if not all(isinstance(name, str) and name for name in numbered):
         return None
     return None if all(map(MADE_UP.fullmatch, numbered)) else numbered

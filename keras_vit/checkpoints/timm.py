@@ -10,6 +10,7 @@ import re
 from keras_vit.checkpoints.architecture import Architecture
 from keras_vit.checkpoints.facts import (
     IMAGENET,
+    by_number,
     count_blocks,
     grid_of,
     heads_of,
@@ -57,8 +58,10 @@ def told(known):
         found["activation"] = "quick_gelu"
     if ours:
         found["is_ours"] = True
-    if labels := _labels(known.get("label_names")):
-        found["class_names"] = labels
+    names = known.get("label_names")
+    names = by_number(names) if isinstance(names, dict) else names
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        found["class_names"] = names
     if POOLS.get(pool):
         found["pool"] = POOLS[pool]
     kinds = {
@@ -70,14 +73,6 @@ def told(known):
     }
     told_by_us = {name: value_of(ours, name, kind) for name, kind in kinds.items()}
     return found | {name: value for name, value in told_by_us.items() if value is not None}
-
-
-def _labels(names):
-    """Returns the names of the classes from a list, or from a dictionary by number."""
-    if isinstance(names, dict):
-        names = [names.get(str(index)) for index in range(len(names))]
-    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return names if is_list else None
 
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
@@ -120,7 +115,6 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     tanh = siglip and ((width, patch_size) in SIGLIP_TANH or (width, grid[0]) == (1024, 32))
     if siglip and width == 1536:
         num_heads = num_heads or 16  # DINOv2's giant has 24
-    no_head = {"head.weight", "head.bias"}.isdisjoint(arrays)
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
         patch_size=patch_size,
@@ -135,7 +129,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         prefix_positions=with_prefix or not tokens,
         patch_bias=not clip,
         pre_norm=clip,
-        final_norm=not {"norm.weight", "norm.bias"}.isdisjoint(arrays),
+        final_norm=starts(arrays, "norm."),
         activation="swiglu" if gated else "gelu_tanh" if tanh else "gelu",
         norm_epsilon=1e-5 if clip else 1e-6,
         qkv_bias=holds(arrays, ".attn.qkv.bias"),
@@ -145,7 +139,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     return Architecture(
         config=config,
         pool=_pool(arrays, pool),
-        num_classes=0 if no_head else shape_of(arrays, "head.weight", 2)[0],
+        num_classes=shape_of(arrays, "head.weight", 2)[0] if starts(arrays, "head.") else 0,
         distillation_head=holds(arrays, "head_dist."),
         **_pixels(arrays, channels),
     )
