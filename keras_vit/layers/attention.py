@@ -79,9 +79,13 @@ class SelfAttention(keras.layers.Layer):
             self.key_norm.build((*shape[:-1], self.num_heads, self.head_dim))
 
     def _project(self, x):
-        """Returns query `(B, h, T, d)`, key `(B, h, d, T)` and value `(B, h, T, d)`."""
-        qkv = ops.reshape(self.qkv(x), (-1, x.shape[1], 3, self.num_heads, self.head_dim))
-        query, key, value = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]  # B T h d
+        """Returns query `(B, h, T, d)`, key `(B, h, d, T)` and value `(B, h, T, d)`.
+
+        They are split, and not sliced: LiteRT's XNNPACK takes no slice that drops an axis.
+        """
+        heads = (-1, x.shape[1], self.num_heads, self.head_dim)  # B T h d
+        parts = ops.split(self.qkv(x), 3, axis=-1)
+        query, key, value = (ops.reshape(part, heads) for part in parts)
         if self.qk_norm:
             query, key = self.query_norm(query), self.key_norm(key)
         query = query * self.head_dim**-0.5

@@ -87,10 +87,11 @@ class AttentionPool(keras.layers.Layer):
         """Returns the scores `(B, h, 1, T)` and the values `(B, h, T, d)`."""
         probe = self.query(ops.cast(self.probe, tokens.dtype)) * self.head_dim**-0.5
         query = ops.reshape(probe, (1, self.num_heads, 1, self.head_dim))  # 1 h 1 d
-        shape = (-1, tokens.shape[1], 2, self.num_heads, self.head_dim)
-        key_value = ops.reshape(self.key_value(tokens), shape)
-        key = ops.transpose(key_value[:, :, 0], (0, 2, 3, 1))  # B h d T
-        value = ops.transpose(key_value[:, :, 1], (0, 2, 1, 3))  # B h T d
+        heads = (-1, tokens.shape[1], self.num_heads, self.head_dim)  # B T h d
+        parts = ops.split(self.key_value(tokens), 2, axis=-1)
+        key, value = (ops.reshape(part, heads) for part in parts)
+        key = ops.transpose(key, (0, 2, 3, 1))  # B h d T
+        value = ops.transpose(value, (0, 2, 1, 3))  # B h T d
         return ops.softmax(ops.matmul(query, key), axis=-1), value
 
     def call(self, tokens):

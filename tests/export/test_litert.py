@@ -68,6 +68,15 @@ def test_there_are_built_in_operators_alone_and_no_negation(variants, name):
     assert "GELU" in found.histogram  # its error function is fused
 
 
+@pytest.mark.parametrize("name", [name for name, each in VARIANTS.items() if not each.is_whole])
+def test_xnnpack_computes_the_blocks_in_one_piece(variants, name):
+    """It takes no strided slice that drops an axis, and each one in a block would part them."""
+    interpreter = Interpreter(str(variants[1][name]))
+    interpreter.allocate_tensors()
+    operators = [each["op_name"] for each in interpreter._get_ops_details()]
+    assert 1 <= operators.count("DELEGATE") <= 2  # before and behind the class token is taken
+
+
 def test_the_metadata_can_be_read_with_a_plain_unzip(variants):
     with zipfile.ZipFile(variants[1]["tflite-int8"]) as archive:
         assert archive.read("labels.txt").decode() == "a\nb\nc"
