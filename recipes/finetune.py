@@ -77,7 +77,16 @@ SMOKE = (
     Config(source="digits", image_size=8, epochs=3, batch_size=32, head_epochs=1),
     Config(source="digits", image_size=16, epochs=2, batch_size=32, probe=True),
     Config(source="digits", image_size=8, epochs=2, batch_size=32, lora_rank=2, lora_on="all"),
-    Config(source="digits", image_size=8, epochs=2, batch_size=32, frozen_blocks=1),
+    Config(source="digits", image_size=8, epochs=2, batch_size=32, lora_rank=2),
+    Config(
+        source="digits",
+        image_size=8,
+        epochs=2,
+        batch_size=32,
+        frozen_blocks=1,
+        patch_dropout=(0.5, 0.0),
+        patch_dropout_epochs=(0, 1),
+    ),
 )
 
 
@@ -126,7 +135,7 @@ def run(config):
             eval_crop=functools.partial(centre_crop, size=size),
         )
     found = find(config.weights)
-    print(f"{config.weights}: {found.format}, {found.architecture}.")
+    print(f"{config.weights}: {found}")
     if config.frozen_blocks > found.architecture.config.depth:
         raise ValueError(
             f"`frozen_blocks` must be at most {found.architecture.config.depth}, the depth: "

@@ -32,6 +32,24 @@ class Found:
     table: dict
     class_names: list | None = None
 
+    def __str__(self):
+        """Tells on one line what was found."""
+        architecture = self.architecture
+        config = architecture.config
+        parts = [
+            f"{self.format}, {config.image_size[0]}x{config.image_size[1]} pixels in patches of "
+            f"{config.patch_size}",
+            f"width {config.width}, depth {config.depth}, {config.num_heads} heads, MLP "
+            f"{config.mlp_dim} {config.activation}",
+            f"{config.num_registers} registers" if config.num_registers else None,
+            "LayerScale" if config.layer_scale is not None else None,
+            "a distillation token" if config.distillation_token else None,
+            f"{(architecture.pool or 'no').replace('_', ' ')} pooling",
+            f"{architecture.num_classes:,} classes" if architecture.num_classes else "no head",
+            f"epsilon {config.norm_epsilon:g}, mean {architecture.mean}, std {architecture.std}",
+        ]
+        return "; ".join(part for part in parts if part)
+
 
 def find(
     source, *, num_heads=None, grid=None, activation=None, norm_epsilon=None, mean=None, std=None

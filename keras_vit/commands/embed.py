@@ -27,8 +27,8 @@ def embed(
 
     The file holds, for each split, `<split>_features` (N, D), `<split>_labels` (N,) and, of files,
     `<split>_paths` (N,), and `class_names`; a picture costs 4 D bytes, in memory too. The sanity
-    figure is the share of the
-    test pictures whose class most of their nearest training pictures have, by cosine.
+    figure is the share of the test pictures whose class most of their nearest training pictures
+    have, by cosine.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.

@@ -15,7 +15,7 @@ def import_weights(
     /,
     *,
     out: Path,
-    image_size: int | None = None,
+    image_size: tuple[int, ...] | None = None,
     patch_size: int | None = None,
     channels: int | None = None,
     num_classes: int | None = None,
@@ -38,7 +38,7 @@ def import_weights(
     Args:
         source: A .safetensors or .npz file, a folder that holds one, or a .keras file of ours.
         out: The .keras file.
-        image_size: Side of the images in pixels, to which the positions are resized.
+        image_size: Height and width in pixels, or one number, to which the positions are resized.
         patch_size: Side of a patch in pixels, to which the kernel is resized.
         channels: Channels per pixel, for which the kernel is folded.
         num_classes: Classes of a new head, or 0 for features; by default the head stays.
@@ -64,10 +64,10 @@ def import_weights(
         from keras_vit.export import save_keras
     told = dict(num_heads=num_heads, grid=grid, activation=activation, norm_epsilon=norm_epsilon)
     found = find(source, mean=_one_or_all(mean), std=_one_or_all(std), **told)
-    print(f"{source}: {_describe(found)}")
+    print(f"{source}: {found}")
     model = load(
         found,
-        image_size=image_size,
+        image_size=_one_or_all(image_size),
         patch_size=patch_size,
         channels=channels,
         num_classes=num_classes,
@@ -85,25 +85,6 @@ def import_weights(
 
 def _one_or_all(values):
     return values[0] if values and len(values) == 1 else values
-
-
-def _describe(found):
-    """Writes what was found on one line."""
-    architecture = found.architecture
-    config = architecture.config
-    parts = [
-        f"{found.format}, {config.image_size[0]}x{config.image_size[1]} pixels in patches of "
-        f"{config.patch_size}",
-        f"width {config.width}, depth {config.depth}, {config.num_heads} heads, MLP "
-        f"{config.mlp_dim} {config.activation}",
-        f"{config.num_registers} registers" if config.num_registers else None,
-        "LayerScale" if config.layer_scale is not None else None,
-        "a distillation token" if config.distillation_token else None,
-        f"{(architecture.pool or 'no').replace('_', ' ')} pooling",
-        f"{architecture.num_classes:,} classes" if architecture.num_classes else "no head",
-        f"epsilon {config.norm_epsilon:g}, mean {architecture.mean}, std {architecture.std}",
-    ]
-    return "; ".join(part for part in parts if part)
 
 
 def _read_golden(path):

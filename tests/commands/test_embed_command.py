@@ -1,5 +1,7 @@
 """`keras-vit embed`."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -50,6 +52,10 @@ def test_pictures_that_cannot_be_read_are_counted(tmp_path, model, run):
     code, text, err = run("embed", tmp_path / "data", "--model", model, "--out", out)
     assert code == 0 and "broken.png is left out: " in err
     assert "32 numbers each of 2 train, 2 test" in text and "2 nearest neighbours name" in text
+    with np.load(out, allow_pickle=False) as archive:
+        paths = archive["test_paths"].tolist()
+        of_paths = [archive["class_names"].tolist().index(Path(path).parent.name) for path in paths]
+        assert archive["test_labels"].tolist() == of_paths
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,10 @@ def test_other_logits_are_status_1(checkpoint, run):
 def test_another_size_and_head(checkpoint, run):
     out, names = checkpoint / "model.keras", checkpoint / "names.txt"
     names.write_text("Möwe\nSpatz\n", "utf-8")
-    words = ["--num-heads", 2, "--image-size", 32, "--num-classes", 2, "--class-names", names]
+    words = ["--num-heads", 2, "--image-size", 32, 48, "--num-classes", 2, "--class-names", names]
     words += ["--mean", 0.485, 0.456, 0.406, "--std", 0.2]
     code, text, _ = run("import", checkpoint / "vit.safetensors", "--out", out, *words)
-    assert code == 0 and "(32, 32, 3) to (2,)" in text and "mean (0.485, 0.456, 0.406)" in text
+    assert code == 0 and "(32, 48, 3) to (2,)" in text and "mean (0.485, 0.456, 0.406)" in text
     model = keras.saving.load_model(out)
     assert model.get_layer("head").class_names == ["Möwe", "Spatz"]
 
