@@ -27,6 +27,13 @@ def png_header(width, height):
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def with_claim_before(png):
+    """The PNG with a chunk before its header that decoders skip, where small sides are claimed."""
+    chunk = b"abCdIHDR" + bytes(8)
+    chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return png[:8] + chunk + png[8:]
+
+
 def turned(image):
     """EXIF of a camera that was held a quarter turned."""
     exif = image.getexif()

@@ -70,8 +70,11 @@ def _decode_jpeg(encoded):
 
 
 def _decode_png(encoded):
-    """Decodes a PNG, whose header names its width and height; all else is refused."""
-    tf.debugging.assert_equal(tf.strings.substr(encoded, 0, 4), b"\x89PNG")
+    """Decodes a PNG, whose first chunk names its width and height; all else is refused."""
+    is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
+    tf.debugging.assert_equal(is_png, True, "A picture is a JPEG or a PNG.")
+    is_first = tf.strings.substr(encoded, 12, 4) == b"IHDR"
+    tf.debugging.assert_equal(is_first, True, "The first chunk of a PNG is its header.")
     sides = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 16, 8), tf.uint8), tf.int64)
     sides = tf.reduce_sum(tf.reshape(sides, (2, 4)) * [2**24, 2**16, 2**8, 1], axis=1)
     check_sides(sides)

@@ -11,6 +11,7 @@ FORMATS = ("JPEG", "PNG")  # of pictures, as TensorFlow decodes them: Pillow's o
 MAX_SEGMENTS = 1000  # that a JPEG's header may have
 MAX_SCANS = 100  # of a JPEG: each is a pass over all pixels, and may take a hundred bytes
 
+_PNG_SIDES = re.compile(rb"IHDR(?=(.{8}))", re.DOTALL)  # wherever: decoders skip chunks before it
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")  # what precedes it is skipped, as decoders do
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _BARE = {0x01, *range(0xD0, 0xD9)}  # markers that no length follows
@@ -84,8 +85,8 @@ def claimed_pixels(picture):
         ValueError: If a JPEG's header has more than `MAX_SEGMENTS` segments.
     """
     if picture.startswith(b"\x89PNG"):
-        width, height = struct.unpack(">II", picture[16:24].ljust(8, b"\0"))
-        return width * height
+        sides = (struct.unpack(">II", each) for each in _PNG_SIDES.findall(picture))
+        return max((width * height for width, height in sides), default=0)
     place, most = 2, 0
     if not picture.startswith(b"\xff\xd8"):
         return 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from zoo import SMOOTH, encode, png_header
+from zoo import SMOOTH, encode, png_header, with_claim_before
 
 from keras_vit.export.encoded import decode
 from keras_vit.picture import decode_picture
@@ -57,6 +57,10 @@ def test_grey_pictures_for_a_grey_model():
 def test_a_picture_that_claims_too_much_is_refused():
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode(png_header(30_000, 30_000), 3)
+    hidden = with_claim_before(encode(Image.fromarray(SMOOTH), "PNG"))
+    assert tf.io.decode_png(hidden).shape == (40, 60, 3)  # TensorFlow does not mind
+    with pytest.raises(tf.errors.InvalidArgumentError, match="first chunk of a PNG"):
+        decode(hidden, 3)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])

@@ -20,7 +20,7 @@ from servers import serving, serving_here
 from starlette.exceptions import HTTPException
 from tensorflow.core.framework.types_pb2 import DataType
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
-from zoo import png_header
+from zoo import png_header, with_claim_before
 
 from keras_vit.artefacts import open_artefact
 from keras_vit.serve.app import create_app
@@ -309,6 +309,7 @@ def test_bodies_that_are_half_read_are_bounded_together():
         (b"", 0),
         (b"GIF89a", 0),
         (b"\x89PNG", 0),
+        (b"\x89PNG and nothing else", 0),
         (b"\xff\xd8\xff\xc0\x00", 0),
         (png_header(300, 7), 2100),
         # What stands between segments is skipped; of two frames the larger counts.
@@ -327,6 +328,8 @@ def test_what_decoders_read_is_read_off_a_header():
         file = io.BytesIO()
         Image.new("RGB", (7, 30)).save(file, kind, exif=Image.Exif(), progressive=True)
         assert claimed_pixels(file.getvalue()) == 210
+    content = with_claim_before(file.getvalue())
+    assert Image.open(io.BytesIO(content)).size == (7, 30) and claimed_pixels(content) == 210
     with pytest.raises(ValueError, match="may have 1000 segments"):
         claimed_pixels(b"\xff\xd8" + b"\xff\xfe\x00\x02" * 2_000_000)
 
