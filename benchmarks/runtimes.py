@@ -13,6 +13,7 @@ import importlib.util
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -24,7 +25,6 @@ from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
 BASE = "tflite"  # what the others are relative to
-FORMATS_MEASURED = ("savedmodel", "tflite", "tflite-float16", "tflite-int8", "onnx", "openvino")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +35,15 @@ class Config:
     """Size and patch of the model."""
     image_size: int = 224
     """Side of the images in pixels."""
+    formats: tuple[str, ...] = (
+        "savedmodel",
+        "tflite",
+        "tflite-float16",
+        "tflite-int8",
+        "onnx",
+        "openvino",
+    )
+    """What the model is exported to, `tflite` among it, where its runtime is at hand."""
     batches: tuple[int, ...] = (1, 16)
     """Images per call."""
     threads: tuple[int, ...] = (1, 2)
@@ -47,9 +56,11 @@ def run(config):
     """Measures, prints and writes the table."""
     model = classifier(vit(config.model, image_size=config.image_size), 1000)
     with tempfile.TemporaryDirectory() as folder:
-        chosen = [name for name in FORMATS_MEASURED if FORMATS[name].is_at_hand]
+        chosen = [name for name in config.formats if FORMATS[name].is_at_hand]
         save_keras(model, Path(folder, "model.keras"))
-        paths = export(model, Path(folder, "exported"), to=chosen)
+        images = np.random.default_rng(0).integers(0, 256, (16, *model.input_shape[1:]))
+        images = images.astype("uint8")
+        paths = export(model, Path(folder, "exported"), to=chosen, calibration=images)
         places = {"keras": Path(folder, "model.keras"), **dict(zip(chosen, paths, strict=True))}
         modules = dict.fromkeys(places, "keras_vit.artefacts.worker")
         is_timms = (config.model, config.image_size) == ("Ti/16", 224)
