@@ -63,7 +63,8 @@ def check_what_stayed(config, path):
     if config.probe:
         assert same == set(blocks) and (given["norm/gamma"] == saved["norm/gamma"]).all()
     elif config.lora_rank:
-        assert same == set(blocks) - kernels
+        on = kernels if config.lora_on == "all" else {x for x in kernels if "qkv" in x}
+        assert on and same == set(blocks) - on
     elif config.frozen_blocks:
         frozen = {name for name in blocks if name.startswith("block00/")}
         assert same >= frozen and (given["norm/gamma"] != saved["norm/gamma"]).any()
