@@ -24,7 +24,8 @@ def predict(
     Exit status 0: all images were answered; 1: some were; 2: none was, or the model is at fault.
 
     Args:
-        model: A .keras file, a .tflite file, a SavedModel folder or a folder of its versions.
+        model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
+            folder of OpenVINO.
         images: Picture files.
         top: How many classes to print for each image.
         json_lines: Print one JSON object per image instead of a table.

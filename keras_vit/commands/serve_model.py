@@ -20,18 +20,19 @@ def serve_model(
     max_requests: int = 64,
     threads: int | None = None,
 ):
-    """Serve a SavedModel or a .tflite file over REST, with a page to try it at /.
+    """Serve a SavedModel, a .tflite or an .onnx file over REST, with a page to try it at /.
 
     The paths are TensorFlow Serving's, /v1/models/NAME:predict for one; /healthz, /readyz and
     /metrics (Prometheus) stand beside them. SIGTERM and Ctrl-C answer what has come, for at most
     ten seconds, and stop.
 
     Args:
-        model: A SavedModel folder, a folder of its versions, or a .tflite file.
+        model: A SavedModel folder, a folder of its versions, a .tflite or .onnx file, or a
+            folder of OpenVINO.
         host: Address to listen at; 0.0.0.0 is every one.
         port: Port.
         max_body: Bytes that a request may have.
-        max_pixels: Pixels that a picture may claim.
+        max_pixels: Pixels that the pictures of a request may claim together.
         max_batch: Images that are gathered from several requests, and that one may hold.
         max_requests: Requests that wait for their answer; others are told to come back (429).
         threads: Threads that compute; all by default.
@@ -42,6 +43,8 @@ def serve_model(
     for name, value in limits.items():
         if value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1: received {value}.")
+    if threads is not None and threads < 1:
+        raise ValueError(f"--threads must be at least 1: received {threads}.")
     if not 0 <= port <= 65_535:
         raise ValueError(f"--port must lie in [0, 65535]: received {port}.")
     try:

@@ -60,9 +60,12 @@ def write_litert(
 
     Raises:
         ValueError: If an operator is none of LiteRT's own, or must compute in floating point where
-            there are to be whole numbers alone; it names the layer.
+            there are to be whole numbers alone; it names the layer. If such a file is to take any
+            number of images.
     """
     variant = VARIANTS[name]
+    if variant.is_whole and dynamic_batch:
+        raise ValueError(f"{name} is of batch 1: LiteRT shapes no batch in whole numbers.")
     if variant.is_whole:
         model = servable(model, whole_numbers=True)
     told |= dict(signature=SIGNATURE, format=name, batch_size=None if dynamic_batch else 1)

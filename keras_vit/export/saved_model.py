@@ -46,7 +46,7 @@ def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic
       five best, `classes` `(B, 5)`, names, and `scores` `(B, 5)`;
     - `serve_uint8`: the same of uint8;
     - `serve_bytes`: the same of `image_bytes` `(B,)`, JPEG or PNG of any size, and `valid` `(B,)`;
-      a broken picture gets zeros and empty names;
+      a broken picture gets zeros and empty names; only of a model of 1 or 3 channels;
     - `features`: `images` to `features` `(B, D)`;
     - `attention`: `images` to `attention` `(B, h, w)`, by `keras_vit.interpret.attention_rollout`.
 
@@ -97,13 +97,16 @@ def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic
         }
 
     pixels = functools.partial(tf.TensorSpec, (None, *shape), name="images")
-    return {
+    found = {
         "serve": (answer, pixels(tf.float32)),
         "serve_uint8": (answer_pixels, pixels(tf.uint8)),
-        "serve_bytes": (answer_bytes, tf.TensorSpec((None,), tf.string, name="image_bytes")),
         "features": (
             lambda images: {"features": features(images, training=False)},
             pixels(tf.float32),
         ),
         "attention": (lambda images: {"attention": rollout(images)}, pixels(tf.float32)),
     }
+    if shape[2] in (1, 3):
+        spec = tf.TensorSpec((None,), tf.string, name="image_bytes")
+        found["serve_bytes"] = (answer_bytes, spec)
+    return found

@@ -142,12 +142,17 @@ def prepare_folder(folder):
         Its `pathlib.Path`.
 
     Raises:
-        ValueError: If its name holds a character that TensorFlow takes for a pattern.
+        ValueError: If its path holds a character that TensorFlow takes for a pattern, or that is
+            punctuation where TensorFlow Serving is configured.
         OSError: If nothing can be written to it.
     """
     folder = Path(folder)
     if set("[]*?") & set(str(folder)):
         raise ValueError(f"TensorFlow loads no model from a path with [, ], * or ?: {folder}.")
+    if set('",\\\n') & set(str(folder.resolve())):
+        raise ValueError(
+            f"A path that is served holds no quotation mark, comma, backslash or newline: {folder}."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
     return folder

@@ -35,7 +35,7 @@ def create_app(
     Args:
         model: A `keras_vit.serve.model.ServedModel`.
         max_body: Bytes that a request may have.
-        max_pixels: Pixels that a picture may claim in its header.
+        max_pixels: Pixels that the pictures of a request may claim together, in their headers.
         max_batch: Images that are gathered from several requests, and that one may hold.
         wait: Seconds that a request waits for others.
         max_requests: Requests that have come and wait for their answer; others are told to come

@@ -1,6 +1,7 @@
 """What a request may cost before a model sees it."""
 
 import asyncio
+import contextlib
 import re
 import struct
 
@@ -9,6 +10,7 @@ from starlette.requests import ClientDisconnect
 
 FORMATS = ("JPEG", "PNG")  # of pictures, as TensorFlow decodes them: Pillow's others start programs
 MAX_SEGMENTS = 1000  # that a JPEG's header may have
+LINGER = 2.0  # seconds for which the rest of a body that is refused is taken in
 MAX_SCANS = 100  # of a JPEG: each is a pass over all pixels, and may take a hundred bytes
 
 _PNG_SIDES = re.compile(rb"IHDR(?=(.{8}))", re.DOTALL)  # wherever: decoders skip chunks before it
@@ -41,6 +43,7 @@ class Bodies:
         too_large = HTTPException(413, f"A request may have {self._max_body} bytes")
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._max_body:
+            await _discard(request)
             raise too_large
         parts, size = [], 0
         try:
@@ -49,7 +52,7 @@ class Bodies:
                     size += len(part)
                     self._held += len(part)
                     if size > self._max_body:
-                        raise too_large
+                        break
                     if self._held > self._max_held:
                         raise HTTPException(429, "Too many bytes at a time", {"Retry-After": "1"})
                     parts.append(part)
@@ -60,7 +63,19 @@ class Bodies:
             raise HTTPException(400, "The body broke off") from None
         finally:
             self._held -= size
+        if size > self._max_body:
+            parts.clear()
+            await _discard(request)
+            raise too_large
         return b"".join(parts)
+
+
+async def _discard(request):
+    """Takes in what still comes, for a while: who only sends would not see why it is refused."""
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(LINGER):
+            async for _ in request.stream():
+                pass
 
 
 def check_inputs(inputs, max_batch, max_pixels):
@@ -68,9 +83,10 @@ def check_inputs(inputs, max_batch, max_pixels):
     if len(inputs) > max_batch:
         raise ValueError(f"A request may hold {max_batch} images: received {len(inputs)}")
     if isinstance(inputs, list):
+        pixels = sum(map(claimed_pixels, inputs))
+        if pixels > max_pixels:
+            raise ValueError(f"A request may have {max_pixels:,} pixels: received {pixels:,}")
         for picture in inputs:
-            if claimed_pixels(picture) > max_pixels:
-                raise ValueError(f"A picture may have {max_pixels:,} pixels")
             if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > MAX_SCANS:
                 raise ValueError(f"A JPEG may have {MAX_SCANS} scans")
 

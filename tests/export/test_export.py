@@ -195,6 +195,12 @@ def test_a_folder_that_takes_no_version_is_refused_before_the_work(tmp_path, tin
         export(tiny_classifier, tmp_path / "file")
 
 
+@pytest.mark.parametrize("name", ["a,b", 'a"b', "a\\b", "a\nb"])
+def test_a_name_that_no_configuration_holds_is_refused(tmp_path, tiny_classifier, name):
+    with pytest.raises(ValueError, match="A path that is served holds no quotation mark"):
+        export(tiny_classifier, tmp_path / name)
+
+
 def test_a_keras_file_is_replaced_whole_or_not_at_all(tmp_path, tiny_classifier, monkeypatch):
     path = tmp_path / "new" / "model.keras"
     save_keras(tiny_classifier, path)

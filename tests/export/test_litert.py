@@ -1,11 +1,13 @@
 """Every variant of a LiteRT file: what it answers, what is in it, what it weighs."""
 
+import collections
 import zipfile
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from random_models import random_classifier
 
@@ -26,6 +28,15 @@ NEAR = {  # largest difference of a probability, of a random model
 }
 
 
+DENSE = {  # types of activations and weights of the dense layers, and how many have them
+    "tflite": {("FLOAT32", "FLOAT32"): 6},
+    "tflite-float16": {("FLOAT32", "FLOAT32"): 6},  # behind a DEQUANTIZE
+    "tflite-int8": {("FLOAT32", "INT8"): 6},
+    "tflite-int8-dense": {("FLOAT32", "INT8"): 3, ("INT8", "INT8"): 3},
+    "tflite-int8-full": {("INT16", "INT8"): 3, ("INT8", "INT8"): 3},
+    "tflite-int16": {("INT16", "INT8"): 6},
+    "tflite-int4": {("FLOAT32", "INT8"): 3, ("FLOAT32", "INT4"): 3},
+}
 IMAGES = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3)).astype("uint8")
 
 
@@ -50,6 +61,30 @@ def test_a_variant_answers_nearly_as_the_model(variants, name):
     assert artefact.class_names == ("a", "b", "c")
     assert artefact.preprocessing["format"] == name
     assert artefact.preprocessing["crop_ratio"] == 1.0
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_dense_layers_have_the_types_that_are_promised(variants, name):
+    found = read_litert(variants[1][name])
+    dense = [each for each in found.operators if each.name == "FULLY_CONNECTED"]
+    assert collections.Counter(each.inputs[:2] for each in dense) == DENSE[name]
+    assert (found.histogram.get("DEQUANTIZE", 0) > 6) == (name == "tflite-float16")
+
+
+def test_four_bits_have_a_scale_per_32_weights(variants):
+    content = variants[1]["tflite-int4"].read_bytes()
+    (graph,) = schema.ModelT.InitFromPackedBuf(content).subgraphs
+    four_bits = [each for each in graph.tensors if each.type == schema.TensorType.INT4]
+    assert [each.quantization.details.blockSize for each in four_bits] == [32] * 3
+
+
+def test_full_int8_takes_every_byte_for_a_pixel(tmp_path):
+    """Also where it was calibrated on dark images."""
+    model = servable(random_classifier())
+    dark = (IMAGES // 8).astype("uint8")
+    write_litert(model, tmp_path / "x.tflite", "tflite-int8-full", calibration=dark)
+    (pixels,) = Interpreter(str(tmp_path / "x.tflite")).get_input_details()
+    assert pixels["dtype"] == np.uint8 and pixels["quantization"] == (1.0, 0)
 
 
 def test_full_int8_computes_with_whole_numbers_alone(variants):
@@ -105,6 +140,13 @@ def test_any_number_of_images_by_choice(tmp_path):
     np.testing.assert_allclose(answers, expected, atol=1e-6)
     answers = open_artefact(tmp_path / "any.tflite").predict(IMAGES)
     np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["tflite-int8-full", "tflite-int16"])
+def test_whole_numbers_are_of_batch_1(tmp_path, name):
+    model = servable(random_classifier())
+    with pytest.raises(ValueError, match=f"{name} is of batch 1"):
+        write_litert(model, tmp_path / "any.tflite", name, calibration=IMAGES, dynamic_batch=True)
 
 
 def test_an_operator_that_litert_lacks_is_named_with_its_layer(tmp_path):

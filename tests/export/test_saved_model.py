@@ -64,6 +64,16 @@ def test_pixels_give_probabilities_and_the_best_classes(served, count):
         assert classes == np.array(NAMES)[order].tolist()
 
 
+def test_a_model_of_other_channels_takes_pixels_and_no_pictures(tmp_path):
+    model = classifier(vit("mu/4", image_size=8, channels=4), 3)
+    write_saved_model(model, tmp_path / "1")
+    signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
+    assert "serve_bytes" not in signatures and "attention" in signatures
+    images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 4)).astype("float32")
+    answers = signatures["serve"](images=tf.constant(images))["probabilities"]
+    np.testing.assert_allclose(answers, softmax(model(images)), atol=1e-6)
+
+
 def test_encoded_pictures_are_seen_as_evaluation_sees_them(served):
     model, _, _, loaded = served
     rng = np.random.default_rng(0)

@@ -11,6 +11,8 @@ import signal
 import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import numpy as np
 import pytest
@@ -177,6 +179,9 @@ def test_bombs_and_crowds_of_pictures_are_refused(server):
         server[0], signature_name="serve_bytes", instances=[b64(png_header(60_000, 60_000))]
     )
     assert bomb.status_code == 400 and "50,000,000 pixels" in bomb.json()["error"]
+    many = [b64(png_header(2_000, 2_000))] * 16
+    bombs = predict(server[0], signature_name="serve_bytes", instances=many)
+    assert bombs.status_code == 400 and "received 64,000,000" in bombs.json()["error"]
     jpeg = io.BytesIO()
     Image.fromarray(PICTURE).save(jpeg, "JPEG", progressive=True)
     scan = jpeg.getvalue()[jpeg.getvalue().rindex(b"\xff\xda") : -2]
@@ -185,6 +190,15 @@ def test_bombs_and_crowds_of_pictures_are_refused(server):
     assert scans.status_code == 400 and "may have 100 scans" in scans.json()["error"]
     crowd = predict(server[0], signature_name="serve_bytes", instances=[b64(encoded())] * 17)
     assert crowd.status_code == 400 and "may hold 16 images: received 17" in crowd.json()["error"]
+
+
+def test_who_sends_too_much_reads_why(server):
+    """And sees no broken connection: urllib sends all before it reads."""
+    url = f"{server[0].base_url}/v1/models/tiny:predict"
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(url, b" " * 40_000_000, timeout=30)
+    with error.value as answer:
+        assert answer.code == 413
 
 
 def test_a_body_that_lies_about_its_length_is_refused(server):

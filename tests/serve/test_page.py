@@ -1,13 +1,29 @@
 """The server's page in a headless browser."""
 
+import base64
+import itertools
+
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 from servers import serving
 
 from keras_vit.artefacts import open_artefact
+from keras_vit.interpret import attention_rollout
 
 pytestmark = pytest.mark.slow
+
+MAP = """() => {
+  const canvas = document.getElementById("map");
+  return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+}"""
+DROP = """content => {
+  const bytes = Uint8Array.from(atob(content), x => x.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], "black.png", {type: "image/png"}));
+  document.getElementById("drop").dispatchEvent(new DragEvent("drop", {dataTransfer}));
+}"""
 
 
 @pytest.fixture(scope="module", params=["saved_model", "litert"])
@@ -38,6 +54,29 @@ def test_a_picture_gets_its_classes_and_where_it_looks(tmp_path, tiny, site, pag
     np.testing.assert_allclose(shares, 100 * expected[order], atol=0.06)
     # A LiteRT file has no signature that tells where it looks.
     assert page.is_visible("#map") == (site[0] == "saved_model")
+    if site[0] == "saved_model":
+        model = keras.saving.load_model(tiny.keras_file)
+        (looks,) = keras.ops.convert_to_numpy(attention_rollout(model)(pixels[None, ..., None]))
+        drawn = page.evaluate(MAP)
+        shown = np.reshape(drawn["data"], (*looks.shape, 4))[..., 0]
+        np.testing.assert_allclose(shown, 255 * looks / looks.max(), atol=1)
+
+
+def test_a_picture_can_be_dropped(tmp_path, page):
+    Image.new("L", (8, 8)).save(tmp_path / "black.png")
+    content = base64.b64encode((tmp_path / "black.png").read_bytes()).decode()
+    page.evaluate(DROP, content)
+    page.wait_for_selector("#result:visible")
+
+
+def test_nothing_covers_anything(tmp_path, page):
+    Image.new("L", (8, 8)).save(tmp_path / "black.png")
+    page.set_input_files("#file", tmp_path / "black.png")
+    page.wait_for_selector("#result:visible")
+    names = ("h1", "#drop", "#seen", "#classes")
+    boxes = [page.locator(name).bounding_box() for name in names]
+    for above, below in itertools.pairwise(boxes):
+        assert above["y"] + above["height"] <= below["y"]
 
 
 def test_a_broken_picture_is_said(tmp_path, page):
