@@ -37,8 +37,8 @@ def deliver(model, source, evaluation, config, log_dir, *, bigger):
     run_dir = Path(config.run_dir)
     keras_path = run_dir / f"{source.name}.keras"
     print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
-    save_keras(model, keras_path)
     cut = cut_of(source.splits["test"], getattr(config, "crop_ratio", 0.875))
+    save_keras(model, keras_path, preprocessing=cut)
     saved_model, litert = export(model, config.export_dir, **cut)
 
     images, labels = (np.concatenate(parts) for parts in zip(*_first(evaluation), strict=True))

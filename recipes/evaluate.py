@@ -43,8 +43,8 @@ class Config:
     """Share of the pictures set apart where there is no test split; 0.1 by default."""
     batch_size: int = 64
     """Images per call."""
-    crop_ratio: float = 0.875
-    """Share of the short side that is kept."""
+    crop_ratio: float | None = None
+    """Share of the short side that is kept; by default what the model says, else all of it."""
     out: str = ""
     """Folder for the report; none by default."""
 
@@ -62,6 +62,9 @@ def run(config):
         raise ValueError(
             f"`split` must be one of {', '.join(source.splits)}: received {config.split!r}."
         )
+    if config.crop_ratio is None:
+        ratio = artefact.preprocessing.get("crop_ratio", 1.0)
+        config = dataclasses.replace(config, crop_ratio=ratio)
     split, broken = source.splits[config.split], BrokenPictures()
     channels = split.image_shape[2] if isinstance(split, Split) else 3
     if channels != artefact.image_shape[2]:

@@ -20,7 +20,8 @@ def open_keras(path, threads):
     if keras.backend.backend() == "tensorflow":
         _set_threads(threads)
 
-    from keras_vit.tasks import class_names_of  # and our layers are registered with Keras
+    # It makes our layers known to Keras, too.
+    from keras_vit.tasks import class_names_of, preprocessing_of
 
     model = keras.saving.load_model(path, compile=False)
     if "head" not in [layer.name for layer in model.layers]:
@@ -32,7 +33,14 @@ def open_keras(path, threads):
         return keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
     runtime = f"keras {keras.__version__}, {keras.backend.backend()}"
-    return Artefact(path, model.input_shape[1:], names and tuple(names), predict, runtime)
+    return Artefact(
+        path,
+        model.input_shape[1:],
+        names and tuple(names),
+        predict,
+        runtime,
+        preprocessing_of(model),
+    )
 
 
 def open_saved_model(path, threads):

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from keras_vit.checkpoints import timm
 from keras_vit.checkpoints.architecture import architecture_of
-from keras_vit.tasks import class_names_of
+from keras_vit.tasks import class_names_of, preprocessing_of
 from keras_vit.whole_file import whole_file
 
 POOLS = {ours: theirs for theirs, ours in timm.POOLS.items()}
@@ -44,6 +44,7 @@ def export_timm(model, path):
         "mean": np.broadcast_to(architecture.mean, channels).tolist(),
         "std": np.broadcast_to(architecture.std, channels).tolist(),
         "input_size": [channels, *size],
+        "crop_pct": preprocessing_of(model).get("crop_ratio"),
     }
     told = {
         "num_heads": architecture.config.num_heads,

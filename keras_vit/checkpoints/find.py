@@ -9,9 +9,10 @@ from keras_vit.checkpoints import google, hugging_face, timm
 from keras_vit.checkpoints.architecture import Architecture, architecture_of
 from keras_vit.checkpoints.arrays import read_arrays, read_configuration
 from keras_vit.checkpoints.table import same
-from keras_vit.tasks import class_names_of
+from keras_vit.tasks import class_names_of, preprocessing_of
 
 FORMATS = (timm, google, hugging_face)
+CROP_RATIO = 0.875  # of pictures of another family than says it
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Found:
         arrays: Its arrays by name.
         table: From the paths of our weights to `keras_vit.checkpoints.table.Entry`.
         class_names: Names of the classes, where the checkpoint or what is beside it tells them.
+        preprocessing: What evaluation does to a picture before, as `keras_vit.tasks` remembers it.
     """
 
     format: str
@@ -31,6 +33,7 @@ class Found:
     arrays: dict
     table: dict
     class_names: list | None = None
+    preprocessing: dict = dataclasses.field(default_factory=dict)
 
     def __str__(self):
         """Tells on one line what was found."""
@@ -100,6 +103,7 @@ def find(
     )
     class_names = given.pop("class_names", None)
     pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}
+    preprocessing = dict(crop_ratio=given.pop("crop_ratio", CROP_RATIO), interpolation="bicubic")
     config = dataclasses.replace(found.config, **given)
     found = dataclasses.replace(found, config=config, **pixels)
     table = chosen.table(found, arrays)
@@ -112,6 +116,7 @@ def find(
         arrays=arrays,
         table=table,
         class_names=class_names,
+        preprocessing=preprocessing,
     )
 
 
@@ -152,6 +157,7 @@ def _find_own(source, given):
         arrays={weight.path: keras.ops.convert_to_numpy(weight) for weight in weights},
         table={weight.path: same(weight.path) for weight in weights},
         class_names=class_names_of(model),
+        preprocessing=preprocessing_of(model),
     )
 
 

@@ -78,6 +78,8 @@ def load(
         patch_dropout=patch_dropout,
     )
     _set_weights(model, found, new, resize, new_head=new_head)
+    if new.num_classes and found.preprocessing:
+        model.get_layer("head").preprocessing = dict(found.preprocessing)
     return model
 
 

@@ -54,6 +54,9 @@ def told(known):
         "image_size": (value_of(pretrained, "input_size", "whole numbers") or [])[1:],
     }
     found = {name: tuple(values) for name, values in found.items() if values}
+    crop_ratio = value_of(pretrained, "crop_pct", "a number")
+    if crop_ratio is not None and 0 < crop_ratio <= 1:  # timm has some that pad
+        found["crop_ratio"] = crop_ratio
     if "quickgelu" in (value_of(known, "architecture", "a text") or ""):
         found["activation"] = "quick_gelu"
     if ours:

@@ -17,7 +17,7 @@ def embed(
     model: Path,
     out: Path,
     image_size: int | None = None,
-    crop_ratio: float = 0.875,
+    crop_ratio: float | None = None,
     batch_size: int = 64,
     neighbours: int = 20,
     data_dir: Path | None = None,
@@ -35,7 +35,7 @@ def embed(
         model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
         out: The .npz file.
         image_size: Side of the images in pixels; by default the model's.
-        crop_ratio: Share of the short side that is kept.
+        crop_ratio: Share of the short side that is kept; by default what the model says, else all.
         batch_size: Images per call.
         neighbours: How many neighbours name a picture.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
@@ -48,10 +48,13 @@ def embed(
             raise ValueError(f"{name} must be at least 1: received {value}.")
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
-        from keras_vit.checkpoints import load
+        from keras_vit.checkpoints import find, load
         from keras_vit.data import BrokenPictures, EncodedSplit, Split, fitted_batches
     channels = {s.image_shape[2] if isinstance(s, Split) else 3 for s in opened.splits.values()}
-    features = load(model, num_classes=0, image_size=image_size, channels=channels.pop())
+    found = find(model)
+    features = load(found, num_classes=0, image_size=image_size, channels=channels.pop())
+    if crop_ratio is None:
+        crop_ratio = found.preprocessing.get("crop_ratio", 1.0)
     arrays = {"class_names": np.array(opened.class_names)}
     for name, split in opened.splits.items():
         broken = BrokenPictures()

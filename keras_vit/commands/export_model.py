@@ -1,7 +1,6 @@
 """`keras-vit export`: a trained model as everything that is deployed, and what each cost."""
 
 import dataclasses
-import functools
 import sys
 import tempfile
 from pathlib import Path
@@ -24,16 +23,16 @@ def export_model(
     images: int = 1000,
     calibration: int = 128,
     dynamic_batch: Annotated[bool, cyclopts.Parameter(negative=())] = False,
-    crop_ratio: float = 0.875,
+    crop_ratio: float | None = None,
     data_dir: Path | None = None,
     test_fraction: float | None = None,
     seed: int = 0,
 ):
     """Export a model, check each artefact on real images, and print what it cost.
 
-    Writes <out>/<version>/, <out>/<version>.tflite and so on, the report beside them as .json and
-    .md, and what TensorFlow Serving is configured by. An artefact beyond its limit is put aside as
-    .rejected. Exit status 0: all were accepted; 1: some were not, or could not be written; 2:
+    Writes `<out>/<version>/`, `<out>/<version>.tflite` and so on, the report beside them as .json
+    and .md, and what TensorFlow Serving is configured by. An artefact beyond its limit is put aside
+    as .rejected. Exit status 0: all were accepted; 1: some were not, or could not be written; 2:
     nothing was exported.
 
     Args:
@@ -46,7 +45,8 @@ def export_model(
         images: Test images that the artefacts are compared on, at most.
         calibration: Training images that whole numbers are calibrated on.
         dynamic_batch: Make .tflite files that take any number of images, and not one.
-        crop_ratio: Share of the short side that is kept of encoded pictures.
+        crop_ratio: Share of the short side that is kept of encoded pictures; by default what the
+            model says, else all of it.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
         seed: Seed of these choices.
@@ -61,18 +61,24 @@ def export_model(
 
         from keras_vit.artefacts import comparison_table, match_classes, write_report
         from keras_vit.checkpoints import load
-        from keras_vit.data import cut_of
+        from keras_vit.data import Split, cut_of
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
-        from keras_vit.tasks import class_names_of
+        from keras_vit.tasks import class_names_of, preprocessing_of
     formats = tuple(to.split(","))
     check_formats(formats)
     classifier = load(model)
     if len(classifier.output_shape) != 2 or "head" not in [x.name for x in classifier.layers]:
         raise ValueError(f"{model} has no head: train one, or import it with --num-classes.")
-    size = classifier.input_shape[1:3]
+    size, channels = classifier.input_shape[1:3], classifier.input_shape[3]
     if "test" not in source.splits:
         raise ValueError(f"{source.name} has no test split that could judge the artefacts.")
-    pictures, labels = _drawn(source.splits["test"], size, images, crop_ratio, seed)
+    test = source.splits["test"]
+    given = test.image_shape[2] if isinstance(test, Split) else 3
+    if given != channels:
+        raise ValueError(f"The model takes {channels} channels: {source.name} has {given}.")
+    if crop_ratio is None:
+        crop_ratio = preprocessing_of(classifier).get("crop_ratio", 1.0)
+    pictures, labels = _drawn(test, size, images, crop_ratio, seed)
     names, count = class_names_of(classifier), classifier.output_shape[-1]
     labels = match_classes(source.class_names, names, count)[labels]
     logits = classifier.predict(pictures, batch_size=64, verbose=0)
@@ -81,19 +87,19 @@ def export_model(
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
         calibrating, _ = _drawn(source.splits["train"], size, calibration, crop_ratio, seed)
-    failures = {}
+    cut, failures = cut_of(test, crop_ratio), {}
     with stage(
         classifier,
         out,
         to=formats,
-        **cut_of(source.splits["test"], crop_ratio),
+        **cut,
         calibration=calibrating,
         dynamic_batch=dynamic_batch,
         failures=failures,
     ) as staged:
         with tempfile.TemporaryDirectory() as folder:
             keras_file = Path(folder, "model.keras")
-            save_keras(classifier, keras_file)
+            save_keras(classifier, keras_file, preprocessing=cut)
             first, rows, rejected = _compared(keras_file, staged.paths, pictures, labels, reference)
         verdicts = {name: FORMATS[name].verdict(row) for name, row in rows.items()}
         rejected |= {name: why for name, why in verdicts.items() if why}
@@ -104,7 +110,7 @@ def export_model(
     Console().print(comparison_table(rows))
     places = {name: staged.paths.get(name, name) for name in (*failures, *rejected)}
     rejected |= {name: f"it cannot be written: {_line(x)}" for name, x in failures.items()}
-    judged = dict(data=source.name, images=len(pictures), seed=seed, crop_ratio=crop_ratio)
+    judged = dict(data=source.name, images=len(pictures), seed=seed, **cut)
     judged["calibration_images"] = 0 if calibrating is None else len(calibrating)
     write_report(out / f"{staged.version}.json", rows, rejected, **judged)
     if "savedmodel" in staged.paths and "savedmodel" not in staged.rejected:
@@ -120,19 +126,18 @@ def _line(error):
 
 def _drawn(split, size, count, crop_ratio, seed):
     """Returns some images of a split, `(N, H, W, C)`, each once, and their labels `(N,)`."""
-    from keras_vit.data import Split, centre_crop, train_batches
+    from keras_vit.data import BrokenPictures, draw, fitted_batches
 
-    count = min(count, split.count)
-    crop = functools.partial(centre_crop, size=size, ratio=crop_ratio)
-    in_memory = isinstance(split, Split)
-    batches = train_batches(
-        split.resized(size) if in_memory else split,
-        batch_size=min(count, 64),
-        seed=seed,
-        crop=None if in_memory else crop,
+    broken = BrokenPictures()
+    batches = fitted_batches(
+        draw(split, count, seed), size, batch_size=64, crop_ratio=crop_ratio, broken=broken
     )
-    found = list(batches.take(-(-count // 64)).as_numpy_iterator())
-    return [np.concatenate(parts)[:count] for parts in zip(*found, strict=True)]
+    found = list(batches.as_numpy_iterator())
+    for path, reason in broken.reasons.items():
+        print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
+    if not found:
+        raise ValueError("None of the pictures that were drawn can be read.")
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
 def _compared(keras_file, paths, *judged):

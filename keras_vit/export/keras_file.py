@@ -3,7 +3,7 @@
 from keras_vit.whole_file import whole_file
 
 
-def save_keras(model, path):
+def save_keras(model, path, *, preprocessing=None):
     """Writes `path`, a `.keras` file, whole or not at all.
 
     Load it with `keras.saving.load_model` after `import keras_vit.tasks`, which makes our layers
@@ -12,6 +12,9 @@ def save_keras(model, path):
     Args:
         model: A `keras.Model`.
         path: File to write; replaced where it exists. Its folder is made where it is missing.
+        preprocessing: As `ClassHead` of `keras_vit.tasks` remembers it; by default it stays.
     """
+    if preprocessing is not None:
+        model.get_layer("head").preprocessing = dict(preprocessing)
     with whole_file(path) as unfinished:
         model.save(unfinished)

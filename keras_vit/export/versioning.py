@@ -11,7 +11,7 @@ from pathlib import Path
 from keras_vit.export.formats import FORMATS, check_formats
 from keras_vit.export.rewrite import servable
 from keras_vit.export.serving import write_warm_up
-from keras_vit.tasks import class_names_of
+from keras_vit.tasks import class_names_of, preprocessing_of
 from keras_vit.whole_file import sync
 
 VERSION = re.compile(r"(\d+)([.-].*)?")  # 3/, 3.tflite, 3-int8.tflite, 3.json
@@ -44,8 +44,8 @@ def stage(
     *,
     to=("savedmodel", "tflite"),
     class_names=None,
-    crop_ratio=1.0,
-    interpolation="bicubic",
+    crop_ratio=None,
+    interpolation=None,
     calibration=None,
     dynamic_batch=False,
     failures=None,
@@ -61,8 +61,9 @@ def stage(
         folder: Folder of the versions, `saved_models/digits` for one; made where it is missing.
         to: Names of `FORMATS`.
         class_names: Names in the order of the logits; by default those that `classifier` was given.
-        crop_ratio: As `keras_vit.export.saved_model.endpoints` takes it.
-        interpolation: Likewise.
+        crop_ratio: As `keras_vit.export.saved_model.endpoints` takes it; by default what the model
+            remembers, else 1.
+        interpolation: Likewise; else bicubic.
         calibration: Images `(N, H, W, C)`, uint8, that formats of whole numbers are made for.
         dynamic_batch: Whether LiteRT files take any number of images, and not one.
         failures: Dictionary that takes, by format, the errors of those that cannot be written, so
@@ -73,14 +74,19 @@ def stage(
 
     Raises:
         ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, a format is
-            unknown, not installed, or lacks its calibration, none can be written, or the folder's
-            name is one that TensorFlow cannot load from.
+            unknown, not installed, or lacks its calibration, `crop_ratio` is out of its range, none
+            can be written, or the folder's name is one that TensorFlow cannot load from.
         OSError: If nothing can be written to the folder.
     """
     class_names = _check(model, to, class_names, calibration)
     folder = prepare_folder(folder)
+    asked = dict(crop_ratio=crop_ratio, interpolation=interpolation)
+    asked = {name: value for name, value in asked.items() if value is not None}
+    cut = dict(crop_ratio=1.0, interpolation="bicubic") | preprocessing_of(model) | asked
+    if not 0 < cut["crop_ratio"] <= 1:
+        raise ValueError(f"`crop_ratio` must lie in (0, 1]: received {cut['crop_ratio']}.")
+    told = dict(class_names=class_names, **cut)
     model = servable(model)
-    told = dict(class_names=class_names, crop_ratio=crop_ratio, interpolation=interpolation)
     options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as partial:
         staged = Staged({})

@@ -8,19 +8,23 @@ from keras_vit.tasks.features import pooled
 
 @keras.saving.register_keras_serializable("keras_vit")
 class ClassHead(keras.layers.Dense):
-    """Maps pooled features `(B, D)` to logits `(B, K)` and remembers what the classes are called.
+    """Maps pooled features `(B, D)` to logits `(B, K)` and remembers what belongs to them.
 
     Args:
         units: Number of classes `K`.
         class_names: `K` names in the order of the labels, saved with the model.
+        preprocessing: What evaluation does to a picture before, saved too: `crop_ratio` and
+            `interpolation`, as `keras_vit.data.cut_middle` takes them, or `None`.
     """
 
-    def __init__(self, units, *, class_names=None, **kwargs):
+    def __init__(self, units, *, class_names=None, preprocessing=None, **kwargs):
         super().__init__(units, **kwargs)
         self.class_names = class_names
+        self.preprocessing = preprocessing
 
     def get_config(self):
-        return {**super().get_config(), "class_names": self.class_names}
+        told = {"class_names": self.class_names, "preprocessing": self.preprocessing}
+        return {**super().get_config(), **told}
 
 
 def classifier(
@@ -81,6 +85,12 @@ def class_names_of(model):
     """Returns the names of a classifier's classes, or `None` where it knows none."""
     head = {layer.name: layer for layer in model.layers}.get("head")
     return getattr(head, "class_names", None)
+
+
+def preprocessing_of(model):
+    """Returns what evaluation does to a picture before a classifier sees it, `{}` where unknown."""
+    head = {layer.name: layer for layer in model.layers}.get("head")
+    return dict(getattr(head, "preprocessing", None) or {})
 
 
 def _head(units, **kwargs):

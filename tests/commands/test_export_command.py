@@ -1,16 +1,20 @@
 """`keras-vit export`: artefacts, their report, and what becomes of those beyond a limit."""
 
 import dataclasses
+import itertools
 import json
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_vit.artefacts import Comparison, open_artefact
 from keras_vit.commands import export_model
 from keras_vit.data import open_source
 from keras_vit.export import FORMATS, save_keras
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
 
 
 @pytest.fixture
@@ -22,9 +26,6 @@ def digits_model(tmp_path, tiny_ten):
 
 @pytest.fixture
 def tiny_ten():
-    from keras_vit.models import vit
-    from keras_vit.tasks import classifier
-
     names = [str(digit) for digit in range(10)]
     return classifier(vit("mu/4", image_size=8, channels=1), 10, class_names=names)
 
@@ -158,6 +159,8 @@ def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
         (["--to", "tflite,onyx"], "`to` must be some of savedmodel, tflite"),
         (["--to", "tflite,tflite"], "each once"),
         (["--images", "0"], "--images must be at least 1"),
+        (["--crop-ratio", "0"], "`crop_ratio` must lie in (0, 1]: received crop_ratio=0.0"),
+        (["--crop-ratio", "nan"], "`crop_ratio` must lie in (0, 1]"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(
@@ -165,8 +168,26 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 ):
     out = tmp_path / "digits"
     code, _, err = run("export", digits_model, *["--data", "digits", "--out", out, *words])
-    assert code == 2 and message in err.splitlines()[-1]
+    assert code == 2 and message in one_line(err)
     assert not list(out.glob("*")) if out.exists() else True
+
+
+def test_broken_pictures_judge_nothing(tmp_path, run):
+    rng = np.random.default_rng(0)
+    for split, name, index in itertools.product(("train", "test"), "ab", range(3)):
+        place = tmp_path / "data" / split / name / f"{index}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype("uint8")).save(place)
+    (tmp_path / "data" / "test" / "a" / "1.png").write_bytes(b"no picture")
+    model = classifier(vit("mu/4", image_size=8), 2, class_names=["a", "b"])
+    cut = dict(crop_ratio=0.9, interpolation="bicubic")
+    save_keras(model, tmp_path / "model.keras", preprocessing=cut)
+    words = ["--data", tmp_path / "data", "--to", "tflite", "--out", tmp_path / "out"]
+    code, text, err = run("export", tmp_path / "model.keras", *words)
+    assert code == 0 and "compared on 5 images" in text and "1.png is left out: " in err
+    judged = json.loads((tmp_path / "out" / "1.json").read_text())["judged"]
+    assert (judged["images"], judged["crop_ratio"]) == (5, 0.9)
+    assert open_artefact(tmp_path / "out" / "1.tflite").preprocessing["crop_ratio"] == 0.9
 
 
 def test_a_model_of_a_stranger_is_refused(tmp_path, run):

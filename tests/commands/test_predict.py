@@ -1,8 +1,15 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
+
+from keras_vit.artefacts.image_file import read_image
+from keras_vit.checkpoints import export_timm, load
+from keras_vit.export import export, save_keras
+
+CUT = {"crop_ratio": 0.6, "interpolation": "bicubic"}
 
 
 @pytest.fixture
@@ -37,6 +44,21 @@ def test_the_three_artefacts_answer_alike(tiny, grey, run):
             probabilities[expected],
             atol=1e-6,
         )
+
+
+def test_a_model_remembers_what_evaluation_does_to_a_picture(tiny, tmp_path, run):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    save_keras(tiny.model, tmp_path / "model.keras", preprocessing=dict(CUT))
+    model = load(tmp_path / "model.keras")
+    export_timm(model, tmp_path / "model.safetensors")
+    save_keras(load(tmp_path / "model.safetensors"), tmp_path / "again.keras")
+    saved = [tmp_path / "model.keras", tmp_path / "again.keras", *export(model, tmp_path / "out")]
+    answers = [run("predict", each, "--json", tmp_path / "large.png")[1] for each in saved]
+    shares = [[x["probability"] for x in json.loads(each)["classes"]] for each in answers]
+    image = read_image(tmp_path / "large.png", (8, 8, 1), **CUT)
+    expected = np.sort(keras.ops.softmax(tiny.model(image[None])))[0, ::-1]
+    np.testing.assert_allclose(shares, [expected] * 4, atol=1e-6)
 
 
 def test_the_table_names_image_class_and_probability(tiny, grey, run):

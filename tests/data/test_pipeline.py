@@ -13,7 +13,9 @@ from keras_vit.data import (
     SequentialSplit,
     Split,
     centre_crop,
+    draw,
     eval_batches,
+    fitted_batches,
     inception_crop,
     train_batches,
 )
@@ -341,3 +343,27 @@ def test_an_encoded_split_without_a_crop_is_refused():
     for build in (eval_batches, functools.partial(train_batches, seed=0)):
         with pytest.raises(ValueError, match="needs `crop`"):
             build(encoded(), batch_size=2)
+
+
+@every_split
+def test_some_are_drawn_each_once_and_by_the_seed(kind):
+    split, _ = SPLITS[kind]
+
+    def drawn(count, seed):
+        some = draw(split, count, seed)
+        batches = fitted_batches(some, (8, 8), batch_size=3).as_numpy_iterator()
+        labels = [label for _, labels in batches for label in labels.tolist()]
+        assert len(labels) == some.count
+        return labels
+
+    assert sorted(drawn(COUNT + 1, 0)) == list(range(COUNT))
+    assert len(set(drawn(4, 0))) == 4 and drawn(4, 0) == drawn(4, 0)
+    assert len({tuple(drawn(4, seed)) for seed in range(5)}) > 1
+
+
+def test_what_is_drawn_keeps_its_path():
+    damaged = encoded([b"no picture" if i == 3 else file for i, file in enumerate(FILES)])
+    broken = BrokenPictures()
+    split = draw(damaged, COUNT - 1, 1)
+    labels = [y for _, ys in fitted_batches(split, (8, 8), batch_size=3, broken=broken) for y in ys]
+    assert len(labels) == COUNT - 2 and list(broken.reasons) == ["file3"]

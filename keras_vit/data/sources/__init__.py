@@ -4,7 +4,13 @@ from keras_vit.data.sources.arrays import from_arrays
 from keras_vit.data.sources.digits import digits
 from keras_vit.data.sources.folder import from_folder
 from keras_vit.data.sources.open import open_source
-from keras_vit.data.sources.source import EncodedSplit, SequentialSplit, Source, Split
+from keras_vit.data.sources.source import (
+    EncodedSplit,
+    SequentialSplit,
+    Source,
+    Split,
+    draw,
+)
 from keras_vit.data.sources.table import from_table
 from keras_vit.data.sources.tfds import from_tfds
 
@@ -14,6 +20,7 @@ __all__ = [
     "Source",
     "Split",
     "digits",
+    "draw",
     "from_arrays",
     "from_folder",
     "from_table",

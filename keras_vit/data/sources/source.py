@@ -107,6 +107,35 @@ class SequentialSplit:
     stream: Callable[..., tf.data.Dataset]
 
 
+def draw(split, count, seed):
+    """Returns a split of some examples of another, each once.
+
+    Args:
+        split: A `Split`, `EncodedSplit` or `SequentialSplit`.
+        count: How many, drawn by the seed; all where there are no more.
+        seed: Seed of the choice.
+    """
+    if count >= split.count:
+        return split
+    if isinstance(split, SequentialSplit):
+
+        def stream(*, worker, workers, **_):
+            whole = split.stream(seed=tf.constant(seed, tf.int64), worker=worker, workers=workers)
+            return whole.take(count)
+
+        return SequentialSplit(count, stream)
+    chosen = np.random.default_rng(seed).choice(split.count, count, replace=False)
+    with tf.device("CPU"):
+        indices = tf.constant(chosen, tf.int64)
+
+    def read(places):
+        return split.read(tf.gather(indices, places))
+
+    if isinstance(split, Split):
+        return Split(count, read, split.image_shape)
+    return EncodedSplit(count, read, lambda index: split.path(int(chosen[index])))
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
     """A set of labelled images.
