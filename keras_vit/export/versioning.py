@@ -5,6 +5,7 @@ import dataclasses
 import fcntl
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -88,10 +89,10 @@ def stage(
     told = dict(class_names=class_names, **cut)
     model = servable(model)
     options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as partial:
+    with _unfinished(folder) as partial:
         staged = Staged({})
         for name in to:
-            path = Path(partial, name + FORMATS[name].suffix)
+            path = partial / (name + FORMATS[name].suffix)
             try:
                 FORMATS[name].write(
                     model, path, **told, **{key: options[key] for key in FORMATS[name].options}
@@ -107,15 +108,47 @@ def stage(
         if not staged.paths:
             raise ValueError(f"No format could be written: {next(iter(failures.values()))}")
         yield staged
-        for path in Path(partial).rglob("*"):
+        for path in partial.rglob("*"):
             sync(path)
-        with open(folder / ".lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two exports at once get two versions
+        with _locked(folder):  # two exports at once get two versions
             staged.version = max(versions(folder), default=0) + 1
             for name in sorted(staged.paths, key=lambda name: name == "savedmodel"):
                 os.rename(staged.paths[name], folder / staged.name(name))
                 staged.paths[name] = folder / staged.name(name)
             sync(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Keeps other exports to a folder from what must be done at once."""
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _unfinished(folder):
+    """Makes a folder for what is not finished; removes it, and those that killed exports left.
+
+    Each is locked as long as its export lives.
+    """
+    with _locked(folder):
+        for left in folder.glob(".export-*"):
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):  # at work, or done
+                descriptor = os.open(left, os.O_RDONLY)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(left)
+                finally:
+                    os.close(descriptor)
+        partial = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
+        descriptor = os.open(partial, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial)
+        os.close(descriptor)
 
 
 def export(model, folder, **options):

@@ -163,7 +163,9 @@ def test_a_killed_export_leaves_the_version_before_and_disturbs_no_later_one(
     np.testing.assert_allclose(  # what served serves on
         open_artefact(folder).predict(images), probabilities(tiny_classifier, images), atol=1e-6
     )
+    assert len(list(folder.glob(".export-*"))) == 1
     assert export(tiny_classifier, folder)[0] == folder / "3"
+    assert list(folder.glob(".export-*")) == []
 
 
 @pytest.mark.parametrize(

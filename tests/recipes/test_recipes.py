@@ -15,6 +15,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import recipes.digits
+import recipes.finetune
+from keras_vit.artefacts import open_artefact
 from keras_vit.command_line import run_recipe
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -116,6 +118,27 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
     for command in ("tensorboard --logdir", "keras-vit predict", "python -m recipes."):
         assert command in out
     assert len(list((tmp_path / "run" / "samples").glob("*-is-*.png"))) == 10
+
+
+@pytest.mark.slow
+def test_fine_tuning_on_a_folder(tmp_path):
+    classifier(vit("mu/4", image_size=8), 3).save(tmp_path / "weights.keras")
+    config = recipes.finetune.Config(
+        weights=str(tmp_path / "weights.keras"),
+        source=f"folder:{make_folder(tmp_path / 'mine')}",
+        image_size=12,
+        epochs=2,
+        batch_size=20,
+        run_dir=str(tmp_path / "run"),
+        export_dir=str(tmp_path / "exports"),
+    )
+    comparisons = recipes.finetune.run(config)
+    assert [Path(row.artefact).name for row in comparisons] == ["mine.keras", "1", "1.tflite"]
+    assert all(row.difference < 1e-5 for row in comparisons)
+    for path in (tmp_path / "run" / "mine.keras", tmp_path / "exports" / "1.tflite"):
+        artefact = open_artefact(path)
+        assert artefact.image_shape == (12, 12, 3) and artefact.class_names[3] == "class 3"
+        assert artefact.preprocessing["crop_ratio"] == 0.875
 
 
 @pytest.mark.parametrize(
