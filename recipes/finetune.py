@@ -10,7 +10,7 @@ features that stay as they are; `--head-epochs` does so at first; `--frozen-bloc
 blocks; `--lora-rank` trains additions of low rank (LoRA, arXiv:2106.09685), which are merged into
 what is saved.
 
-CIFAR-10 within the hour on two cores, 94.5 % from the ImageNet ViT-Ti/16:
+CIFAR-10 from the ImageNet ViT-Ti/16, 94.5 % in 50 minutes on two cores of an AMD EPYC (Zen 5):
 
     python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10 --image-size 160 \
         --epochs 8 --warmup-epochs 0 --patch-dropout 0.5 0 --patch-dropout-epochs 0 7 \

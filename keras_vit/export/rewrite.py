@@ -21,7 +21,7 @@ def servable(model, *, whole_numbers=False):
             `layer_norm_in_16_bits` does, which takes longer.
 
     Returns:
-        Another one, whose answers are equal to 1e-6.
+        Another one, whose answers are equal but for rounding.
     """
     norm = layer_norm_in_16_bits if whole_numbers else layer_norm
 

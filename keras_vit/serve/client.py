@@ -32,8 +32,8 @@ def asker(url):
     Raises:
         ValueError: If the address is none of these.
     """
-    scheme = urllib.parse.urlsplit(url).scheme
-    if scheme in ("http", "https"):
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme in ("http", "https") and "/v1/models/" in parts.path:
         place = urllib.parse.quote(url.rstrip("/"), safe=":/%[]")
         return lambda pictures, timeout: _ask_rest(place, pictures, timeout)
     if place := GRPC.fullmatch(url):
