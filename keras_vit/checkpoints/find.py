@@ -12,7 +12,7 @@ from keras_vit.checkpoints.table import same
 from keras_vit.tasks import class_names_of, preprocessing_of
 
 FORMATS = (timm, google, hugging_face)
-CROP_RATIO = 0.875  # of pictures of another family than says it
+CROP_RATIO = 0.875  # where a checkpoint does not say its own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
