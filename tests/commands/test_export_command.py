@@ -30,6 +30,7 @@ def tiny_ten():
     return classifier(vit("mu/4", image_size=8, channels=1), 10, class_names=names)
 
 
+@pytest.mark.slow
 def test_artefacts_and_their_report(tmp_path, digits_model, tiny_ten, run):
     out = tmp_path / "saved_models" / "digits"
     code, text, err = run(

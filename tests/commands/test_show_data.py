@@ -33,6 +33,7 @@ def test_a_gallery_shows_images_of_a_folder(folder, tmp_path, run):
     assert white > blue
 
 
+@pytest.mark.slow
 def test_augmentation_cuts_and_changes_what_is_shown_and_the_seed_chooses(folder, tmp_path, run):
     for path in folder.rglob("*.jpg"):
         Image.linear_gradient("L").save(path)  # dark above, bright below: a flip changes nothing
