@@ -219,8 +219,9 @@ def test_a_keras_file_is_replaced_whole_or_not_at_all(tmp_path, tiny_classifier,
     assert os.listdir(path.parent) == ["model.keras"]
 
 
-def test_a_model_trained_in_mixed_precision_is_exported_in_float32(tmp_path, images):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_model_trained_in_mixed_precision_is_exported_in_float32(tmp_path, images, policy):
+    keras.config.set_dtype_policy(policy)
     try:
         model = classifier(vit("mu/4", image_size=8, channels=1), 3)
     finally:

@@ -133,6 +133,8 @@ def test_any_number_of_images_by_choice(tmp_path):
     model = servable(random_classifier())
     write_litert(model, tmp_path / "any.tflite", dynamic_batch=True)
     found = read_litert(tmp_path / "any.tflite")
+    write_litert(model, tmp_path / "one.tflite")
+    assert len(found.operators) > len(read_litert(tmp_path / "one.tflite").operators)  # its cost
     assert found.signatures["serving_default"][0] == ["images (-1, 8, 8, 3) FLOAT32"]
     serve = Interpreter(str(tmp_path / "any.tflite")).get_signature_runner()
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(IMAGES)))
