@@ -58,8 +58,8 @@ def run(config):
     with tempfile.TemporaryDirectory() as folder:
         chosen = [name for name in config.formats if FORMATS[name].is_at_hand]
         save_keras(model, Path(folder, "model.keras"))
-        images = np.random.default_rng(0).integers(0, 256, (16, *model.input_shape[1:]))
-        images = images.astype("uint8")
+        shape = (16, *model.input_shape[1:])
+        images = np.random.default_rng(0).integers(0, 256, shape, dtype="uint8")
         paths = export(model, Path(folder, "exported"), to=chosen, calibration=images)
         places = {"keras": Path(folder, "model.keras"), **dict(zip(chosen, paths, strict=True))}
         modules = dict.fromkeys(places, "keras_vit.artefacts.worker")

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from keras_vit.artefacts import match_classes, open_artefact, score
 from keras_vit.command_line import run_recipe
-from keras_vit.data import BrokenPictures, Split, fitted_batches, open_source
+from keras_vit.data import BrokenPictures, fitted_batches, open_source
 from keras_vit.training import confusion_figure
 from keras_vit.whole_file import whole_file, write_json
 
@@ -66,10 +66,9 @@ def run(config):
         ratio = artefact.preprocessing.get("crop_ratio", 1.0)
         config = dataclasses.replace(config, crop_ratio=ratio)
     split, broken = source.splits[config.split], BrokenPictures()
-    channels = split.image_shape[2] if isinstance(split, Split) else 3
-    if channels != artefact.image_shape[2]:
+    if split.channels != artefact.image_shape[2]:
         raise ValueError(
-            f"The model takes {artefact.image_shape[2]} channels: the source has {channels}."
+            f"The model takes {artefact.image_shape[2]} channels: the source has {split.channels}."
         )
     batches = fitted_batches(
         split,

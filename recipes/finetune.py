@@ -150,7 +150,7 @@ def run(config):
             found,
             image_size=size,
             patch_size=config.patch_size,
-            channels=source.splits["train"].image_shape[2] if in_memory else 3,
+            channels=source.splits["train"].channels,
             num_classes=len(names),
             class_names=names,
             drop_path=config.drop_path,

@@ -49,8 +49,8 @@ def embed(
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
         from keras_vit.checkpoints import find, load
-        from keras_vit.data import BrokenPictures, EncodedSplit, Split, fitted_batches
-    channels = {s.image_shape[2] if isinstance(s, Split) else 3 for s in opened.splits.values()}
+        from keras_vit.data import BrokenPictures, EncodedSplit, fitted_batches
+    channels = {split.channels for split in opened.splits.values()}
     found = find(model)
     features = load(found, num_classes=0, image_size=image_size, channels=channels.pop())
     if crop_ratio is None:

@@ -61,7 +61,7 @@ def export_model(
 
         from keras_vit.artefacts import comparison_table, match_classes, write_report
         from keras_vit.checkpoints import load
-        from keras_vit.data import Split, cut_of
+        from keras_vit.data import cut_of
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
         from keras_vit.tasks import class_names_of, preprocessing_of
     formats = tuple(to.split(","))
@@ -73,9 +73,8 @@ def export_model(
     if "test" not in source.splits:
         raise ValueError(f"{source.name} has no test split that could judge the artefacts.")
     test = source.splits["test"]
-    given = test.image_shape[2] if isinstance(test, Split) else 3
-    if given != channels:
-        raise ValueError(f"The model takes {channels} channels: {source.name} has {given}.")
+    if test.channels != channels:
+        raise ValueError(f"The model takes {channels} channels: {source.name} has {test.channels}.")
     if crop_ratio is None:
         crop_ratio = preprocessing_of(classifier).get("crop_ratio", 1.0)
     pictures, labels = _drawn(test, size, images, crop_ratio, seed)
@@ -87,7 +86,8 @@ def export_model(
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
         calibrating, _ = _drawn(source.splits["train"], size, calibration, crop_ratio, seed)
-    cut, failures = cut_of(test, crop_ratio), {}
+    cut = cut_of(test, crop_ratio)
+    failures = {}
     with stage(
         classifier,
         out,

@@ -83,14 +83,16 @@ def classifier(
 
 def class_names_of(model):
     """Returns the names of a classifier's classes, or `None` where it knows none."""
-    head = {layer.name: layer for layer in model.layers}.get("head")
-    return getattr(head, "class_names", None)
+    return getattr(_head_of(model), "class_names", None)
 
 
 def preprocessing_of(model):
     """Returns what evaluation does to a picture before a classifier sees it, `{}` where unknown."""
-    head = {layer.name: layer for layer in model.layers}.get("head")
-    return dict(getattr(head, "preprocessing", None) or {})
+    return dict(getattr(_head_of(model), "preprocessing", None) or {})
+
+
+def _head_of(model):
+    return {layer.name: layer for layer in model.layers}.get("head")
 
 
 def _head(units, **kwargs):

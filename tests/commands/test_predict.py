@@ -49,7 +49,7 @@ def test_the_three_artefacts_answer_alike(tiny, grey, run):
 def test_a_model_remembers_what_evaluation_does_to_a_picture(tiny, tmp_path, run):
     pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype("uint8")
     Image.fromarray(pixels).save(tmp_path / "large.png")
-    save_keras(tiny.model, tmp_path / "model.keras", preprocessing=dict(CUT))
+    save_keras(load(tiny.keras_file), tmp_path / "model.keras", preprocessing=CUT)
     model = load(tmp_path / "model.keras")
     export_timm(model, tmp_path / "model.safetensors")
     save_keras(load(tmp_path / "model.safetensors"), tmp_path / "again.keras")

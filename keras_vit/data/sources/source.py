@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -24,11 +25,16 @@ class Split:
         read: From indices `(B,)` to images `(B, H, W, C)`, uint8, and labels `(B,)`, int64; a
             TensorFlow function without state.
         image_shape: `(H, W, C)`.
+        channels: Channels of its images.
     """
 
     count: int
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     image_shape: tuple[int, int, int]
+
+    @property
+    def channels(self):
+        return self.image_shape[2]
 
     @classmethod
     def in_memory(cls, images, labels):
@@ -73,7 +79,7 @@ class Split:
             images, labels = self.read(indices)
             return cut_middle(images, size=(height, width), interpolation="bilinear"), labels
 
-        return Split(self.count, read, (height, width, self.image_shape[2]))
+        return Split(self.count, read, (height, width, self.channels))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,11 +91,13 @@ class EncodedSplit:
         read: From an index `()`, int64, to the encoded picture, a string `()`, and its label `()`,
             int64; a TensorFlow function without state. It may fail where a file is gone.
         path: From an index to what a person calls the example, its path for one.
+        channels: Channels of its pictures once they are decoded.
     """
 
     count: int
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     path: Callable[[int], str]
+    channels: ClassVar[int] = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,10 +109,12 @@ class SequentialSplit:
         stream: From `seed` (an int64 tensor `()`, or `None` for the stored order), `worker` and
             `workers` (integers) to a `tf.data.Dataset` of encoded pictures and labels: one pass
             over this worker's share, in an order that the seed fixes.
+        channels: Channels of its pictures once they are decoded.
     """
 
     count: int
     stream: Callable[..., tf.data.Dataset]
+    channels: ClassVar[int] = 3
 
 
 def draw(split, count, seed):
