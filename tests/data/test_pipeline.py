@@ -137,9 +137,18 @@ def test_a_far_step_costs_nothing(kind):
 def test_the_stream_does_not_depend_on_parallelism(kind):
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
-    options.autotune.enabled = False
     alone = batches_of(kind).with_options(options)
     assert_same([tuple(map(np.asarray, b)) for b in alone.take(8)], take(kind, 8))
+
+
+@every_split
+def test_no_tuner_holds_back_what_is_given_up(kind):
+    split, crop = SPLITS[kind]
+    evaluation = eval_batches(
+        split, batch_size=4, crop=crop and functools.partial(centre_crop, size=8)
+    )
+    for batches in (batches_of(kind), evaluation, evaluation.take(1)):
+        assert batches.options().autotune.enabled is False
 
 
 @random_access
