@@ -1,5 +1,6 @@
 """Shared by all tests: two logical CPUs, the contract of every layer, a tiny classifier."""
 
+import gc
 import json
 import os
 import shutil
@@ -23,9 +24,22 @@ def pytest_configure():
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # the libraries' objects, a million, are not looked through again
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def young_garbage():
+    """Collects before it is old: an iterator of Keras may wait as long as it has lived to go."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

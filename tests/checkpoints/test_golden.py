@@ -107,10 +107,7 @@ def test_a_missing_array_is_refused(tmp_path, family):
 
 @pytest.mark.parametrize(
     "family",
-    [
-        pytest.param(each, marks=[] if each in ("timm_vit", "google_vit") else pytest.mark.slow)
-        for each in FAMILIES
-    ],
+    [pytest.param(each, marks=[] if each == "timm_vit" else pytest.mark.slow) for each in FAMILIES],
 )
 def test_a_misshapen_array_is_refused_by_name(tmp_path, family):
     arrays = read(family)[2]

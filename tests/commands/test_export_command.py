@@ -173,6 +173,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert not list(out.glob("*")) if out.exists() else True
 
 
+@pytest.mark.slow
 def test_broken_pictures_judge_nothing(tmp_path, run):
     rng = np.random.default_rng(0)
     for split, name, index in itertools.product(("train", "test"), "ab", range(3)):

@@ -46,6 +46,7 @@ def test_the_three_artefacts_answer_alike(tiny, grey, run):
         )
 
 
+@pytest.mark.slow
 def test_a_model_remembers_what_evaluation_does_to_a_picture(tiny, tmp_path, run):
     pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype("uint8")
     Image.fromarray(pixels).save(tmp_path / "large.png")

@@ -152,7 +152,7 @@ def test_no_tuner_holds_back_what_is_given_up(kind):
 
 
 @random_access
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_workers_shares_together_are_the_stream_of_one(kind, workers):
     options = dict(batch_size=8, repeats=2)
     options["mix"] = functools.partial(mix, num_classes=COUNT, mixup=0.8, cutmix=1.0)
@@ -262,6 +262,7 @@ def test_good_pictures_keep_their_place_among_broken_ones():
         np.testing.assert_array_equal(images[good], whole.numpy()[good])
 
 
+@pytest.mark.slow
 def test_a_stream_with_broken_pictures_is_a_pure_function_all_the_same():
     whole = damaged_batches(8)
     for start in range(1, 8):

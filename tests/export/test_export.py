@@ -43,6 +43,7 @@ def test_both_formats_answer_like_the_model_and_know_the_classes(tiny, images):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pool, options",
     [
@@ -75,6 +76,7 @@ def test_labels_can_be_read_with_a_plain_unzip(tiny):
         assert archive.read("labels.txt").decode() == "nought\none\nzwölf"
 
 
+@pytest.mark.slow
 def test_exporting_again_makes_the_next_version(tmp_path, tiny_classifier):
     (tmp_path / "notes").mkdir()
     (tmp_path / "4").mkdir()
@@ -110,6 +112,7 @@ def test_two_exports_at_once_get_two_versions(tmp_path, tiny_classifier, monkeyp
         assert staged.paths["tflite"].exists()
 
 
+@pytest.mark.slow
 def test_what_is_rejected_is_put_aside(tmp_path, tiny_classifier):
     with stage(tiny_classifier, tmp_path) as staged:
         staged.rejected.add("savedmodel")
@@ -219,7 +222,9 @@ def test_a_keras_file_is_replaced_whole_or_not_at_all(tmp_path, tiny_classifier,
     assert os.listdir(path.parent) == ["model.keras"]
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_a_model_trained_in_mixed_precision_is_exported_in_float32(tmp_path, images, policy):
     keras.config.set_dtype_policy(policy)
     try:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", MODELS)
 def test_it_answers_as_the_model_whatever_the_batch(tmp_path, name, kind):
     pool, options = MODELS[kind]
@@ -42,6 +42,7 @@ def test_it_answers_as_the_model_whatever_the_batch(tmp_path, name, kind):
     assert operators_of(path)["MatMul"] > 0
 
 
+@pytest.mark.slow
 def test_openvino_computes_in_float32(tmp_path, tiny_classifier, monkeypatch):
     import openvino
 

@@ -73,6 +73,7 @@ def test_wrong_arguments_are_refused():
         classifier(vit("mu/4", image_size=8), 3, class_names=["a", "b"])
 
 
+@pytest.mark.slow
 def test_overfits_32_images():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (32, 8, 8, 1)).astype("uint8")

@@ -8,7 +8,7 @@ from resuming import STEPS, KillAt, Killed, build, fit
 from keras_vit.training import Checkpoints
 
 
-@pytest.mark.parametrize("kill_at", [3, 7])
+@pytest.mark.parametrize("kill_at", [pytest.param(3, marks=pytest.mark.slow), 7])
 def test_early_stopping_stops_where_it_would_have(tmp_path, kill_at):
     """Keras turns the sign of `min_delta` at its first use."""
 

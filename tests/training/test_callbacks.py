@@ -17,6 +17,7 @@ def test_a_schedule_without_a_first_rate_is_refused():
         PatchDropoutSchedule({3: 0.5})
 
 
+@pytest.mark.slow
 def test_patch_dropout_follows_its_schedule_in_the_compiled_step():
     backbone = vit("mu/4", image_size=8, class_token=False, patch_dropout=0.5)
     model = classifier(backbone, 3)

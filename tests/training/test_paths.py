@@ -36,7 +36,8 @@ def test_depths_count_from_the_patches_to_the_head():
 
 
 @pytest.mark.parametrize(
-    "replicas, lora_rank", [(1, 0), (1, 2), pytest.param(2, 0, marks=pytest.mark.slow)]
+    "replicas, lora_rank",
+    [(1, 0), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 2), (2, 0)])],
 )
 def test_rates_fall_from_layer_to_layer(replicas, lora_rank):
     """SGD's first step is the rate times the gradient clipped as a whole."""

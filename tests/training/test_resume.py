@@ -23,9 +23,9 @@ def expected(tmp_path_factory):
 @pytest.mark.parametrize(
     "replicas, jit_compile",
     [
-        (1, True),
+        (1, False),
         pytest.param(2, False, marks=pytest.mark.slow),
-        pytest.param(1, False, marks=pytest.mark.slow),
+        pytest.param(1, True, marks=pytest.mark.slow),
         pytest.param(2, True, marks=pytest.mark.slow),
     ],
 )

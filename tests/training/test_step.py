@@ -58,7 +58,7 @@ def reference(optimizer, clip, ema):
 
 def is_fast(optimizer, clip, ema, accumulation, jit_compile):
     everything = (ema, accumulation, jit_compile) == ("ema", 4, True)
-    return everything and (optimizer == "adamw" or clip == "global_clipnorm")
+    return everything and clip == "global_clipnorm"
 
 
 COMBINATIONS = [
