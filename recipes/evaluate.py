@@ -21,6 +21,7 @@ from rich.text import Text
 from keras_vit.artefacts import match_classes, open_artefact, score
 from keras_vit.command_line import run_recipe
 from keras_vit.data import BrokenPictures, fitted_batches, open_source
+from keras_vit.preprocessing import cut_told
 from keras_vit.training import confusion_figure
 from keras_vit.whole_file import whole_file, write_json
 
@@ -63,7 +64,7 @@ def run(config):
             f"`split` must be one of {', '.join(source.splits)}: received {config.split!r}."
         )
     if config.crop_ratio is None:
-        ratio = artefact.preprocessing.get("crop_ratio", 1.0)
+        ratio = cut_told(artefact.preprocessing)["crop_ratio"]
         config = dataclasses.replace(config, crop_ratio=ratio)
     split, broken = source.splits[config.split], BrokenPictures()
     if split.channels != artefact.image_shape[2]:

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vit.artefacts.image_file import read_image
-
-CUT = ("crop_ratio", "interpolation")
+from keras_vit.preprocessing import cut_told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,5 +58,6 @@ class Artefact:
             FileNotFoundError: As `read_image` does.
             ValueError: Likewise.
         """
-        told = {name: self.preprocessing[name] for name in CUT if name in self.preprocessing}
-        return read_image(picture, self.image_shape, formats=formats, **told)
+        return read_image(
+            picture, self.image_shape, formats=formats, **cut_told(self.preprocessing)
+        )

@@ -83,7 +83,7 @@ def read_litert(path):
     from ai_edge_litert.tools import flatbuffer_utils
 
     path = Path(path)
-    if path.read_bytes()[4:8] != b"TFL3":
+    if path.is_dir() or path.read_bytes()[4:8] != b"TFL3":
         raise ValueError(f"{path} is no LiteRT file.")
     try:
         model = flatbuffer_utils.read_model(str(path))

@@ -9,6 +9,7 @@ from keras_vit.artefacts.runtimes import (
     open_openvino,
     open_saved_model,
 )
+from keras_vit.reason import reason_of
 
 OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
 EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}  # from a module to what installs it
@@ -46,7 +47,7 @@ def open_artefact(path, *, threads=None):
     try:
         return opener(path, threads)
     except Exception as error:  # each format's reader raises what it likes on a damaged file
-        reason = str(error).strip().partition("\n")[0]
+        reason = reason_of(error)
         if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
             reason += f", pip install 'keras-vit[{EXTRAS[error.name]}]'"
         raise ValueError(f"{path} cannot be read as a model: {reason}") from error

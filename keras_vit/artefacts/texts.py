@@ -2,6 +2,8 @@
 
 import json
 
+from keras_vit.preprocessing import cut_told
+
 LABELS, METADATA = "labels.txt", "metadata.json"
 FOLDER = "assets.extra"  # of a SavedModel: where they lie
 LARGEST = 16 * 2**20  # bytes of a text that a stranger's file may hold
@@ -20,14 +22,6 @@ def travelled(texts):
         ValueError: If they do not say it as ours do.
     """
     labels, told = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
-    if not isinstance(told, dict):
-        raise ValueError(f"{METADATA} must hold an object: received {str(told)[:50]}")
-    ratio, interpolation = told.get("crop_ratio", 1.0), told.get("interpolation", "bicubic")
-    if not isinstance(ratio, int | float) or not 0 < ratio <= 1:
-        raise ValueError(f"crop_ratio must lie in (0, 1]: {METADATA} says {str(ratio)[:50]}")
-    if interpolation not in ("bicubic", "bilinear"):
-        raise ValueError(
-            f"interpolation must be bicubic or bilinear: {METADATA} says {str(interpolation)[:50]}"
-        )
+    cut_told(told)
     names = None if labels is None else tuple(labels.split("\n"))
     return dict(class_names=names, preprocessing=told)

@@ -9,6 +9,7 @@ from keras_vit.checkpoints import google, hugging_face, timm
 from keras_vit.checkpoints.architecture import Architecture, architecture_of
 from keras_vit.checkpoints.arrays import read_arrays, read_configuration
 from keras_vit.checkpoints.table import same
+from keras_vit.reason import reason_of
 from keras_vit.tasks import class_names_of, preprocessing_of
 
 FORMATS = (timm, google, hugging_face)
@@ -144,8 +145,7 @@ def _find_own(source, given):
     try:
         model = keras.saving.load_model(source, compile=False)
     except Exception as error:  # zip and Keras raise many kinds
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"{source} cannot be read as a model: {reason}") from error
+        raise ValueError(f"{source} cannot be read as a model: {reason_of(error)}") from error
     weights = [w for w in model.weights if not w.path.endswith("seed_generator_state")]
     try:
         found = architecture_of(model)

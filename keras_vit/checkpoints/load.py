@@ -79,7 +79,7 @@ def load(
     )
     _set_weights(model, found, new, resize, new_head=new_head)
     if new.num_classes and found.preprocessing:
-        model.get_layer("head").preprocessing = dict(found.preprocessing)
+        model.get_layer("head").remember(found.preprocessing)
     return model
 
 

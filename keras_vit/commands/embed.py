@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_vit.command_line import quiet_stderr
 from keras_vit.commands.opening import open_quietly
+from keras_vit.preprocessing import cut_told
 from keras_vit.whole_file import whole_file
 
 
@@ -54,7 +55,7 @@ def embed(
     found = find(model)
     features = load(found, num_classes=0, image_size=image_size, channels=channels.pop())
     if crop_ratio is None:
-        crop_ratio = found.preprocessing.get("crop_ratio", 1.0)
+        crop_ratio = cut_told(found.preprocessing)["crop_ratio"]
     arrays = {"class_names": np.array(opened.class_names)}
     for name, split in opened.splits.items():
         broken = BrokenPictures()

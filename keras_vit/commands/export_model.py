@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_vit.command_line import quiet_stderr
 from keras_vit.commands.opening import open_quietly
+from keras_vit.preprocessing import cut_told
 
 
 def export_model(
@@ -76,7 +77,7 @@ def export_model(
     if test.channels != channels:
         raise ValueError(f"The model takes {channels} channels: {source.name} has {test.channels}.")
     if crop_ratio is None:
-        crop_ratio = preprocessing_of(classifier).get("crop_ratio", 1.0)
+        crop_ratio = cut_told(preprocessing_of(classifier))["crop_ratio"]
     pictures, labels = _drawn(test, size, images, crop_ratio, seed)
     names, count = class_names_of(classifier), classifier.output_shape[-1]
     labels = match_classes(source.class_names, names, count)[labels]

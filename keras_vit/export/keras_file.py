@@ -15,6 +15,6 @@ def save_keras(model, path, *, preprocessing=None):
         preprocessing: As `ClassHead` of `keras_vit.tasks` remembers it; by default it stays.
     """
     if preprocessing is not None:
-        model.get_layer("head").preprocessing = dict(preprocessing)
+        model.get_layer("head").remember(preprocessing)
     with whole_file(path) as unfinished:
         model.save(unfinished)

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from keras_vit.export.probabilities import images_to_probabilities
 from keras_vit.export.travelling import travelling_texts
+from keras_vit.reason import reason_of
 
 OPSET = 18  # the highest that tf2onnx writes
 
@@ -36,5 +37,5 @@ def write_onnx(model, path, *, class_names=None, **told):
         onnx.checker.check_model(str(path), full_check=True)
         onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # each raises what it likes
-        reason = str(error).strip().partition("\n")[0]
+        reason = reason_of(error)
         raise ValueError(f"ONNX Runtime does not load what tf2onnx wrote: {reason}") from error

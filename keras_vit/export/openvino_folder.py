@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_vit.export.probabilities import write_probabilities
 from keras_vit.export.travelling import write_travelling_texts
+from keras_vit.reason import reason_of
 
 
 def write_openvino(model, path, *, class_names=None, **told):
@@ -37,5 +38,4 @@ def write_openvino(model, path, *, class_names=None, **told):
     try:
         openvino.Core().compile_model(path / "model.xml", "CPU")
     except RuntimeError as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"OpenVINO does not load what it wrote: {reason}") from error
+        raise ValueError(f"OpenVINO does not load what it wrote: {reason_of(error)}") from error

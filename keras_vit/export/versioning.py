@@ -12,6 +12,7 @@ from pathlib import Path
 from keras_vit.export.formats import FORMATS, check_formats
 from keras_vit.export.rewrite import servable
 from keras_vit.export.serving import write_warm_up
+from keras_vit.preprocessing import cut_told
 from keras_vit.tasks import class_names_of, preprocessing_of
 from keras_vit.whole_file import sync
 
@@ -83,10 +84,7 @@ def stage(
     folder = prepare_folder(folder)
     asked = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     asked = {name: value for name, value in asked.items() if value is not None}
-    cut = dict(crop_ratio=1.0, interpolation="bicubic") | preprocessing_of(model) | asked
-    if not 0 < cut["crop_ratio"] <= 1:
-        raise ValueError(f"`crop_ratio` must lie in (0, 1]: received {cut['crop_ratio']}.")
-    told = dict(class_names=class_names, **cut)
+    told = dict(class_names=class_names, **cut_told(preprocessing_of(model) | asked))
     model = servable(model)
     options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
     with _unfinished(folder) as partial:

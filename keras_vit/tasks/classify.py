@@ -3,6 +3,7 @@
 import keras
 
 from keras_vit.layers import TokenPool
+from keras_vit.preprocessing import cut_told
 from keras_vit.tasks.features import pooled
 
 
@@ -20,6 +21,16 @@ class ClassHead(keras.layers.Dense):
     def __init__(self, units, *, class_names=None, preprocessing=None, **kwargs):
         super().__init__(units, **kwargs)
         self.class_names = class_names
+        self.remember(preprocessing)
+
+    def remember(self, preprocessing):
+        """Sets `preprocessing`.
+
+        Raises:
+            ValueError: If `keras_vit.preprocessing.cut_told` refuses it.
+        """
+        if preprocessing is not None:
+            cut_told(preprocessing)
         self.preprocessing = preprocessing
 
     def get_config(self):

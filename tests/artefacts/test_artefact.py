@@ -1,3 +1,4 @@
+import gc
 import shutil
 import sys
 import zipfile
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_vit.artefacts import open_artefact
+from keras_vit.checkpoints import load
 
 
 def test_a_keras_file_answers_like_the_model(tiny):
@@ -16,6 +18,13 @@ def test_a_keras_file_answers_like_the_model(tiny):
     np.testing.assert_allclose(artefact.predict(images), expected, atol=1e-6)
     assert artefact.class_names == ("nought", "one", "zwölf")
     assert artefact.image_shape == (8, 8, 1)
+
+
+def test_what_answers_keeps_its_variables(tiny):
+    """A signature of a SavedModel alone loses them once the loaded object is collected."""
+    predict = open_artefact(tiny.saved_model).predict
+    gc.collect()
+    assert np.isfinite(predict(np.zeros((1, 8, 8, 1), "uint8"))).all()
 
 
 def test_of_a_folder_of_versions_the_newest_is_taken(tmp_path, tiny):
@@ -60,10 +69,10 @@ def test_a_damaged_model_is_a_sentence(tmp_path, name):
 @pytest.mark.parametrize(
     "told, message",
     [
-        ("[1]", "metadata.json must hold an object"),
-        ('{"crop_ratio": "wide"}', r"crop_ratio must lie in \(0, 1\]: metadata.json says wide"),
-        ('{"crop_ratio": 0}', r"crop_ratio must lie in \(0, 1\]"),
-        ('{"interpolation": 3}', "interpolation must be bicubic or bilinear"),
+        ("[1]", r"Preprocessing must be a dictionary: received \[1\]"),
+        ('{"crop_ratio": "wide"}', r"`crop_ratio` must lie in \(0, 1\]: received wide"),
+        ('{"crop_ratio": 0}', r"`crop_ratio` must lie in \(0, 1\]"),
+        ('{"interpolation": 3}', "`interpolation` must be bicubic or bilinear"),
         ("no json", "Expecting value"),
     ],
 )
@@ -74,6 +83,15 @@ def test_what_a_stranger_says_of_pictures_is_checked(tmp_path, tiny, told, messa
         open_artefact(tmp_path / "1")
 
 
+@pytest.mark.parametrize("told", [b'{"crop_ratio": 7}', b'"wide"', b"[0.5]"])
+def test_what_a_strangers_model_says_of_pictures_is_checked(tmp_path, tiny, told):
+    path = altered(tiny.keras_file, tmp_path, b'"preprocessing": null', b'"preprocessing": ' + told)
+    with pytest.raises(ValueError, match="cannot be read as a model: .* must "):
+        open_artefact(path)
+    with pytest.raises(ValueError, match="model.keras"):
+        load(path)
+
+
 def test_what_an_extra_would_open_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     (tmp_path / "model.onnx").touch()
@@ -81,13 +99,20 @@ def test_what_an_extra_would_open_names_it(tmp_path, monkeypatch):
         open_artefact(tmp_path / "model.onnx")
 
 
-def test_a_class_that_is_not_ours_is_refused(tmp_path, tiny):
-    path = tmp_path / "model.keras"
-    with zipfile.ZipFile(tiny.keras_file) as archive:
+def altered(keras_file, folder, old, new):
+    """Writes a copy of a `.keras` file with another text in its configuration."""
+    path = folder / "model.keras"
+    with zipfile.ZipFile(keras_file) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    files["config.json"] = files["config.json"].replace(b"keras_vit>Patches", b"os>system")
+    assert old in files["config.json"]
+    files["config.json"] = files["config.json"].replace(old, new)
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
+    return path
+
+
+def test_a_class_that_is_not_ours_is_refused(tmp_path, tiny):
+    path = altered(tiny.keras_file, tmp_path, b"keras_vit>Patches", b"os>system")
     with pytest.raises(ValueError, match="cannot be read as a model"):
         open_artefact(path)

@@ -23,6 +23,11 @@ def test_what_is_no_litert_file_is_one_line(tmp_path, run, one_line, content):
     assert (code, text) == (2, "") and "x.tflite" in one_line(err)
 
 
+def test_a_folder_is_one_line(tmp_path, run, one_line):
+    code, text, err = run("inspect", tmp_path)
+    assert (code, text) == (2, "") and f"{tmp_path} is no LiteRT file" in one_line(err)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_strangers_archive_does_no_harm(tmp_path, tiny, run, one_line):
     path = tmp_path / "x.tflite"

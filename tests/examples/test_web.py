@@ -48,13 +48,13 @@ def page(browser, site):
     page.close()
 
 
-def exported(folder, channels=3, **options):
+def exported(folder, channels=3, to="tflite-int8", **options):
     backbone = vit("mu/4", image_size=(16, 24), channels=channels)
     model = classifier(backbone, len(NAMES), class_names=NAMES)
     rng = np.random.default_rng(0)
     for weight in model.trainable_weights:
         weight.assign(weight + 0.2 * rng.normal(size=weight.shape))
-    (path,) = export(model, folder, to=("tflite-int8",), **options)
+    (path,) = export(model, folder, to=(to,), **options)
     return path
 
 
@@ -112,3 +112,18 @@ def test_what_is_no_model_and_what_is_no_picture_is_said(tmp_path, page):
     page.wait_for_selector("#for-picture:visible")
     page.set_input_files("#picture", tmp_path / "x.tflite")
     page.wait_for_function("document.getElementById('error').textContent.includes('no picture')")
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (8, 16, 24, 3)).astype("uint8")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(dynamic_batch=True), "files of batch 1, not --dynamic-batch"),
+        (dict(to="tflite-int8-full", calibration=PIXELS), "take another format"),
+    ],
+)
+def test_files_that_litert_js_does_not_run_are_said(tmp_path, page, options, message):
+    page.set_input_files("#model", exported(tmp_path / "m", **options))
+    page.wait_for_function(f"document.getElementById('error').textContent.includes('{message}')")

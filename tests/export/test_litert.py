@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from random_models import random_classifier
 
 from keras_vit.artefacts import open_artefact
@@ -61,6 +61,21 @@ def test_a_variant_answers_nearly_as_the_model(variants, name):
     assert artefact.class_names == ("a", "b", "c")
     assert artefact.preprocessing["format"] == name
     assert artefact.preprocessing["crop_ratio"] == 1.0
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_machine_without_xnnpack_answers_nearly_as_the_model_too(variants, name):
+    model, paths = variants
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(IMAGES)))
+    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(str(paths[name]), experimental_op_resolver_type=kernels)
+    serve = interpreter.get_signature_runner()
+    dtype = serve.get_input_details()["images"]["dtype"]
+    scale, zero = serve.get_output_details()["probabilities"]["quantization"]
+    answers = [serve(images=image[None].astype(dtype))["probabilities"] for image in IMAGES]
+    answers = np.concatenate(answers).astype("float32")
+    answers = (answers - zero) * scale if scale else answers
+    assert np.abs(answers - expected).max() < NEAR[name]
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -119,6 +119,12 @@ def test_features_and_attention(served):
     np.testing.assert_allclose(answer, attention_rollout(model)(images), atol=1e-6)
 
 
+def test_no_answer_is_sent_as_base64(served):
+    """As TensorFlow Serving sends every output over REST whose name ends in `_bytes`."""
+    for signature in served[3].signatures.values():
+        assert not [name for name in signature.structured_outputs if name.endswith("_bytes")]
+
+
 def test_it_loads_where_keras_is_not(served):
     script = """
 import sys

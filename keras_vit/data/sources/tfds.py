@@ -7,6 +7,7 @@ import numpy as np
 from keras_vit.data.sources import tfds_records as records
 from keras_vit.data.sources.files import TEST_NAMES
 from keras_vit.data.sources.source import Source, Split
+from keras_vit.reason import reason_of
 
 MEMORY_LIMIT = 2**30  # bytes
 
@@ -114,8 +115,7 @@ def _prepare(builder, name, varying):
 
 
 def _not_to_be_had(name, error):
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    return f"The set {name!r} of TFDS is not to be had: {reason}"
+    return f"The set {name!r} of TFDS is not to be had: {reason_of(error)}"
 
 
 def _check_split(stored, expression):

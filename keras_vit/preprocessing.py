@@ -1,0 +1,26 @@
+"""What evaluation does to a picture before a model sees it, as models and artefacts remember it."""
+
+
+def cut_told(told):
+    """Returns how a picture is cut, as `keras_vit.data.cut_middle` takes it, and nothing else.
+
+    Args:
+        told: A dictionary that says `crop_ratio` and `interpolation`, and more, perhaps. Of what it
+            leaves out, pictures are seen whole and are resized bicubically.
+
+    Returns:
+        A dictionary of the two.
+
+    Raises:
+        ValueError: If it is no dictionary, or says what cannot be done.
+    """
+    if not isinstance(told, dict):
+        raise ValueError(f"Preprocessing must be a dictionary: received {str(told)[:50]}.")
+    ratio, interpolation = told.get("crop_ratio", 1.0), told.get("interpolation", "bicubic")
+    if not isinstance(ratio, int | float) or not 0 < ratio <= 1:
+        raise ValueError(f"`crop_ratio` must lie in (0, 1]: received {str(ratio)[:50]}.")
+    if interpolation not in ("bicubic", "bilinear"):
+        raise ValueError(
+            f"`interpolation` must be bicubic or bilinear: received {str(interpolation)[:50]}."
+        )
+    return dict(crop_ratio=ratio, interpolation=interpolation)
