@@ -5,7 +5,7 @@ import functools
 import keras
 from keras import ops
 
-from keras_vit.layers import MLP
+from keras_vit.layers import MLP, TokenPool, TransformerBlock
 
 
 def servable(model, *, whole_numbers=False):
@@ -13,7 +13,8 @@ def servable(model, *, whole_numbers=False):
 
     Every layer computes in float32, whatever it was trained in: LiteRT converts no bfloat16, and a
     CPU that serves is faster without it. LayerNormalization is computed as `layer_norm` does, and
-    exact GELU by the error function, not by its complement, which ONNX and TF.js have not.
+    exact GELU by the error function, not by its complement, which ONNX and TF.js have not. Where
+    the class token alone is pooled, the last block's MLP computes no other.
 
     Args:
         model: A functional `keras.Model`; it stays as it is.
@@ -35,7 +36,30 @@ def servable(model, *, whole_numbers=False):
             layer.call = functools.partial(norm, layer)
         if isinstance(layer, MLP) and layer.activation == "gelu":
             layer.activate = gelu
+    blocks = [layer for layer in copy.layers if isinstance(layer, TransformerBlock)]
+    if blocks and (count := _tokens_read(blocks[-1])):
+        blocks[-1].call = functools.partial(first_tokens, blocks[-1], count)
     return copy
+
+
+def first_tokens(block, count, x):
+    """Computes a block as it does, `(B, T, D)`, but its first tokens alone: `(B, count, D)`."""
+    x = (x + block.scale1(block.attention(block.norm1(x))))[:, :count]
+    return x + block.scale2(block.mlp(block.norm2(x)))
+
+
+def _tokens_read(layer):
+    """Returns how many of the first tokens are read of what a layer gives; 0 where all are."""
+    counts = []
+    for node in layer._outbound_nodes:
+        reader = node.operation
+        if isinstance(reader, TokenPool):
+            counts.append(reader.index + 1)
+        elif isinstance(reader, keras.layers.LayerNormalization):
+            counts.append(_tokens_read(reader))
+        else:
+            return 0
+    return max(counts) if counts and all(counts) else 0
 
 
 def gelu(x):

@@ -36,7 +36,7 @@ def attention_rollout(model):
 
     def rollout(images):
         *tokens, last = inputs(images, training=False)
-        flow = _beginning(pool, last, prefix)  # B T
+        flow = _beginning(pool, last, tokens[-1].shape[1], prefix)  # B T
         for block, x in zip(reversed(blocks), reversed(tokens), strict=True):
             scores = ops.mean(ops.cast(block.attention_scores(x), "float32"), axis=1)  # B T T
             flow = (flow + ops.einsum("bt,bts->bs", flow, scores)) / 2
@@ -47,11 +47,10 @@ def attention_rollout(model):
     return rollout
 
 
-def _beginning(pool, tokens, prefix):
-    """Returns how much a pool takes from each token, `(B, T)`, summing to 1."""
+def _beginning(pool, tokens, count, prefix):
+    """Returns how much a pool takes from each of `count` tokens, `(B, T)`, summing to 1."""
     if isinstance(pool, AttentionPool):
         return ops.mean(ops.cast(pool.attention_scores(tokens), "float32"), axis=1)[:, 0]
-    count = tokens.shape[1]
     places = ops.arange(count)
     if isinstance(pool, MeanPool):
         weights = ops.cast(places >= prefix, "float32") / (count - prefix)

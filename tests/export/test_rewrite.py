@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_vit.export.rewrite import gelu, layer_norm, layer_norm_in_16_bits, servable
+from keras_vit.layers import MLP
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
@@ -61,6 +62,34 @@ def test_a_whole_model_answers_as_before(options, pool):
     for layer in rewritten.weights:
         layer.assign(layer * 0)
     np.testing.assert_array_equal(model(images), before)
+
+
+@pytest.mark.parametrize(
+    "options, pool, count",
+    [
+        ({}, dict(pool="class_token"), 1),
+        (dict(final_norm=False, num_registers=2), dict(pool="class_token"), 1),
+        (dict(distillation_token=True), dict(distillation_head=True), 2),
+        (dict(distillation_token=True), dict(pool="mean"), 6),
+        ({}, dict(pool="attention"), 5),
+    ],
+)
+def test_the_last_block_refines_what_is_pooled_alone(monkeypatch, options, pool, count):
+    model = classifier(vit("mu/4", image_size=8, depth=2, **options), 3, **pool)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * RNG.normal(size=weight.shape))
+    images = RNG.integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    rewritten, seen, call = servable(servable(model)), [], MLP.call
+
+    def remember(layer, x):
+        seen.append(x.shape[1])
+        return call(layer, x)
+
+    monkeypatch.setattr(MLP, "call", remember)
+    answers = rewritten(images)
+    tokens = rewritten.get_layer("embed").output.shape[1]
+    assert seen[:2] == [tokens, count]
+    np.testing.assert_allclose(answers, model(images), atol=2e-6)
 
 
 def test_mixed_precision_becomes_float32():
