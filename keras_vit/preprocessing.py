@@ -1,5 +1,8 @@
 """What evaluation does to a picture before a model sees it, as models and artefacts remember it."""
 
+INTERPOLATIONS = ("bicubic", "bilinear")
+SMALLEST_RATIO = 0.05  # what is cut away is resized, too: a stranger's file could ask for anything
+
 
 def cut_told(told):
     """Returns how a picture is cut, as `keras_vit.data.cut_middle` takes it, and nothing else.
@@ -17,9 +20,11 @@ def cut_told(told):
     if not isinstance(told, dict):
         raise ValueError(f"Preprocessing must be a dictionary: received {str(told)[:50]}.")
     ratio, interpolation = told.get("crop_ratio", 1.0), told.get("interpolation", "bicubic")
-    if not isinstance(ratio, int | float) or not 0 < ratio <= 1:
-        raise ValueError(f"`crop_ratio` must lie in (0, 1]: received {str(ratio)[:50]}.")
-    if interpolation not in ("bicubic", "bilinear"):
+    if not isinstance(ratio, int | float) or not SMALLEST_RATIO <= ratio <= 1:
+        raise ValueError(
+            f"`crop_ratio` must lie in [{SMALLEST_RATIO}, 1]: received {str(ratio)[:50]}."
+        )
+    if interpolation not in INTERPOLATIONS:
         raise ValueError(
             f"`interpolation` must be bicubic or bilinear: received {str(interpolation)[:50]}."
         )

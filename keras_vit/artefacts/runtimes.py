@@ -52,8 +52,7 @@ def open_saved_model(path, threads):
     inputs = model.signatures["serving_default"].structured_input_signature[1]
 
     def predict(images):
-        # Asked of the model each time: a signature alone does not keep its variables alive.
-        serve = model.signatures["serving_default"]
+        serve = model.signatures["serving_default"]  # of the model, which keeps its variables
         return serve(images=tf.constant(images, tf.float32))["probabilities"].numpy()
 
     return Artefact(

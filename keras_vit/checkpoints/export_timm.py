@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 from keras_vit.checkpoints import timm
 from keras_vit.checkpoints.architecture import architecture_of
+from keras_vit.preprocessing import cut_told
 from keras_vit.tasks import class_names_of, preprocessing_of
 from keras_vit.whole_file import whole_file
 
@@ -40,11 +41,13 @@ def export_timm(model, path):
     architecture = architecture_of(model)
     arguments = _arguments(architecture)
     channels, size = architecture.config.channels, architecture.config.image_size
+    cut = cut_told(preprocessing_of(model))
     pretrained = {
         "mean": np.broadcast_to(architecture.mean, channels).tolist(),
         "std": np.broadcast_to(architecture.std, channels).tolist(),
         "input_size": [channels, *size],
-        "crop_pct": preprocessing_of(model).get("crop_ratio"),
+        "crop_pct": cut["crop_ratio"],
+        "interpolation": cut["interpolation"],
     }
     told = {
         "num_heads": architecture.config.num_heads,

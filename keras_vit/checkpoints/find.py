@@ -104,7 +104,10 @@ def find(
     )
     class_names = given.pop("class_names", None)
     pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}
-    preprocessing = dict(crop_ratio=given.pop("crop_ratio", CROP_RATIO), interpolation="bicubic")
+    preprocessing = dict(
+        crop_ratio=given.pop("crop_ratio", CROP_RATIO),
+        interpolation=given.pop("interpolation", "bicubic"),
+    )
     config = dataclasses.replace(found.config, **given)
     found = dataclasses.replace(found, config=config, **pixels)
     table = chosen.table(found, arrays)

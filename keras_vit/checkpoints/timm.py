@@ -22,6 +22,7 @@ from keras_vit.checkpoints.facts import (
 )
 from keras_vit.checkpoints.table import Entry, convolution, dense, norm, same
 from keras_vit.models import ViTConfig
+from keras_vit.preprocessing import INTERPOLATIONS, SMALLEST_RATIO
 
 NAME = "timm"
 POOLS = {"token": "class_token", "avg": "mean", "map": "attention", "": None}
@@ -55,8 +56,10 @@ def told(known):
     }
     found = {name: tuple(values) for name, values in found.items() if values}
     crop_ratio = value_of(pretrained, "crop_pct", "a number")
-    if crop_ratio is not None and 0 < crop_ratio <= 1:  # timm has some that pad
+    if crop_ratio is not None and SMALLEST_RATIO <= crop_ratio <= 1:  # timm has some that pad
         found["crop_ratio"] = crop_ratio
+    if (interpolation := value_of(pretrained, "interpolation", "a text")) in INTERPOLATIONS:
+        found["interpolation"] = interpolation
     if "quickgelu" in (value_of(known, "architecture", "a text") or ""):
         found["activation"] = "quick_gelu"
     if ours:

@@ -1,6 +1,7 @@
 """From a split to batches: each is a pure function of (seed, step)."""
 
 import functools
+import os
 
 import numpy as np
 import tensorflow as tf
@@ -12,8 +13,10 @@ from keras_vit.data.encoded import eval_examples, sequential_examples, train_exa
 from keras_vit.data.order import Order
 from keras_vit.data.service import service_examples
 from keras_vit.data.sources.source import EncodedSplit, SequentialSplit, Split
+from keras_vit.preprocessing import cut_told
 
 CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
+AT_ONCE = min(16, os.cpu_count() or 1)  # batches that are worked on, whose memory it bounds
 
 
 def train_batches(
@@ -42,7 +45,7 @@ def train_batches(
     A picture that cannot be read is noted in `broken`, and another of the split stands in for it,
     chosen by seed and place too.
 
-    Images are changed on all cores, a batch on each: so many batches are held in memory, and two.
+    Up to 16 batches are changed at once, on as many cores, and held in memory with two more.
 
     Args:
         split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
@@ -64,7 +67,8 @@ def train_batches(
             broken pictures are left out: the guarantees above do not hold.
 
     Returns:
-        A `tf.data.Dataset`; `model.fit` needs `steps_per_epoch` with it.
+        A `tf.data.Dataset`; `model.fit` needs `steps_per_epoch` with it. TensorFlow does not tune
+        it: give a map that you put behind it `num_parallel_calls`.
 
     Raises:
         ValueError: If a number is out of its range, `crop` does not fit the split, a stage cannot
@@ -90,16 +94,23 @@ def train_batches(
     def keys(counters, family):
         return fold(example_keys(seed_of_augment, counters), family)
 
+    def finish(counters, images, labels):
+        if augment is not None:
+            images = augment(images, keys(counters, AUGMENT))
+        if mix is not None:
+            images, labels = mix(images, labels, keys(counters, MIX))
+        return images, labels
+
     if isinstance(split, Split):
 
-        def examples(step):
+        def batch(step):
             ordinals = step * order.share + tf.range(order.share, dtype=tf.int64)
             counters = order.counters(ordinals)
-            return counters, *split.read(order.indices(counters))
+            return finish(counters, *split.read(order.indices(counters)))
 
         steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
-        batches = steps.map(examples, num_parallel_calls=tf.data.AUTOTUNE)
-    elif service:
+        return _ahead(steps.map(batch, num_parallel_calls=AT_ONCE))
+    if service:
         # The workers of the service share the work, not those of the training.
         whole = Order(split.count, batch_size, seed_of_order, repeats)
         batches = service_examples(
@@ -121,15 +132,7 @@ def train_batches(
 
         batches = batches.map(lambda ordinals, *rest: (order.counters(ordinals), *rest))
 
-    def finish(counters, images, labels):
-        if augment is not None:
-            images = augment(images, keys(counters, AUGMENT))
-        if mix is not None:
-            images, labels = mix(images, labels, keys(counters, MIX))
-        return images, labels
-
-    batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-    return _ahead(batches)
+    return _ahead(batches.map(finish, num_parallel_calls=AT_ONCE))
 
 
 def eval_batches(split, *, batch_size, crop=None, broken=None):
@@ -155,7 +158,7 @@ def eval_batches(split, *, batch_size, crop=None, broken=None):
     _check_crop(split, crop)
     if isinstance(split, Split):
         indices = tf.data.Dataset.range(split.count).batch(batch_size)
-        batches = indices.map(split.read, num_parallel_calls=tf.data.AUTOTUNE)
+        batches = indices.map(split.read, num_parallel_calls=AT_ONCE)
     else:
         batches = eval_examples(split, crop, broken).batch(batch_size)
     return _ahead(batches)
@@ -169,7 +172,7 @@ def fitted_batches(split, size, *, batch_size, crop_ratio=0.875, broken=None):
             `SequentialSplit`, whose pictures are cut in the middle.
         size: Height and width in pixels.
         batch_size: Examples per batch.
-        crop_ratio: Share of the short side that is kept of encoded pictures, in `(0, 1]`.
+        crop_ratio: Share of the short side that is kept of encoded pictures, in `[0.05, 1]`.
         broken: As `eval_batches` takes it.
 
     Returns:
@@ -178,8 +181,7 @@ def fitted_batches(split, size, *, batch_size, crop_ratio=0.875, broken=None):
     Raises:
         ValueError: If a number is out of its range.
     """
-    if not 0 < crop_ratio <= 1:
-        raise ValueError(f"`crop_ratio` must lie in (0, 1]: received crop_ratio={crop_ratio}.")
+    cut_told(dict(crop_ratio=crop_ratio))
     if isinstance(split, Split):
         return eval_batches(split.resized(size), batch_size=batch_size)
     crop = functools.partial(centre_crop, size=size, ratio=crop_ratio)
@@ -201,10 +203,10 @@ def _check_crop(split, crop):
 
 
 def _ahead(batches):
-    """Prepares two batches while one is in use, each map on all threads of the pool, untuned.
+    """Prepares two batches while one is in use; pictures are decoded by all threads, untuned.
 
     TensorFlow 2.21's tuner can miss that its iterator is given up, which then waits for the tuner's
-    next round, up to a minute. All threads from the start are as fast.
+    next round, up to a minute. (Of several replicas, TensorFlow's own iterators still may.)
     """
     options = tf.data.Options()
     options.autotune.enabled = False

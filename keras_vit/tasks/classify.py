@@ -20,6 +20,10 @@ class ClassHead(keras.layers.Dense):
 
     def __init__(self, units, *, class_names=None, preprocessing=None, **kwargs):
         super().__init__(units, **kwargs)
+        if class_names is not None and not (
+            isinstance(class_names, list | tuple) and all(isinstance(x, str) for x in class_names)
+        ):
+            raise ValueError(f"`class_names` must be texts: received {str(class_names)[:50]}.")
         self.class_names = class_names
         self.remember(preprocessing)
 

@@ -1,4 +1,3 @@
-import gc
 import shutil
 import sys
 import zipfile
@@ -18,13 +17,6 @@ def test_a_keras_file_answers_like_the_model(tiny):
     np.testing.assert_allclose(artefact.predict(images), expected, atol=1e-6)
     assert artefact.class_names == ("nought", "one", "zwölf")
     assert artefact.image_shape == (8, 8, 1)
-
-
-def test_what_answers_keeps_its_variables(tiny):
-    """A signature of a SavedModel alone loses them once the loaded object is collected."""
-    predict = open_artefact(tiny.saved_model).predict
-    gc.collect()
-    assert np.isfinite(predict(np.zeros((1, 8, 8, 1), "uint8"))).all()
 
 
 def test_of_a_folder_of_versions_the_newest_is_taken(tmp_path, tiny):
@@ -70,8 +62,8 @@ def test_a_damaged_model_is_a_sentence(tmp_path, name):
     "told, message",
     [
         ("[1]", r"Preprocessing must be a dictionary: received \[1\]"),
-        ('{"crop_ratio": "wide"}', r"`crop_ratio` must lie in \(0, 1\]: received wide"),
-        ('{"crop_ratio": 0}', r"`crop_ratio` must lie in \(0, 1\]"),
+        ('{"crop_ratio": "wide"}', r"`crop_ratio` must lie in \[0.05, 1\]: received wide"),
+        ('{"crop_ratio": 1e-9}', r"`crop_ratio` must lie in \[0.05, 1\]"),
         ('{"interpolation": 3}', "`interpolation` must be bicubic or bilinear"),
         ("no json", "Expecting value"),
     ],
@@ -83,10 +75,18 @@ def test_what_a_stranger_says_of_pictures_is_checked(tmp_path, tiny, told, messa
         open_artefact(tmp_path / "1")
 
 
-@pytest.mark.parametrize("told", [b'{"crop_ratio": 7}', b'"wide"', b"[0.5]"])
-def test_what_a_strangers_model_says_of_pictures_is_checked(tmp_path, tiny, told):
-    path = altered(tiny.keras_file, tmp_path, b'"preprocessing": null', b'"preprocessing": ' + told)
-    with pytest.raises(ValueError, match="cannot be read as a model: .* must "):
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        (b'"preprocessing": null', b'"preprocessing": {"crop_ratio": 7}'),
+        (b'"preprocessing": null', b'"preprocessing": "wide"'),
+        (b'"nought"', b"5"),
+        (b'"mlp_dim": 128', b'"mlp_dim": -1'),
+    ],
+)
+def test_what_a_strangers_model_says_is_checked(tmp_path, tiny, old, new):
+    path = altered(tiny.keras_file, tmp_path, old, new)
+    with pytest.raises(ValueError, match="cannot be read as a model: .*( must |positive integer)"):
         open_artefact(path)
     with pytest.raises(ValueError, match="model.keras"):
         load(path)

@@ -160,8 +160,8 @@ def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
         (["--to", "tflite,onyx"], "`to` must be some of savedmodel, tflite"),
         (["--to", "tflite,tflite"], "each once"),
         (["--images", "0"], "--images must be at least 1"),
-        (["--crop-ratio", "0"], "`crop_ratio` must lie in (0, 1]: received crop_ratio=0.0"),
-        (["--crop-ratio", "nan"], "`crop_ratio` must lie in (0, 1]"),
+        (["--crop-ratio", "0"], "`crop_ratio` must lie in [0.05, 1]: received 0.0"),
+        (["--crop-ratio", "nan"], "`crop_ratio` must lie in [0.05, 1]"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(

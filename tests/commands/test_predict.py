@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_vit.artefacts import open_artefact
 from keras_vit.artefacts.image_file import read_image
-from keras_vit.checkpoints import export_timm, load
+from keras_vit.checkpoints import export_timm, find, load
 from keras_vit.export import export, save_keras
 
 CUT = {"crop_ratio": 0.6, "interpolation": "bicubic"}
@@ -44,6 +45,29 @@ def test_the_three_artefacts_answer_alike(tiny, grey, run):
             probabilities[expected],
             atol=1e-6,
         )
+
+
+def test_what_is_done_to_a_picture_travels(tiny, tmp_path):
+    """Through `.keras`, timm's layout and LiteRT, and to a model that is loaded at another size."""
+    told = {"crop_ratio": 0.6, "interpolation": "bilinear"}
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    save_keras(load(tiny.keras_file), tmp_path / "model.keras", preprocessing=told)
+    model = load(tmp_path / "model.keras", image_size=12)
+    export_timm(model, tmp_path / "model.safetensors")
+    model = load(tmp_path / "model.safetensors")
+    save_keras(model, tmp_path / "again.keras")
+    for path in (tmp_path / "again.keras", *export(model, tmp_path / "out", to=("tflite",))):
+        expected = read_image(tmp_path / "large.png", (12, 12, 1), **told)
+        np.testing.assert_array_equal(
+            open_artefact(path).read_image(tmp_path / "large.png"), expected
+        )
+
+
+def test_a_model_that_says_nothing_sees_pictures_whole_in_timm_too(tiny, tmp_path):
+    export_timm(load(tiny.keras_file), tmp_path / "model.safetensors")
+    told = {"crop_ratio": 1.0, "interpolation": "bicubic"}
+    assert find(tmp_path / "model.safetensors").preprocessing == told
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """ONNX and OpenVINO: the same answers, what travels along, and nothing that does not load."""
 
+import itertools
 import json
 
 import keras
@@ -25,9 +26,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("name", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("kind", MODELS)
-def test_it_answers_as_the_model_whatever_the_batch(tmp_path, name, kind):
+@pytest.mark.parametrize(
+    "kind, name",
+    [
+        pytest.param(kind, name, marks=pytest.mark.slow if kind != "plain" else [])
+        for kind, name in itertools.product(MODELS, OTHERS)
+    ],
+)
+def test_it_answers_as_the_model_whatever_the_batch(tmp_path, kind, name):
     pool, options = MODELS[kind]
     model = random_classifier(pool, **options)
     (path,) = export(model, tmp_path, to=(name,), class_names=["a", "b", "zwölf"], crop_ratio=0.9)
@@ -83,6 +89,7 @@ def test_without_its_extra_it_is_refused_before_the_work(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_their_names_say_what_they_are(tmp_path, tiny_classifier):
     onnx, openvino = export(tiny_classifier, tmp_path, to=OTHERS)
     assert (onnx.name, openvino.name) == ("1.onnx", "1-openvino")

@@ -70,7 +70,6 @@ def test_another_run_in_the_folder_is_not_lost(tmp_path):
     assert [path.name for path in tmp_path.glob("step-*")] == ["step-000000005.npz"]
 
 
-@pytest.mark.slow
 def test_clearing_asks_who_holds_the_folder(tmp_path):
     fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
     with another_process_holds(tmp_path):

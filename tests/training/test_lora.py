@@ -17,8 +17,7 @@ def build():
     return classifier(vit("mu/4", image_size=8, depth=2), 3)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("on, kernels", [("qv", 2), ("all", 8)])
+@pytest.mark.parametrize("on, kernels", [("qv", 2), pytest.param("all", 8, marks=pytest.mark.slow)])
 def test_only_additions_and_head_are_trained_and_then_merged(tmp_path, on, kernels):
     model, before = build(), build()
     assert add_lora(model, rank=2, on=on) == kernels
