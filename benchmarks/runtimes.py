@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine
-from keras_vit.artefacts.turns import Worker, time_in_turns
 from keras_vit.command_line import describe, run_recipe
+from keras_vit.evaluation.timing import Worker, time_in_turns
 from keras_vit.export import FORMATS, export, save_keras
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -62,7 +62,7 @@ def run(config):
         images = np.random.default_rng(0).integers(0, 256, shape, dtype="uint8")
         paths = export(model, Path(folder, "exported"), to=chosen, calibration=images)
         places = {"keras": Path(folder, "model.keras"), **dict(zip(chosen, paths, strict=True))}
-        modules = dict.fromkeys(places, "keras_vit.artefacts.worker")
+        modules = dict.fromkeys(places, "keras_vit.evaluation.worker")
         is_timms = (config.model, config.image_size) == ("Ti/16", 224)
         if importlib.util.find_spec("torch") and is_timms:
             places["torch"], modules["torch"] = "vit_tiny_patch16_224", "benchmarks.torch_rival"

@@ -3,7 +3,7 @@
     uvicorn benchmarks.torch_rival:app           # POST /predict, a JPEG or PNG as the body
     python -m benchmarks.torch_rival NAME [THREADS]
 
-The worker speaks as `keras_vit.artefacts.worker` does. Both need the extras `[parity,serve]`.
+The worker speaks as `keras_vit.evaluation.worker` does. Both need the extras `[parity,serve]`.
 """
 
 import io
@@ -17,7 +17,8 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from PIL import Image
 
-from keras_vit.artefacts import Artefact, worker
+from keras_vit.evaluation import worker
+from keras_vit.inference import Artefact
 
 NAME, SIZE = "vit_tiny_patch16_224", 224
 
@@ -60,7 +61,7 @@ def main(name=NAME, threads=None):
             return model(pixels).softmax(-1).numpy()
 
     runtime = f"torch {torch.__version__}, timm {timm.__version__}"
-    worker.obey(Artefact(Path(name), (SIZE, SIZE, 3), None, run, runtime), replies)
+    worker.serve_requests(Artefact(Path(name), (SIZE, SIZE, 3), None, run, runtime), replies)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,17 @@ from typing import Annotated, Literal
 
 import cyclopts
 
+from keras_vit.errors import UserError
+
+TRACEBACK = "--traceback"
+
 
 def new_app(name, description):
     """Makes a `cyclopts.App` on which whole numbers are not rounded and a flag takes several."""
     parameters = cyclopts.Group("Parameters", validator=_check_whole_numbers)
     return cyclopts.App(
         name=name,
-        help=description,
+        help=f"{description}\n\n{TRACEBACK} shows where in the code a mistake was noticed.",
         group_parameters=parameters,
         default_parameter=cyclopts.Parameter(consume_multiple=True),
     )
@@ -27,20 +31,24 @@ def _check_whole_numbers(arguments):
     for argument in arguments:
         for token in argument.tokens if argument.hint is int else ():
             if not token.value.lstrip("+-").isdecimal():
-                raise ValueError(f"{argument.name} takes a whole number: received {token.value}.")
+                raise UserError(f"{argument.name} takes a whole number: received {token.value}.")
 
 
 def run_app(app):
     """Runs a `cyclopts.App` on the program's arguments and exits with what its command returns.
 
-    A mistake on the command line, and a `ValueError`, `OSError` or `FloatingPointError` that a
-    command raises, print one line on the standard error stream and exit with status 2.
+    A mistake on the command line, and a `UserError`, `OSError` or `FloatingPointError` that a
+    command raises, print one line on the standard error stream and exit with status 2. With the
+    flag `--traceback` or the variable `KERAS_VIT_DEBUG=1` they print their traceback, as every
+    other error always does.
     """
+    words = [word for word in sys.argv[1:] if word != TRACEBACK]
+    shows_all = len(words) < len(sys.argv[1:]) or os.environ.get("KERAS_VIT_DEBUG") == "1"
     try:
-        status = app(
-            sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value"
-        )
-    except (cyclopts.CycloptsError, ValueError, OSError, FloatingPointError) as error:
+        status = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except (cyclopts.CycloptsError, UserError, OSError, FloatingPointError) as error:
+        if shows_all:
+            raise
         print(f"{app.name[0]}: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
     sys.exit(status)

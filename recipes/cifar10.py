@@ -26,7 +26,6 @@ with `cpu`: nothing for a CPU. Not yet measured by us.
 import dataclasses
 import functools
 
-from keras_vit.command_line import run_recipe
 from keras_vit.data import from_tfds
 from keras_vit.data.augment import (
     CIFAR10_POLICY,
@@ -36,11 +35,11 @@ from keras_vit.data.augment import (
     random_erasing,
     random_flip,
 )
+from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig, vit
+from keras_vit.run import Training, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 from keras_vit.training import PatchDropoutSchedule
-from recipes.flags import Training
-from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -185,7 +184,7 @@ def augmentation(config):
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
     if len(config.patch_dropout) != len(config.patch_dropout_epochs):
-        raise ValueError(
+        raise UserError(
             "`patch_dropout` and `patch_dropout_epochs` must be as many: "
             f"received {config.patch_dropout} and {config.patch_dropout_epochs}."
         )

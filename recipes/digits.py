@@ -13,13 +13,11 @@ hence 99.72 % as median.
 import dataclasses
 import functools
 
-from keras_vit.command_line import run_recipe
 from keras_vit.data import digits
 from keras_vit.data.augment import random_affine
 from keras_vit.models import ViTConfig, vit
+from keras_vit.run import Training, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
-from recipes.flags import Training
-from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

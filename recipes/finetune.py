@@ -21,12 +21,11 @@ import dataclasses
 import functools
 
 from keras_vit.checkpoints import find, load
-from keras_vit.command_line import run_recipe
 from keras_vit.data import Split, centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, random_crop, random_flip
+from keras_vit.errors import UserError
+from keras_vit.run import Training, open_devices, run_recipe, train
 from keras_vit.training import PatchDropoutSchedule, add_lora
-from recipes.flags import Training
-from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,30 +92,30 @@ SMOKE = (
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
     if config.lora_rank < 0 or config.lora_rank and (config.probe or config.frozen_blocks):
-        raise ValueError(
+        raise UserError(
             "`lora_rank` keeps all weights and must not be negative: received "
             f"lora_rank={config.lora_rank}, probe={config.probe}, "
             f"frozen_blocks={config.frozen_blocks}."
         )
     if bool(config.probe) + (config.frozen_blocks != 0) + bool(config.freeze) > 1:
-        raise ValueError(
+        raise UserError(
             "One of `probe`, `frozen_blocks` and `freeze` says what stays: received "
             f"probe={config.probe}, frozen_blocks={config.frozen_blocks}, freeze={config.freeze!r}."
         )
     for name, least in (("frozen_blocks", 0), ("image_size", 1), ("padding", 0)):
         if getattr(config, name) < least:
             value = getattr(config, name)
-            raise ValueError(f"`{name}` must be at least {least}: received {value}.")
+            raise UserError(f"`{name}` must be at least {least}: received {value}.")
     if not 0 < config.smallest_crop <= 1:
-        raise ValueError(f"`smallest_crop` must lie in (0, 1]: received {config.smallest_crop}.")
+        raise UserError(f"`smallest_crop` must lie in (0, 1]: received {config.smallest_crop}.")
     if len(config.patch_dropout) != len(config.patch_dropout_epochs) or not config.patch_dropout:
-        raise ValueError(
+        raise UserError(
             "`patch_dropout` and `patch_dropout_epochs` must be as many: "
             f"received {config.patch_dropout} and {config.patch_dropout_epochs}."
         )
     for name in ("weights", "source"):
         if not getattr(config, name):
-            raise ValueError(f"`{name}` must be given: --weights vit.safetensors --source cifar10.")
+            raise UserError(f"`{name}` must be given: --weights vit.safetensors --source cifar10.")
     config = dataclasses.replace(config, freeze=_frozen(config))
     devices = open_devices(config)
     source = open_source(config.source, data_dir=config.data_dir)
@@ -137,7 +136,7 @@ def run(config):
     found = find(config.weights)
     print(f"{config.weights}: {found}")
     if config.frozen_blocks > found.architecture.config.depth:
-        raise ValueError(
+        raise UserError(
             f"`frozen_blocks` must be at most {found.architecture.config.depth}, the depth: "
             f"received {config.frozen_blocks}."
         )

@@ -13,13 +13,12 @@ The model is that of `recipes.cifar10 --preset cpu`, on pictures of 64x64 pixels
 import dataclasses
 import functools
 
-from keras_vit.command_line import run_recipe
 from keras_vit.data import centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, random_flip, trivial_augment
+from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig, vit
+from keras_vit.run import Training, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
-from recipes.flags import Training
-from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,7 @@ SMOKE = (
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
     if not config.data:
-        raise ValueError("`data` must name a folder of class folders: --data my_pictures.")
+        raise UserError("`data` must name a folder of class folders: --data my_pictures.")
     devices = open_devices(config)
     shape = ViTConfig(
         image_size=config.image_size,

@@ -24,13 +24,11 @@ pipeline are tested on small stand-ins.
 import dataclasses
 import functools
 
-from keras_vit.command_line import run_recipe
 from keras_vit.data import centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, rand_augment, random_erasing, random_flip
 from keras_vit.models import vit
+from keras_vit.run import Training, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
-from recipes.flags import Training
-from recipes.train import open_devices, train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from keras_vit.checkpoints.architecture import Architecture, architecture_of
 from keras_vit.checkpoints.export_timm import export_timm
-from keras_vit.checkpoints.find import Found, find
 from keras_vit.checkpoints.load import load
+from keras_vit.checkpoints.recognise import Found, find
 from keras_vit.checkpoints.resize import fold_channels, resize_kernel, resize_positions
 
 __all__ = [

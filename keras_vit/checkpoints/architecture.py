@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_vit.errors import UserError
 from keras_vit.layers import AttentionPool, LayerScale, MeanPool
 from keras_vit.models import ViTConfig, vit
 from keras_vit.tasks import classifier, features
@@ -48,7 +49,7 @@ class Architecture:
             ValueError: If there are names and no classes.
         """
         if class_names is not None and not self.num_classes:
-            raise ValueError(
+            raise UserError(
                 f"A model without a head has no classes: received {len(class_names)} names."
             )
         backbone = vit(self.config, mean=self.mean, std=self.std, **rates)
@@ -74,7 +75,7 @@ def architecture_of(model):
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for name, layer in layers.items() if name.startswith("block")]
     if not blocks or not {"images", "pixels", "patches", "embed"} <= layers.keys():
-        raise ValueError(f"The model {model.name!r} is no Vision Transformer of keras_vit.")
+        raise UserError(f"The model {model.name!r} is no Vision Transformer of keras_vit.")
     embed, block, pool = layers["embed"], blocks[0], layers.get("pool")
     _, height, width, channels = layers["images"].batch_shape
     std = 1 / (255 * np.asarray(layers["pixels"].scale))
@@ -122,7 +123,7 @@ def _check_weights(model, found):
         for each in (model, found.build())
     )
     if other := sorted(own ^ known):
-        raise ValueError(
+        raise UserError(
             f"The model has {len(other)} weights that are not known: {', '.join(other[:5])}."
         )
 

@@ -9,9 +9,10 @@ from safetensors.numpy import save_file
 
 from keras_vit.checkpoints import timm
 from keras_vit.checkpoints.architecture import architecture_of
-from keras_vit.preprocessing import cut_told
+from keras_vit.errors import UserError
+from keras_vit.files import atomic_write
+from keras_vit.images.preprocessing import cut_told
 from keras_vit.tasks import class_names_of, preprocessing_of
-from keras_vit.whole_file import whole_file
 
 POOLS = {ours: theirs for theirs, ours in timm.POOLS.items()}
 
@@ -57,7 +58,7 @@ def export_timm(model, path):
         "class_names": class_names_of(model) or None,
     }
     config = {"timm": arguments, "pretrained_cfg": pretrained, "keras_vit": told}
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         save_file(_arrays(architecture, model), unfinished, metadata={"config": json.dumps(config)})
     return arguments
 
@@ -110,7 +111,7 @@ def _arguments(architecture):
     }
     for what, it_has in lacks.items():
         if it_has:
-            raise ValueError(f"timm has no model with {what}.")
+            raise UserError(f"timm has no model with {what}.")
     name = "vit_base_patch16_clip_224" if config.norm_epsilon == 1e-5 else "vit_tiny_patch16_224"
     if config.distillation_token:
         name = "deit_tiny_distilled_patch16_224"

@@ -9,8 +9,9 @@ import re
 import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import count_blocks, grid_of, holds, shape_of, starts, unique
-from keras_vit.checkpoints.table import Entry, same
+from keras_vit.checkpoints.mapping import Entry, same
+from keras_vit.checkpoints.sizes import count_blocks, grid_of, holds, shape_of, starts, unique
+from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
 
 NAME = "Google"
@@ -40,7 +41,7 @@ def _parts(arrays):
         if "/encoderblock/" not in name:
             yield name, array
         elif not array.ndim:
-            raise ValueError(f"{name} must hold one array per block: received a number.")
+            raise UserError(f"{name} must hold one array per block: received a number.")
         else:
             for index, part in enumerate(array):
                 yield name.replace("/encoderblock/", f"/encoderblock_{index}/"), part
@@ -58,7 +59,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     attention = "MultiHeadDotProductAttention_0" if big_vision else "MultiHeadDotProductAttention_1"
     heads = shape_of(arrays, f"{BLOCK}0/{attention}/query/kernel", 3)[1]
     if num_heads not in (None, heads):
-        raise ValueError(f"The checkpoint has {heads} heads: received num_heads={num_heads}.")
+        raise UserError(f"The checkpoint has {heads} heads: received num_heads={num_heads}.")
     mlp = "MlpBlock_0" if big_vision else "MlpBlock_3"
     learned = not big_vision or "pos_embedding" in arrays
     if learned:
@@ -145,7 +146,7 @@ def _out(heads):
 
 def _checked(array, heads, axis):
     if array.shape[axis] != heads:
-        raise ValueError(f"there must be {heads} heads, as in block 0")
+        raise UserError(f"there must be {heads} heads, as in block 0")
     return array
 
 

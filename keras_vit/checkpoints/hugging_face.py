@@ -5,20 +5,21 @@ import re
 import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import (
+from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
+from keras_vit.checkpoints.sizes import (
     IMAGENET,
     by_number,
     count_blocks,
+    grid_from,
     grid_of,
     heads_of,
     holds,
     shape_of,
     starts,
-    told_grid,
     unique,
     value_of,
 )
-from keras_vit.checkpoints.table import Entry, convolution, dense, norm, same
+from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
 
 NAME = "Hugging Face"
@@ -60,7 +61,7 @@ def told(known):
     activation = value_of(known, "hidden_act", "a text")
     if activation and not known.get("use_swiglu_ffn"):
         if activation not in ACTIVATIONS:
-            raise ValueError(f"config.json has hidden_act={activation!r}, which is unknown.")
+            raise UserError(f"config.json has hidden_act={activation!r}, which is unknown.")
         found["activation"] = ACTIVATIONS[activation]
     if isinstance(known.get("image_size"), list):
         found["image_size"] = _tuple(value_of(known, "image_size", "whole numbers"))
@@ -88,7 +89,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         name for name in ("cls_token", "distillation_token") if f"embeddings.{name}" in arrays
     ]
     count = shape_of(arrays, "embeddings.position_embeddings", 3)[1]
-    grid = grid_of(count - len(tokens), grid or told_grid(image_size, patch_size))
+    grid = grid_of(count - len(tokens), grid or grid_from(image_size, patch_size))
     dino = holds(arrays, ".norm1.", ".layer_scale1.")
     gated = holds(arrays, ".mlp.weights_")
     last = _mlp_names("encoder.layer.0", dino, gated)[1]

@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from keras_vit.checkpoints.find import Found, find
+from keras_vit.checkpoints.recognise import Found, find
 from keras_vit.checkpoints.resize import fold_channels, resize_kernel, resize_positions
+from keras_vit.errors import UserError
 
 HEADS = ("head/", "distillation_head/")
 
@@ -91,7 +92,7 @@ def _set_weights(model, found, new, resize, *, new_head):
         if path.endswith("seed_generator_state") or new_head and path.startswith(HEADS):
             continue
         if path not in found.table:
-            raise ValueError(
+            raise UserError(
                 f"The checkpoint has nothing for {path}: pool={new.pool!r} has weights that it "
                 "lacks."
             )
@@ -101,9 +102,7 @@ def _set_weights(model, found, new, resize, *, new_head):
             array = entry.to_ours(*arrays)
         except Exception as error:  # NumPy raises many kinds
             shapes = " + ".join(f"{n} {a.shape}" for n, a in zip(entry.names, arrays, strict=True))
-            raise ValueError(
-                f"{shapes} must make {path} {tuple(weight.shape)}: {error}."
-            ) from error
+            raise UserError(f"{shapes} must make {path} {tuple(weight.shape)}: {error}.") from error
         if path == "embed/positions":
             prefix = array.shape[1] - old_config.grid[0] * old_config.grid[1]
             array = resize_positions(
@@ -113,7 +112,7 @@ def _set_weights(model, found, new, resize, *, new_head):
             array = resize_kernel(array, old_config.patch_size, config.patch_size, method=resize)
             array = fold_channels(array, old_config.channels, config.channels)
         if array.shape != tuple(weight.shape):
-            raise ValueError(
+            raise UserError(
                 f"{' + '.join(entry.names)} must make {path} {tuple(weight.shape)}: received "
                 f"{array.shape}."
             )

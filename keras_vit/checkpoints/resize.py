@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_vit.errors import UserError
+
 METHODS = ("bicubic", "bilinear")
 
 
@@ -84,7 +86,7 @@ def fold_channels(kernel, old, new):
     if old == new:
         return kernel
     if old != 3:
-        raise ValueError(f"Only an RGB kernel is made one of other channels: received {old}.")
+        raise UserError(f"Only an RGB kernel is made one of other channels: received {old}.")
     pixels = kernel.reshape(-1, old, kernel.shape[-1])
     if new == 1:
         folded = pixels.sum(axis=1, keepdims=True)
@@ -95,7 +97,7 @@ def fold_channels(kernel, old, new):
 
 def _check(method):
     if method not in METHODS:
-        raise ValueError(f"`resize` must be one of {', '.join(METHODS)}: received {method!r}.")
+        raise UserError(f"`resize` must be one of {', '.join(METHODS)}: received {method!r}.")
     return method
 
 

@@ -8,21 +8,22 @@ import math
 import re
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.facts import (
+from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
+from keras_vit.checkpoints.sizes import (
     IMAGENET,
     by_number,
     count_blocks,
+    grid_from,
     grid_of,
     heads_of,
     holds,
     shape_of,
     starts,
-    told_grid,
     value_of,
 )
-from keras_vit.checkpoints.table import Entry, convolution, dense, norm, same
+from keras_vit.errors import UserError
+from keras_vit.images.preprocessing import INTERPOLATIONS, SMALLEST_RATIO
 from keras_vit.models import ViTConfig
-from keras_vit.preprocessing import INTERPOLATIONS, SMALLEST_RATIO
 
 NAME = "timm"
 POOLS = {"token": "class_token", "avg": "mean", "map": "attention", "": None}
@@ -48,7 +49,7 @@ def told(known):
     ours = value_of(known, "keras_vit", "an object") or {}
     pool = value_of(known, "global_pool", "a text")
     if pool is not None and pool not in POOLS:
-        raise ValueError(f"timm's global_pool={pool!r} is none of ours.")
+        raise UserError(f"timm's global_pool={pool!r} is none of ours.")
     found = {
         "mean": value_of(pretrained, "mean", "numbers"),
         "std": value_of(pretrained, "std", "numbers"),
@@ -108,7 +109,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     tokens = [name for name in ("cls_token", "dist_token") if name in arrays]
     count = shape_of(arrays, "pos_embed", 3)[1]
     registers = shape_of(arrays, "reg_token", 3)[1] if "reg_token" in arrays else 0
-    if grid is None and (told := told_grid(image_size, patch_size)):
+    if grid is None and (told := grid_from(image_size, patch_size)):
         # A size that another number of positions belongs to is one that was trained before.
         prefix = {0, len(tokens), registers, len(tokens) + registers}
         grid = told if count - told[0] * told[1] in prefix else None
@@ -157,17 +158,17 @@ def _refuse_others(arrays, pool):
     prefix = {"cls_token", "reg_token"} & arrays.keys()
     scaled = holds(arrays, ".ls1.", ".ls2.")
     if clip and pooled:
-        raise ValueError("The checkpoint is a Perception Encoder, whose positions are rotary too.")
+        raise UserError("The checkpoint is a Perception Encoder, whose positions are rotary too.")
     if pooled and prefix:
-        raise ValueError(
+        raise UserError(
             "timm's attention pool leaves class and register tokens out: ours does not."
         )
     lacks_token = "cls_token" not in arrays and not pooled and pool != "mean"
     if scaled and "norm.weight" in arrays and lacks_token:
-        raise ValueError("The checkpoint has no cls_token.")
+        raise UserError("The checkpoint has no cls_token.")
     post_norm = {"blocks.0.attn.qkv.bias", "norm.weight"}.isdisjoint(arrays)
     if post_norm and not prefix and not scaled:
-        raise ValueError("The checkpoint norms behind its blocks (rpn): ours norm before them.")
+        raise UserError("The checkpoint norms behind its blocks (rpn): ours norm before them.")
 
 
 def _is_square(count, grid):

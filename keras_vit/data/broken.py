@@ -5,7 +5,7 @@ import threading
 
 import tensorflow as tf
 
-from keras_vit.picture import decode_picture
+from keras_vit.images.decode import decode_picture
 
 
 def why_unreadable(error):

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from keras_vit.data.facts import read_facts
-from keras_vit.data.twins import find_conflicts, find_twins, number_pictures
+from keras_vit.data.duplicates import find_conflicts, find_duplicates, number_pictures
+from keras_vit.data.scan import scan_split
 
 TINY = 16  # pixels; a picture with a side below this is worth a look
 
@@ -53,7 +53,7 @@ def check_source(source, advance=lambda count: None):
     Returns:
         A `Report`.
     """
-    facts = {name: read_facts(split, advance) for name, split in source.splits.items()}
+    facts = {name: scan_split(split, advance) for name, split in source.splits.items()}
     numbers = number_pictures(facts)
     splits = {
         name: _describe(split, numbers[name], source.class_names) for name, split in facts.items()
@@ -67,7 +67,7 @@ def check_source(source, advance=lambda count: None):
             for name, split in facts.items()
             for index, reason in sorted(split.broken.items())
         ],
-        duplicates=find_twins(facts, numbers),
+        duplicates=find_duplicates(facts, numbers),
         conflicts=[
             {
                 "split": name,

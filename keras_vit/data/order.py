@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class Order:
@@ -35,19 +37,19 @@ class Order:
         for name in ("batch_size", "repeats", "workers"):
             if getattr(self, name) < 1:
                 value = getattr(self, name)
-                raise ValueError(f"`{name}` must be at least 1: received {name}={value}.")
+                raise UserError(f"`{name}` must be at least 1: received {name}={value}.")
         if self.batch_size > self.count * self.repeats:
-            raise ValueError(
+            raise UserError(
                 "`batch_size` must not exceed the examples: "
                 f"received batch_size={self.batch_size}, {self.count} examples."
             )
         if self.batch_size % self.workers:
-            raise ValueError(
+            raise UserError(
                 "`workers` must divide `batch_size`: "
                 f"received workers={self.workers}, batch_size={self.batch_size}."
             )
         if not 0 <= self.worker < self.workers:
-            raise ValueError(
+            raise UserError(
                 f"`worker` must lie in [0, {self.workers}): received worker={self.worker}."
             )
 

@@ -9,11 +9,12 @@ import tensorflow as tf
 from keras_vit.data.augment.chain import is_resumable
 from keras_vit.data.augment.keys import example_keys, fold
 from keras_vit.data.crop import centre_crop
-from keras_vit.data.encoded import eval_examples, sequential_examples, train_examples
+from keras_vit.data.examples import eval_examples, sequential_examples, train_examples
 from keras_vit.data.order import Order
 from keras_vit.data.service import service_examples
 from keras_vit.data.sources.source import EncodedSplit, SequentialSplit, Split
-from keras_vit.preprocessing import cut_told
+from keras_vit.errors import UserError
+from keras_vit.images.preprocessing import cut_told
 
 CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
 AT_ONCE = min(16, os.cpu_count() or 1)  # batches that are worked on, whose memory it bounds
@@ -76,17 +77,17 @@ def train_batches(
     """
     _check_crop(split, crop)
     if (start_step or workers > 1) and not is_resumable(augment):
-        raise ValueError(
+        raise UserError(
             "A stage with hidden random state starts at step 0 and has one worker: "
             f"received start_step={start_step}, workers={workers}."
         )
     if service and not isinstance(split, EncodedSplit):
-        raise ValueError("A tf.data service is for pictures in files that are read in any order.")
+        raise UserError("A tf.data service is for pictures in files that are read in any order.")
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()
     order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers)
 
     if mix is not None and workers > 1 and order.share % 2:
-        raise ValueError(
+        raise UserError(
             "Mixing pairs neighbours, so a worker's share must be even: "
             f"received batch_size={batch_size}, workers={workers}."
         )
@@ -154,7 +155,7 @@ def eval_batches(split, *, batch_size, crop=None, broken=None):
         ValueError: If `batch_size` is below 1, or `crop` does not fit the split.
     """
     if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1: received batch_size={batch_size}.")
+        raise UserError(f"`batch_size` must be at least 1: received batch_size={batch_size}.")
     _check_crop(split, crop)
     if isinstance(split, Split):
         indices = tf.data.Dataset.range(split.count).batch(batch_size)
@@ -197,9 +198,9 @@ def cut_of(split, crop_ratio=0.875):
 
 def _check_crop(split, crop):
     if isinstance(split, Split) and crop is not None:
-        raise ValueError("`crop` decodes pictures: a split in memory has its pixels already.")
+        raise UserError("`crop` decodes pictures: a split in memory has its pixels already.")
     if not isinstance(split, Split) and crop is None:
-        raise ValueError("A split of encoded pictures needs `crop`, inception_crop for one.")
+        raise UserError("A split of encoded pictures needs `crop`, inception_crop for one.")
 
 
 def _ahead(batches):

@@ -6,7 +6,8 @@ import urllib.parse
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data.decode import is_plain_jpeg
+from keras_vit.errors import UserError
+from keras_vit.images.graph_decode import is_plain_jpeg
 
 ENDLESS = np.iinfo("int64").max
 SAMPLE = 100  # pictures looked at before the service is trusted with all
@@ -33,7 +34,7 @@ def service_examples(split, order, crop, start, service):
     _check_reachable(service)
     for index in np.linspace(0, split.count - 1, min(SAMPLE, split.count)).astype("int64"):
         if not _is_plain(split, index):
-            raise ValueError(
+            raise UserError(
                 "A tf.data service decodes upright JPEGs, grey or RGB, and nothing else: received "
                 f"{split.path(int(index))}."
             )
@@ -58,11 +59,11 @@ def _check_reachable(service):
     """Raises a `ValueError` where TensorFlow would wait for ever."""
     address = urllib.parse.urlsplit(service)
     if address.scheme != "grpc" or not address.hostname or not address.port:
-        raise ValueError(f"`service` must look like grpc://host:5000: received {service!r}.")
+        raise UserError(f"`service` must look like grpc://host:5000: received {service!r}.")
     try:
         socket.create_connection((address.hostname, address.port), timeout=10).close()
     except OSError as error:
-        raise ValueError(f"There is no tf.data service at {service}: {error}.") from error
+        raise UserError(f"There is no tf.data service at {service}: {error}.") from error
 
 
 def _is_plain(split, index):

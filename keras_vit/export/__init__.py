@@ -2,8 +2,8 @@
 
 from keras_vit.export.formats import FORMATS, check_formats
 from keras_vit.export.keras_file import save_keras
-from keras_vit.export.serving import write_configurations
-from keras_vit.export.versioning import export, prepare_folder, stage, versions
+from keras_vit.export.tf_serving import write_configurations
+from keras_vit.export.version_folder import export, prepare_folder, stage, versions
 
 __all__ = [
     "FORMATS",

@@ -6,6 +6,7 @@ import importlib.util
 import math
 from collections.abc import Callable
 
+from keras_vit.errors import UserError
 from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.onnx_file import write_onnx
 from keras_vit.export.openvino_folder import write_openvino
@@ -48,7 +49,7 @@ class Format:
         """Says why an artefact is beyond the limit, or returns `None`.
 
         Args:
-            row: Its `keras_vit.artefacts.Comparison`.
+            row: Its `keras_vit.inference.Comparison`.
         """
         if not math.isfinite(row.difference):
             return "it answers what is no number."
@@ -80,11 +81,11 @@ FORMATS = {
 def check_formats(names):
     """Raises a `ValueError` unless `names` are some of `FORMATS`, each once and installed."""
     if not names or len(set(names)) < len(names) or not set(names) <= set(FORMATS):
-        raise ValueError(
+        raise UserError(
             f"`to` must be some of {', '.join(FORMATS)}, each once: received {', '.join(names)}."
         )
     for name in names:
         if not FORMATS[name].is_at_hand:
-            raise ValueError(
+            raise UserError(
                 f"{name} needs an extra, pip install 'keras-vit[{FORMATS[name].extra}]'."
             )

@@ -1,6 +1,6 @@
 """A model as Keras' own file, from which training or a fine-tuning can go on."""
 
-from keras_vit.whole_file import whole_file
+from keras_vit.files import atomic_write
 
 
 def save_keras(model, path, *, preprocessing=None):
@@ -16,5 +16,5 @@ def save_keras(model, path, *, preprocessing=None):
     """
     if preprocessing is not None:
         model.get_layer("head").remember(preprocessing)
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         model.save(unfinished)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_vit.artefacts.litert_file import read_litert
-from keras_vit.export.probabilities import write_probabilities
+from keras_vit.errors import UserError
+from keras_vit.evaluation.litert_graph import read_litert
+from keras_vit.export.answers import write_probabilities
+from keras_vit.export.metadata import metadata_texts
 from keras_vit.export.quantize import ALL, GPTQ, SIGNATURE, Rule, quantize
-from keras_vit.export.rewrite import servable
-from keras_vit.export.travelling import travelling_texts
-from keras_vit.whole_file import whole_file
+from keras_vit.export.servable import servable
+from keras_vit.files import atomic_write
 
 # An operator and its layer, in what the converter says of one that it cannot write.
 FOREIGN = re.compile(r'error: loc\(callsite\(fused\["(\w+):", "([^"@]+)')
@@ -65,12 +66,12 @@ def write_litert(
     """
     variant = VARIANTS[name]
     if variant.is_whole and dynamic_batch:
-        raise ValueError(f"{name} is of batch 1: LiteRT shapes no batch in whole numbers.")
+        raise UserError(f"{name} is of batch 1: LiteRT shapes no batch in whole numbers.")
     if variant.is_whole:
         model = servable(model, whole_numbers=True)
     told |= dict(signature=SIGNATURE, format=name, batch_size=None if dynamic_batch else 1)
-    texts = travelling_texts(model, class_names, **told)
-    with tempfile.TemporaryDirectory() as folder, whole_file(path) as unfinished:
+    texts = metadata_texts(model, class_names, **told)
+    with tempfile.TemporaryDirectory() as folder, atomic_write(path) as unfinished:
         write_probabilities(model, folder, batch_size=None if dynamic_batch else 1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TensorFlow's own interpreter is going
@@ -79,7 +80,7 @@ def write_litert(
                 unfinished.write_bytes(variant.convert(folder, images))
             except Exception as error:  # the converter's own kind is not public
                 if places := sorted({f"{x} of {y}" for x, y in FOREIGN.findall(str(error))}):
-                    raise ValueError(
+                    raise UserError(
                         f"LiteRT has no such operators of its own: {', '.join(places[:5])}."
                     ) from error
                 raise
@@ -87,7 +88,7 @@ def write_litert(
             floats = [each for each in read_litert(unfinished).operators if each.is_float]
             if floats:
                 places = ", ".join(f"{each.name} of {each.place}" for each in floats[:5])
-                raise ValueError(f"These operators have no form of whole numbers here: {places}.")
+                raise UserError(f"These operators have no form of whole numbers here: {places}.")
         with zipfile.ZipFile(unfinished, "a") as archive:
             for file, text in texts.items():
                 archive.writestr(file, text)

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from keras_vit.export.probabilities import images_to_probabilities
-from keras_vit.export.travelling import travelling_texts
-from keras_vit.reason import reason_of
+from keras_vit.errors import UserError, reason_of
+from keras_vit.export.answers import images_to_probabilities
+from keras_vit.export.metadata import metadata_texts
 
 OPSET = 18  # the highest that tf2onnx writes
 
@@ -31,11 +31,11 @@ def write_onnx(model, path, *, class_names=None, **told):
     function, spec = images_to_probabilities(model)
     serve = tf.function(function, input_signature=[spec])
     converted, _ = tf2onnx.convert.from_function(serve, input_signature=[spec], opset=OPSET)
-    onnx.helper.set_model_props(converted, travelling_texts(model, class_names, **told))
+    onnx.helper.set_model_props(converted, metadata_texts(model, class_names, **told))
     onnx.save(converted, path)
     try:
         onnx.checker.check_model(str(path), full_check=True)
         onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # each raises what it likes
         reason = reason_of(error)
-        raise ValueError(f"ONNX Runtime does not load what tf2onnx wrote: {reason}") from error
+        raise UserError(f"ONNX Runtime does not load what tf2onnx wrote: {reason}") from error

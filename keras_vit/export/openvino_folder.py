@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from keras_vit.export.probabilities import write_probabilities
-from keras_vit.export.travelling import write_travelling_texts
-from keras_vit.reason import reason_of
+from keras_vit.errors import UserError, reason_of
+from keras_vit.export.answers import write_probabilities
+from keras_vit.export.metadata import write_metadata
 
 
 def write_openvino(model, path, *, class_names=None, **told):
@@ -34,8 +34,8 @@ def write_openvino(model, path, *, class_names=None, **told):
         path = Path(path)
         path.mkdir()
         openvino.save_model(converted, path / "model.xml", compress_to_fp16=False)
-    write_travelling_texts(path, model, class_names, **told)
+    write_metadata(path, model, class_names, **told)
     try:
         openvino.Core().compile_model(path / "model.xml", "CPU")
     except RuntimeError as error:
-        raise ValueError(f"OpenVINO does not load what it wrote: {reason_of(error)}") from error
+        raise UserError(f"OpenVINO does not load what it wrote: {reason_of(error)}") from error

@@ -7,7 +7,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from keras_vit.artefacts.litert_file import read_litert
+from keras_vit.evaluation.litert_graph import read_litert
 
 SIGNATURE = "serving_default"
 GPTQ = "GPTQ"  # as ai-edge-quantizer calls the algorithm

@@ -6,11 +6,10 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_vit.artefacts.classes import TOP_K
-from keras_vit.artefacts.texts import FOLDER
-from keras_vit.data.crop import cut_middle
-from keras_vit.export.encoded import decode, decode_each
-from keras_vit.export.travelling import write_travelling_texts
+from keras_vit.export.decode_in_graph import decode, decode_each
+from keras_vit.export.metadata import write_metadata
+from keras_vit.images.graph_crop import cut_middle
+from keras_vit.inference.metadata import FOLDER, TOP_K
 from keras_vit.interpret import attention_rollout
 
 
@@ -36,7 +35,7 @@ def write_saved_model(model, path, *, class_names=None, crop_ratio=1.0, interpol
     extra = Path(path, FOLDER)
     extra.mkdir(exist_ok=True)
     told = dict(crop_ratio=crop_ratio, interpolation=interpolation)
-    write_travelling_texts(extra, model, class_names, **told)
+    write_metadata(extra, model, class_names, **told)
 
 
 def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic"):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_vit.errors import UserError
 from keras_vit.layers import AttentionPool, MeanPool
 
 
@@ -28,7 +29,7 @@ def attention_rollout(model):
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for name, layer in layers.items() if name.startswith("block")]
     if not blocks or "pool" not in layers:
-        raise ValueError(f"The model {model.name!r} has no blocks, or nothing that pools.")
+        raise UserError(f"The model {model.name!r} has no blocks, or nothing that pools.")
     embed, pool = layers["embed"], layers["pool"]
     rows, columns = embed.grid
     prefix = embed.num_prefix_tokens

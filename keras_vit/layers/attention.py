@@ -3,11 +3,13 @@
 import keras
 from keras import ops
 
+from keras_vit.errors import UserError
+
 
 def check_heads(width, num_heads):
     """Raises a `ValueError` unless `num_heads` divides `width`."""
     if num_heads < 1 or width % num_heads:
-        raise ValueError(
+        raise UserError(
             f"`num_heads` must divide the width: received num_heads={num_heads}, width={width}."
         )
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_vit.errors import UserError
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 
 POSITIONS = ("learned", "sincos_2d", "sincos_1d", "none")
@@ -50,7 +51,7 @@ class PatchEncoder(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         if position not in POSITIONS:
-            raise ValueError(f"`position` must be one of {POSITIONS}: received {position!r}.")
+            raise UserError(f"`position` must be one of {POSITIONS}: received {position!r}.")
         self.width = width
         self.grid = tuple(grid)
         self.class_token = class_token
@@ -81,7 +82,7 @@ class PatchEncoder(keras.layers.Layer):
     def build(self, patches_shape):
         num_patches = self.grid[0] * self.grid[1]
         if patches_shape[1] != num_patches:
-            raise ValueError(
+            raise UserError(
                 f"Patches must fill the grid: received {patches_shape[1]} patches for a grid of "
                 f"{self.grid[0]}x{self.grid[1]}."
             )

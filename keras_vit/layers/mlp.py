@@ -5,6 +5,8 @@ import functools
 import keras
 from keras import ops
 
+from keras_vit.errors import UserError
+
 
 def quick_gelu(x):
     """Computes `x * sigmoid(1.702 * x)`, the approximation that OpenAI's CLIP was trained with."""
@@ -48,7 +50,7 @@ class MLP(keras.layers.Layer):
     def __init__(self, mlp_dim, *, activation="gelu", dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         if activation not in ACTIVATIONS:
-            raise ValueError(
+            raise UserError(
                 f"`activation` must be one of {tuple(ACTIVATIONS)}: received {activation!r}."
             )
         self.mlp_dim = mlp_dim

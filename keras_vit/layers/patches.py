@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_vit.errors import UserError
+
 
 def patch_grid(image_size, patch_size):
     """Counts the patches of an image `(H, W)` as `(rows, columns)`.
@@ -19,9 +21,9 @@ def patch_grid(image_size, patch_size):
     """
     height, width = image_size
     if height is None or width is None:
-        raise ValueError(f"Patches need a fixed image size: received {height}x{width}.")
+        raise UserError(f"Patches need a fixed image size: received {height}x{width}.")
     if patch_size < 1 or height % patch_size or width % patch_size:
-        raise ValueError(
+        raise UserError(
             "`patch_size` must divide the image: "
             f"received patch_size={patch_size}, image {height}x{width}."
         )
@@ -69,7 +71,7 @@ def unpatchify(patches, image_size, patch_size):
     rows, columns = patch_grid(image_size, patch_size)
     _, count, length = patches.shape
     if count != rows * columns or length % patch_size**2:
-        raise ValueError(
+        raise UserError(
             f"Patches must fill the image: received {count} patches of {length} numbers for "
             f"an image {image_size[0]}x{image_size[1]} with patch_size={patch_size}."
         )

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_vit.errors import UserError
+
 TEMPERATURE = 10_000.0  # of both formulas: the lowest frequency is its inverse, or near it
 
 
@@ -21,7 +23,7 @@ def sincos_1d(length, width):
         ValueError: If `width` is odd.
     """
     if width % 2:
-        raise ValueError(f"A 1-D sine-cosine table needs an even width: received width={width}.")
+        raise UserError(f"A 1-D sine-cosine table needs an even width: received width={width}.")
     frequencies = TEMPERATURE ** (-np.arange(0, width, 2) / width)
     angles = np.arange(length)[:, None] * frequencies  # N D/2
     table = np.stack([np.sin(angles), np.cos(angles)], axis=-1)  # N D/2 2
@@ -47,7 +49,7 @@ def sincos_2d(grid, width):
         ValueError: If `width` is no multiple of 4, or below 8.
     """
     if width % 4 or width < 8:
-        raise ValueError(
+        raise UserError(
             "A 2-D sine-cosine table needs a width that is a multiple of 4, at least 8: "
             f"received width={width}."
         )

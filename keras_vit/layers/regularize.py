@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_vit.errors import UserError
+
 
 @keras.saving.register_keras_serializable("keras_vit")
 class DropPath(keras.layers.Layer):
@@ -22,7 +24,7 @@ class DropPath(keras.layers.Layer):
     def __init__(self, rate, *, seed=None, **kwargs):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must lie in [0, 1): received rate={rate}.")
+            raise UserError(f"`rate` must lie in [0, 1): received rate={rate}.")
         self.rate = rate
         self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -77,7 +79,7 @@ class PatchDropout(keras.layers.Layer):
     def __init__(self, rate, *, num_prefix_tokens=0, seed=None, **kwargs):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must lie in [0, 1): received rate={rate}.")
+            raise UserError(f"`rate` must lie in [0, 1): received rate={rate}.")
         self.rate = rate
         self.num_prefix_tokens = num_prefix_tokens
         self.seed_generator = keras.random.SeedGenerator(seed)

@@ -6,6 +6,7 @@ import operator
 import keras
 import numpy as np
 
+from keras_vit.errors import UserError
 from keras_vit.layers import PatchDropout, PatchEncoder, Patches, TransformerBlock, patch_grid
 from keras_vit.layers.attention import check_heads
 
@@ -91,14 +92,14 @@ class ViTConfig:
         size = self.image_size
         sides = size if isinstance(size, (tuple, list)) else (size, size)
         if len(sides) != 2:
-            raise ValueError(f"`image_size` must be one side or two: received {size}.")
+            raise UserError(f"`image_size` must be one side or two: received {size}.")
         sides = tuple(_whole_number("image_size", side, least=1) for side in sides)
         object.__setattr__(self, "image_size", sides)
         for name, least in LEAST.items():
             number = _whole_number(name, getattr(self, name), least=least)
             object.__setattr__(self, name, number)
         if not 0 < self.norm_epsilon < 1:
-            raise ValueError(
+            raise UserError(
                 f"`norm_epsilon` must lie between 0 and 1: received {self.norm_epsilon}."
             )
         check_heads(self.width, self.num_heads)
@@ -117,7 +118,7 @@ class ViTConfig:
         """
         size, slash, patch_size = name.partition("/")
         if size not in SIZES or not slash or not patch_size.isdecimal():
-            raise ValueError(
+            raise UserError(
                 f"A model's name is one of {', '.join(SIZES)}, a slash and the patch size, "
                 f"'S/16' for one: received {name!r}."
             )
@@ -195,7 +196,7 @@ def vit(
     if config.pre_norm:
         x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="pre_norm")(x)
     if not 0 <= drop_path < 1:
-        raise ValueError(f"`drop_path` must lie in [0, 1): received {drop_path}.")
+        raise UserError(f"`drop_path` must lie in [0, 1): received {drop_path}.")
     rates = np.linspace(drop_path, 0, config.depth)[::-1]  # from the end: a lone block is the last
     for index, rate in enumerate(rates.tolist()):
         x = TransformerBlock(
@@ -220,12 +221,12 @@ def _rescaling(mean, std, channels):
     """Returns scale and offset of `(x / 255 - mean) / std`, numbers or lists of one per channel."""
     for name, value in (("mean", mean), ("std", std)):
         if np.size(value) not in (1, channels):
-            raise ValueError(
+            raise UserError(
                 f"`{name}` must be one number or one per channel: "
                 f"received {value} for {channels} channels."
             )
     if not np.isfinite(mean).all() or not np.isfinite(std).all() or np.min(std) <= 0:
-        raise ValueError(f"`std` must be above 0: received mean={mean}, std={std}.")
+        raise UserError(f"`std` must be above 0: received mean={mean}, std={std}.")
     if np.ndim(mean) or np.ndim(std):
         mean, std = np.broadcast_to(mean, channels), np.broadcast_to(std, channels)
     return np.divide(1 / 255, std).tolist(), np.divide(np.negative(mean), std).tolist()
@@ -235,7 +236,7 @@ def _whole_number(name, value, *, least):
     try:
         number = operator.index(value)
     except TypeError:
-        raise ValueError(f"`{name}` must be a whole number: received {value!r}.") from None
+        raise UserError(f"`{name}` must be a whole number: received {value!r}.") from None
     if number < least:
-        raise ValueError(f"`{name}` must be at least {least}: received {number}.")
+        raise UserError(f"`{name}` must be at least {least}: received {number}.")
     return number

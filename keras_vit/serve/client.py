@@ -9,6 +9,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from keras_vit.errors import UserError
+
 SIGNATURE = "serve_bytes"
 GRPC = re.compile(r"grpc://(?P<host>[^/]+)/(?P<name>[^/]+)(/versions/(?P<version>\d+))?/?")
 
@@ -17,7 +19,7 @@ class Refused(ValueError):
     """What is asked is more or other than the server takes: of several pictures one may be."""
 
 
-def asker(url):
+def connect(url):
     """Returns a function from pictures to answers.
 
     Args:
@@ -38,7 +40,7 @@ def asker(url):
         return lambda pictures, timeout: _ask_rest(place, pictures, timeout)
     if place := GRPC.fullmatch(url):
         return lambda pictures, timeout: _ask_grpc(place, pictures, timeout)
-    raise ValueError(
+    raise UserError(
         f"--url must be http://HOST:PORT/v1/models/NAME or grpc://HOST:PORT/NAME: received {url}."
     )
 
@@ -60,9 +62,9 @@ def _ask_rest(url, pictures, timeout):
         kind = Refused if error.code in (400, 413) else ValueError
         raise kind(f"{url} answers {error.code}: {text}") from error
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{url} does not answer as a classifier does: {error}.") from error
+        raise UserError(f"{url} does not answer as a classifier does: {error}.") from error
     if len(answers) != len(pictures):
-        raise ValueError(f"{url} answers {len(pictures)} pictures with {len(answers)} predictions.")
+        raise UserError(f"{url} answers {len(pictures)} pictures with {len(answers)} predictions.")
     return answers
 
 

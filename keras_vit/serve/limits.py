@@ -8,6 +8,8 @@ import struct
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from keras_vit.errors import UserError
+
 FORMATS = ("JPEG", "PNG")  # of pictures, as TensorFlow decodes them: Pillow's others start programs
 MAX_SEGMENTS = 1000  # that a JPEG's header may have
 LINGER = 2.0  # seconds for which the rest of a body that is refused is taken in
@@ -81,14 +83,14 @@ async def _discard(request):
 def check_inputs(inputs, max_batch, max_pixels):
     """Raises a `ValueError` for more images, or costlier pictures, than the server takes."""
     if len(inputs) > max_batch:
-        raise ValueError(f"A request may hold {max_batch} images: received {len(inputs)}")
+        raise UserError(f"A request may hold {max_batch} images: received {len(inputs)}")
     if isinstance(inputs, list):
         pixels = sum(map(claimed_pixels, inputs))
         if pixels > max_pixels:
-            raise ValueError(f"A request may have {max_pixels:,} pixels: received {pixels:,}")
+            raise UserError(f"A request may have {max_pixels:,} pixels: received {pixels:,}")
         for picture in inputs:
             if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > MAX_SCANS:
-                raise ValueError(f"A JPEG may have {MAX_SCANS} scans")
+                raise UserError(f"A JPEG may have {MAX_SCANS} scans")
 
 
 def claimed_pixels(picture):
@@ -117,4 +119,4 @@ def claimed_pixels(picture):
         if marker not in _BARE:
             (length,) = struct.unpack(">H", picture[place : place + 2].ljust(2, b"\0"))
             place += length
-    raise ValueError(f"The header of a JPEG may have {MAX_SEGMENTS} segments")
+    raise UserError(f"The header of a JPEG may have {MAX_SEGMENTS} segments")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vit.artefacts import open_artefact
-from keras_vit.artefacts.classes import TOP_K
+from keras_vit.errors import UserError
+from keras_vit.inference import open_artefact
+from keras_vit.inference.metadata import TOP_K
 from keras_vit.serve.limits import FORMATS
 from keras_vit.serve.protocol import Signature
 
@@ -38,7 +39,7 @@ def open_served(path, *, threads=None):
     """Opens what `open_artefact` opens, but a Keras file, to be served.
 
     Args:
-        path: As `keras_vit.artefacts.open_artefact` takes it.
+        path: As `keras_vit.inference.open_artefact` takes it.
         threads: Likewise.
 
     Returns:
@@ -48,7 +49,7 @@ def open_served(path, *, threads=None):
         ValueError: If it cannot be opened, or is a Keras file.
     """
     if Path(path).suffix == ".keras":
-        raise ValueError(f"A .keras file is exported first, then served: received {path}.")
+        raise UserError(f"A .keras file is exported first, then served: received {path}.")
     artefact = open_artefact(path, threads=threads)
     place = artefact.path.resolve()
     name, version = place.parent.name, place.name.partition(".")[0].partition("-")[0]

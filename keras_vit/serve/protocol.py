@@ -11,6 +11,8 @@ import json
 
 import numpy as np
 
+from keras_vit.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
@@ -58,21 +60,21 @@ def parse_request(body, signatures):
     try:
         request = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"JSON Parse error: {error}") from None
+        raise UserError(f"JSON Parse error: {error}") from None
     if not isinstance(request, dict):
-        raise ValueError("JSON Value is not an object")
+        raise UserError("JSON Value is not an object")
     in_rows = "instances" in request
     if in_rows == ("inputs" in request):
-        raise ValueError("Request must have either 'inputs' or 'instances'")
+        raise UserError("Request must have either 'inputs' or 'instances'")
     name = request.get("signature_name") or "serving_default"
     if not isinstance(name, str) or name not in signatures:
         shown = json.dumps(name)[:100]  # in ASCII: a name may hold half a character
-        raise ValueError(f"Serving signature name: {shown} not found in signature def")
+        raise UserError(f"Serving signature name: {shown} not found in signature def")
     signature = signatures[name]
     value = request["instances" if in_rows else "inputs"]
     if in_rows:
         if not isinstance(value, list) or not value:
-            raise ValueError("'instances' must be a list of at least one example")
+            raise UserError("'instances' must be a list of at least one example")
         value = [_unwrap(each, signature) for each in value]
     else:
         value = _unwrap(value, signature)
@@ -80,7 +82,7 @@ def parse_request(body, signatures):
 
 
 def _refuse_constant(name):
-    raise ValueError(f"{name} is no JSON number")
+    raise UserError(f"{name} is no JSON number")
 
 
 def _unwrap(value, signature):
@@ -88,7 +90,7 @@ def _unwrap(value, signature):
     if not isinstance(value, dict) or value.keys() == {"b64"}:
         return value
     if value.keys() != {signature.input_name}:
-        raise ValueError(
+        raise UserError(
             f"The input is called '{signature.input_name}': received {sorted(value)[:5]}"
         )
     return value[signature.input_name]
@@ -96,24 +98,24 @@ def _unwrap(value, signature):
 
 def _inputs(value, signature):
     if not isinstance(value, list) or not value:
-        raise ValueError(f"'{signature.input_name}' must be a list of at least one example")
+        raise UserError(f"'{signature.input_name}' must be a list of at least one example")
     if signature.dtype == "bytes":
         return [_bytes(each) for each in value]
     try:
         array = np.array(value, "float64")
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"'{signature.input_name}' must be numbers, as many in each row") from None
+        raise UserError(f"'{signature.input_name}' must be numbers, as many in each row") from None
     if array.shape[1:] != signature.shape:
-        raise ValueError(
+        raise UserError(
             f"'{signature.input_name}' must have the shape {('B', *signature.shape)}: "
             f"received {array.shape}"
         )
     if signature.dtype == "uint8" and not ((array >= 0) & (array <= 255) & (array % 1 == 0)).all():
-        raise ValueError(f"'{signature.input_name}' must be whole numbers from 0 to 255")
+        raise UserError(f"'{signature.input_name}' must be whole numbers from 0 to 255")
     with np.errstate(over="ignore"):
         array = array.astype(signature.dtype)
     if not np.isfinite(array).all():
-        raise ValueError(f"'{signature.input_name}' must be finite numbers")
+        raise UserError(f"'{signature.input_name}' must be finite numbers")
     return array
 
 
@@ -122,8 +124,8 @@ def _bytes(value):
         try:
             return base64.b64decode(value["b64"], validate=True)
         except binascii.Error as error:
-            raise ValueError(f"b64 cannot be decoded: {error}") from None
-    raise ValueError('A picture must be {"b64": ...}, its bytes in base64')
+            raise UserError(f"b64 cannot be decoded: {error}") from None
+    raise UserError('A picture must be {"b64": ...}, its bytes in base64')
 
 
 def format_answer(outputs, in_rows):

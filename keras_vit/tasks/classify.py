@@ -2,8 +2,9 @@
 
 import keras
 
+from keras_vit.errors import UserError
+from keras_vit.images.preprocessing import cut_told
 from keras_vit.layers import TokenPool
-from keras_vit.preprocessing import cut_told
 from keras_vit.tasks.features import pooled
 
 
@@ -15,7 +16,7 @@ class ClassHead(keras.layers.Dense):
         units: Number of classes `K`.
         class_names: `K` names in the order of the labels, saved with the model.
         preprocessing: What evaluation does to a picture before, saved too: `crop_ratio` and
-            `interpolation`, as `keras_vit.data.cut_middle` takes them, or `None`.
+            `interpolation`, as `keras_vit.images.graph_crop.cut_middle` takes them, or `None`.
     """
 
     def __init__(self, units, *, class_names=None, preprocessing=None, **kwargs):
@@ -23,7 +24,7 @@ class ClassHead(keras.layers.Dense):
         if class_names is not None and not (
             isinstance(class_names, list | tuple) and all(isinstance(x, str) for x in class_names)
         ):
-            raise ValueError(f"`class_names` must be texts: received {str(class_names)[:50]}.")
+            raise UserError(f"`class_names` must be texts: received {str(class_names)[:50]}.")
         self.class_names = class_names
         self.remember(preprocessing)
 
@@ -31,7 +32,7 @@ class ClassHead(keras.layers.Dense):
         """Sets `preprocessing`.
 
         Raises:
-            ValueError: If `keras_vit.preprocessing.cut_told` refuses it.
+            ValueError: If `keras_vit.images.preprocessing.cut_told` refuses it.
         """
         if preprocessing is not None:
             cut_told(preprocessing)
@@ -76,14 +77,14 @@ def classifier(
             no class, or the number of names is not `num_classes`.
     """
     if num_classes < 1:
-        raise ValueError(f"`num_classes` must be at least 1: received {num_classes}.")
+        raise UserError(f"`num_classes` must be at least 1: received {num_classes}.")
     if class_names is not None and len(class_names) != num_classes:
-        raise ValueError(
+        raise UserError(
             "`class_names` must hold one name per class: "
             f"received {len(class_names)} names for {num_classes} classes."
         )
     if distillation_head and not backbone.get_layer("embed").distillation_token:
-        raise ValueError("distillation_head=True needs a backbone with distillation_token=True.")
+        raise UserError("distillation_head=True needs a backbone with distillation_token=True.")
     names = None if class_names is None else list(class_names)
     x = pooled(backbone, pool)
     if pre_logits:

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_vit.errors import UserError
 from keras_vit.layers import AttentionPool, MeanPool, TokenPool
 
 
@@ -41,7 +42,7 @@ def _pooling(embed, block, pool):
         pool = "class_token" if embed.class_token else "mean"
     if pool == "class_token":
         if not embed.class_token:
-            raise ValueError("pool='class_token' needs a backbone with class_token=True.")
+            raise UserError("pool='class_token' needs a backbone with class_token=True.")
         return TokenPool(0, name="pool")
     if pool == "mean":
         return MeanPool(embed.num_prefix_tokens, name="pool")
@@ -53,4 +54,4 @@ def _pooling(embed, block, pool):
             norm_epsilon=block.norm_epsilon,
             name="pool",
         )
-    raise ValueError(f"`pool` must be 'class_token', 'mean' or 'attention': received {pool!r}.")
+    raise UserError(f"`pool` must be 'class_token', 'mean' or 'attention': received {pool!r}.")

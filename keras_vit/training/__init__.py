@@ -7,21 +7,25 @@ from keras_vit.training.callbacks import (
     WatchFinite,
     WatchLoss,
 )
+from keras_vit.training.devices.strategy import (
+    check_batch_size,
+    set_precision,
+    strategy,
+    training_model,
+)
+from keras_vit.training.devices.workers import Workers, explain_lost_workers, per_worker
 from keras_vit.training.lora import add_lora, copy_merged
 from keras_vit.training.optimizers import KernelDecayAdamW, adamw, lamb, muon, sgd
 from keras_vit.training.paths import freeze, layerwise
-from keras_vit.training.resume import Checkpoints
+from keras_vit.training.resume.checkpoints import Checkpoints
 from keras_vit.training.schedules import WarmupSchedule
-from keras_vit.training.step import TrainingModel
-from keras_vit.training.strategy import check_batch_size, set_precision, strategy, training_model
+from keras_vit.training.step.training_model import TrainingModel
+from keras_vit.training.step.xla import choose_xla
 from keras_vit.training.tensorboard import (
-    confusion_figure,
-    log_confusion_matrix,
+    log_figure,
     log_gallery,
     log_hyperparameters,
 )
-from keras_vit.training.workers import Workers, explain_lost_workers, per_worker
-from keras_vit.training.xla import choose_xla
 
 __all__ = [
     "Checkpoints",
@@ -38,13 +42,12 @@ __all__ = [
     "add_lora",
     "check_batch_size",
     "choose_xla",
-    "confusion_figure",
     "copy_merged",
     "explain_lost_workers",
     "freeze",
     "lamb",
     "layerwise",
-    "log_confusion_matrix",
+    "log_figure",
     "log_gallery",
     "log_hyperparameters",
     "muon",

@@ -5,6 +5,8 @@ import time
 
 import keras
 
+from keras_vit.errors import UserError
+
 
 class Throughput(keras.callbacks.Callback):
     """Adds `images_per_second` to the logs of each epoch, for callbacks that come after it.
@@ -47,7 +49,7 @@ class PatchDropoutSchedule(keras.callbacks.Callback):
     def __init__(self, rates):
         super().__init__()
         if 0 not in rates:
-            raise ValueError(f"The rates must begin with epoch 0: received {rates}.")
+            raise UserError(f"The rates must begin with epoch 0: received {rates}.")
         self.rates = rates
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -108,7 +110,7 @@ class WatchFinite(keras.callbacks.Callback):
             print()  # the progress bar's line ends here
             label = self.model.label_out_of_range()
             if label is not None:
-                raise ValueError(
+                raise UserError(
                     f"Labels must lie in [0, {self.model.output.shape[-1]}): received {label} in "
                     f"step {batch + 1} of this epoch."
                 )

@@ -5,6 +5,8 @@ import re
 import keras
 from keras import ops
 
+from keras_vit.errors import UserError
+
 QKV = re.compile(r"block\d+/attention/qkv$")
 ALL = re.compile(r"block\d+/(attention/(qkv|out)|mlp/(hidden|out))$")
 TRAINED = re.compile(r"/lora_kernel_[ab]$|^(distillation_)?head/")
@@ -39,9 +41,9 @@ def add_lora(model, *, rank, on="qv"):
         ValueError: If `rank` is below 1 or `on` is neither of the two.
     """
     if rank < 1:
-        raise ValueError(f"`rank` must be at least 1: received rank={rank}.")
+        raise UserError(f"`rank` must be at least 1: received rank={rank}.")
     if on not in ("qv", "all"):
-        raise ValueError(f"`on` must be qv or all: received {on!r}.")
+        raise UserError(f"`on` must be qv or all: received {on!r}.")
     pattern = QKV if on == "qv" else ALL
     adapted = [layer for layer in _dense_layers(model) if pattern.match(layer.path)]
     for layer in adapted:

@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from keras_vit.errors import UserError
+
 # Matches what decay leaves out: every variable not called kernel. Keras asks with the backend's
 # name, on TensorFlow "embed/projection/kernel" with or without an output number ":0".
 NO_KERNEL = r"^(?!(.*/)?kernel(:\d+)?$)"
@@ -104,7 +106,7 @@ def sgd(learning_rate, *, weight_decay, momentum=0.9, global_clipnorm=None, **kw
     """
     _check(weight_decay, 0, global_clipnorm)
     if not 0 <= momentum < 1:
-        raise ValueError(f"`momentum` must lie in [0, 1): received momentum={momentum}.")
+        raise UserError(f"`momentum` must lie in [0, 1): received momentum={momentum}.")
     optimizer = keras.optimizers.SGD(
         learning_rate,
         momentum=momentum,
@@ -152,12 +154,12 @@ def muon(learning_rate, *, weight_decay, beta_2=0.95, global_clipnorm=None, **kw
 
 def _check(weight_decay, beta_2, global_clipnorm):
     if not 0 <= weight_decay < math.inf:
-        raise ValueError(
+        raise UserError(
             f"`weight_decay` must not be negative: received weight_decay={weight_decay}."
         )
     if not 0 <= beta_2 < 1:
-        raise ValueError(f"`beta_2` must lie in [0, 1): received beta_2={beta_2}.")
+        raise UserError(f"`beta_2` must lie in [0, 1): received beta_2={beta_2}.")
     if global_clipnorm is not None and not global_clipnorm > 0:
-        raise ValueError(
+        raise UserError(
             f"`global_clipnorm` must be positive: received global_clipnorm={global_clipnorm}."
         )

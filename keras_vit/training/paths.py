@@ -4,6 +4,8 @@ import re
 
 import keras
 
+from keras_vit.errors import UserError
+
 BLOCK = re.compile(r"block(\d+)/")
 HEAD = re.compile(r"(distillation_)?head/")
 
@@ -29,7 +31,7 @@ def layerwise(build, *, depth, decay, head_first=False):
         ValueError: If `decay` is out of its range.
     """
     if not 0 < decay <= 1:
-        raise ValueError(f"`decay` must lie in (0, 1]: received decay={decay}.")
+        raise UserError(f"`decay` must lie in (0, 1]: received decay={decay}.")
     if decay == 1 and not head_first:
         return build(1.0, False)
     optimizers = {}
@@ -69,10 +71,10 @@ def freeze(model, pattern):
     try:
         chosen = [v for v in model.trainable_variables if re.search(pattern, v.path)]
     except re.error as error:
-        raise ValueError(f"The pattern {pattern!r} is no regular expression: {error}.") from error
+        raise UserError(f"The pattern {pattern!r} is no regular expression: {error}.") from error
     if not chosen or len(chosen) == len(model.trainable_variables):
         which = "all" if chosen else "none"
-        raise ValueError(
+        raise UserError(
             f"The pattern must match some weights and not others: {pattern!r} matches {which} of "
             f"{len(model.trainable_variables)}, {model.trainable_variables[0].path} for one."
         )

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from keras_vit.errors import UserError
+
 DECAYS = ("cosine", "linear", "rsqrt", "constant")
 RSQRT_STEPS = 10_000  # big_vision's `timescale`: after the warm-up, the rate halves in three of it
 
@@ -41,27 +43,27 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     ):
         super().__init__()
         if not 0 < learning_rate < math.inf:
-            raise ValueError(
+            raise UserError(
                 f"`learning_rate` must be positive: received learning_rate={learning_rate}."
             )
         if not 0 <= delay_steps < total_steps:
-            raise ValueError(
+            raise UserError(
                 "The delay must be shorter than the training: "
                 f"received delay_steps={delay_steps}, total_steps={total_steps}."
             )
         steps = total_steps - delay_steps
         if not 0 <= warmup_steps < steps:
-            raise ValueError(
+            raise UserError(
                 "The warm-up must be shorter than the training: "
                 f"received warmup_steps={warmup_steps}, total_steps={steps}."
             )
         if not 0 <= cooldown_steps <= steps - warmup_steps:
-            raise ValueError(
+            raise UserError(
                 "The cooldown must fit between warm-up and end: received cooldown_steps="
                 f"{cooldown_steps}, warmup_steps={warmup_steps}, total_steps={steps}."
             )
         if decay not in DECAYS:
-            raise ValueError(f"`decay` must be one of {', '.join(DECAYS)}: received {decay!r}.")
+            raise UserError(f"`decay` must be one of {', '.join(DECAYS)}: received {decay!r}.")
         self.learning_rate = learning_rate
         self.total_steps = total_steps
         self.warmup_steps = warmup_steps

@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import save_file
 from test_golden import read, write
 
-from keras_vit.artefacts import open_artefact
 from keras_vit.checkpoints import architecture_of, export_timm, find, load, timm
+from keras_vit.inference import open_artefact
 from keras_vit.models import vit
 from keras_vit.tasks import class_names_of, classifier, features
 from keras_vit.training import add_lora

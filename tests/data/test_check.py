@@ -8,7 +8,7 @@ from PIL import Image
 from zoo import broken_pictures, good_pictures
 
 from keras_vit.data.check import check_source
-from keras_vit.data.facts import read_facts
+from keras_vit.data.scan import scan_split
 from keras_vit.data.sources import SequentialSplit, Source, from_arrays, from_folder, from_table
 
 RNG = np.random.default_rng(0)
@@ -132,7 +132,7 @@ def test_sets_in_memory_and_in_a_row_are_read_too():
 
     row = SequentialSplit(2500, stream)
     advanced = []
-    facts, others = (read_facts(split, advanced.append) for split in (held, row))
+    facts, others = (scan_split(split, advanced.append) for split in (held, row))
     assert sum(advanced) == 5000 and max(advanced) < 2500
     for name in ("labels", "sizes", "digests"):
         np.testing.assert_array_equal(getattr(facts, name), getattr(others, name))

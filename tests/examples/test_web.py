@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vit.artefacts import open_artefact
 from keras_vit.export import export
+from keras_vit.inference import open_artefact
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 

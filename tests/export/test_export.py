@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_vit.artefacts import open_artefact
-from keras_vit.export import export, save_keras, stage, versioning, versions
+from keras_vit.export import export, save_keras, stage, version_folder, versions
 from keras_vit.export.litert import VARIANTS, Variant
+from keras_vit.inference import open_artefact
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
@@ -98,7 +98,7 @@ def test_two_exports_at_once_get_two_versions(tmp_path, tiny_classifier, monkeyp
         both_are_ready.wait()
         staging.__exit__(None, None, None)
 
-    monkeypatch.setattr(versioning, "versions", look_slowly)
+    monkeypatch.setattr(version_folder, "versions", look_slowly)
     stagings = [stage(tiny_classifier, tmp_path, to=("tflite",)) for _ in range(2)]
     published = [staging.__enter__() for staging in stagings]
     threads = [threading.Thread(target=publish, args=(staging,)) for staging in stagings]
@@ -149,7 +149,7 @@ def test_a_killed_export_leaves_the_version_before_and_disturbs_no_later_one(
         import os, signal
         import keras
         import keras_vit.tasks
-        from keras_vit.export import export, versioning
+        from keras_vit.export import export
         model = keras.saving.load_model({str(model_path)!r})
         export(model, {str(folder)!r})
         rename = os.rename

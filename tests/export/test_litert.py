@@ -11,11 +11,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from random_models import random_classifier
 
-from keras_vit.artefacts import open_artefact
-from keras_vit.artefacts.litert_file import read_litert
+from keras_vit.evaluation.litert_graph import read_litert
 from keras_vit.export import export
 from keras_vit.export.litert import VARIANTS, write_litert
-from keras_vit.export.rewrite import servable
+from keras_vit.export.servable import servable
+from keras_vit.inference import open_artefact
 
 NEAR = {  # largest difference of a probability, of a random model
     "tflite": 1e-6,

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from random_models import random_classifier
 
-from keras_vit.artefacts import open_artefact
-from keras_vit.artefacts.operators import operators_of
+from keras_vit.evaluation.operators import operators_of
 from keras_vit.export import FORMATS, export
+from keras_vit.inference import open_artefact
 
 OTHERS = ("onnx", "openvino")
 MODELS = {

@@ -16,8 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import recipes.digits
 import recipes.finetune
-from keras_vit.artefacts import open_artefact
 from keras_vit.command_line import run_recipe
+from keras_vit.inference import open_artefact
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 

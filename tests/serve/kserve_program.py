@@ -9,7 +9,7 @@ import sys
 import kserve
 import numpy as np
 
-from keras_vit.artefacts import open_artefact
+from keras_vit.inference import open_artefact
 
 
 class Classifier(kserve.Model):

@@ -24,7 +24,7 @@ from tensorflow.core.framework.types_pb2 import DataType
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 from zoo import png_header, with_claim_before
 
-from keras_vit.artefacts import open_artefact
+from keras_vit.inference import open_artefact
 from keras_vit.serve.app import create_app
 from keras_vit.serve.limits import Bodies, claimed_pixels
 from keras_vit.serve.model import ServedModel

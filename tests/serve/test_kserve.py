@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from servers import running
 
-from keras_vit.artefacts import open_artefact
-from keras_vit.serve.client import asker
+from keras_vit.inference import open_artefact
+from keras_vit.serve.client import connect
 
 PYTHON = os.environ.get("KERAS_VIT_KSERVE")
 
@@ -44,9 +44,9 @@ def test_our_client_is_answered_by_kserve(tmp_path, tiny, address):
         pictures.append((tmp_path / f"{number}.png").read_bytes())
     artefact = open_artefact(tiny.litert)
     expected = artefact.predict(images[..., None])
-    for answer, row in zip(asker(address)(pictures, 30), expected, strict=True):
+    for answer, row in zip(connect(address)(pictures, 30), expected, strict=True):
         assert answer["valid"] is True
         assert answer["classes"][0] == artefact.class_names[row.argmax()]
         np.testing.assert_allclose(answer["scores"], np.sort(row)[::-1], atol=1e-6)
     with pytest.raises(ValueError, match="answers 404"):
-        asker(address + "s")(pictures, 30)
+        connect(address + "s")(pictures, 30)

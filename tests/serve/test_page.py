@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from servers import serving
 
-from keras_vit.artefacts import open_artefact
+from keras_vit.inference import open_artefact
 from keras_vit.interpret import attention_rollout
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,8 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_vit.training import log_confusion_matrix, log_gallery, log_hyperparameters
+from keras_vit.evaluation import confusion_figure
+from keras_vit.training import log_figure, log_gallery, log_hyperparameters
 
 
 def read(folder):
@@ -41,15 +42,17 @@ def picture_of(folder, images):
 
 def test_the_confusion_matrix_is_a_picture_with_a_cell_per_pair(tmp_path):
     labels = np.repeat([0, 1, 2], 10)
-    log_confusion_matrix(tmp_path / "right", labels, labels, ["a", "b", "c"])
-    log_confusion_matrix(tmp_path / "wrong", labels, (labels + 1) % 3, ["a", "b", "c"])
+    log_figure(tmp_path / "right", "confusion matrix", confusion_figure(labels, labels, "abc"))
+    wrong = confusion_figure(labels, (labels + 1) % 3, "abc")
+    log_figure(tmp_path / "wrong", "confusion matrix", wrong)
     right, wrong = (picture(tmp_path / name, "confusion matrix") for name in ("right", "wrong"))
     assert right.shape == wrong.shape and (right != wrong).any()
 
 
 def test_the_confusion_matrix_of_many_classes_is_a_picture_of_bearable_size(tmp_path):
     labels = np.arange(500)
-    log_confusion_matrix(tmp_path, labels, labels[::-1], [f"class {i}" for i in labels])
+    figure = confusion_figure(labels, labels[::-1], [f"class {i}" for i in labels])
+    log_figure(tmp_path, "confusion matrix", figure)
     assert max(picture(tmp_path, "confusion matrix").shape) <= 1000
 
 

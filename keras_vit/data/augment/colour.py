@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_vit.data.augment.blend import as_uint8, blend
+from keras_vit.errors import UserError
 
 
 def grey(images):
@@ -22,7 +23,7 @@ def grey(images):
     if channels == 1:
         return images
     if channels != 3:
-        raise ValueError(f"Colour needs 1 or 3 channels: received {channels}.")
+        raise UserError(f"Colour needs 1 or 3 channels: received {channels}.")
     # ITU-R 601 in 16 bits; every sum stays below 2**24, where float32 still counts exactly.
     weights = tf.constant([[19595.0], [38470.0], [7471.0]])
     luma = tf.tensordot(tf.cast(images, tf.float32), weights, 1)

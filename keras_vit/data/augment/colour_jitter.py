@@ -8,6 +8,7 @@ from keras_vit.data.augment.dispatch import dispatch
 from keras_vit.data.augment.keys import fold, uniform
 from keras_vit.data.augment.tone import brightness as change_brightness
 from keras_vit.data.augment.tone import contrast as change_contrast
+from keras_vit.errors import UserError
 
 
 def colour_jitter(images, keys, *, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0):
@@ -32,7 +33,7 @@ def colour_jitter(images, keys, *, brightness=0.0, contrast=0.0, saturation=0.0,
     """
     amounts = dict(brightness=brightness, contrast=contrast, saturation=saturation, hue=hue)
     if min(amounts.values()) < 0 or hue > 0.5:
-        raise ValueError(f"Amounts must be at least 0, `hue` at most 0.5: received {amounts}.")
+        raise UserError(f"Amounts must be at least 0, `hue` at most 0.5: received {amounts}.")
 
     def scaled(change, amount):
         low, high = max(0.0, 1 - amount), 1 + amount

@@ -9,6 +9,7 @@ from scipy import stats
 from keras_vit.data.augment.dispatch import dispatch, keep
 from keras_vit.data.augment.keys import fold, random_bytes, uniform
 from keras_vit.data.augment.rectangle import paste
+from keras_vit.errors import UserError
 
 ATTEMPTS = 10  # at a rectangle that fits, as in timm
 
@@ -48,7 +49,7 @@ def random_erasing(
         ValueError: If `rate` is not in [0, 1].
     """
     if not 0 <= rate <= 1:
-        raise ValueError(f"`rate` must be from 0 to 1: received rate={rate}.")
+        raise UserError(f"`rate` must be from 0 to 1: received rate={rate}.")
     images = tf.convert_to_tensor(images)
     height, width, channels = images.shape[1:]
     tops, heights, lefts, widths, fits = _rectangles(keys, height, width, area, aspect)

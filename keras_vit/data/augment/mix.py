@@ -8,6 +8,7 @@ from keras_vit.data.augment.dispatch import dispatch
 from keras_vit.data.augment.keys import fold, uniform
 from keras_vit.data.augment.quantile import beta
 from keras_vit.data.augment.rectangle import paste
+from keras_vit.errors import UserError
 
 
 def mixup(images, others, keys, *, alpha):
@@ -102,7 +103,7 @@ def mix(
     """
     shares = dict(switch=switch, rate=rate, smoothing=smoothing)
     if min(mixup, cutmix) < 0 or not all(0 <= share <= 1 for share in shares.values()):
-        raise ValueError(
+        raise UserError(
             "`mixup` and `cutmix` must be at least 0, `switch`, `rate` and `smoothing` from 0 to "
             f"1: received mixup={mixup}, cutmix={cutmix}, {shares}."
         )

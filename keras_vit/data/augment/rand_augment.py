@@ -25,6 +25,7 @@ from keras_vit.data.augment.tone import (
     solarize,
     solarize_add,
 )
+from keras_vit.errors import UserError
 
 SAME = (  # in both lists
     plain(autocontrast),
@@ -87,7 +88,7 @@ def rand_augment(images, keys, *, num_ops=2, magnitude=9, increasing=False, magn
         ValueError: If `num_ops`, `magnitude` or `magnitude_std` is negative.
     """
     if min(num_ops, magnitude, magnitude_std) < 0:
-        raise ValueError(
+        raise UserError(
             "`num_ops`, `magnitude` and `magnitude_std` must be at least 0: received "
             f"num_ops={num_ops}, magnitude={magnitude}, magnitude_std={magnitude_std}."
         )

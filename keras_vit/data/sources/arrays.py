@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_vit.data.sources.source import Source, Split
+from keras_vit.errors import UserError
 
 
 def from_arrays(train, test, *, class_names=None, name="arrays"):
@@ -26,11 +27,11 @@ def from_arrays(train, test, *, class_names=None, name="arrays"):
         images = images[..., None] if images.ndim == 3 else images
         labels = labels[:, 0] if labels.shape[1:] == (1,) else labels
         if not np.issubdtype(labels.dtype, np.integer):
-            raise ValueError(f"Labels must be integers: received {labels.dtype} in {split_name}.")
+            raise UserError(f"Labels must be integers: received {labels.dtype} in {split_name}.")
         splits[split_name] = Split.in_memory(images, labels), labels
     sizes = {split.image_shape for split, _ in splits.values()}
     if len(sizes) > 1:
-        raise ValueError(f"Images of all splits must be of one size: received {sorted(sizes)}.")
+        raise UserError(f"Images of all splits must be of one size: received {sorted(sizes)}.")
     lowest, highest = (
         int(extreme([extreme(labels, initial=0) for _, labels in splits.values()]))
         for extreme in (np.min, np.max)
@@ -39,7 +40,7 @@ def from_arrays(train, test, *, class_names=None, name="arrays"):
         class_names = map(str, range(highest + 1))
     class_names = tuple(class_names)
     if lowest < 0 or highest >= len(class_names):
-        raise ValueError(
+        raise UserError(
             f"Labels must lie in [0, {len(class_names)}), a name for each: "
             f"received {lowest if lowest < 0 else highest}."
         )

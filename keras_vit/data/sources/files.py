@@ -6,6 +6,7 @@ import os
 import tensorflow as tf
 
 from keras_vit.data.sources.source import EncodedSplit
+from keras_vit.errors import UserError
 
 DEFAULT_TEST_FRACTION = 0.1
 TEST_NAMES = ("test", "val", "valid", "validation")  # the first that is there becomes "test"
@@ -41,7 +42,7 @@ def split_by_hash(paths, test_fraction):
         ValueError: If the fraction is out of range, or one side is left without pictures.
     """
     if not 0 < test_fraction < 1:
-        raise ValueError(
+        raise UserError(
             f"`test_fraction` must lie between 0 and 1: received test_fraction={test_fraction}."
         )
 
@@ -51,7 +52,7 @@ def split_by_hash(paths, test_fraction):
 
     in_test = [place(path) < test_fraction for path in paths]
     if all(in_test) or not any(in_test):
-        raise ValueError(
+        raise UserError(
             "`test_fraction` must leave pictures in both splits: received "
             f"test_fraction={test_fraction} and {len(in_test)} pictures."
         )
@@ -65,7 +66,7 @@ def train_and_test(names):
         ValueError: If there is no `train`.
     """
     if "train" not in names:
-        raise ValueError(f"One split must be called train: received {', '.join(sorted(names))}.")
+        raise UserError(f"One split must be called train: received {', '.join(sorted(names))}.")
     rest = [name for name in TEST_NAMES if name in names]
     splits = {"train": "train"}
     if rest:

@@ -11,6 +11,7 @@ from keras_vit.data.sources.files import (
     train_and_test,
 )
 from keras_vit.data.sources.source import Source
+from keras_vit.errors import UserError
 
 EXTENSIONS = frozenset(
     [".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"]
@@ -40,12 +41,12 @@ def from_folder(path, *, test_fraction=None):
     """
     root = Path(path)
     if not root.is_dir():
-        raise ValueError(f"There is no folder {root}.")
+        raise UserError(f"There is no folder {root}.")
     places = _split_places(root)
     listings = {name: _list_classes(root, place) for name, place in places.items()}
     class_names = _class_names(listings, root)
     if "test" in places and test_fraction is not None:
-        raise ValueError(
+        raise UserError(
             "`test_fraction` is for folders without a test split: "
             f"received test_fraction={test_fraction}, and there is {root / places['test']}."
         )
@@ -123,15 +124,15 @@ def _class_names(listings, root):
     train, _ = listings["train"]
     if len(train) < 2:
         found = f"only {next(iter(train))!r}" if train else "none"
-        raise ValueError(f"{root} must hold a folder per class, at least two: found {found}.")
+        raise UserError(f"{root} must hold a folder per class, at least two: found {found}.")
     for name, (classes, _) in listings.items():
         if differing := sorted(train.keys() ^ classes.keys()):
-            raise ValueError(
+            raise UserError(
                 f"All splits must have the same classes: train and {name} of {root} differ in "
                 f"{_some(differing)}."
             )
         if empty := [class_name for class_name, files in classes.items() if not files]:
-            raise ValueError(
+            raise UserError(
                 f"Every class needs a picture: in {name} of {root} there is none of {_some(empty)}."
             )
     return tuple(train)

@@ -7,6 +7,7 @@ from keras_vit.data.sources.digits import digits
 from keras_vit.data.sources.folder import from_folder
 from keras_vit.data.sources.table import from_table
 from keras_vit.data.sources.tfds import UnknownSetError, from_tfds
+from keras_vit.errors import UserError
 
 
 def open_source(text, *, data_dir=None, test_fraction=None):
@@ -25,7 +26,7 @@ def open_source(text, *, data_dir=None, test_fraction=None):
     """
     text = os.fspath(text)
     if text.removeprefix("folder:") == "":
-        raise ValueError(f"A source must have a name: received {text!r}.")
+        raise UserError(f"A source must have a name: received {text!r}.")
     is_folder = text.startswith("folder:") or Path(text).is_dir()
     if is_folder or Path(text).suffix.lower() in (".csv", ".jsonl"):
         _refuse("data_dir", data_dir, text)
@@ -36,15 +37,15 @@ def open_source(text, *, data_dir=None, test_fraction=None):
         _refuse("data_dir", data_dir, text)
         return digits()
     if Path(text).is_file():
-        raise ValueError(f"A file must end in .csv or .jsonl to be a source: received {text}.")
+        raise UserError(f"A file must end in .csv or .jsonl to be a source: received {text}.")
     try:
         return from_tfds(text, data_dir=data_dir)
     except UnknownSetError as error:
-        raise ValueError(
+        raise UserError(
             f"{text} is neither digits, a folder, a .csv nor a .jsonl file: {error}"
         ) from error
 
 
 def _refuse(name, value, text):
     if value is not None:
-        raise ValueError(f"`{name}` means nothing to {text}: received {name}={value}.")
+        raise UserError(f"`{name}` means nothing to {text}: received {name}={value}.")

@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data.crop import cut_middle
+from keras_vit.errors import UserError
+from keras_vit.images.graph_crop import cut_middle
 
 SEQUENTIAL_GUARANTEE = (
     "read from one end to the other: the same seed gives the same order, a later start reads and "
@@ -45,12 +46,12 @@ class Split:
         """
         images, labels = np.asarray(images), np.asarray(labels, "int64")
         if images.dtype != np.uint8 or images.ndim != 4:
-            raise ValueError(
+            raise UserError(
                 "Images in memory must be uint8 (N, H, W, C): "
                 f"received {images.dtype} {images.shape}."
             )
         if labels.shape != images.shape[:1]:
-            raise ValueError(
+            raise UserError(
                 f"Each image needs one label: received {len(images)} images and labels of shape "
                 f"{labels.shape}."
             )

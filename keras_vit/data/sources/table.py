@@ -12,6 +12,7 @@ from keras_vit.data.sources.files import (
     train_and_test,
 )
 from keras_vit.data.sources.source import Source
+from keras_vit.errors import UserError
 
 
 def from_table(
@@ -45,10 +46,10 @@ def from_table(
     table = Path(path)
     rows = list(_read_rows(table))
     if not rows:
-        raise ValueError(f"{table} has no rows.")
+        raise UserError(f"{table} has no rows.")
     has_splits = any(split_column in row for _, row in rows)
     if has_splits and test_fraction is not None:
-        raise ValueError(
+        raise UserError(
             "`test_fraction` is for tables without a column of splits: "
             f"received test_fraction={test_fraction}, and {table} has {split_column!r}."
         )
@@ -72,14 +73,14 @@ def from_table(
 def _read_rows(table):
     """Yields `(line number, {column: value})`."""
     if not table.is_file():
-        raise ValueError(f"There is no file {table}.")
+        raise UserError(f"There is no file {table}.")
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             if table.suffix.lower() == ".csv":
                 reader = csv.DictReader(file, strict=True)
                 for row in reader:
                     if None in row:
-                        raise ValueError(
+                        raise UserError(
                             f"{table}, line {reader.line_num}, must have as many values as the "
                             f"header: received {len(row[None])} more."
                         )
@@ -89,32 +90,32 @@ def _read_rows(table):
                 if line.strip():
                     yield number, _json_object(table, number, line)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{table} cannot be read as a table: {error}.") from error
+        raise UserError(f"{table} cannot be read as a table: {error}.") from error
 
 
 def _json_object(table, number, line):
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{table}, line {number}, is no JSON: {error}.") from None
+        raise UserError(f"{table}, line {number}, is no JSON: {error}.") from None
     if not isinstance(row, dict):
-        raise ValueError(f"{table}, line {number}, must be a JSON object: received {row!r}.")
+        raise UserError(f"{table}, line {number}, must be a JSON object: received {row!r}.")
     return row
 
 
 def _value(table, number, row, column):
     if column not in row:
         columns = ", ".join(map(repr, row))
-        raise ValueError(f"{table}, line {number}, has no column {column!r}: it has {columns}.")
+        raise UserError(f"{table}, line {number}, has no column {column!r}: it has {columns}.")
     if row[column] is None or row[column] == "":
-        raise ValueError(f"{table}, line {number}, has no value in column {column!r}.")
+        raise UserError(f"{table}, line {number}, has no value in column {column!r}.")
     return row[column]
 
 
 def _text(table, number, row, column):
     value = _value(table, number, row, column)
     if not isinstance(value, str):
-        raise ValueError(
+        raise UserError(
             f"{table}, line {number}, must hold text in column {column!r}: received {value!r}."
         )
     return value
@@ -130,7 +131,7 @@ def _labels(table, rows, column):
         odd = [index for index, value in enumerate(values) if not isinstance(value, str)]
         if odd:
             index = next((i for i in odd if not _is_whole(values[i])), odd[0])
-            raise ValueError(
+            raise UserError(
                 "Labels must all be names or all whole numbers from 0 on: "
                 f"{table}, line {rows[index][0]}, has {values[index]!r}."
             )
@@ -138,7 +139,7 @@ def _labels(table, rows, column):
         index = {name: label for label, name in enumerate(names)}
         labels = [index[value] for value in values]
     if len(names) < 2:
-        raise ValueError(f"{table} must name at least two classes: found only {names[0]!r}.")
+        raise UserError(f"{table} must name at least two classes: found only {names[0]!r}.")
     return labels, names
 
 

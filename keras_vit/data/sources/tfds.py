@@ -7,7 +7,7 @@ import numpy as np
 from keras_vit.data.sources import tfds_records as records
 from keras_vit.data.sources.files import TEST_NAMES
 from keras_vit.data.sources.source import Source, Split
-from keras_vit.reason import reason_of
+from keras_vit.errors import UserError, reason_of
 
 MEMORY_LIMIT = 2**30  # bytes
 
@@ -93,7 +93,7 @@ def _open(name, data_dir):
         or not all(isinstance(features[k], kind) for k, kind in zip(keys, kinds, strict=True))
         or features[keys[0]].np_dtype != np.uint8
     ):
-        raise ValueError(f"The set {name!r} of TFDS is no image classification.")
+        raise UserError(f"The set {name!r} of TFDS is no image classification.")
     _prepare(builder, name, varying=None in features[keys[0]].shape)
     features = {key: builder.info.features[key] for key in keys}  # masks and boxes stay undecoded
     return Stored(builder, tfds.features.FeaturesDict(features), *keys)
@@ -107,11 +107,11 @@ def _prepare(builder, name, varying):
     except Exception as error:  # so does the network
         if by_hand := builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
             place = builder.data_dir_root / "downloads" / "manual"
-            raise ValueError(
+            raise UserError(
                 f"The set {name!r} of TFDS must be downloaded by hand into {place}, or its "
                 f"prepared folder given as data folder: {' '.join(by_hand.split())}"
             ) from error
-        raise ValueError(_not_to_be_had(name, error)) from error
+        raise UserError(_not_to_be_had(name, error)) from error
 
 
 def _not_to_be_had(name, error):
@@ -125,12 +125,12 @@ def _check_split(stored, expression):
     try:
         count = splits[expression].num_examples
     except Exception as error:  # KeyError, ValueError, AssertionError
-        raise ValueError(
+        raise UserError(
             f"There is no split {expression!r}: {stored.builder.name} of TFDS has "
             f"{', '.join(splits)}."
         ) from error
     if not count:
-        raise ValueError(f"The split {expression!r} of {stored.builder.name} holds no example.")
+        raise UserError(f"The split {expression!r} of {stored.builder.name} holds no example.")
 
 
 def _decode_all(stored, split):

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.sources.source import EncodedSplit, SequentialSplit
+from keras_vit.errors import UserError
 
 FILES_AT_ONCE = 16
 SHUFFLE_BUFFER = 16_384  # encoded pictures; of ImageNet 1.8 GB
@@ -103,7 +104,7 @@ def sequential(stored, split):
 
     def stream(seed=None, worker=0, workers=1):
         if workers > len(files):
-            raise ValueError(
+            raise UserError(
                 f"Each worker needs a file of its own: received workers={workers}, "
                 f"and {stored.builder.name} has {len(files)} of {split}."
             )

@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_vit.data.sources import from_folder
-from keras_vit.picture import decode_picture
+from keras_vit.images.decode import decode_picture
 
 
 def put(root, *names):

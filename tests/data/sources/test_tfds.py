@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_vit.data.sources import EncodedSplit, SequentialSplit, Split, from_tfds, tfds_records
-from keras_vit.picture import decode_picture
+from keras_vit.images.decode import decode_picture
 
 COUNTS = {"train": 40, "validation": 7}
 real = pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR names no sets")

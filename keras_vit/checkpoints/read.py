@@ -1,0 +1,140 @@
+"""Arrays by name, from files that hold numbers and nothing that runs."""
+
+import json
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import safetensors
+
+from keras_vit.errors import UserError
+
+# ml_dtypes gives NumPy the number that NumPy lacks.
+SAFETENSORS_TYPES = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+}
+
+PICKLES = (".bin", ".pth", ".pt", ".ckpt")
+
+
+def read_arrays(source):
+    """Reads the weights of a checkpoint.
+
+    Args:
+        source: A `.safetensors` or `.npz` file; the index of a sharded one,
+            `model.safetensors.index.json`; or a folder that holds one of these, as Hugging Face's
+            snapshots do.
+
+    Returns:
+        Arrays by name, in float32.
+
+    Raises:
+        ValueError: If it is nothing of these, damaged, or could run code.
+    """
+    path = _weights_of(Path(source))
+    if path.name.endswith(".index.json"):
+        return _read_shards(path)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    if path.suffix in PICKLES:
+        raise UserError(
+            f"{path} is a pickle, which can run code and is not opened: convert it where torch is, "
+            "safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'new.safetensors')."
+        )
+    raise UserError(f"Weights are read from .safetensors and .npz: received {path}.")
+
+
+def read_configuration(source):
+    """Returns what a file's own metadata under `config`, as `export_timm` writes it, and
+    `config.json` and `preprocessor_config.json` beside it say.
+
+    Raises:
+        ValueError: If one is no JSON object.
+    """
+    texts, path = {}, _weights_of(Path(source))
+    folder = path.parent
+    for name in ("config.json", "preprocessor_config.json"):
+        if (folder / name).is_file():
+            texts[folder / name] = (folder / name).read_text("utf-8")
+    if path.suffix == ".safetensors":  # last: it goes before what lies beside by chance
+        with safetensors.safe_open(path, "numpy") as file:
+            texts[path] = (file.metadata() or {}).get("config", "{}")
+    known = {}
+    for place, text in texts.items():
+        try:
+            told = json.loads(text)
+        except ValueError as error:
+            raise UserError(f"{place} holds no JSON: {error}.") from error
+        if not isinstance(told, dict):
+            raise UserError(f"{place} must hold a JSON object: received {text[:40]!r}.")
+        known.update(told)
+    return known
+
+
+def _weights_of(path):
+    """Returns the file of weights that a path means."""
+    if not path.exists():
+        raise UserError(f"There is no checkpoint at {path}.")
+    if not path.is_dir():
+        return path
+    for pattern in ("*.safetensors.index.json", "*.safetensors", "*.npz"):
+        files = sorted(path.glob(pattern))
+        if len(files) > 1:
+            raise UserError(f"Name one of the files in {path}: received {len(files)}, {pattern}.")
+        if files:
+            return files[0]
+    pickles = sorted(each for each in path.iterdir() if each.suffix in PICKLES)
+    if pickles:
+        return pickles[0]  # which is refused, with a way out
+    raise UserError(f"There is no .safetensors or .npz file in {path}.")
+
+
+def _read_shards(path):
+    """Reads the files that an index names."""
+    try:
+        places = json.loads(path.read_text())["weight_map"]
+        names = sorted(set(map(str, places.values())))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no index of safetensors: {error!r}.") from error
+    arrays = {}
+    for name in names:
+        if Path(name).name != name or not (path.parent / name).is_file():
+            raise UserError(f"{path} names {name!r}, which is not beside it.")
+        arrays.update(_read_safetensors(path.parent / name))
+    if arrays.keys() != places.keys():
+        other = sorted(arrays.keys() ^ places.keys())
+        raise UserError(f"{path} and its files disagree about {', '.join(other[:5])}.")
+    return arrays
+
+
+def _read_safetensors(path):
+    try:
+        entries = safetensors.deserialize(path.read_bytes())
+    except safetensors.SafetensorError as error:
+        raise UserError(f"{path} is no safetensors file: {error}.") from error
+    arrays = {}
+    for name, entry in entries:
+        if entry["dtype"] in SAFETENSORS_TYPES:  # whole numbers are buffers, not weights
+            values = np.frombuffer(entry["data"], SAFETENSORS_TYPES[entry["dtype"]])
+            arrays[name] = values.reshape(entry["shape"]).astype(np.float32, copy=False)
+    return arrays
+
+
+def _read_npz(path):
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: _plain(archive[name]) for name in archive.files}
+    except Exception as error:  # NumPy and zip raise many kinds
+        raise UserError(f"{path} is no .npz file of numbers: {error}") from error
+
+
+def _plain(array):
+    """Returns an array in float32; NumPy saves bfloat16 as raw pairs of bytes."""
+    if array.dtype == np.dtype("V2"):
+        array = array.view(ml_dtypes.bfloat16)
+    return array.astype(np.float32, copy=False)

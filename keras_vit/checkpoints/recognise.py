@@ -1,0 +1,169 @@
+"""What a checkpoint is, from the names and shapes of its arrays."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+
+from keras_vit.checkpoints import google, hugging_face, timm
+from keras_vit.checkpoints.architecture import Architecture, architecture_of
+from keras_vit.checkpoints.mapping import same
+from keras_vit.checkpoints.read import read_arrays, read_configuration
+from keras_vit.errors import UserError, reason_of
+from keras_vit.tasks import class_names_of, preprocessing_of
+
+FORMATS = (timm, google, hugging_face)
+CROP_RATIO = 0.875  # where a checkpoint does not say its own
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Found:
+    """A checkpoint that was recognised.
+
+    Attributes:
+        format: Whose names it has: `"timm"`, `"Google"`, `"Hugging Face"` or `"keras_vit"`.
+        architecture: The `Architecture` of the model that made it.
+        arrays: Its arrays by name.
+        table: From the paths of our weights to `keras_vit.checkpoints.mapping.Entry`.
+        class_names: Names of the classes, where the checkpoint or what is beside it tells them.
+        preprocessing: What evaluation does to a picture before, as `keras_vit.tasks` remembers it.
+    """
+
+    format: str
+    architecture: Architecture
+    arrays: dict
+    table: dict
+    class_names: list | None = None
+    preprocessing: dict = dataclasses.field(default_factory=dict)
+
+    def __str__(self):
+        """Tells on one line what was found."""
+        architecture = self.architecture
+        config = architecture.config
+        parts = [
+            f"{self.format}, {config.image_size[0]}x{config.image_size[1]} pixels in patches of "
+            f"{config.patch_size}",
+            f"width {config.width}, depth {config.depth}, {config.num_heads} heads, MLP "
+            f"{config.mlp_dim} {config.activation}",
+            f"{config.num_registers} registers" if config.num_registers else None,
+            "LayerScale" if config.layer_scale is not None else None,
+            "a distillation token" if config.distillation_token else None,
+            f"{(architecture.pool or 'no').replace('_', ' ')} pooling",
+            f"{architecture.num_classes:,} classes" if architecture.num_classes else "no head",
+            f"epsilon {config.norm_epsilon:g}, mean {architecture.mean}, std {architecture.std}",
+        ]
+        return "; ".join(part for part in parts if part)
+
+
+def find(
+    source, *, num_heads=None, grid=None, activation=None, norm_epsilon=None, mean=None, std=None
+):
+    """Recognises a checkpoint from the names and shapes of its arrays.
+
+    Some things no array shows: what is told here goes before what a `config.json` beside the file
+    says, and that before what models of the family have.
+
+    Args:
+        source: A `.safetensors` or `.npz` file, the index of a sharded one, a folder that holds
+            one, or a `.keras` file of ours.
+        num_heads: Attention heads.
+        grid: Rows and columns of patches, as many by default.
+        activation: As `keras_vit.models.ViTConfig` has it.
+        norm_epsilon: Likewise.
+        mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
+        std: Standard deviation of the pixels, likewise.
+
+    Returns:
+        A `Found`.
+
+    Raises:
+        ValueError: If it is not recognised, or its arrays contradict each other.
+    """
+    given = dict(
+        num_heads=num_heads, activation=activation, norm_epsilon=norm_epsilon, mean=mean, std=std
+    )
+    given = {name: value for name, value in given.items() if value is not None}
+    if Path(source).suffix == ".keras":
+        return _find_own(source, {**given, **({} if grid is None else {"grid": grid})})
+    arrays = read_arrays(source)
+    chosen = next((each for each in FORMATS if each.matches(arrays)), None)
+    if chosen is None:
+        raise UserError(
+            f"{source} is no Vision Transformer of {', '.join(each.NAME for each in FORMATS)}: it "
+            f"holds {len(arrays)} arrays, {_some(arrays)}."
+        )
+    given = {**_told(chosen, source), **given}
+    arrays = chosen.plain(arrays)
+    found = chosen.architecture(
+        arrays,
+        num_heads=given.pop("num_heads", None),
+        grid=grid,
+        image_size=given.pop("image_size", None),
+        is_ours=given.pop("is_ours", False),
+        pool=given.pop("pool", None),
+    )
+    class_names = given.pop("class_names", None)
+    pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}
+    preprocessing = dict(
+        crop_ratio=given.pop("crop_ratio", CROP_RATIO),
+        interpolation=given.pop("interpolation", "bicubic"),
+    )
+    config = dataclasses.replace(found.config, **given)
+    found = dataclasses.replace(found, config=config, **pixels)
+    table = chosen.table(found, arrays)
+    _check_names(source, arrays, table)
+    if class_names is not None and len(class_names) != found.num_classes:
+        class_names = None  # of another head
+    return Found(
+        format=chosen.NAME,
+        architecture=found,
+        arrays=arrays,
+        table=table,
+        class_names=class_names,
+        preprocessing=preprocessing,
+    )
+
+
+def _told(chosen, source):
+    """Returns what the configuration of a checkpoint tells."""
+    try:
+        return chosen.told(read_configuration(source))
+    except ValueError as error:
+        raise UserError(f"{source}: {error}") from error
+
+
+def _check_names(source, arrays, table):
+    """Raises a `ValueError` unless a table names each array of a checkpoint once."""
+    named = [name for entry in table.values() for name in entry.names]
+    missing, unused = sorted(set(named) - arrays.keys()), sorted(arrays.keys() - set(named))
+    if missing:
+        raise UserError(f"{source} lacks {len(missing)} arrays: {_some(missing)}.")
+    if unused:
+        raise UserError(f"{source} has {len(unused)} arrays that are not known: {_some(unused)}.")
+
+
+def _find_own(source, given):
+    if given:
+        raise UserError(f"A .keras file of ours tells all itself: received {', '.join(given)}.")
+    try:
+        model = keras.saving.load_model(source, compile=False)
+    except Exception as error:  # zip and Keras raise many kinds
+        raise UserError(f"{source} cannot be read as a model: {reason_of(error)}") from error
+    weights = [w for w in model.weights if not w.path.endswith("seed_generator_state")]
+    try:
+        found = architecture_of(model)
+    except ValueError as error:
+        raise UserError(f"{source}: {error}") from error
+    return Found(
+        format="keras_vit",
+        architecture=found,
+        arrays={weight.path: keras.ops.convert_to_numpy(weight) for weight in weights},
+        table={weight.path: same(weight.path) for weight in weights},
+        class_names=class_names_of(model),
+        preprocessing=preprocessing_of(model),
+    )
+
+
+def _some(names):
+    names = sorted(names)
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

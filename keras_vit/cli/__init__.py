@@ -1,0 +1,1 @@
+"""The command `keras-vit`: one file per command."""

@@ -1,0 +1,89 @@
+"""`keras-vit client`: pictures to a server that speaks TensorFlow Serving's predict API."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+
+from keras_vit.cli.answers import print_answers
+from keras_vit.errors import UserError
+from keras_vit.serve.client import Refused, connect
+
+MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, as servers take them
+DAY = 86_400  # seconds
+
+
+def client(
+    *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
+    url: str,
+    top: int = 3,
+    json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
+    timeout: float = 30.0,
+):
+    """Ask a server for the classes of each image.
+
+    Exit status 0: all images were answered; 1: some were; 2: none was, or the server is at fault.
+
+    Args:
+        images: Picture files, JPEG or PNG.
+        url: http://HOST:8501/v1/models/NAME for REST, grpc://HOST:8500/NAME for gRPC; a version may
+            follow, /versions/3.
+        top: How many classes to print for each image, five at most.
+        json_lines: Print one JSON object per image instead of a table.
+        timeout: Seconds to wait for an answer.
+    """
+    if not 1 <= top <= 5:
+        raise UserError(f"--top must lie in [1, 5]: received {top}.")
+    if not 0 < timeout <= DAY:
+        raise UserError(f"--timeout must lie in (0, {DAY}]: received {timeout:g}.")
+    ask = connect(url)
+    answers = []
+    try:
+        for group in _requests(images):
+            for path, answer in _answered(ask, group, timeout):
+                if not answer["valid"]:
+                    print(f"keras-vit: {path} cannot be decoded by the server.", file=sys.stderr)
+                    continue
+                pairs = list(zip(answer["classes"], answer["scores"], strict=True))[:top]
+                classes = [{"name": name, "probability": float(score)} for name, score in pairs]
+                answers.append((path, classes))
+    except ValueError as error:
+        print(f"keras-vit: {error}", file=sys.stderr)
+    print_answers(answers, json_lines)
+    if len(answers) == len(images):
+        return 0
+    return 1 if answers else 2
+
+
+def _answered(ask, group, timeout):
+    """Yields pairs of a path and an answer; where a group is refused, each is asked for alone."""
+    try:
+        answers = ask([content for _, content in group], timeout)
+    except Refused as error:
+        if len(group) > 1:
+            for each in group:
+                yield from _answered(ask, [each], timeout)
+        else:
+            print(f"keras-vit: {group[0][0]}: {error}", file=sys.stderr)
+        return
+    for (path, _), answer in zip(group, answers, strict=True):
+        yield path, answer
+
+
+def _requests(paths):
+    """Yields lists of pairs, a path and its content, that are asked for at once."""
+    group, size = [], 0
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            print(f"keras-vit: {path}: {error.strerror}.", file=sys.stderr)
+            continue
+        if group and (len(group) == MOST or size + len(content) > LARGEST):
+            yield group
+            group, size = [], 0
+        group.append((path, content))
+        size += len(content)
+    if group:
+        yield group

@@ -1,0 +1,115 @@
+"""`keras-vit embed`: pictures as vectors, for retrieval."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from keras_vit.cli.open_source import open_quietly
+from keras_vit.command_line import quiet_stderr
+from keras_vit.errors import UserError
+from keras_vit.files import atomic_write
+from keras_vit.images.preprocessing import cut_told
+
+
+def embed(
+    source: str,
+    /,
+    *,
+    model: Path,
+    out: Path,
+    image_size: int | None = None,
+    crop_ratio: float | None = None,
+    batch_size: int = 64,
+    neighbours: int = 20,
+    data_dir: Path | None = None,
+    test_fraction: float | None = None,
+):
+    """Write the features of every picture of a source, and how well neighbours name the test split.
+
+    The file holds, for each split, `<split>_features` (N, D), `<split>_labels` (N,) and, of files,
+    `<split>_paths` (N,), and `class_names`; a picture costs 4 D bytes, in memory too. The sanity
+    figure is the share of the test pictures whose class most of their nearest training pictures
+    have, by cosine.
+
+    Args:
+        source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
+        model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
+        out: The .npz file.
+        image_size: Side of the images in pixels; by default the model's.
+        crop_ratio: Share of the short side that is kept; by default what the model says, else all.
+        batch_size: Images per call.
+        neighbours: How many neighbours name a picture.
+        data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
+        test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
+    """
+    if out.suffix != ".npz":
+        raise UserError(f"--out must end in .npz: received {out}.")
+    for name, value in {"--batch-size": batch_size, "--neighbours": neighbours}.items():
+        if value < 1:
+            raise UserError(f"{name} must be at least 1: received {value}.")
+    opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
+    with quiet_stderr():
+        from keras_vit.checkpoints import find, load
+        from keras_vit.data import BrokenPictures, EncodedSplit, fitted_batches
+    channels = {split.channels for split in opened.splits.values()}
+    found = find(model)
+    features = load(found, num_classes=0, image_size=image_size, channels=channels.pop())
+    if crop_ratio is None:
+        crop_ratio = cut_told(found.preprocessing)["crop_ratio"]
+    arrays = {"class_names": np.array(opened.class_names)}
+    for name, split in opened.splits.items():
+        broken = BrokenPictures()
+        batches = fitted_batches(
+            split,
+            features.input_shape[1:3],
+            batch_size=batch_size,
+            crop_ratio=crop_ratio,
+            broken=broken,
+        )
+        vectors, labels = _embed(features, batches, split.count, name, batch_size)
+        arrays[f"{name}_features"], arrays[f"{name}_labels"] = vectors, labels
+        if isinstance(split, EncodedSplit):
+            paths = (split.path(index) for index in range(split.count))
+            arrays[f"{name}_paths"] = np.array([x for x in paths if x not in broken.reasons])
+        for path, reason in broken.reasons.items():
+            print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
+    with atomic_write(out) as unfinished:
+        np.savez(unfinished, **arrays)
+    width = features.output_shape[-1]
+    counts = ", ".join(f"{len(arrays[f'{name}_labels']):,} {name}" for name in opened.splits)
+    print(f"{out}: {width} numbers each of {counts}")
+    if {"train", "test"} <= opened.splits.keys():
+        print(_neighbours(arrays, min(neighbours, len(arrays["train_labels"]))))
+    return 0
+
+
+def _embed(features, batches, count, name, batch_size):
+    """Returns features `(N, D)` and labels `(N,)`, with a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    parts = track(
+        batches.as_numpy_iterator(),
+        description=f"embedding {name}",
+        total=-(-count // batch_size),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    pairs = [(np.asarray(features.predict_on_batch(images)), labels) for images, labels in parts]
+    if not pairs:
+        raise UserError(f"No picture of the split {name} can be read.")
+    vectors, labels = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    return vectors.astype("float32"), labels
+
+
+def _neighbours(arrays, count):
+    """Says how well the nearest training pictures name the test pictures."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    classifier = KNeighborsClassifier(count, metric="cosine")
+    classifier.fit(arrays["train_features"], arrays["train_labels"])
+    accuracy = classifier.score(arrays["test_features"], arrays["test_labels"])
+    return f"{count} nearest neighbours name {accuracy:.2%} of the test pictures rightly"

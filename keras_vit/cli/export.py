@@ -1,0 +1,169 @@
+"""`keras-vit export`: a trained model as everything that is deployed, and what each cost."""
+
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+import numpy as np
+
+from keras_vit.cli.open_source import open_quietly
+from keras_vit.command_line import quiet_stderr
+from keras_vit.errors import UserError
+from keras_vit.images.preprocessing import cut_told
+
+
+def export_model(
+    model: Path,
+    /,
+    *,
+    data: str,
+    out: Path,
+    to: str = "savedmodel,tflite,tflite-int8",
+    images: int = 1000,
+    calibration: int = 128,
+    dynamic_batch: Annotated[bool, cyclopts.Parameter(negative=())] = False,
+    crop_ratio: float | None = None,
+    data_dir: Path | None = None,
+    test_fraction: float | None = None,
+    seed: int = 0,
+):
+    """Export a model, check each artefact on real images, and print what it cost.
+
+    Writes `<out>/<version>/`, `<out>/<version>.tflite` and so on, the report beside them as .json
+    and .md, and what TensorFlow Serving is configured by. An artefact beyond its limit is put aside
+    as .rejected. Exit status 0: all were accepted; 1: some were not, or could not be written; 2:
+    nothing was exported.
+
+    Args:
+        model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
+        data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set: some of its test
+            split judge, and some of its training split calibrate, drawn by the seed.
+        out: Folder of the versions, whose name is the model's.
+        to: Formats, between commas: savedmodel, tflite, tflite-float16, tflite-int8,
+            tflite-int8-dense, tflite-int8-full, tflite-int16, tflite-int4, onnx, openvino.
+        images: Test images that the artefacts are compared on, at most.
+        calibration: Training images that whole numbers are calibrated on.
+        dynamic_batch: Make .tflite files that take any number of images, and not one.
+        crop_ratio: Share of the short side that is kept of encoded pictures; by default what the
+            model says, else all of it.
+        data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
+        test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
+        seed: Seed of these choices.
+    """
+    for name, value in {"--images": images, "--calibration": calibration}.items():
+        if value < 1:
+            raise UserError(f"{name} must be at least 1: received {value}.")
+    source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
+    with quiet_stderr():
+        import keras
+        from rich.console import Console
+
+        from keras_vit.checkpoints import load
+        from keras_vit.data import cut_of
+        from keras_vit.evaluation import comparison_table, match_classes, write_report
+        from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
+        from keras_vit.tasks import class_names_of, preprocessing_of
+    formats = tuple(to.split(","))
+    check_formats(formats)
+    classifier = load(model)
+    if len(classifier.output_shape) != 2 or "head" not in [x.name for x in classifier.layers]:
+        raise UserError(f"{model} has no head: train one, or import it with --num-classes.")
+    size, channels = classifier.input_shape[1:3], classifier.input_shape[3]
+    if "test" not in source.splits:
+        raise UserError(f"{source.name} has no test split that could judge the artefacts.")
+    test = source.splits["test"]
+    if test.channels != channels:
+        raise UserError(f"The model takes {channels} channels: {source.name} has {test.channels}.")
+    if crop_ratio is None:
+        crop_ratio = cut_told(preprocessing_of(classifier))["crop_ratio"]
+    pictures, labels = _drawn(test, size, images, crop_ratio, seed)
+    names, count = class_names_of(classifier), classifier.output_shape[-1]
+    labels = match_classes(source.class_names, names, count)[labels]
+    logits = classifier.predict(pictures, batch_size=64, verbose=0)
+    reference = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
+    calibrating = None
+    if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
+        calibrating, _ = _drawn(source.splits["train"], size, calibration, crop_ratio, seed)
+    cut = cut_of(test, crop_ratio)
+    failures = {}
+    with stage(
+        classifier,
+        out,
+        to=formats,
+        **cut,
+        calibration=calibrating,
+        dynamic_batch=dynamic_batch,
+        failures=failures,
+    ) as staged:
+        with tempfile.TemporaryDirectory() as folder:
+            keras_file = Path(folder, "model.keras")
+            save_keras(classifier, keras_file, preprocessing=cut)
+            first, rows, rejected = _compared(keras_file, staged.paths, pictures, labels, reference)
+        verdicts = {name: FORMATS[name].verdict(row) for name, row in rows.items()}
+        rejected |= {name: why for name, why in verdicts.items() if why}
+        staged.rejected |= set(rejected)
+    rows = [dataclasses.replace(first, artefact=str(model))] + [
+        dataclasses.replace(row, artefact=str(staged.paths[name])) for name, row in rows.items()
+    ]
+    Console().print(comparison_table(rows))
+    places = {name: staged.paths.get(name, name) for name in (*failures, *rejected)}
+    rejected |= {name: f"it cannot be written: {_line(x)}" for name, x in failures.items()}
+    judged = dict(data=source.name, images=len(pictures), seed=seed, **cut)
+    judged["calibration_images"] = 0 if calibrating is None else len(calibrating)
+    write_report(out / f"{staged.version}.json", rows, rejected, **judged)
+    if "savedmodel" in staged.paths and "savedmodel" not in staged.rejected:
+        print(f"Serve it:\n  {write_configurations(out)}")
+    for name, why in rejected.items():
+        print(f"keras-vit: {places[name]}: {why}", file=sys.stderr)
+    return 1 if rejected else 0
+
+
+def _line(error):
+    return " ".join(str(error).split())[:500] or type(error).__name__
+
+
+def _drawn(split, size, count, crop_ratio, seed):
+    """Returns some images of a split, `(N, H, W, C)`, each once, and their labels `(N,)`."""
+    from keras_vit.data import BrokenPictures, draw, fitted_batches
+
+    broken = BrokenPictures()
+    batches = fitted_batches(
+        draw(split, count, seed), size, batch_size=64, crop_ratio=crop_ratio, broken=broken
+    )
+    found = list(batches.as_numpy_iterator())
+    for path, reason in broken.reasons.items():
+        print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
+    if not found:
+        raise UserError("None of the pictures that were drawn can be read.")
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def _compared(keras_file, paths, *judged):
+    """Compares those artefacts that answer.
+
+    Args:
+        keras_file: What they came from.
+        paths: From the name of a format to its artefact's path.
+        *judged: Images, labels and reference, as `compare` takes them.
+
+    Returns:
+        The row of the Keras file, rows by the name of the format, and by it, too, why others do not
+        answer.
+    """
+    from keras_vit.evaluation import NoAnswer, compare
+
+    names = {str(path): name for name, path in paths.items()}
+    reasons = {}
+    while True:
+        left = [name for name in paths if name not in reasons]
+        try:
+            first, *rows = compare([keras_file, *(paths[name] for name in left)], *judged)
+            return first, dict(zip(left, rows, strict=True)), reasons
+        except NoAnswer as error:
+            if str(error.place) not in names:
+                raise UserError(str(error)) from error
+            reasons[names[str(error.place)]] = f"{error}"

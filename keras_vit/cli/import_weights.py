@@ -1,0 +1,122 @@
+"""`keras-vit import`: other people's weights as a model of ours."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from keras_vit.command_line import quiet_stderr
+from keras_vit.errors import UserError
+
+TOLERANCE = 1e-4  # of a logit, in float32
+
+
+def import_weights(
+    source: Path,
+    /,
+    *,
+    out: Path,
+    image_size: tuple[int, ...] | None = None,
+    patch_size: int | None = None,
+    channels: int | None = None,
+    num_classes: int | None = None,
+    class_names: Path | None = None,
+    pool: Literal["class_token", "mean", "attention"] | None = None,
+    resize: Literal["bicubic", "bilinear"] = "bicubic",
+    num_heads: int | None = None,
+    grid: tuple[int, int] | None = None,
+    activation: Literal["gelu", "gelu_tanh", "quick_gelu", "swiglu"] | None = None,
+    norm_epsilon: float | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    golden: Path | None = None,
+):
+    """Make a checkpoint of timm, Google or Hugging Face a .keras file.
+
+    Exit status 0: it was written; 1: it was, and its logits are not the golden ones; 2: the
+    checkpoint was not recognised, or does not fit.
+
+    Args:
+        source: A .safetensors or .npz file, a folder that holds one, or a .keras file of ours.
+        out: The .keras file.
+        image_size: Height and width in pixels, or one number, to which the positions are resized.
+        patch_size: Side of a patch in pixels, to which the kernel is resized.
+        channels: Channels per pixel, for which the kernel is folded.
+        num_classes: Classes of a new head, or 0 for features; by default the head stays.
+        class_names: A file of one class name per line.
+        pool: What the features are; by default the checkpoint's.
+        resize: bicubic as timm does, bilinear as Google does.
+        num_heads: Attention heads, where models of this width have others or none is known.
+        grid: Rows and columns of patches, where they are not as many and nothing else tells.
+        activation: Form of the activation, where the family has another.
+        norm_epsilon: Epsilon of the norms, where the family has another.
+        mean: Mean of the pixels from 0 to 1, one number or three; by default the family's.
+        std: Standard deviation of the pixels, likewise.
+        golden: An .npz file with uint8 images, crops or images, and their logits.
+    """
+    if out.suffix != ".keras":
+        raise UserError(f"--out must end in .keras: received {out}.")
+    names = None if class_names is None else class_names.read_text("utf-8").splitlines()
+    if names is not None and not all(name.strip() for name in names):
+        raise UserError(f"{class_names} must hold one name on each line: one is empty.")
+    expected = None if golden is None else _read_golden(golden)
+    with quiet_stderr():
+        from keras_vit.checkpoints import find, load
+        from keras_vit.export import save_keras
+    told = dict(num_heads=num_heads, grid=grid, activation=activation, norm_epsilon=norm_epsilon)
+    found = find(source, mean=_one_or_all(mean), std=_one_or_all(std), **told)
+    print(f"{source}: {found}")
+    model = load(
+        found,
+        image_size=_one_or_all(image_size),
+        patch_size=patch_size,
+        channels=channels,
+        num_classes=num_classes,
+        class_names=names,
+        pool=pool,
+        resize=resize,
+    )
+    if golden is not None:
+        _check_golden(model, *expected, golden)
+    save_keras(model, out)
+    shapes = f"{model.input_shape[1:]} to {model.output_shape[1:]}"
+    print(f"{out}: {model.count_params():,} parameters, {shapes}")
+    return 0 if golden is None else _compare(model, *expected, golden)
+
+
+def _one_or_all(values):
+    return values[0] if values and len(values) == 1 else values
+
+
+def _read_golden(path):
+    """Reads images and the logits that they must give."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            images = archive["crops" if "crops" in archive else "images"].astype("float32")
+            logits = archive["logits"].astype("float32")
+    except Exception as error:  # NumPy and zip raise many kinds
+        raise UserError(f"{path} must hold images and logits: {error}.") from error
+    if not images.ndim or not len(images):
+        raise UserError(f"{path} must hold images (N, H, W, C): received {images.shape}.")
+    return images, logits
+
+
+def _check_golden(model, images, logits, path):
+    """Raises a `ValueError` if images and logits are not of a model's shapes."""
+    fits = images.shape[1:] == model.input_shape[1:]
+    if not fits or logits.shape != (len(images), *model.output_shape[1:]):
+        raise UserError(
+            f"{path} must fit the model: received images {images.shape} and logits {logits.shape}."
+        )
+
+
+def _compare(model, images, expected, path):
+    """Prints how near a model comes to golden logits; returns the exit status."""
+    logits = model.predict(images, verbose=0)
+    difference = np.abs(logits - expected).max()
+    equal = int((logits.argmax(-1) == expected.argmax(-1)).sum())
+    print(
+        f"{path}: {len(images)} images, largest difference of a logit {difference:.1e}, top-1 "
+        f"equal for {equal}."
+    )
+    return 0 if difference <= TOLERANCE and equal == len(images) else 1

@@ -1,0 +1,25 @@
+"""The command `keras-vit`."""
+
+from keras_vit.cli.check_data import check_data
+from keras_vit.cli.client import client
+from keras_vit.cli.embed import embed
+from keras_vit.cli.export import export_model
+from keras_vit.cli.import_weights import import_weights
+from keras_vit.cli.inspect import inspect_file
+from keras_vit.cli.predict import predict
+from keras_vit.cli.serve import serve_model
+from keras_vit.cli.show_data import show_data
+from keras_vit.command_line import new_app, run_app
+
+app = new_app("keras-vit", "Vision Transformers from images to a served model.")
+for command in (check_data, client, embed, predict, show_data):
+    app.command(command)
+app.command(export_model, name="export")
+app.command(serve_model, name="serve")
+app.command(inspect_file, name="inspect")
+app.command(import_weights, name="import")
+
+
+def main():
+    """Runs the command."""
+    run_app(app)

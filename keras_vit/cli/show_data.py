@@ -1,0 +1,111 @@
+"""`keras-vit show-data`: a picture of what the model will see."""
+
+import functools
+import sys
+from pathlib import Path
+from typing import Literal
+
+from keras_vit.cli.open_source import open_quietly
+from keras_vit.errors import UserError
+from keras_vit.files import atomic_write
+from keras_vit.images.gallery import gallery_figure
+
+DPI = 100
+TITLE = 0.3  # inches above each image
+Augmentation = Literal[
+    "flip",
+    "auto-augment",
+    "auto-augment-cifar10",
+    "rand-augment",
+    "trivial-augment",
+    "three-augment",
+    "aug-mix",
+]
+
+
+def show_data(
+    source: str,
+    /,
+    *,
+    out: Path,
+    size: int = 224,
+    augment: Augmentation | None = None,
+    columns: int = 8,
+    rows: int = 4,
+    split: str = "train",
+    seed: int = 0,
+    data_dir: Path | None = None,
+    test_fraction: float | None = None,
+):
+    """Write a gallery of what the model will see, with class names, as one picture.
+
+    Without augmentation, encoded pictures are resized and cut in the middle; with it, they are cut
+    at random first, as in training.
+
+    Args:
+        source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
+        out: The picture to write, gallery.png for one.
+        size: Side of the images in pixels; images in memory keep theirs.
+        augment: How the images are changed at random.
+        columns: Images per row.
+        rows: Rows.
+        split: Which split to show.
+        seed: Seed of choice and augmentation.
+        data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
+        test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
+    """
+    for name, value in {"--size": size, "--columns": columns, "--rows": rows}.items():
+        if value < 1:
+            raise UserError(f"{name} must be at least 1: received {value}.")
+    opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
+    if split not in opened.splits:
+        raise UserError(f"--split must be one of {', '.join(opened.splits)}: received {split}.")
+    if not out.suffix:
+        raise UserError(f"--out must end like a picture, .png for one: received {out}.")
+    count = min(columns * rows, opened.splits[split].count)
+    images, labels = _some_images(opened.splits[split], count, size, augment, seed)
+    titles = [opened.class_names[label] for label in labels]
+    scale = max(images.shape[1:3]) / DPI + TITLE
+    figure = gallery_figure(images, titles, columns=columns, scale=max(scale, 1))
+    with atomic_write(out) as unfinished:
+        figure.savefig(unfinished, format=out.suffix[1:].lower(), dpi=DPI)
+    return 0
+
+
+def _some_images(split, count, size, augment, seed):
+    """Draws `count` examples as training would: images `(B, H, W, C)`, uint8, and labels `(B,)`."""
+    from keras_vit.data import BrokenPictures, centre_crop, inception_crop, train_batches
+    from keras_vit.data.sources import Split
+
+    crop = None
+    if not isinstance(split, Split):
+        crop = functools.partial(inception_crop if augment else centre_crop, size=size)
+    broken = BrokenPictures()
+    batches = train_batches(
+        split,
+        batch_size=count,
+        seed=seed,
+        crop=crop,
+        augment=_stage(augment) if augment else None,
+        broken=broken,
+    )
+    images, labels = next(batches.as_numpy_iterator())
+    for path, reason in broken.reasons.items():
+        print(f"keras-vit: {path} is passed over: {reason}", file=sys.stderr)
+    return images, labels
+
+
+def _stage(name):
+    from keras_vit.data import augment
+
+    return {
+        "flip": augment.random_flip,
+        "auto-augment": functools.partial(augment.auto_augment, policy=augment.IMAGENET_POLICY),
+        "auto-augment-cifar10": functools.partial(
+            augment.auto_augment, policy=augment.CIFAR10_POLICY
+        ),
+        "rand-augment": augment.rand_augment,
+        "trivial-augment": augment.trivial_augment,
+        "three-augment": augment.three_augment,
+        "aug-mix": augment.aug_mix,
+    }[name]

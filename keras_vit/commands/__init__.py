@@ -1,1 +1,0 @@
-"""What `keras-vit` can do, a file per command."""

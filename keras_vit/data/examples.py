@@ -1,0 +1,176 @@
+"""Examples of encoded splits: read, decoded and cropped one by one, broken pictures replaced.
+
+TensorFlow's decoders fail on a broken picture, and a graph cannot catch that. A dataset can drop
+the failed element; so each element carries its ordinal, and a gap between two of them tells which
+pictures were dropped. Only these are then handled in Python. *Beats* are elements without a
+picture, which always arrive: behind a broken last picture, or where none can be read any more.
+"""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.data.broken import BrokenPictures, why_broken
+from keras_vit.data.sources.source import SequentialSplit
+from keras_vit.errors import UserError
+
+ATTEMPTS = 100  # pictures that may be broken in a row before the stream gives up
+ENDLESS = np.iinfo("int64").max
+BEAT = 256  # every so manieth element is a beat
+NO_KEY = np.uint64(0)  # evaluation draws nothing
+
+
+def train_examples(split, order, crop, start, broken=None):
+    """Streams `(ordinal, image, label)` of an `EncodedSplit` without end.
+
+    Args:
+        split: The split.
+        order: Its `Order`.
+        crop: From an encoded picture `()` and its counter `()` to an image `(S, S, 3)`.
+        start: Ordinal of the first example, in this worker's numbering.
+        broken: A `BrokenPictures`.
+
+    Raises:
+        ValueError: If the first hundred pictures cannot be read.
+    """
+    broken = broken or BrokenPictures()
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64)] * 2)
+    def read(index, counter):
+        encoded, label = split.read(index)
+        return crop(encoded, counter), label
+
+    nothing = [tf.zeros(x.shape, x.dtype) for x in read.get_concrete_function().structured_outputs]
+
+    def element(position):
+        ordinal = start + position - position // BEAT
+        beat = position % BEAT == BEAT - 1
+
+        def picture():
+            counter = order.counters(ordinal)
+            return read(order.indices(counter[None])[0], counter)
+
+        return ordinal, beat, *tf.cond(beat, lambda: tuple(nothing), picture)
+
+    def replacement(ordinal):
+        """Returns image and label at an ordinal, or of the first stand-in that can be read."""
+        counter = order.counters(tf.constant(ordinal, tf.int64))
+        index = int(order.indices(counter[None])[0])
+        for attempt in range(ATTEMPTS):
+            try:
+                return [part.numpy() for part in read(index, counter)]
+            except tf.errors.OpError:
+                broken.add(split.path(index), why_broken(split, index))
+            index = order.replacement(int(counter), attempt)
+        raise UserError(
+            f"None of {ATTEMPTS} pictures can be read; the last is {split.path(index)}."
+        )
+
+    replacement(start)  # a split of broken pictures alone is refused at once
+    positions = tf.data.Dataset.range(ENDLESS)
+    good = positions.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+
+    def replacements(ordinals):
+        pairs = [replacement(ordinal) for ordinal in ordinals]
+        if not pairs:  # a beat after a good picture
+            return ordinals, *(np.zeros((0, *x.shape), x.dtype.as_numpy_dtype) for x in nothing)
+        images, labels = zip(*pairs, strict=True)
+        return ordinals, np.stack(images), np.stack(labels)
+
+    return _fill_gaps(good, start, replacements)
+
+
+def sequential_examples(split, order, crop, start, broken=None):
+    """Streams `(ordinal, image, label)` of a `SequentialSplit` without end; see `train_examples`.
+
+    What comes before `start` is read and dropped. The next picture stands in for a broken one.
+    """
+
+    @tf.autograph.experimental.do_not_convert  # the stream's own Python stays as it is
+    def epoch(number):
+        return split.stream(seed=number + order.seed, worker=order.worker, workers=order.workers)
+
+    records = tf.data.Dataset.range(ENDLESS).flat_map(epoch).skip(start)
+
+    def example(ordinal, record):
+        encoded, label = record
+        return ordinal, False, crop(encoded, order.counters(ordinal)), label
+
+    numbered = tf.data.Dataset.zip(tf.data.Dataset.range(start, ENDLESS), records)
+    good = numbered.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    return _note_gaps(good, start, "record {} of the stream".format, _cannot_tell, broken)
+
+
+def eval_examples(split, crop, broken=None):
+    """Streams `(image, label)` of an encoded split once, in order, without broken pictures."""
+    ordinals = tf.data.Dataset.range(split.count)
+    if isinstance(split, SequentialSplit):
+        ordinals = tf.data.Dataset.zip(ordinals, split.stream(seed=None, worker=0, workers=1))
+        path, reason = "record {}".format, _cannot_tell
+    else:
+        path, reason = split.path, functools.partial(why_broken, split)
+
+    def element(ordinal, record=None):
+        encoded, label = record or split.read(ordinal)
+        return ordinal, False, crop(encoded, NO_KEY), label
+
+    good = ordinals.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    nothing = [tf.zeros(x.shape, x.dtype) for x in good.element_spec[2:]]
+    beat = (tf.constant(split.count, tf.int64), True, *nothing)
+    whole = good.concatenate(tf.data.Dataset.from_tensors(beat))
+    examples = _note_gaps(whole, 0, path, reason, broken)
+    return examples.map(lambda _, image, label: (image, label))
+
+
+def _note_gaps(elements, start, path, reason, broken):
+    """Notes missing ordinals in `broken` and puts nothing in their place."""
+    broken = broken or BrokenPictures()
+    image = elements.element_spec[2]
+
+    def nothing(ordinals):
+        for ordinal in ordinals:
+            broken.add(path(ordinal), reason(ordinal))
+        shape = (0, *image.shape)
+        return ordinals[:0], np.zeros(shape, image.dtype.as_numpy_dtype), np.zeros(0, "int64")
+
+    return _fill_gaps(elements, start, nothing)
+
+
+def _cannot_tell(ordinal):
+    return "It cannot be decoded."
+
+
+def _fill_gaps(elements, start, replacements):
+    """Puts `replacements(ordinals)`, arrays of whole examples, where ordinals are missing.
+
+    Args:
+        elements: A dataset of ordinal, whether it is a beat, image and label; a beat's ordinal is
+            that of the next picture.
+        start: The first ordinal.
+        replacements: From ordinals `(M,)` to ordinals, images and labels, any number of them.
+
+    Returns:
+        A dataset of ordinals, images and labels, without the beats.
+    """
+    _, _, image, label = elements.element_spec
+
+    def fill(expected, element):
+        ordinal, beat, *picture = element
+        example = (ordinal, *picture)
+
+        def with_replacements():
+            dtypes = (tf.int64, image.dtype, label.dtype)
+            before = tf.numpy_function(replacements, [tf.range(expected, ordinal)], dtypes)
+            own = 1 - tf.cast(beat, tf.int32)
+            return [tf.concat([x, y[None][:own]], 0) for x, y in zip(before, example, strict=True)]
+
+        def alone():
+            return [x[None] for x in example]
+
+        ordinals, images, labels = tf.cond(beat | (ordinal > expected), with_replacements, alone)
+        ordinals, labels = tf.ensure_shape(ordinals, [None]), tf.ensure_shape(labels, [None])
+        images = tf.ensure_shape(images, (None, *image.shape))
+        return ordinal + 1 - tf.cast(beat, tf.int64), (ordinals, images, labels)
+
+    return elements.scan(tf.constant(start, tf.int64), fill).unbatch()

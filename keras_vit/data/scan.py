@@ -1,0 +1,120 @@
+"""What one pass over a split learns of each picture: its label, its size, a hash of its pixels."""
+
+import concurrent.futures
+import dataclasses
+import functools
+import hashlib
+import itertools
+import os
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.data.broken import why_unreadable
+from keras_vit.data.sources.source import SequentialSplit, Split
+from keras_vit.images.decode import decode_picture
+
+BLOCK = 1024  # examples between two reports of progress
+UNKNOWN = -1  # the label of what could not even be read
+
+
+@dataclasses.dataclass
+class Facts:
+    """Facts of `N` examples, 32 bytes each.
+
+    Attributes:
+        labels: `(N,)`, int64.
+        sizes: Heights and widths `(N, 2)`, int32; zeros where a picture is broken.
+        digests: Hashes `(N,)` of shape and pixels, 16 bytes.
+        broken: From indices to what is wrong.
+        path: From an index to what a person calls the example.
+    """
+
+    labels: np.ndarray
+    sizes: np.ndarray
+    digests: np.ndarray
+    broken: dict[int, str]
+    path: Callable[[int], str]
+
+    @property
+    def good(self):
+        """Indices of the pictures that can be read, `(M,)`."""
+        return np.flatnonzero(self.sizes[:, 0])
+
+
+def scan_split(split, advance=lambda count: None):
+    """Reads every picture of a split once, on all cores.
+
+    Args:
+        split: A `Split`, `EncodedSplit` or `SequentialSplit`.
+        advance: Called with how many examples were read since the last call.
+
+    Returns:
+        The `Facts`.
+    """
+    facts = Facts(
+        labels=np.full(split.count, UNKNOWN),
+        sizes=np.zeros((split.count, 2), "int32"),
+        digests=np.zeros(split.count, "V16"),
+        broken={},
+        path=getattr(split, "path", "record {}".format),
+    )
+
+    def look(index, example):
+        try:
+            picture, facts.labels[index] = example()
+            pixels = picture if isinstance(picture, np.ndarray) else decode_picture(picture)
+        except tf.errors.OpError as error:
+            facts.broken[index] = why_unreadable(error)
+        except ValueError as error:
+            facts.broken[index] = str(error)
+        else:
+            facts.sizes[index] = pixels.shape[:2]
+            facts.digests[index] = np.void(_digest(pixels))
+
+    examples = zip(range(split.count), _examples(split), strict=False)
+    # Threads are enough: Pillow's decoders and hashing release Python's lock.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for block in iter(lambda: list(itertools.islice(examples, BLOCK)), []):
+            for _ in pool.map(look, *zip(*block, strict=True)):
+                pass
+            advance(len(block))
+    return facts
+
+
+def _examples(split):
+    """Yields functions that return encoded picture, or pixels, and label."""
+    if isinstance(split, Split):
+        for start in range(0, split.count, BLOCK):
+            indices = np.arange(start, min(start + BLOCK, split.count))
+            for pair in zip(*(x.numpy() for x in split.read(indices)), strict=True):
+                yield lambda pair=pair: pair
+    elif isinstance(split, SequentialSplit):
+        stream = iter(split.stream(seed=None, worker=0, workers=1).as_numpy_iterator())
+        while True:
+            try:
+                pair = next(stream)
+            except StopIteration:
+                return
+            except tf.errors.OpError as error:  # the rest of the file is lost; TensorFlow goes on
+                yield functools.partial(_raise, error)
+            else:
+                yield lambda pair=pair: pair
+    else:
+        for index in range(split.count):
+            yield lambda index=index: [x.numpy() for x in split.read(tf.constant(index, tf.int64))]
+
+
+def _raise(error):
+    raise error
+
+
+def _digest(pixels):
+    """Hashes shape and pixels to 16 bytes; grey in three channels is grey in one."""
+    first, last = pixels[..., 0], pixels[..., -1]
+    if np.array_equal(first, last) and np.array_equal(first, pixels[..., pixels.shape[2] // 2]):
+        pixels = pixels[..., :1]
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.digest()

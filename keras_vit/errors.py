@@ -1,0 +1,26 @@
+"""Mistakes of people, told in one line; faults of code keep their traceback."""
+
+import re
+
+# What Keras puts before the error that it wraps.
+WRAPPED = re.compile(r"Exception encountered(?: when calling [^\n]*\n+|: )")
+COLOUR = re.compile(r"\x1b\[\d*m")
+LONGEST = 300  # characters: some messages quote a whole configuration
+
+
+class UserError(ValueError):
+    """A mistake in what a person passed in: a flag, an argument, a file.
+
+    Its message is one sentence that states the rule and the value. Command lines print it without a
+    traceback; every other `ValueError` is a fault of code and keeps its traceback.
+    """
+
+
+def reason_of(error):
+    """Returns the first line of an error message.
+
+    For a Keras error that wraps another, the innermost message; without a message, the name of the
+    error's class.
+    """
+    *_, last = WRAPPED.split(COLOUR.sub("", str(error)))
+    return last.strip().partition("\n")[0][:LONGEST] or type(error).__name__

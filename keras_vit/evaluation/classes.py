@@ -1,0 +1,36 @@
+"""The classes of a model: which a data set's are, and how many an answer names."""
+
+import numpy as np
+
+from keras_vit.errors import UserError
+
+
+def match_classes(names, model_names, count):
+    """Returns the model's class for each class of a data set, `(len(names),)`.
+
+    Args:
+        names: Names of the data set's classes, in the order of its labels.
+        model_names: Names of the model's classes, or `None`.
+        count: How many classes the model has.
+
+    Raises:
+        ValueError: If a class is none of the model's.
+    """
+    if model_names and list(names) == list(model_names):
+        return np.arange(count)
+    if model_names and set(names) <= set(model_names):
+        if twice := [name for name in names if list(model_names).count(name) > 1]:
+            raise UserError(
+                f"The model has several classes of the name {twice[0]}: number the data set's."
+            )
+        places = {name: index for index, name in enumerate(model_names)}
+        return np.array([places[name] for name in names])
+    if all(name.isdecimal() and int(name) < count for name in names):
+        return np.array([int(name) for name in names])
+    if len(names) == count and not model_names:
+        return np.arange(count)
+    strange = sorted(set(names) - set(model_names or ()))
+    raise UserError(
+        f"Every class must be one of the model's {count:,}, by its name or its number: received "
+        f"{', '.join(strange[:5])}."
+    )

@@ -1,0 +1,30 @@
+"""Which operators an artefact is made of."""
+
+import collections
+from pathlib import Path
+
+from keras_vit.evaluation.litert_graph import read_litert
+
+
+def operators_of(path):
+    """Counts the operators of an artefact by name, the most frequent first.
+
+    Args:
+        path: A `.tflite` or `.onnx` file or a folder of OpenVINO. Whatever else it is, `{}`:
+            TensorFlow and Keras keep functions, and choose operators when they run.
+    """
+    path = Path(path)
+    if path.suffix == ".tflite":
+        return read_litert(path).histogram
+    if path.suffix == ".onnx":
+        import onnx
+
+        names = [node.op_type for node in onnx.load(path, load_external_data=False).graph.node]
+    elif (path / "model.xml").exists():
+        import openvino
+
+        model = openvino.Core().read_model(path / "model.xml")
+        names = [each.get_type_name() for each in model.get_ops()]
+    else:
+        names = []
+    return dict(collections.Counter(names).most_common())

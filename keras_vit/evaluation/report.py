@@ -1,0 +1,79 @@
+"""Comparisons of artefacts as a table in a terminal, as Markdown and as JSON."""
+
+import dataclasses
+from pathlib import Path
+
+from keras_vit.files import atomic_write, write_json
+
+ANSWERS = {  # what an artefact answered, by heading
+    "size": lambda row: f"{row.size / 1e6:.2f} MB",
+    "top-1": lambda row: f"{row.accuracy:.2%}",
+    "change": lambda row: f"{100 * row.change:+.2f}",
+    "same top-1": lambda row: f"{row.agreement:.2%}",
+    "largest difference": lambda row: f"{row.difference:.1e}",
+    "ECE": lambda row: f"{row.calibration_error:.4f}",
+}
+
+
+def comparison_table(comparisons):
+    """Lays comparisons out for `rich`: what they answered, and below how fast, a row each.
+
+    Args:
+        comparisons: `keras_vit.inference.Comparison`s. The first is what was exported: times of the
+            others are given as how many times faster a call is, too.
+    """
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text  # as it is: a path may look like markup
+
+    answers, times = Table(), Table()
+    for table, headings in ((answers, ANSWERS), (times, comparisons[0].milliseconds)):
+        table.add_column("artefact", overflow="fold")
+        for heading in headings:
+            lines = heading.replace(", batch", ",\nbatch").replace("largest ", "largest\n")
+            table.add_column(lines, justify="right")
+    for row in comparisons:
+        name = Text(Path(row.artefact).name)
+        answers.add_row(name, *(cell(row) for cell in ANSWERS.values()))
+        times.add_row(name, *_times(row, comparisons[0]))
+    return Group(answers, times)
+
+
+def write_report(path, comparisons, rejected, **judged):
+    """Writes `path`, JSON, and a Markdown table beside it, each whole or not at all.
+
+    Args:
+        path: A `pathlib.Path` that ends in `.json`.
+        comparisons: As `comparison_table` takes them.
+        rejected: From the names of formats to why they are beyond their limit.
+        **judged: What they were judged on: data, number of images, seed.
+    """
+    report = {
+        "judged": judged,
+        "artefacts": [dataclasses.asdict(row) for row in comparisons],
+        "rejected": rejected,
+    }
+    write_json(path, report)
+    with atomic_write(path.with_suffix(".md")) as unfinished:
+        unfinished.write_text(_markdown(comparisons, rejected, judged), "utf-8")
+
+
+def _markdown(comparisons, rejected, judged):
+    headings = ["artefact", *ANSWERS, *comparisons[0].milliseconds, "runtime", "operators"]
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    for row in comparisons:
+        operators = ", ".join(f"{count} {name}" for name, count in row.operators.items())
+        cells = [f"`{row.artefact}`", *(cell(row) for cell in ANSWERS.values())]
+        cells += [*_times(row, comparisons[0]), row.runtime, operators]
+        lines.append("| " + " | ".join(cells) + " |")
+    reasons = [f"\n{name} was rejected: {why}" for name, why in rejected.items()]
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in judged.items())
+    return "\n".join([*lines, *reasons, f"\nJudged on: {told}."]) + "\n"
+
+
+def _times(row, first):
+    """Returns the cells of a row's times; they compare it with the first row."""
+    return [
+        f"{time:.2f} ms, {first.milliseconds[setting] / time:.2f}x"
+        for setting, time in row.milliseconds.items()
+    ]

@@ -1,0 +1,123 @@
+"""Artefacts that answer and are timed in processes of their own, taking turns."""
+
+import contextlib
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+BATCHES = (1, 16)  # images a call
+ROUNDS = 3  # so that a noisy moment strikes all
+SECONDS = 0.4  # of a turn, about
+MOST_CALLS = 50
+
+
+def time_in_turns(workers, batches=BATCHES):
+    """Times calls of several workers, which take turns.
+
+    Args:
+        workers: `Worker`s.
+        batches: Images per call.
+
+    Returns:
+        Per worker the median milliseconds of a call, by the size of the batch.
+    """
+    times = [{} for _ in workers]
+    for batch in batches:
+        for worker in workers:
+            worker.warm_up(batch)
+        calls = [[] for _ in workers]
+        for _ in range(ROUNDS):
+            for worker, found in zip(workers, calls, strict=True):
+                found += worker.time(batch)
+        for found, time in zip(calls, times, strict=True):
+            time[batch] = float(np.median(found))
+    return times
+
+
+class NoAnswer(RuntimeError):
+    """An artefact cannot be loaded or run; `place` is its path."""
+
+    def __init__(self, place, reason):
+        super().__init__(f"{place} cannot be replayed: {reason}")
+        self.place = place
+
+
+class Worker:
+    """A process that holds one artefact; a context manager.
+
+    Args:
+        place: The artefact's path.
+        threads: How many threads compute; all where `None`.
+        module: The program, `keras_vit.evaluation.worker` or one that speaks as it does.
+    """
+
+    def __init__(self, place, threads=None, *, module="keras_vit.evaluation.worker"):
+        self._place, self._calls = place, {}
+        self._command = [sys.executable, "-m", module, str(place)]
+        self._command += [] if threads is None else [str(threads)]
+
+    def __enter__(self):
+        self._errors = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+        )
+        return self
+
+    def __exit__(self, *error):
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        if error[0] is not None:
+            self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        self._errors.close()
+
+    @functools.cached_property
+    def runtime(self):
+        """What it runs on, with its version: its first line, which comes when it is loaded."""
+        return self._read()["runtime"]
+
+    def answer(self, images, out):
+        """Returns the probabilities `(N, K)` of the images in a `.npy` file.
+
+        Args:
+            images: Path of the images.
+            out: Path to which the probabilities are written.
+        """
+        self._ask({"answer": str(images), "out": str(out)})
+        return np.load(out, allow_pickle=False)
+
+    def warm_up(self, batch):
+        """Makes calls that do not count, and sees how many fit into a turn."""
+        milliseconds = self._ask({"time": batch, "calls": 3})["milliseconds"]
+        self._calls[batch] = int(np.clip(1000 * SECONDS / min(milliseconds), 1, MOST_CALLS))
+
+    def time(self, batch):
+        """Returns the milliseconds of a turn's calls."""
+        return self._ask({"time": batch, "calls": self._calls[batch]})["milliseconds"]
+
+    def _ask(self, order):
+        _ = self.runtime  # the first line, which answers no order, is read
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+        return self._read()
+
+    def _read(self):
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            self._errors.seek(0)
+            last_line = self._errors.read().strip().splitlines()[-1:]
+            raise NoAnswer(self._place, " ".join(last_line))
+        return json.loads(line)

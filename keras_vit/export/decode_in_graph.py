@@ -1,0 +1,97 @@
+"""Encoded pictures to images inside a served graph, where neither Python nor Pillow is.
+
+The pixels are those that evaluation sees. A broken picture does not fail its neighbours: a dataset
+in the graph drops it, and the gap tells which it was.
+"""
+
+import tensorflow as tf
+
+from keras_vit.images.graph_decode import EXIF_BYTES, check_sides, jpeg_shape
+
+# The first entry of an EXIF header that says how a picture is turned, in both byte orders. \C is
+# one byte in TensorFlow's RE2.
+ORIENTATION = (
+    r"\C*?(?:\x12\x01\x03\x00\x01\x00\x00\x00|\x01\x12\x00\x03\x00\x00\x00\x01\x00)"
+    r"([\x01-\x08])\C*"
+)
+
+
+def decode_each(encoded, decode, shape):
+    """Decodes pictures, each on its own.
+
+    Args:
+        encoded: The pictures' bytes, strings `(B,)`.
+        decode: From one of them `()` to an image of `shape`, uint8; what it fails on is broken.
+        shape: `(H, W, C)`.
+
+    Returns:
+        Images `(B, H, W, C)`, uint8, zeros where a picture is broken; and which ones are whole,
+        booleans `(B,)`.
+    """
+    count = tf.size(encoded, tf.int64)
+
+    def element(index):
+        return index, tf.ensure_shape(decode(encoded[index]), shape)
+
+    whole = tf.data.Dataset.range(count).map(element, num_parallel_calls=tf.data.AUTOTUNE)
+    # One more, so that there is something where every picture is broken.
+    last = tf.data.Dataset.from_tensors((count, tf.zeros(shape, tf.uint8)))
+    elements = whole.ignore_errors().concatenate(last)
+    places, images = elements.batch(count + 1).get_single_element()
+    places = places[:, None]
+    images = tf.scatter_nd(places, images, [count + 1, *shape])[:-1]
+    return images, tf.scatter_nd(places, tf.ones_like(places[:, 0], tf.int32), [count + 1])[:-1] > 0
+
+
+def decode(encoded, channels):
+    """Decodes a JPEG or a PNG to `(H, W, C)`, uint8, upright; without alpha.
+
+    Args:
+        encoded: The picture's bytes, a string `()`.
+        channels: 3, or 1 for grey pictures, in whatever way they are stored.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If it is neither, is damaged, has colours where grey is
+            asked for, or `check_sides` refuses what its header claims.
+    """
+    is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+    image = tf.cond(is_jpeg, lambda: _decode_jpeg(encoded), lambda: _decode_png(encoded))
+    image = _upright(tf.ensure_shape(image, (None, None, 3)), encoded)
+    if channels == 1:
+        is_grey = tf.reduce_all(image == image[..., :1])
+        tf.debugging.assert_equal(is_grey, True, "The model takes grey pictures: this has colours.")
+        return image[..., :1]
+    return image
+
+
+def _decode_jpeg(encoded):
+    jpeg_shape(encoded)  # raises where the header claims too much
+    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def _decode_png(encoded):
+    """Decodes a PNG, whose first chunk names its width and height; all else is refused."""
+    is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
+    tf.debugging.assert_equal(is_png, True, "A picture is a JPEG or a PNG.")
+    is_first = tf.strings.substr(encoded, 12, 4) == b"IHDR"
+    tf.debugging.assert_equal(is_first, True, "The first chunk of a PNG is its header.")
+    sides = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 16, 8), tf.uint8), tf.int64)
+    sides = tf.reduce_sum(tf.reshape(sides, (2, 4)) * [2**24, 2**16, 2**8, 1], axis=1)
+    check_sides(sides)
+    return tf.io.decode_png(encoded, channels=3)
+
+
+def _upright(image, encoded):
+    """Turns an image as the EXIF header of its file says."""
+    head = tf.strings.substr(encoded, 0, EXIF_BYTES)
+    found = tf.strings.regex_replace(head, ORIENTATION, r"\1", replace_global=False)
+    code = tf.cond(
+        tf.strings.length(found) == 1,
+        lambda: tf.cast(tf.io.decode_raw(found, tf.uint8)[0], tf.int32),
+        lambda: 1,
+    )
+    image = tf.cond(code >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+    mirrored = tf.reduce_any(code == [2, 3, 6, 7])
+    image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
+    upside_down = tf.reduce_any(code == [3, 4, 7, 8])
+    return tf.cond(upside_down, lambda: tf.reverse(image, [0]), lambda: image)

@@ -1,0 +1,87 @@
+"""What TensorFlow Serving wants beside a SavedModel: warm-up requests and configurations."""
+
+import shlex
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from keras_vit.files import atomic_write
+
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
+BATCH_SIZES = (1, 16)  # of the warm-up requests; the last is the largest batch that is gathered
+MODELS = """\
+model_config_list {{
+  config {{
+    name: "{name}"
+    base_path: "/models/{name}"
+    model_platform: "tensorflow"
+    model_version_policy {{ latest {{ num_versions: 1 }} }}
+  }}
+}}
+"""
+BATCHING = f"""\
+max_batch_size {{ value: {BATCH_SIZES[-1]} }}
+batch_timeout_micros {{ value: 2000 }}
+max_enqueued_batches {{ value: 64 }}
+num_batch_threads {{ value: 2 }}
+allowed_batch_sizes: 1
+allowed_batch_sizes: 4
+allowed_batch_sizes: {BATCH_SIZES[-1]}
+"""
+
+
+def write_warm_up(path, name):
+    """Writes a request per signature and batch size, which a server answers before it is ready.
+
+    Without them the first real request of each kind waits until its graph is optimised.
+
+    Args:
+        path: Folder of a SavedModel.
+        name: Name under which the model is served.
+    """
+    signatures = tf.saved_model.load(str(path)).signatures
+    with tf.io.TFRecordWriter(str(Path(path, WARM_UP))) as writer:
+        for signature, function in sorted(signatures.items()):
+            ((key, spec),) = function.structured_input_signature[1].items()
+            for batch_size in BATCH_SIZES:
+                request = predict_pb2.PredictRequest()
+                request.model_spec.name = name
+                request.model_spec.signature_name = signature
+                request.inputs[key].CopyFrom(_blank(spec, batch_size))
+                log = prediction_log_pb2.PredictLog(request=request)
+                record = prediction_log_pb2.PredictionLog(predict_log=log)
+                writer.write(record.SerializeToString())
+
+
+def _blank(spec, batch_size):
+    """Returns black images, or pictures of one black pixel, as a protobuf."""
+    shape = (batch_size, *spec.shape[1:])
+    if spec.dtype == tf.string:
+        pixel = tf.io.encode_png(tf.zeros((1, 1, 3), tf.uint8))
+        return tf.make_tensor_proto(tf.fill(shape, pixel).numpy())
+    proto = tf.make_tensor_proto(0, spec.dtype, ())  # one number stands for all
+    proto.tensor_shape.CopyFrom(tf.TensorShape(shape).as_proto())
+    return proto
+
+
+def write_configurations(folder):
+    """Writes `models.config` and `batching.config` into a folder of versions.
+
+    Args:
+        folder: Folder of the versions, `saved_models/digits` for one, whose name is the model's.
+
+    Returns:
+        The command that serves it.
+    """
+    folder = Path(folder).resolve()
+    with atomic_write(folder / "models.config") as unfinished:
+        unfinished.write_text(MODELS.format(name=folder.name))
+    with atomic_write(folder / "batching.config") as unfinished:
+        unfinished.write_text(BATCHING)
+    place = f"/models/{folder.name}"
+    words = ["docker", "run", "--rm", "-p", "8500:8500", "-p", "8501:8501"]
+    words += ["--mount", f"type=bind,source={folder},target={place},readonly"]
+    words += ["tensorflow/serving", f"--model_config_file={place}/models.config"]
+    words += ["--enable_batching", f"--batching_parameters_file={place}/batching.config"]
+    return shlex.join(words)

@@ -1,0 +1,228 @@
+"""All formats at once, under the next version number."""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from keras_vit.errors import UserError
+from keras_vit.export.formats import FORMATS, check_formats
+from keras_vit.export.servable import servable
+from keras_vit.export.tf_serving import write_warm_up
+from keras_vit.files import sync
+from keras_vit.images.preprocessing import cut_told
+from keras_vit.tasks import class_names_of, preprocessing_of
+
+VERSION = re.compile(r"(\d+)([.-].*)?")  # 3/, 3.tflite, 3-int8.tflite, 3.json
+
+
+@dataclasses.dataclass
+class Staged:
+    """Artefacts under temporary names, before they become a version.
+
+    Attributes:
+        paths: From the name of a format to the artefact's path.
+        version: Their number, `None` until they are published.
+        rejected: Names of the formats that are put aside.
+    """
+
+    paths: dict[str, Path]
+    version: int | None = None
+    rejected: set[str] = dataclasses.field(default_factory=set)
+
+    def name(self, format_name):
+        """Returns what an artefact is called in the folder of the versions."""
+        name = f"{self.version}{FORMATS[format_name].suffix}"
+        return name + ".rejected" * (format_name in self.rejected)
+
+
+@contextlib.contextmanager
+def stage(
+    model,
+    folder,
+    *,
+    to=("savedmodel", "tflite"),
+    class_names=None,
+    crop_ratio=None,
+    interpolation=None,
+    calibration=None,
+    dynamic_batch=False,
+    failures=None,
+):
+    """Writes artefacts under temporary names, lets them be looked at, then makes them a version.
+
+    The version is one above the highest there is, 1 in an empty folder. The SavedModel is renamed
+    last, so TensorFlow Serving, which watches `folder`, never loads a half-made version; what is
+    interrupted leaves none.
+
+    Args:
+        model: A classifier from images to logits; exported in float32 whatever it was trained in.
+        folder: Folder of the versions, `saved_models/digits` for one; made where it is missing.
+        to: Names of `FORMATS`.
+        class_names: Names in the order of the logits; by default those that `classifier` was given.
+        crop_ratio: As `keras_vit.export.saved_model.endpoints` takes it; by default what the model
+            remembers, else 1.
+        interpolation: Likewise; else bicubic.
+        calibration: Images `(N, H, W, C)`, uint8, that formats of whole numbers are made for.
+        dynamic_batch: Whether LiteRT files take any number of images, and not one.
+        failures: Dictionary that takes, by format, the errors of those that cannot be written, so
+            that the others can; where `None`, the first error is raised.
+
+    Yields:
+        A `Staged`.
+
+    Raises:
+        ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, a format is
+            unknown, not installed, or lacks its calibration, `crop_ratio` is out of its range, none
+            can be written, or the folder's name is one that TensorFlow cannot load from.
+        OSError: If nothing can be written to the folder.
+    """
+    class_names = _check(model, to, class_names, calibration)
+    folder = prepare_folder(folder)
+    asked = dict(crop_ratio=crop_ratio, interpolation=interpolation)
+    asked = {name: value for name, value in asked.items() if value is not None}
+    told = dict(class_names=class_names, **cut_told(preprocessing_of(model) | asked))
+    model = servable(model)
+    options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
+    with _unfinished(folder) as partial:
+        staged = Staged({})
+        for name in to:
+            path = partial / (name + FORMATS[name].suffix)
+            try:
+                FORMATS[name].write(
+                    model, path, **told, **{key: options[key] for key in FORMATS[name].options}
+                )
+            except Exception as error:  # converters raise what they like
+                if failures is None:
+                    raise
+                failures[name] = error
+                continue
+            if name == "savedmodel":
+                write_warm_up(path, folder.resolve().name)
+            staged.paths[name] = path
+        if not staged.paths:
+            raise UserError(f"No format could be written: {next(iter(failures.values()))}")
+        yield staged
+        for path in partial.rglob("*"):
+            sync(path)
+        with _locked(folder):  # two exports at once get two versions
+            staged.version = max(versions(folder), default=0) + 1
+            for name in sorted(staged.paths, key=lambda name: name == "savedmodel"):
+                os.rename(staged.paths[name], folder / staged.name(name))
+                staged.paths[name] = folder / staged.name(name)
+            sync(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Keeps other exports to a folder from what must be done at once."""
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _unfinished(folder):
+    """Makes a folder for what is not finished; removes it, and those that killed exports left.
+
+    Each is locked as long as its export lives.
+    """
+    with _locked(folder):
+        for left in folder.glob(".export-*"):
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):  # at work, or done
+                descriptor = os.open(left, os.O_RDONLY)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(left)
+                finally:
+                    os.close(descriptor)
+        partial = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
+        descriptor = os.open(partial, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial)
+        os.close(descriptor)
+
+
+def export(model, folder, **options):
+    """Writes `folder/<version>/`, a SavedModel, and `folder/<version>.tflite`, or other formats.
+
+    Args:
+        model: As `stage` takes it.
+        folder: Likewise.
+        **options: Likewise.
+
+    Returns:
+        The paths, in the order of `to`.
+
+    Raises:
+        ValueError: As `stage` does.
+        OSError: Likewise.
+    """
+    with stage(model, folder, **options) as staged:
+        pass
+    return tuple(staged.paths.values())
+
+
+def prepare_folder(folder):
+    """Makes sure, before the work and not after it, that versions can be written to `folder`.
+
+    Args:
+        folder: Folder of the versions; made where it is missing.
+
+    Returns:
+        Its `pathlib.Path`.
+
+    Raises:
+        ValueError: If its path holds a character that TensorFlow takes for a pattern, or that is
+            punctuation where TensorFlow Serving is configured.
+        OSError: If nothing can be written to it.
+    """
+    folder = Path(folder)
+    if set("[]*?") & set(str(folder)):
+        raise UserError(f"TensorFlow loads no model from a path with [, ], * or ?: {folder}.")
+    if set('",\\\n') & set(str(folder.resolve())):
+        raise UserError(
+            f"A path that is served holds no quotation mark, comma, backslash or newline: {folder}."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+    return folder
+
+
+def versions(folder):
+    """Lists the numbers of the versions in `folder`, ascending."""
+    found = (VERSION.fullmatch(path.name) for path in Path(folder).iterdir())
+    return sorted({int(each[1]) for each in found if each})
+
+
+def _check(model, to, class_names, calibration):
+    """Returns the class names, or raises a `ValueError`."""
+    if len(model.output_shape) != 2:
+        raise UserError(f"A classifier gives logits (B, K): received {model.output_shape}.")
+    check_formats(to)
+    needy = [name for name in to if FORMATS[name].is_calibrated]
+    if needy and (calibration is None or not len(calibration)):
+        raise UserError(f"{', '.join(needy)} must be calibrated on images: received none.")
+    if class_names is None:
+        class_names = class_names_of(model)
+    return None if class_names is None else _one_line_each(class_names, model.output_shape[-1])
+
+
+def _one_line_each(class_names, count):
+    names = [str(name) for name in class_names]
+    if len(names) != count:
+        raise UserError(
+            "`class_names` must hold one name per class: "
+            f"received {len(names)} names for {count} classes."
+        )
+    for name in names:
+        if name and name.splitlines() != [name]:
+            raise UserError(f"A class name must be one line: received {name!r}.")
+    return names

@@ -1,0 +1,1 @@
+"""One picture: decoding, cropping, the preprocessing a model expects, and galleries."""

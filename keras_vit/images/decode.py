@@ -1,0 +1,109 @@
+"""One encoded picture to pixels, by Pillow; imports neither Keras nor TensorFlow."""
+
+import contextlib
+import io
+import threading
+import warnings
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from keras_vit.errors import UserError
+
+MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow refuses more: a small file may claim gigabytes
+MAX_ASPECT = 128  # one that is longer would cover the square of a model with gigabytes
+
+_one_at_a_time = threading.Lock()  # the filters of warnings belong to all threads
+
+
+def decode_picture(file, formats=None):
+    """Decodes a picture to `(H, W, C)`, uint8, C 1 or 3, upright.
+
+    EXIF's orientation is respected, of an animation the first frame is taken, palettes and CMYK
+    become RGB, alpha is dropped, 16 bits become 8.
+
+    Args:
+        file: A path, the picture's bytes, or a file open for reading them.
+        formats: Formats that it may have, `("JPEG", "PNG")` for one; all that Pillow reads where
+            `None`.
+
+    Returns:
+        The pixels.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no image, is damaged, claims more than `MAX_PIXELS` or sides
+            beyond `MAX_ASPECT` in its header, or holds pixels of a range that is not known.
+    """
+    if isinstance(file, bytes):
+        file = io.BytesIO(file)
+    name = "The picture" if hasattr(file, "read") else str(file)
+    try:
+        with _quiet():
+            image = Image.open(file, formats=formats)  # reads the header alone
+        with image:
+            _check_aspect(image, name)
+            image.load()
+            if _is_turned(image):
+                ImageOps.exif_transpose(image, in_place=True)
+            return _to_bytes(image, name)
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name} is no image{_why_not(file)}.") from error
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no file {name}.") from None
+    except _Refused as error:
+        raise UserError(str(error)) from None
+    except Exception as error:  # Pillow's decoders raise what they like on damaged files
+        reason = str(error).strip().rstrip(".") or type(error).__name__
+        raise UserError(f"{name} cannot be decoded: {reason}.") from error
+
+
+class _Refused(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def _quiet():
+    # Pillow warns of large pictures, too, and refuses only those of twice that size.
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _check_aspect(image, name):
+    if max(image.size) > MAX_ASPECT * min(image.size):
+        width, height = image.size
+        raise _Refused(
+            f"A picture may be {MAX_ASPECT} times as long as it is broad: "
+            f"{name} has {width} by {height} pixels."
+        )
+
+
+def _is_turned(image):
+    with _quiet():
+        try:
+            return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        except Exception:  # anything, where EXIF is damaged; the pixels are not
+            return False
+
+
+def _to_bytes(image, name):
+    if image.mode == "F":
+        raise _Refused(f"{name} holds floating-point pixels, whose range is not known.")
+    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion clips at 255
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or pixels.max() > 65_535:
+            raise _Refused(f"{name} holds pixels beyond 16 bits, whose range is not known.")
+        return (pixels // 257).astype("uint8")[..., None]
+    image.info.pop("transparency", None)  # or Pillow looks for alpha in it and warns
+    if image.mode in ("1", "L", "LA", "La"):
+        return np.asarray(image.convert("L"))[..., None]
+    return np.asarray(image.convert("RGB"))
+
+
+def _why_not(file):
+    if not hasattr(file, "read"):
+        with open(file, "rb") as file:
+            return "" if file.read(1) else ": it is empty"
+    file.seek(0)
+    return "" if file.read(1) else ": it is empty"

@@ -1,0 +1,95 @@
+"""Encoded pictures to pixels, inside TensorFlow's graph."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.images.decode import MAX_ASPECT, MAX_PIXELS, decode_picture
+
+# Tag 0x0112 of a picture's EXIF header with a value from 2 to 8, in both byte orders: not upright.
+# What merely looks like it costs time and nothing else. \C is one byte in TensorFlow's RE2.
+TURNED = (
+    r"\C*(\x12\x01\x03\x00\x01\x00\x00\x00[\x02-\x08]"
+    r"|\x01\x12\x00\x03\x00\x00\x00\x01\x00[\x02-\x08])\C*"
+)
+EXIF_BYTES = 65_536  # no longer can the segment of a JPEG be that holds EXIF
+
+
+def decode(encoded):
+    """Decodes a whole picture to `(H, W, 3)`, uint8, upright.
+
+    JPEGs in the graph, whatever else Pillow reads by `keras_vit.images.decode.decode_picture`.
+
+    Args:
+        encoded: The picture's bytes, a string `()`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If it cannot be decoded.
+    """
+
+    def of_jpeg():
+        height, width, _ = jpeg_shape(encoded)
+        return decode_window(encoded, tf.stack([0, 0, height, width]))
+
+    return tf.cond(is_plain_jpeg(encoded), of_jpeg, lambda: decode_by_pillow(encoded))
+
+
+def is_plain_jpeg(encoded):
+    """Says whether TensorFlow's decoder gives the right pixels: an upright JPEG, grey or RGB."""
+    jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+    return tf.cond(
+        jpeg, lambda: _is_upright(encoded) & (jpeg_shape(encoded)[2] != 4), lambda: False
+    )
+
+
+def _is_upright(encoded):
+    return ~tf.strings.regex_full_match(tf.strings.substr(encoded, 0, EXIF_BYTES), TURNED)
+
+
+def jpeg_shape(encoded):
+    """Reads height, width and channels from the header of a JPEG, three int32 `()`.
+
+    Raises:
+        tf.errors.OpError: If the header is damaged, or `check_sides` refuses what it claims.
+    """
+    shape = tf.io.extract_jpeg_shape(encoded)
+    check_sides(tf.cast(shape[:2], tf.int64))
+    return tf.unstack(shape, 3)
+
+
+def check_sides(sides):
+    """Raises an error for height and width, int64 `(2,)`, beyond `MAX_PIXELS` or `MAX_ASPECT`."""
+    tf.debugging.assert_less_equal(tf.reduce_prod(sides), tf.constant(MAX_PIXELS, tf.int64))
+    tf.debugging.assert_less_equal(tf.reduce_max(sides), MAX_ASPECT * tf.reduce_min(sides))
+
+
+def decode_window(encoded, box, ratio=1):
+    """Decodes a window of a JPEG to `(h, w, 3)`, uint8.
+
+    Args:
+        encoded: The picture's bytes, a string `()`.
+        box: Top, left, height and width in pixels of the whole picture, int32 `(4,)`.
+        ratio: 1, 2, 4 or 8: by how much the JPEG's own cosine transform makes it smaller.
+    """
+    image = tf.io.decode_and_crop_jpeg(
+        encoded,
+        tf.maximum(box // ratio, [0, 0, 1, 1]),
+        channels=3,
+        ratio=ratio,
+        dct_method="INTEGER_ACCURATE",
+    )
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def decode_by_pillow(encoded):
+    """Decodes any picture that Pillow reads to `(H, W, 3)`, uint8, upright."""
+
+    def decode_rgb(data):
+        try:
+            pixels = decode_picture(np.asarray(data, object).item())  # eagerly an array, else bytes
+        except ValueError:
+            return np.zeros((0, 0, 3), "uint8")  # TensorFlow would print the traceback each time
+        return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+
+    image = tf.numpy_function(decode_rgb, [encoded], tf.uint8, stateful=False)
+    tf.debugging.assert_positive(tf.size(image), "The picture cannot be decoded.")
+    return tf.ensure_shape(image, (None, None, 3))

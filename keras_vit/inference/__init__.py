@@ -1,0 +1,6 @@
+"""Exported models, opened from disk and asked; imports neither Keras nor TensorFlow."""
+
+from keras_vit.inference.artefact import Artefact
+from keras_vit.inference.open import open_artefact
+
+__all__ = ["Artefact", "open_artefact"]

@@ -1,0 +1,63 @@
+"""Opens a model on disk, whatever format it has."""
+
+from pathlib import Path
+
+from keras_vit.errors import UserError, reason_of
+from keras_vit.inference.runtimes import (
+    open_keras,
+    open_litert,
+    open_onnx,
+    open_openvino,
+    open_saved_model,
+)
+
+OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
+EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}  # from a module to what installs it
+
+
+def open_artefact(path, *, threads=None):
+    """Loads a `.keras`, `.tflite` or `.onnx` file, a SavedModel folder or one of OpenVINO.
+
+    Args:
+        path: The file or folder. Of a folder of versions the newest SavedModel is taken.
+        threads: How many threads compute; all by default. For what runs on TensorFlow it must be
+            said before TensorFlow computes anything.
+
+    Returns:
+        An `Artefact`.
+
+    Raises:
+        FileNotFoundError: If there is nothing at `path`.
+        ValueError: If what lies there is none of these, cannot be read, or needs an extra.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no model at {path}.")
+    if path.is_dir() and (path / "model.xml").exists():
+        opener = open_openvino
+    elif path.is_dir():
+        path, opener = _newest_version(path), open_saved_model
+    elif path.suffix in OPENERS:
+        opener = OPENERS[path.suffix]
+    else:
+        raise UserError(
+            f"A model is a {', '.join(OPENERS)} file or a folder of SavedModel or OpenVINO, which "
+            f"keras-vit import makes of a checkpoint: received {path}."
+        )
+    try:
+        return opener(path, threads)
+    except Exception as error:  # each format's reader raises what it likes on a damaged file
+        reason = reason_of(error)
+        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+            reason += f", pip install 'keras-vit[{EXTRAS[error.name]}]'"
+        raise UserError(f"{path} cannot be read as a model: {reason}") from error
+
+
+def _newest_version(folder):
+    """Returns `folder` where it is a SavedModel itself, else its highest version."""
+    if (folder / "saved_model.pb").exists():
+        return folder
+    versions = [path for path in folder.iterdir() if path.is_dir() and path.name.isdecimal()]
+    if not versions:
+        raise UserError(f"There is neither a SavedModel nor a version of one in {folder}.")
+    return max(versions, key=lambda path: int(path.name))

@@ -1,0 +1,75 @@
+"""From flags to a model that is ready for `fit`: weights, loss, optimizer, schedule."""
+
+import keras
+
+from keras_vit.run.flags import OPTIMIZERS
+from keras_vit.training import (
+    WarmupSchedule,
+    freeze,
+    layerwise,
+    set_precision,
+    training_model,
+)
+
+
+def compiled_model(config, build, steps, devices, *, adapt=None):
+    """Builds the model that trains, on its devices and in its precision.
+
+    Args:
+        config: A recipe's `keras_vit.run.flags.Training`.
+        build: From nothing to a model from images to logits.
+        steps: Steps of an epoch.
+        devices: A `tf.distribute.Strategy`.
+        adapt: A function of that model, to change it before it is trained.
+
+    Returns:
+        A compiled `TrainingModel`.
+    """
+    keras.utils.set_random_seed(config.seed)
+    set_precision(config.precision)
+    try:
+        with devices.scope():
+            plain = build()
+            if adapt is not None:
+                adapt(plain)
+            if config.freeze:
+                print(f"{freeze(plain, config.freeze)} weights stay as they are.")
+            model = training_model(plain)
+            model.compile(
+                _optimizer(config, steps, model),
+                keras.losses.CategoricalCrossentropy(from_logits=True),
+                metrics=["accuracy"],
+                accumulation=config.accumulation,
+                ema_warmup=True,
+            )
+    finally:
+        set_precision("float32")
+    return model
+
+
+def _optimizer(config, steps, model):
+    """Builds the optimizer; `steps` are an epoch's."""
+    average = dict(use_ema=True, ema_momentum=config.ema) if config.ema else {}
+    if config.optimizer != "sgd":
+        average["beta_2"] = config.beta_2
+
+    waiting = config.head_epochs * steps
+
+    def build(factor, waits):
+        rate = WarmupSchedule(
+            factor * config.learning_rate,
+            total_steps=config.epochs * steps,
+            warmup_steps=config.warmup_epochs * steps,
+            decay=config.schedule,
+            cooldown_steps=config.cooldown_epochs * steps,
+            delay_steps=waiting if waits else 0,
+        )
+        return OPTIMIZERS[config.optimizer](
+            rate,
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clip_norm or None,
+            **average,
+        )
+
+    depth = sum(layer.name.startswith("block") for layer in model.layers)
+    return layerwise(build, depth=depth, decay=config.layer_decay, head_first=waiting > 0)

@@ -1,0 +1,217 @@
+"""The middle of every recipe: from a source and a backbone to a trained, delivered classifier."""
+
+import dataclasses
+import functools
+import warnings
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from keras_vit.command_line import describe
+from keras_vit.data import BrokenPictures, eval_batches, train_batches
+from keras_vit.data.augment import mix
+from keras_vit.errors import UserError
+from keras_vit.export import prepare_folder
+from keras_vit.run.compiled import compiled_model
+from keras_vit.run.deliver import deliver
+from keras_vit.run.flags import check_flags
+from keras_vit.run.run_state import open_checkpoints
+from keras_vit.training import (
+    ReportBroken,
+    Throughput,
+    WatchFinite,
+    WatchLoss,
+    Workers,
+    check_batch_size,
+    choose_xla,
+    copy_merged,
+    explain_lost_workers,
+    log_gallery,
+    per_worker,
+    strategy,
+)
+
+SHOWN = 64  # training images in TensorBoard's gallery, at most
+
+
+def open_devices(config):
+    """Opens the devices that a recipe's flags ask for.
+
+    It comes first in a recipe: with several workers TensorFlow wants to know them before it
+    computes anything.
+
+    Args:
+        config: A recipe's `keras_vit.run.flags.Training`.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+    """
+    check_flags(config)
+    workers = config.workers.split(",") if config.workers else None
+    devices = strategy(config.device, worker=config.worker, workers=workers)
+    check_batch_size(config.batch_size, devices, config.accumulation)
+    if keras.backend.backend() == "jax" and config.not_finite == "skip":
+        raise UserError("The JAX backend skips no step: received not_finite='skip'.")
+    return devices
+
+
+def train(
+    config,
+    devices,
+    source,
+    build,
+    *,
+    augment,
+    crop=None,
+    eval_crop=None,
+    adapt=None,
+    callbacks=(),
+    bigger,
+):
+    """Trains a classifier by cross-entropy, watched in TensorBoard, and delivers it.
+
+    The test split is watched between epochs, as TensorBoard's "validation"; nothing is chosen by
+    it. A run that was stopped goes on where its run directory holds a checkpoint.
+
+    Args:
+        config: A recipe's `keras_vit.run.flags.Training`.
+        devices: What `open_devices` returned.
+        source: A `keras_vit.data.Source` with the splits `train` and `test`.
+        build: From the names of the classes to a model from images to logits; called in the scope
+            of the strategy, and again for what is saved.
+        augment: As `keras_vit.data.train_batches` takes it.
+        crop: Likewise.
+        eval_crop: As `keras_vit.data.eval_batches` takes it.
+        adapt: A function of the model that is trained, `keras_vit.training.add_lora` for one; what
+            it adds is merged into what is saved.
+        callbacks: Keras callbacks beside the usual ones.
+        bigger: The command that trains something bigger, to name at the end.
+
+    Returns:
+        One `keras_vit.inference.Comparison` per artefact; `None` of every worker but the first.
+    """
+    workers = Workers(devices)
+    with explain_lost_workers(workers):
+        return _train(
+            config,
+            devices,
+            workers,
+            source,
+            build,
+            augment=augment,
+            crop=crop,
+            eval_crop=eval_crop,
+            adapt=adapt,
+            callbacks=callbacks,
+            bigger=bigger,
+        )
+
+
+def _train(
+    config, devices, workers, source, build, *, augment, crop, eval_crop, adapt, callbacks, bigger
+):
+    """As `train`, with a traceback where a worker is lost."""
+    if workers.is_chief:
+        prepare_folder(config.export_dir)
+        prepare_folder(config.run_dir)
+    classes, broken = len(source.class_names), BrokenPictures()
+    stream = _stream(config, source, crop=crop, augment=augment, broken=broken)
+    images, labels = next(stream(worker=workers.index, workers=workers.count).as_numpy_iterator())
+    broken.collect()  # these are for the gallery, and no epoch
+    steps = source.splits["train"].count // config.batch_size
+    checkpoints = open_checkpoints(config, steps, devices)
+    notes = checkpoints.notes
+    log_dir = Path(config.run_dir, "logs", notes["logs"])
+    for note in source.notes:
+        print(note)
+    print(
+        f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}, "
+        f"export it to {config.export_dir}, reload the exports and compare them on the test split."
+        f"\n{source}\n{describe(config)}"
+    )
+
+    model = compiled_model(config, lambda: build(source.class_names), steps, devices, adapt=adapt)
+    start = 0 if config.resume is False else checkpoints.restore(model)
+    print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
+    if start:
+        print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
+    elif workers.is_chief:
+        log_gallery(log_dir, images[:SHOWN], labels[:SHOWN], source.class_names)
+    if "jit_compile" not in notes:  # else the bits would differ
+        part = config.batch_size // devices.num_replicas_in_sync
+        notes["jit_compile"] = choose_xla(config.xla, model, (images[:part], labels[:part]))
+    model.jit_compile = notes["jit_compile"]
+
+    parts = devices.num_replicas_in_sync
+    evaluation = eval_batches(
+        source.splits["test"],
+        batch_size=max(1, min(256, source.splits["test"].count) // parts) * parts,
+        crop=eval_crop,
+        broken=broken,
+    )
+    if config.resume is False and workers.is_chief:
+        checkpoints.clear()  # only now, when nothing mistyped can stop the new run
+    with warnings.catch_warnings():
+        # Keras warns of a test split whose length it cannot know: broken pictures are left out.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        model.fit(
+            per_worker(functools.partial(stream, start_step=start), devices),
+            epochs=config.epochs,
+            initial_epoch=start // steps,
+            steps_per_epoch=steps,
+            validation_freq=config.validation_epochs,
+            validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
+            callbacks=[
+                *callbacks,
+                _watch_finite(config),
+                Throughput(config.batch_size),
+                *([ReportBroken(broken)] if crop else []),
+                *([keras.callbacks.TensorBoard(log_dir)] if workers.is_chief else []),
+                checkpoints,
+            ],
+            shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
+            verbose="auto" if workers.is_chief else 0,
+        )
+    if not workers.is_chief:
+        return None
+    if keras.backend.backend() == "jax":
+        print(
+            "Trained. To export and compare, give the same command with KERAS_BACKEND=tensorflow."
+        )
+        return None
+    trained = build(source.class_names)  # of one device, in float32
+    copy_merged(model, trained)
+    config = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")  # as chosen
+    comparisons = deliver(trained, source, evaluation, config, log_dir, bigger=bigger)
+    checkpoints.clear()
+    return comparisons
+
+
+def _stream(config, source, *, crop, augment, broken):
+    """Returns a function of `worker`, `workers` and `start_step` that opens the training data."""
+    return functools.partial(
+        train_batches,
+        source.splits["train"],
+        batch_size=config.batch_size,
+        seed=config.seed,
+        crop=crop,
+        augment=augment,
+        mix=functools.partial(
+            mix,
+            num_classes=len(source.class_names),
+            mixup=config.mixup,
+            cutmix=config.cutmix,
+            rate=config.mix_rate,
+            smoothing=config.label_smoothing,
+        ),
+        repeats=config.repeats,
+        broken=broken,
+        service=config.data_service or None,
+    )
+
+
+def _watch_finite(config):
+    if keras.backend.backend() == "jax":
+        return WatchLoss()
+    return WatchFinite(stop=config.not_finite == "stop")

@@ -1,0 +1,1 @@
+"""The devices that train: strategies, clusters, workers, and the JAX backend."""

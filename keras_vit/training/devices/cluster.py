@@ -1,0 +1,160 @@
+"""The processes that train together: who they are, and how they meet."""
+
+import contextlib
+import json
+import os
+import socket
+import time
+
+from keras_vit.errors import UserError
+
+PATIENCE = 30  # seconds after which a worker without its peers says so again
+PAUSE = 0.5  # seconds between two looks
+
+
+def read_cluster(worker=None, workers=None):
+    """Reads which worker this is and who the others are, from arguments or `TF_CONFIG`.
+
+    Args:
+        worker: Which of the workers this process is, from 0.
+        workers: Address and port of each worker.
+
+    Returns:
+        A dictionary of `worker` and `workers`; of 0 and an empty list where there are none.
+        `TF_CONFIG`'s chief is worker 0.
+
+    Raises:
+        ValueError: If they are not described well.
+    """
+    if not workers:
+        if worker is not None:
+            raise UserError(f"`worker` needs `workers`: received worker={worker} alone.")
+        return _read_config(os.environ.get("TF_CONFIG") or "{}")
+    workers = [address.strip() for address in workers]
+    for address in workers:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+            raise UserError(
+                f"`workers` must be addresses with ports, host:2222: received {address!r}."
+            )
+    if len(set(workers)) < len(workers):
+        raise UserError(f"`workers` must be different addresses: received {', '.join(workers)}.")
+    if worker is None or not 0 <= worker < len(workers):
+        raise UserError(
+            f"`worker` must say which of the {len(workers)} workers this is, from 0: "
+            f"received worker={worker}."
+        )
+    return {"worker": worker, "workers": workers}
+
+
+def _read_config(text):
+    """Reads `TF_CONFIG`."""
+    try:
+        config = json.loads(text)
+        cluster, task = config.get("cluster", {}), config.get("task", {})
+        chiefs = list(cluster.get("chief", []))
+        workers = chiefs + list(cluster.get("worker", []))
+        kind, index = task.get("type", "worker"), int(task.get("index", 0))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"TF_CONFIG must be JSON as TensorFlow describes it: {error}.") from error
+    if not workers:
+        return {"worker": 0, "workers": []}
+    if kind not in ("chief", "worker"):
+        raise UserError(
+            f"TF_CONFIG must make this process a chief or a worker: received type {kind!r}."
+        )
+    return read_cluster(index if kind == "chief" else index + len(chiefs), workers)
+
+
+def wait_for_workers(worker, workers):
+    """Waits until all workers run, and says for whom.
+
+    TensorFlow itself waits without a word, and deaf to Ctrl-C. All workers but the first answer at
+    their ports who they are, until the first, who asks them, has met all and tells them to go.
+
+    Args:
+        worker: Which of the workers this process is, from 0.
+        workers: Address and port of each worker.
+
+    Raises:
+        ValueError: If this worker's port is taken, or someone else than that worker answers.
+        ConnectionError: If a worker is gone before all can go.
+    """
+    missing = dict(enumerate(workers)) if worker == 0 else {0: workers[0]}
+    missing.pop(worker, None)
+    print(f"Worker {worker} of {len(workers)}, waiting for {_list(missing)} ...", flush=True)
+    with _open_port(workers[worker]) as server:
+        if worker:
+            _answer(server, worker, workers)
+            return
+    told = time.monotonic()
+    while missing:
+        for index, address in list(missing.items()):
+            if _ask(address, "who", index, workers):
+                del missing[index]
+        told = _remind(told, missing)
+        time.sleep(PAUSE)
+    for index, address in enumerate(workers[1:], start=1):
+        if not _ask(address, "go", index, workers):
+            raise ConnectionError(f"Worker {index} at {address} is gone: start all again.")
+
+
+def _answer(server, worker, workers):
+    """Answers who this worker is, until the first one says "go"."""
+    server.settimeout(PAUSE)
+    told, asked = time.monotonic(), None
+    while asked != "go":
+        told = _remind(told, {0: workers[0]})
+        with contextlib.suppress(OSError), server.accept()[0] as client:
+            client.settimeout(PAUSE)
+            asked = client.recv(64).decode(errors="replace").strip()
+            client.sendall(json.dumps({"worker": worker, "workers": workers}).encode())
+
+
+def _ask(address, question, worker, workers):
+    """Asks a worker; returns whether it is there.
+
+    Raises:
+        ValueError: If someone else answers.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=PAUSE) as client:
+            client.sendall(question.encode())
+            client.settimeout(5)
+            answer = client.makefile().read()
+    except OSError:
+        return False
+    if answer != json.dumps({"worker": worker, "workers": workers}):
+        raise UserError(
+            f"{address} must be worker {worker} of {', '.join(workers)}, started with the same "
+            f"workers: it answers {answer[:200]!r}."
+        )
+    return True
+
+
+def _remind(told, missing):
+    """Says from time to time who is missing; returns when it was said last."""
+    if not missing or time.monotonic() - told < PATIENCE:
+        return told
+    print(
+        f"Still waiting for {_list(missing)}: start the same command there, with its own number as "
+        "worker; its port must be reachable from here.",
+        flush=True,
+    )
+    return time.monotonic()
+
+
+def _list(missing):
+    return ", ".join(f"worker {index} at {address}" for index, address in missing.items())
+
+
+def _open_port(address):
+    """Opens the port of an address of this machine."""
+    port = int(address.rpartition(":")[2])
+    both = socket.has_dualstack_ipv6()
+    try:
+        family = socket.AF_INET6 if both else socket.AF_INET
+        return socket.create_server(("", port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise UserError(f"The port of {address}, this worker, is taken: {error}.") from error

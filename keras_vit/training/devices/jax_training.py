@@ -1,0 +1,87 @@
+"""The JAX backend, TPUs above all: Keras' own trainer is right there and is used."""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.errors import UserError
+from keras_vit.training.resume.resumable import ResumableModel, unique
+
+
+class JaxDevices:
+    """All devices that JAX sees, as `keras.distribution.DataParallel` has them.
+
+    Attributes:
+        num_replicas_in_sync: How many they are.
+
+    Args:
+        device: `"auto"`, `"cpu"`, `"gpu"` or `"tpu"`.
+
+    Raises:
+        ValueError: If there is no such device.
+    """
+
+    def __init__(self, device="auto"):
+        kind = None if device == "auto" else device
+        try:
+            devices = keras.distribution.list_devices(kind)
+        except RuntimeError as error:
+            raise UserError(f"device={device!r} needs one that JAX sees: {error}.") from error
+        self.num_replicas_in_sync = len(devices)
+        if len(devices) > 1:
+            keras.distribution.set_distribution(
+                keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
+            )
+        print(f"Training on {len(devices)} {devices[0].split(':')[0]} devices of JAX.")
+
+    def scope(self):
+        """Returns a context in which models are built."""
+        return contextlib.nullcontext()
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class JaxTrainingModel(ResumableModel):
+    """`TrainingModel` on the JAX backend: stock `fit`, and what `Checkpoints` asks."""
+
+    def compile(self, optimizer, loss, *, accumulation=1, ema_warmup=False, **kwargs):
+        """Configures the step; as `TrainingModel.compile`, without accumulation and warm-up of EMA.
+
+        Raises:
+            ValueError: If `accumulation` is not 1.
+        """
+        if accumulation != 1:
+            raise UserError(
+                "The JAX backend has no micro-batches yet: received "
+                f"accumulation={accumulation}; leave it at 1."
+            )
+        super().compile(optimizer, loss, **kwargs)
+        self.optimizer.build(self.trainable_variables)
+        # What TensorFlow's step keeps beside the optimizer: one checkpoint for both backends.
+        self._of_tensorflow = [tf.Variable(1.0), *(tf.Variable(0, dtype="int64") for _ in range(2))]
+
+    @property
+    def distribute_strategy(self):
+        return tf.distribute.get_strategy()
+
+    @property
+    def training_state(self):
+        """Every variable that training changes, a list in the order of `TrainingModel`'s."""
+        self.jax_state_sync()
+        return [*unique(self.variables), *self.optimizer.variables, *self._of_tensorflow]
+
+    def read_metrics(self):
+        """Returns the running sums of the metrics, `(1, ...)` each."""
+        self.jax_state_sync()
+        return [np.asarray(variable.value)[None] for variable in self.metrics_variables]
+
+    def write_metrics(self, values):
+        """Sets the running sums of the metrics."""
+        for variable, value in zip(self.metrics_variables, values, strict=True):
+            variable.assign(value[0])
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+        if iterator is not None:
+            self._begin_at_first_step(iterator)

@@ -1,0 +1,1 @@
+"""Exact resume: a run that was stopped continues bit for bit."""

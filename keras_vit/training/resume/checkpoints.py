@@ -1,0 +1,232 @@
+"""Exact resume: a run that was killed goes on bit for bit."""
+
+import io
+import signal
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_vit.errors import UserError
+from keras_vit.training.devices.workers import Workers
+from keras_vit.training.resume.callback_state import callback_state, set_callback_state
+from keras_vit.training.resume.files import CheckpointFolder, load_arrays, save_arrays
+from keras_vit.training.resume.match import check_match, named_state
+from keras_vit.training.resume.metric_state import metric_state, set_metric_state
+from keras_vit.training.resume.stop_signals import StopSignals
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves everything a `TrainingModel` needs to go on, so that later steps are the same bits.
+
+    Weights, optimizer, averages, loss scale, seeds, metrics of the running epoch, the states of
+    other callbacks and the history of `fit` are saved together, the data's place by its step. Use
+    it as the last callback:
+
+        checkpoints = Checkpoints("runs/mine/checkpoints", steps_per_epoch=390, every=100)
+        step = checkpoints.restore(model)  # 0 where there is nothing to go on with
+        batches = train_batches(..., start_step=step)
+        model.fit(batches, steps_per_epoch=390, initial_epoch=step // 390, epochs=25,
+                  callbacks=[..., checkpoints])
+
+    It saves after every epoch, every `every` steps, and on SIGTERM and Ctrl-C, after which the
+    program ends with status 143 or 130; an evaluation between two epochs is finished before. With
+    several workers, all agree on the step, the first writes, and all go on from what the first one
+    reads: only its folder counts.
+
+    The same bits need the same numbers of devices, XLA or no XLA, and versions. With other numbers
+    of replicas a run goes on too, with a notice.
+
+    Args:
+        folder: Where the files `step-<number>.npz` stand; made if missing. One run at a time.
+        steps_per_epoch: As `fit` is given it.
+        every: Steps between two files, or `None`, once an epoch.
+        callbacks: Callbacks whose states belong to the run: early stopping, the best so far.
+        keep: How many files are kept, at least two.
+        notes: What JSON can hold; saved too, and returned by `find`.
+
+    Raises:
+        ValueError: If a number is out of its range; in `fit`, if another process writes to the
+            folder, or it holds a run that was not restored.
+        FloatingPointError: In `fit`, where it should save weights that are not finite.
+        OSError: In `fit`, if the disk takes no more; the files before stay.
+    """
+
+    def __init__(self, folder, *, steps_per_epoch, every=None, callbacks=(), keep=2, notes=None):
+        super().__init__()
+        if keep < 2:
+            raise UserError(f"`keep` must be at least 2: received keep={keep}.")
+        if every is not None and every < 1:
+            raise UserError(f"`every` must be at least 1: received every={every}.")
+        self.folder = Path(folder)
+        self.steps_per_epoch = steps_per_epoch
+        self.every = every
+        self.notes = notes or {}
+        self._files = CheckpointFolder(folder, keep=keep)
+        self._signals = StopSignals()
+        self._kept_callbacks = list(callbacks)
+        self._found = self._resumed = None
+        self._looked = False
+        self._step = 0  # the last one that was restored or saved
+        self._ended = 0  # epochs
+
+    def find(self, strategy):
+        """Reads the newest checkpoint that is whole, for all workers the first one's.
+
+        Returns:
+            Its notes, or `None` where there is no checkpoint.
+
+        Raises:
+            OSError: If a file may not be read.
+        """
+        if not self._looked:
+            workers = Workers(strategy)
+            found = self._files.newest() if workers.is_chief else None
+            self._found, self._looked = _of_the_chief(workers, found), True
+        return None if self._found is None else self._found[1]
+
+    def restore(self, model):
+        """Sets a compiled model to the newest checkpoint that is whole.
+
+        Args:
+            model: A `TrainingModel`, compiled as it was.
+
+        Returns:
+            The number of steps done, 0 where there is no checkpoint.
+
+        Raises:
+            ValueError: If the checkpoint is of another model, optimizer, callbacks or length of the
+                epoch.
+            OSError: If a file may not be read.
+        """
+        self.find(model.distribute_strategy)
+        found, self._found, self._looked = self._found, None, False
+        if found is None:
+            return 0
+        arrays, notes = found
+        check_match(self.folder, found, model, self._kept_callbacks, self.steps_per_epoch)
+        for name, variable in named_state(model).items():
+            variable.assign(arrays[name])
+        if notes["replicas"] != model.distribute_strategy.num_replicas_in_sync:
+            print(
+                f"The checkpoint is of {notes['replicas']} replicas and goes on with "
+                f"{model.distribute_strategy.num_replicas_in_sync}: the same step, other bits."
+            )
+        self._step = notes["step"]
+        model.first_step = self._step % self.steps_per_epoch
+        self._resumed = arrays, notes
+        return self._step
+
+    def on_train_begin(self, logs=None):
+        self._workers = Workers(self.model.distribute_strategy)
+        self._ended = 0
+        if self._workers.is_chief:
+            self._files.open()
+            if self._files.newest_step > self._step:
+                self._files.close()
+                raise UserError(
+                    f"{self.folder} holds another run, at step {self._files.newest_step}: call "
+                    "`restore` to go on with it, or `clear` to lose it."
+                )
+        self._signals.watch()
+        self.model.checkpoints = self
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        if self._resumed is not None:
+            (arrays, notes), self._resumed = self._resumed, None
+            if self._step % self.steps_per_epoch:
+                set_metric_state(self.model, self._workers, arrays)
+            for callback, saved in zip(self._all_callbacks(), notes["callbacks"], strict=True):
+                set_callback_state(callback, saved["state"], arrays)
+        elif epoch:  # only now all callbacks have seen the end of the one before
+            self._save_and_leave(epoch * self.steps_per_epoch, due=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._ended = epoch + 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self._epoch * self.steps_per_epoch + batch + 1
+        if batch + 1 < self.steps_per_epoch:
+            self._save_and_leave(step, due=self.every is not None and step % self.every == 0)
+
+    def on_last_step(self):
+        """Saves when no epoch is left; `fit` calls it before an average becomes the weights."""
+        is_over = self._ended == self.params["epochs"]  # on JAX, this is called after a failure too
+        # A run that was stopped early runs its last epoch, and stops, again.
+        if is_over and not self.model.stop_training:
+            self._save_and_leave(self.params["epochs"] * self.steps_per_epoch, due=True)
+        self._leave(self._agreed_signal())
+
+    def close(self):
+        """Gives signals and folder back; `fit` calls it, however it ends."""
+        self._signals.release()
+        self._files.close()
+
+    def clear(self):
+        """Removes the checkpoints, when what they were for is done."""
+        self._files.clear()
+        self._step = 0
+
+    def _save_and_leave(self, step, *, due):
+        """Saves what is due, or before the program ends because a signal came."""
+        number = self._agreed_signal()
+        if due or number:
+            self._save(step)
+        self._leave(number)
+
+    def _agreed_signal(self):
+        return self._workers.largest(self._signals.received)
+
+    def _leave(self, number):
+        """Ends the program where `number` is a signal's."""
+        if number:
+            self._workers.largest(0)  # nobody leaves before the first has written
+            name = signal.Signals(number).name
+            print(f"\n{name}: stopped, step {self._step} is saved in {self.folder}.", flush=True)
+            raise SystemExit(128 + number)
+
+    def _save(self, step):
+        arrays = {name: variable.numpy() for name, variable in named_state(self.model).items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise FloatingPointError(
+                f"The weights are not finite after step {step} and are not saved; the last "
+                f"checkpoint is of step {self._step}. Lower the learning rate or clip the gradient."
+            )
+        if step % self.steps_per_epoch:  # else they are those of an epoch that is over
+            arrays.update(metric_state(self.model, self._workers))
+        callbacks = [
+            {"name": type(each).__name__, "state": callback_state(each, arrays)}
+            for each in self._all_callbacks()
+        ]
+        replicas = self.model.distribute_strategy.num_replicas_in_sync
+        notes = {
+            **self.notes,
+            "step": step,
+            "steps_per_epoch": self.steps_per_epoch,
+            "replicas": replicas,
+            "callbacks": callbacks,
+        }
+        if self._workers.is_chief:
+            try:
+                self._files.write(step, arrays, notes)
+            except OSError as error:
+                raise OSError(
+                    f"The checkpoint of step {step} could not be written ({error}): the run "
+                    f"stops; the one before it is whole, in {self.folder}."
+                ) from error
+        self._step = step
+
+    def _all_callbacks(self):
+        return [*self._kept_callbacks, self.model.history]
+
+
+def _of_the_chief(workers, found):
+    """Hands what the first worker found to all."""
+    if workers.count == 1:
+        return found
+    file = io.BytesIO()
+    if found is not None:
+        save_arrays(file, *found)
+    content = workers.broadcast(file.getvalue())
+    return load_arrays(io.BytesIO(content)) if content else None

@@ -1,0 +1,167 @@
+"""Checkpoint files: written whole or not at all, read back whole or not at all."""
+
+import fcntl
+import json
+import os
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from keras_vit.errors import UserError
+from keras_vit.files import atomic_write
+
+NAME = re.compile(r"step-(\d+)\.npz")
+# What NumPy, zip and JSON raise on a broken file. A flipped bit can ask zip for a compression that
+# does not exist, or for a password.
+DAMAGE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class CheckpointFolder:
+    """The files `step-<number>.npz` of one run.
+
+    Args:
+        path: The folder, which need not exist.
+        keep: How many files are kept.
+    """
+
+    def __init__(self, path, *, keep):
+        self.path = Path(path)
+        self._keep = keep
+        self._lock = None
+
+    @property
+    def newest_step(self):
+        """The step of the newest file, 0 where there is none."""
+        return max(map(_step_of, self._files()), default=0)
+
+    def newest(self):
+        """Reads the newest file that is whole; a damaged one is named and renamed `.damaged`.
+
+        Returns:
+            The arrays by name and the notes; or `None`.
+
+        Raises:
+            OSError: If a file may not be read.
+        """
+        for path in self._files():
+            try:
+                return read_checkpoint(path)
+            except ValueError as error:
+                aside = path.with_name(f"{path.name}.damaged")
+                print(f"{path}: {error} It is {aside.name} now; the one before it is taken.")
+                os.replace(path, aside)
+        return None
+
+    def write(self, step, arrays, notes):
+        """Writes a step's file, and removes all but the newest.
+
+        Raises:
+            OSError: If the disk does not take it; the files before it stay.
+        """
+        write_checkpoint(self.path / f"step-{step:09d}.npz", arrays, notes)
+        for old in self._files()[self._keep :]:
+            old.unlink(missing_ok=True)
+
+    def open(self):
+        """Makes the folder and holds it for this process, until `close` or its end.
+
+        Raises:
+            ValueError: If another process holds it.
+        """
+        self.close()
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.path / ".lock", os.O_WRONLY | os.O_CREAT)
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise UserError(f"Another run writes its checkpoints to {self.path}.") from error
+        self._lock = lock
+        for unfinished in self.path.glob(".unfinished-*"):  # a kill in the middle of a write
+            unfinished.unlink(missing_ok=True)
+
+    def close(self):
+        """Lets the folder go."""
+        if self._lock is not None:  # the file stays: another process may have it open
+            os.close(self._lock)
+            self._lock = None
+
+    def clear(self):
+        """Removes all files of the run.
+
+        Raises:
+            ValueError: If another process holds the folder.
+        """
+        self.open()
+        for path in [*self._files(), *self.path.glob("step-*.npz.damaged")]:
+            path.unlink(missing_ok=True)
+        self.close()
+
+    def _files(self):
+        """Returns the files, newest first."""
+        paths = [path for path in self.path.glob("step-*.npz") if NAME.fullmatch(path.name)]
+        return sorted(paths, key=_step_of, reverse=True)
+
+
+def write_checkpoint(path, arrays, notes):
+    """Writes arrays and notes into one `.npz`; a kill at any moment leaves the old file or the new.
+
+    Args:
+        path: The file.
+        arrays: From names to arrays.
+        notes: What JSON can hold.
+
+    Raises:
+        OSError: If the disk does not take it; the file is then as it was before.
+    """
+    with atomic_write(path) as unfinished, open(unfinished, "wb") as file:
+        save_arrays(file, arrays, notes)
+
+
+def save_arrays(file, arrays, notes):
+    """Writes arrays and notes to an open binary file."""
+    np.savez(file, **arrays, notes=np.frombuffer(json.dumps(notes).encode(), np.uint8))
+
+
+def read_checkpoint(path):
+    """Reads what `write_checkpoint` wrote; every byte is checked by zip's checksums.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Arrays by name, and the notes.
+
+    Raises:
+        OSError: If the file may not be read.
+        ValueError: If it is damaged.
+    """
+    with open(path, "rb") as file:
+        return load_arrays(file)
+
+
+def load_arrays(file):
+    """Reads what `save_arrays` wrote to an open binary file, as `read_checkpoint` does."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return arrays, json.loads(arrays.pop("notes").tobytes())
+    except DAMAGE as error:
+        raise UserError(f"The checkpoint is damaged: {error}") from error
+
+
+def _step_of(path):
+    return int(NAME.fullmatch(path.name)[1])

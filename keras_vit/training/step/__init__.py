@@ -1,0 +1,1 @@
+"""The train step: forward, backward and update, equal on one device and on many."""

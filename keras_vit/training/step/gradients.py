@@ -1,0 +1,181 @@
+"""Loss and gradient of a replica's part of a batch: what XLA compiles."""
+
+import keras
+import tensorflow as tf
+from keras import tree
+
+from keras_vit.errors import UserError
+from keras_vit.training.resume.resumable import unique
+from keras_vit.training.step.weights import part_weight
+
+# How far apart the seeds of two replicas stand: the golden ratio of 2^31.
+REPLICA_STRIDE = 1327217885
+
+
+class Gradients:
+    """Computes loss and gradient from weights and seeds alone, one micro-batch after the other.
+
+    It changes no variable. Tracing it notes which statistics it returns, and which weights the
+    loss does not hang on.
+
+    What a part weighs in the whole batch travels with it: gradients come out as sums, to be summed
+    over the replicas and divided by the sum of the weights.
+
+    Attributes:
+        statistics: Variables beside weights and seeds that the forward pass has set; known when it
+            was traced.
+
+    Args:
+        model: A compiled Keras model.
+        replicas: How many replicas share a batch.
+        accumulation: How many micro-batches a part is cut into.
+    """
+
+    def __init__(self, model, *, replicas, accumulation=1):
+        self._model = model
+        self._replicas = replicas
+        self._accumulation = accumulation
+        self.statistics = []
+        self._unused = []
+
+    @property
+    def seeds(self):
+        """The states of the layers' `SeedGenerator`s, a list of variables."""
+        states = self._model.non_trainable_variables
+        seeds = [state for state in states if state.path.endswith("seed_generator_state")]
+        return unique(seeds)
+
+    def check(self, part):
+        """Raises a `ValueError` unless the micro-batches divide a replica's inputs `(B, ...)`."""
+        if part.shape[0] % self._accumulation:
+            raise UserError(
+                "`accumulation` must divide a replica's part of the batch: "
+                f"received accumulation={self._accumulation}, {part.shape[0]} examples."
+            )
+
+    def __call__(self, weights, seeds, x, y, sample_weight, scale):
+        """Runs forward and backward.
+
+        Args:
+            weights: Values of the trainable variables.
+            seeds: Values of `seeds`, folded with the replica.
+            x: Inputs `(B, ...)`.
+            y: Targets `(B, ...)`.
+            sample_weight: Weights `(B,)`, or `None`.
+            scale: What the loss is multiplied by, for the gradient alone.
+
+        Returns:
+            The mean loss; its weight; the outputs; the gradients times that weight, zeros where
+            the loss does not hang on a weight; new values of `seeds`; values of `statistics` times
+            the weight.
+        """
+        if self._accumulation == 1:
+            return self._whole(weights, seeds, x, y, sample_weight, scale)
+        return self._accumulated(weights, seeds, x, y, sample_weight, scale)
+
+    def _whole(self, weights, seeds, x, y, sample_weight, scale):
+        """As `__call__`, without micro-batches."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            mapping = zip(
+                [*self._model.trainable_variables, *self.seeds], [*weights, *seeds], strict=True
+            )
+            with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+                y_pred = self._model(x, training=True)
+                loss = self._model.compute_loss(x, y, y_pred, sample_weight, training=True)
+            loss *= self._replicas  # Keras has divided by it
+            scaled = loss * tf.cast(scale, loss.dtype)
+        gradients = tape.gradient(scaled, weights)
+        self._unused = [place for place, each in enumerate(gradients) if each is None]
+        gradients = [
+            tf.zeros_like(weight) if gradient is None else tf.convert_to_tensor(gradient)
+            for weight, gradient in zip(weights, gradients, strict=True)
+        ]
+        weight = part_weight(self._model.loss, x, sample_weight, loss.dtype, self._replicas)
+        seeds = [scope.get_current_value(seed) for seed in self.seeds]
+        self.statistics = _statistics(self._model, scope, self.seeds, y_pred)
+        statistics = [scope.get_current_value(variable) for variable in self.statistics]
+        # Left out: the mean of nothing, where a replica has no example of an odd last batch.
+        gradients, statistics = tree.map_structure(
+            lambda value: tf.math.multiply_no_nan(value, tf.cast(weight, value.dtype)),
+            (gradients, statistics),
+        )
+        return loss, weight, y_pred, gradients, seeds, statistics
+
+    def drop_unused(self, gradients):
+        """Puts `None`, as Keras' optimizers know it, where the loss does not hang on a weight."""
+        return [None if i in self._unused else each for i, each in enumerate(gradients)]
+
+    def _accumulated(self, weights, seeds, x, y, sample_weight, scale):
+        """As `__call__`, one micro-batch after the other."""
+        steps = self._accumulation
+        batch = tree.map_structure(lambda part: _cut(part, steps), (x, y, sample_weight))
+        outputs = tree.map_structure(
+            lambda output: tf.TensorArray(output.dtype, size=steps), self._model.output
+        )
+        zero = tf.zeros((), keras.config.floatx())  # as losses are
+        start = (0, zero, zero, outputs, [tf.zeros_like(weight) for weight in weights], seeds)
+
+        def body(step, total, count, outputs, sums, seeds):
+            x, y, sample_weight = tree.map_structure(
+                lambda part: None if part is None else part[step], batch
+            )
+            loss, weight, y_pred, gradients, seeds, _ = self._whole(
+                weights, seeds, x, y, sample_weight, scale
+            )
+            if self.statistics:
+                raise UserError(
+                    "`accumulation` needs layers that change no weight going forward: "
+                    f"received {self.statistics[0].path}."
+                )
+            return (
+                step + 1,
+                total + weight * loss,
+                count + weight,
+                tree.map_structure(lambda array, y: array.write(step, y), outputs, y_pred),
+                [a + b for a, b in zip(sums, gradients, strict=True)],
+                seeds,
+            )
+
+        loop = tf.while_loop(lambda step, *_: step < steps, body, start, parallel_iterations=1)
+        _, total, count, outputs, gradients, seeds = loop
+        y_pred = tree.map_structure(lambda array: array.concat(), outputs)
+        return tf.math.divide_no_nan(total, count), count, y_pred, gradients, seeds, []
+
+
+def fold_seed(seed, replica):
+    """Moves a seed's state `[seed, counter]` to the replica's own stream; replica 0 stays."""
+    stride = tf.cast(replica, tf.int64) * REPLICA_STRIDE
+    return tf.stack([(seed[0] + stride) % (2**31 - 2), seed[1]])
+
+
+def _statistics(model, scope, seeds, y_pred):
+    """Returns the variables beside seeds that the forward pass has set, each once.
+
+    Raises:
+        ValueError: If it has set what is not the model's, or masks the outputs.
+    """
+    if any(getattr(each, "_keras_mask", None) is not None for each in tree.flatten(y_pred)):
+        raise UserError(
+            "The step knows no masks: received a model whose outputs have one; pass "
+            "`sample_weight` instead."
+        )
+    own = [*model.variables, *model.metrics_variables]
+    if not set(scope.state_mapping) <= {id(variable) for variable in own}:
+        raise UserError(
+            "A layer changes a variable that is not the model's, as keras.random does without a "
+            "seed: give the layer a keras.random.SeedGenerator of its own, and pass it as seed."
+        )
+    return [
+        variable
+        for variable in unique(model.non_trainable_variables)
+        if not any(variable is seed for seed in seeds)
+        and scope.get_current_value(variable) is not None
+    ]
+
+
+def _cut(part, steps):
+    """Cuts `(B, ...)` into `(steps, B / steps, ...)`; `None` stays."""
+    if part is None:
+        return None
+    return tf.reshape(part, tf.concat([[steps, -1], tf.shape(part)[1:]], axis=0))

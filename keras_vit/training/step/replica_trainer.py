@@ -1,0 +1,85 @@
+"""How Keras' trainer runs under a strategy, with XLA inside each replica and several workers."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from keras_vit.training.resume.resumable import ResumableModel
+
+
+class ReplicaTrainer(ResumableModel):
+    """A model whose steps run in each replica, and whose logs are those of the whole batch.
+
+    Keras' own trainer reads a batch too many to build the model, reduces logs in a way that
+    several workers cannot, and hands XLA the whole cross-replica step, which it refuses.
+    """
+
+    def check_batch(self, batch):
+        """Looks at a batch of training, distributed or not, before it is used."""
+
+    def read_metrics(self):
+        """Returns the metrics' running sums in this process' `r` replicas, `(r, ...)` each."""
+        return [np.stack([each.numpy() for each in local]) for local in self._local_metrics()]
+
+    def write_metrics(self, values):
+        """Sets the running sums of the metrics in this process' replicas."""
+        for local, value in zip(self._local_metrics(), values, strict=True):
+            for each, own in zip(local, value, strict=True):
+                each.assign(own)
+
+    def _local_metrics(self):
+        results = self.distribute_strategy.experimental_local_results
+        return [results(variable.value) for variable in self.metrics_variables]
+
+    @property
+    def _replicas(self):
+        return self.distribute_strategy.num_replicas_in_sync
+
+    def _make_function(self, step):
+        """Replaces Keras' own: one step of training or of evaluation, from an iterator to logs."""
+        strategy = self.distribute_strategy
+
+        def in_replica(batch):
+            step(batch)
+
+        def one_step(batch):
+            strategy.run(in_replica, args=(batch,))
+            floatx = keras.config.floatx()
+            # Outside of the replicas a metric is the one of all their sums.
+            return tree.map_structure(
+                lambda value: tf.cast(value, floatx), self.get_metrics_result()
+            )
+
+        if not self.run_eagerly:
+            jit_compile = bool(self.jit_compile) and self._replicas == 1
+            one_step = tf.function(
+                one_step, jit_compile=jit_compile, autograph=False, reduce_retracing=True
+            )
+        one_step = self._autoconvert_optionals(one_step)
+
+        def on_next(iterator):
+            batch = next(iterator)
+            if step == self.train_step:
+                self.check_batch(batch)
+            return one_step(batch)
+
+        return on_next
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Replaces Keras' own: the model is built from the shapes of a batch, which stays."""
+        if iterator is not None:
+            data_batch = _spec(iterator.data_adapter.get_tf_dataset())
+            self._begin_at_first_step(iterator)
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=data_batch)
+
+
+def _spec(dataset):
+    """Returns the shapes and types of a batch, of one replica's part where it is distributed."""
+
+    def local(spec):
+        spec = getattr(spec, "_value_specs", [spec])[0]
+        return spec if hasattr(spec, "dtype") else None  # what is missing has no type
+
+    return tree.map_structure(local, dataset.element_spec)

@@ -1,0 +1,239 @@
+"""The train step: the same numbers on one device and on many.
+
+Stock Keras 3.15 clips before the replicas' gradients are summed, crashes on accumulation under a
+strategy, compiles the whole cross-replica step (which XLA refuses) and draws one dropout mask for
+all replicas. Here a step is
+
+    in each replica     forward and backward, compiled by XLA, one micro-batch after the other
+    between replicas    one all-reduce
+    in each replica     unscale, check that all is finite, clip, decay, update, average (EMA)
+
+and `model.fit`, callbacks, metrics and strategies stay Keras' own.
+"""
+
+import keras
+import tensorflow as tf
+from keras import tree
+
+from keras_vit.errors import UserError
+from keras_vit.training.resume.resumable import unique
+from keras_vit.training.step.gradients import Gradients, fold_seed
+from keras_vit.training.step.replica_trainer import ReplicaTrainer
+from keras_vit.training.step.update import Update
+from keras_vit.training.step.weights import check_losses, part_weight, per_example
+from keras_vit.training.step.xla import check_jit
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class TrainingModel(ReplicaTrainer):
+    """A functional model whose `fit` means the same on any number of replicas.
+
+    `TrainingModel(model.input, model.output)` shares the layers of `model`: train the one, save
+    and export the other. Build both in `with strategy.scope():`.
+
+    What is guaranteed: each step uses the gradient of the mean loss over the whole batch, however
+    it is split over replicas and micro-batches, also where they hold unequally many examples or
+    weights; clipping and EMA see that gradient and its update once per step; random layers draw
+    other numbers in each replica; a step whose gradient is not finite changes no weight and is
+    counted in `skipped_steps`. Gradients are dense, an embedding's too.
+
+    Attributes:
+        skipped_steps: A variable, how many steps were skipped for want of a finite gradient.
+    """
+
+    def compile(
+        self,
+        optimizer,
+        loss,
+        *,
+        metrics=None,
+        weighted_metrics=None,
+        accumulation=1,
+        ema_warmup=False,
+        jit_compile=False,
+        run_eagerly=False,
+    ):
+        """Configures the step.
+
+        Args:
+            optimizer: A `keras.optimizers.Optimizer`, a `MultiOptimizer` too; its clipping and EMA
+                are done by the step, on the whole gradient, and no longer by itself.
+            loss: As `keras.Model.compile` takes it. What several outputs' losses or a sum do with
+                a batch must be the same for all.
+            metrics: Likewise.
+            weighted_metrics: Likewise.
+            accumulation: Into how many micro-batches each replica's part of a batch is cut, one
+                after the other; memory shrinks, the numbers stay.
+            ema_warmup: Whether the average of the weights, where the optimizer keeps one, forgets
+                faster at first: momentum `min(ema_momentum, (1 + t) / (10 + t))` at step `t`, as
+                `tf.train.ExponentialMovingAverage` has it.
+            jit_compile: Whether XLA compiles forward and backward.
+            run_eagerly: Whether nothing is compiled, to look inside.
+
+        Raises:
+            ValueError: If a number is out of its range, parts of a batch cannot be weighed by the
+                losses, the optimizer brings its own accumulation or loss scale, or a layer cannot
+                be compiled by XLA.
+        """
+        if accumulation < 1:
+            raise UserError(
+                f"`accumulation` must be at least 1: received accumulation={accumulation}."
+            )
+        check_losses(loss, accumulation)
+        optimizer = keras.optimizers.get(optimizer)
+        if jit_compile:
+            check_jit(self)
+        super().compile(
+            optimizer,
+            per_example(loss),
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+            auto_scale_loss=False,
+        )
+        self._compiled_with = dict(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            accumulation=accumulation,
+            ema_warmup=ema_warmup,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+        )
+        self._gradients = Gradients(self, replicas=self._replicas, accumulation=accumulation)
+        with self.distribute_strategy.scope():
+            self._update = Update(
+                optimizer,
+                self.trainable_variables,
+                ema_warmup=ema_warmup,
+                scale_loss=_computes_in_float16(self),
+            )
+
+    @property
+    def skipped_steps(self):
+        return self._update.skipped
+
+    @property
+    def loss_scale(self):
+        return self._update.scale
+
+    @property
+    def training_state(self):
+        """Every variable that training changes and all replicas hold alike, a list."""
+        return [variable.value for variable in unique(self.variables)] + self._update.variables
+
+    def gradient_function(self, batch, *, jit_compile):
+        """Makes a function that computes a batch's loss and gradient, to time it.
+
+        Args:
+            batch: One replica's part of a batch, `(x, y)`.
+            jit_compile: Whether XLA compiles it.
+
+        Returns:
+            A function of nothing, that changes nothing.
+        """
+        compute = tf.function(self._gradients, jit_compile=jit_compile, autograph=False)
+        weights = [tf.convert_to_tensor(v.value) for v in self.trainable_variables]
+        seeds = [tf.convert_to_tensor(seed.value) for seed in self._gradients.seeds]
+        x, y = tree.map_structure(tf.convert_to_tensor, batch)
+
+        def run():
+            loss, _, _, gradients, *_ = compute(weights, seeds, x, y, None, tf.constant(1.0))
+            return loss, gradients
+
+        return run
+
+    def check_batch(self, batch):
+        """Raises a `ValueError` unless the micro-batches divide each replica's part."""
+        self._batch = batch
+        results = self.distribute_strategy.experimental_local_results
+        for part in results(tree.flatten(batch)[0]):
+            self._gradients.check(part)
+
+    def label_out_of_range(self):
+        """Returns a whole label of the last batch that is no class of the output, or `None`.
+
+        XLA makes a loss that is no number of it, and without it TensorFlow an error.
+        """
+        _, y, _ = keras.utils.unpack_x_y_sample_weight(self._batch)
+        if tree.is_nested(y) or tree.is_nested(self.output):
+            return None
+        classes = self.output.shape[-1]
+        for labels in self.distribute_strategy.experimental_local_results(y):
+            if labels.dtype.is_integer and (labels.shape.rank < len(self.output.shape)):
+                wrong = labels[(labels < 0) | (labels >= classes)]
+                if len(wrong):
+                    return int(wrong[0])
+        return None
+
+    def make_train_function(self, force=False):
+        if self.train_function is None or force:
+            self._compute = self._gradients
+            # Where there is one replica, `ReplicaTrainer` compiles the whole step.
+            if self.jit_compile and not self.run_eagerly and self._replicas > 1:
+                self._compute = tf.function(self._gradients, jit_compile=True, autograph=False)
+        super().make_train_function(force)
+
+    def train_step(self, data):
+        """Runs in each replica on its part `(x, y[, sample_weight])` of a batch."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        replica = tf.distribute.get_replica_context()
+        variables = self._gradients.seeds
+        seeds = [tf.convert_to_tensor(variable.value) for variable in variables]
+        loss, weight, y_pred, gradients, new_seeds, statistics = self._compute(
+            [tf.convert_to_tensor(variable.value) for variable in self.trainable_variables],
+            [fold_seed(seed, replica.replica_id_in_sync_group) for seed in seeds],
+            x,
+            y,
+            sample_weight,
+            tf.convert_to_tensor(self._update.scale),
+        )
+        for variable, seed, new in zip(variables, seeds, new_seeds, strict=True):
+            variable.assign(tf.stack([seed[0], new[1]]))
+
+        gradients, statistics, total = replica.all_reduce(
+            tf.distribute.ReduceOp.SUM, [gradients, statistics, weight]
+        )
+        gradients, statistics = tree.map_structure(
+            lambda value: tf.math.divide_no_nan(value, tf.cast(total, value.dtype)),
+            (gradients, statistics),
+        )
+        finite = self._update(self._gradients.drop_unused(gradients))
+        for variable, value in zip(self._gradients.statistics, statistics, strict=True):
+            variable.assign(tf.where(finite, value, variable.value))
+        self._update_metrics(finite, loss, weight, x, y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_metrics(self, finite, loss, weight, x, y, y_pred, sample_weight):
+        """Updates the metrics, unless the step's gradient was not finite."""
+        before = [tf.convert_to_tensor(variable.value) for variable in self.metrics_variables]
+        self._loss_tracker.update_state(loss, sample_weight=weight)
+        if self._compile_loss.metrics:
+            # Trackers of several outputs' losses: what they saw in the pure function is gone.
+            self.compute_loss(x, y, y_pred, sample_weight, training=True)
+        self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        for variable, old in zip(self.metrics_variables, before, strict=True):
+            variable.assign(tf.where(finite, variable.value, old))
+
+    def test_step(self, data):
+        """Runs in each replica on its part of a batch; a part weighs as it does in training."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        loss = self._replicas * self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        weight = part_weight(self.loss, x, sample_weight, loss.dtype, self._replicas)
+        self._loss_tracker.update_state(loss, sample_weight=weight)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def get_compile_config(self):
+        """Returns what `compile_from_config` takes, as Keras saves it."""
+        return keras.saving.serialize_keras_object(self._compiled_with)
+
+    def compile_from_config(self, config):
+        """Compiles as `compile` was called before the model was saved."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def _computes_in_float16(model):
+    return any(layer.compute_dtype == "float16" for layer in model._flatten_layers())

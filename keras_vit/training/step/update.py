@@ -1,0 +1,156 @@
+"""The end of a train step: what happens to the weights, given the gradient of the whole batch."""
+
+import functools
+
+import keras
+import tensorflow as tf
+
+from keras_vit.errors import UserError
+
+INITIAL_SCALE = 2.0**15
+GROWTH_STEPS = 2000  # finite steps after which the loss scale doubles
+
+
+class Update:
+    """Unscales, checks, clips, decays, updates and averages, once per step.
+
+    Call it in each replica with a gradient that is the same in all. A gradient that is not finite
+    changes nothing but the loss scale and `skipped`.
+
+    Attributes:
+        optimizers: The Keras optimizers that hold the variables.
+        scale: What the loss is multiplied by, for float16's sake ("Mixed Precision Training",
+            arXiv:1710.03740, section 3.2): halved when a gradient overflows, though not below 1,
+            doubled after `GROWTH_STEPS` that did not. 1 without `scale_loss`.
+        skipped: How many gradients were not finite.
+        variables: Everything that must be saved to go on.
+
+    Args:
+        optimizer: A `keras.optimizers.Optimizer`.
+        trainable_variables: The variables that the gradients belong to, in order.
+        ema_warmup: Whether averages forget faster at first.
+        scale_loss: Whether the loss is scaled.
+    """
+
+    def __init__(self, optimizer, trainable_variables, *, ema_warmup=False, scale_loss=False):
+        self._optimizer = optimizer
+        self._trainable_variables = trainable_variables
+        self._ema_warmup = ema_warmup
+        self._scale_loss = scale_loss
+        if not optimizer.built:
+            optimizer.build(trainable_variables)
+        optimizers = getattr(optimizer, "optimizers", [optimizer])
+        self.optimizers = [each for each in optimizers if each.built]
+        _check(optimizer, self.optimizers)
+        for each in self.optimizers:
+            # Keras' own would clip each replica's part, sum, and average inside `tf.cond`.
+            each._backend_apply_gradients = functools.partial(_decay_and_update, each)
+            each._all_reduce_sum_gradients = lambda pairs: pairs
+        new = functools.partial(
+            tf.Variable, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
+        self.scale = new(INITIAL_SCALE if scale_loss else 1.0)
+        self.skipped = new(0, dtype=tf.int64)
+        self._finite_steps = new(0, dtype=tf.int64)
+
+    @property
+    def variables(self):
+        own = [self.scale, self.skipped, self._finite_steps]
+        return [variable.value for variable in self._optimizer.variables] + own
+
+    def __call__(self, gradients):
+        """Updates the weights.
+
+        Args:
+            gradients: One per trainable variable; `None` leaves the variable as it is, undecayed.
+
+        Returns:
+            Whether the gradient was finite, a boolean `()`.
+        """
+        if self._scale_loss:
+            gradients = [g if g is None else g / tf.cast(self.scale, g.dtype) for g in gradients]
+        # Also where each number is finite and the norm, by which it may be clipped, is not.
+        finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
+        # A branch in a replica may not look at other replicas, as an update does: it is taken
+        # outside of them, like Keras' LossScaleOptimizer takes it.
+        context = tf.distribute.get_replica_context()
+        context.merge_call(self._branch, args=(finite, gradients))
+        return finite
+
+    def _branch(self, strategy, finite, gradients):
+        def update():
+            strategy.extended.call_for_each_replica(self._apply, args=(gradients,))
+            for optimizer in self.optimizers:
+                if optimizer.use_ema and optimizer.ema_overwrite_frequency:
+                    due = optimizer.iterations.value % optimizer.ema_overwrite_frequency == 0
+                    tf.cond(due, lambda o=optimizer: _overwrite(strategy, o), lambda: None)
+            if self._scale_loss:
+                steps = self._finite_steps + 1
+                grow = steps == GROWTH_STEPS
+                self.scale.assign(tf.where(grow, 2 * self.scale, self.scale))
+                self._finite_steps.assign(tf.where(grow, tf.zeros_like(steps), steps))
+
+        def skip():
+            self.skipped.assign_add(1)
+            self._finite_steps.assign(0)
+            if self._scale_loss:
+                self.scale.assign(tf.maximum(self.scale / 2, 1.0))
+
+        tf.cond(strategy.experimental_local_results(finite)[0], update, skip)
+
+    def _apply(self, gradients):
+        gradients = self.optimizers[0]._clip_gradients(gradients)
+        self._optimizer.apply(gradients, self._trainable_variables)
+        for optimizer in self.optimizers:
+            if optimizer.use_ema:
+                _average(optimizer, self._ema_warmup)
+
+
+def _decay_and_update(optimizer, gradients, variables):
+    optimizer._apply_weight_decay(variables)
+    optimizer._backend_update_step(gradients, variables, optimizer.learning_rate)
+
+
+def _average(optimizer, warmup):
+    """Moves the averages of the weights; the first are the weights themselves."""
+    step = tf.cast(optimizer.iterations.value - 1, tf.float32)
+    momentum = tf.constant(optimizer.ema_momentum, tf.float32)
+    if warmup:
+        momentum = tf.minimum(momentum, (1 + step) / (10 + step))
+    momentum = tf.where(step > 0, momentum, 0.0)
+    for variable, average in _averages(optimizer):
+        share = tf.cast(momentum, variable.dtype)
+        average.assign(share * average + (1 - share) * variable)
+
+
+def _overwrite(strategy, optimizer):
+    for variable, average in _averages(optimizer):
+        strategy.extended.update(variable.value, lambda v, a: v.assign(a), args=(average.value,))
+
+
+def _averages(optimizer):
+    return zip(
+        optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True
+    )
+
+
+def _check(optimizer, optimizers):
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise UserError("The step scales the loss: pass the optimizer that LossScaleOptimizer has.")
+    for each in [optimizer, *optimizers]:
+        if each.gradient_accumulation_steps:
+            raise UserError(
+                "The step accumulates: pass `compile(accumulation=...)`, received "
+                f"gradient_accumulation_steps={each.gradient_accumulation_steps}."
+            )
+        if each.loss_scale_factor:
+            raise UserError(
+                "The step scales the loss where float16 needs it: leave out "
+                f"loss_scale_factor, received {each.loss_scale_factor}."
+            )
+    clips = {(each.clipnorm, each.global_clipnorm, each.clipvalue) for each in optimizers}
+    if len(clips) > 1:
+        raise UserError(
+            "The optimizers of a MultiOptimizer must clip alike, for the whole gradient is "
+            f"clipped: received (clipnorm, global_clipnorm, clipvalue) = {sorted(map(str, clips))}."
+        )

@@ -1,0 +1,77 @@
+"""Whether XLA pays: measured on the model and the machine at hand, never guessed."""
+
+import statistics
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_vit.errors import UserError
+from keras_vit.training.devices.workers import Workers
+
+ROUNDS = 5
+CHOICES = ("auto", "on", "off")
+
+
+def choose_xla(xla, model, batch):
+    """Decides whether `compile(jit_compile=...)` should be on, and prints why.
+
+    Args:
+        xla: `"on"`, `"off"`, or `"auto"`, which times forward and backward both ways, in turns.
+        model: A compiled `TrainingModel`; it stays as it is.
+        batch: One replica's part of a batch, images and labels.
+
+    Returns:
+        A boolean.
+
+    Raises:
+        ValueError: If `xla` is none of the three, on with a layer that XLA cannot compile, or off
+            on the JAX backend.
+    """
+    if xla not in CHOICES:
+        raise UserError(f"`xla` must be one of {', '.join(CHOICES)}: received {xla!r}.")
+    if keras.backend.backend() == "jax":
+        if xla == "off":
+            raise UserError("The JAX backend is XLA: received xla='off'.")
+        return True
+    if xla == "on":
+        check_jit(model)
+    if xla != "auto":
+        print(f"XLA is {xla}, as asked for.")
+        return xla == "on"
+    if layers := layers_without_jit(model):
+        print(f"XLA is off: it cannot compile {', '.join(layers)}.")
+        return False
+    # Workers may measure differently and must not choose differently: the first one's count.
+    with_xla, without = Workers(model.distribute_strategy).gather(times_of_a_step(model, batch))[0]
+    print(
+        f"XLA is {'on' if with_xla < without else 'off'}: forward and backward take "
+        f"{1000 * with_xla:.1f} ms with it and {1000 * without:.1f} ms without."
+    )
+    return bool(with_xla < without)
+
+
+def times_of_a_step(model, batch):
+    """Returns the median seconds of forward and backward with XLA and without."""
+    runs = [model.gradient_function(batch, jit_compile=jit) for jit in (True, False)]
+    times = [[], []]
+    for _ in range(ROUNDS + 1):  # the first compiles
+        for run, seconds in zip(runs, times, strict=True):
+            start = time.perf_counter()
+            run()
+            tf.test.experimental.sync_devices()
+            seconds.append(time.perf_counter() - start)
+    return [statistics.median(seconds[1:]) for seconds in times]
+
+
+def layers_without_jit(model):
+    """Names the layers of a model, inner ones too, that XLA cannot compile."""
+    return [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
+
+
+def check_jit(model):
+    """Raises a `ValueError` if XLA cannot compile every layer of a model."""
+    if layers := layers_without_jit(model):
+        raise UserError(
+            f"XLA cannot compile every layer: received supports_jit=False in {', '.join(layers)}."
+        )

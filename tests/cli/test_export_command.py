@@ -1,0 +1,204 @@
+"""`keras-vit export`: artefacts, their report, and what becomes of those beyond a limit."""
+
+import dataclasses
+import itertools
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_vit.cli import export as export_command
+from keras_vit.data import open_source
+from keras_vit.evaluation import Comparison
+from keras_vit.export import FORMATS, save_keras
+from keras_vit.inference import open_artefact
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+
+@pytest.fixture
+def digits_model(tmp_path, tiny_ten):
+    path = tmp_path / "model.keras"
+    save_keras(tiny_ten, path)
+    return path
+
+
+@pytest.fixture
+def tiny_ten():
+    names = [str(digit) for digit in range(10)]
+    return classifier(vit("mu/4", image_size=8, channels=1), 10, class_names=names)
+
+
+@pytest.mark.slow
+def test_artefacts_and_their_report(tmp_path, digits_model, tiny_ten, run):
+    out = tmp_path / "saved_models" / "digits"
+    code, text, err = run(
+        "export",
+        digits_model,
+        "--to",
+        "savedmodel,tflite",
+        "--data",
+        "digits",
+        "--out",
+        out,
+        "--images",
+        50,
+    )
+    assert code == 0, err
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["1", "1.json", "1.md", "1.tflite", "batching.config", "models.config"]
+    assert "docker run" in text and "top-1" in text
+    report = json.loads((out / "1.json").read_text())
+    assert report["rejected"] == {}
+    assert report["judged"]["data"] == "digits" and report["judged"]["images"] == 50
+    keras_row, saved_model, litert = report["artefacts"]
+    assert [keras_row["artefact"], saved_model["artefact"], litert["artefact"]] == [
+        str(digits_model),
+        str(out / "1"),
+        str(out / "1.tflite"),
+    ]
+    for row in report["artefacts"]:
+        assert row["difference"] < 1e-5 and row["agreement"] == 1 and row["change"] == 0
+        assert set(row["milliseconds"]) == {
+            "1 thread, batch 1",
+            "1 thread, batch 16",
+            "all threads, batch 1",
+            "all threads, batch 16",
+        }
+    assert litert["operators"]["FULLY_CONNECTED"] > 0 and "ai-edge-litert" in litert["runtime"]
+    text = (out / "1.md").read_text()
+    assert f"`{out}/1.tflite`" in text and "Judged on: data digits, images 50, seed 0" in text
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1)).astype("uint8")
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(tiny_ten(images)))
+    np.testing.assert_allclose(open_artefact(out).predict(images), expected, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_what_is_beyond_its_limit_is_put_aside(tmp_path, digits_model, run, monkeypatch):
+    for name, limit in (("savedmodel", -1.0), ("tflite-int8", 100.0)):
+        monkeypatch.setitem(FORMATS, name, dataclasses.replace(FORMATS[name], largest_loss=limit))
+    out = tmp_path / "digits"
+    words = ["--to", "savedmodel,tflite-int8", "--data", "digits", "--out", out, "--images", 20]
+    code, _, err = run("export", digits_model, *words)
+    assert code == 1 and "1.rejected: it loses -0.00 points" in err
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["1-int8.tflite", "1.json", "1.md", "1.rejected"]
+    assert "savedmodel" in json.loads((out / "1.json").read_text())["rejected"]
+    with pytest.raises(ValueError, match="neither a SavedModel nor a version"):
+        open_artefact(out)
+
+
+@pytest.mark.slow
+def test_one_that_does_not_load_does_not_lose_the_others(tmp_path, digits_model, run, monkeypatch):
+    def write(model, path, **_):
+        path.write_bytes(b"no model")
+
+    monkeypatch.setitem(
+        FORMATS, "onnx", dataclasses.replace(FORMATS["onnx"], write=write, needs=())
+    )
+    out = tmp_path / "digits"
+    words = ["--to", "onnx,tflite", "--data", "digits", "--out", out, "--images", 20]
+    code, _, err = run("export", digits_model, *words)
+    assert code == 1 and "1.onnx.rejected: " in err and "cannot be replayed" in err
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["1.json", "1.md", "1.onnx.rejected", "1.tflite"]
+    assert "cannot be replayed" in json.loads((out / "1.json").read_text())["rejected"]["onnx"]
+
+
+@pytest.mark.slow
+def test_one_that_cannot_be_written_does_not_lose_the_others(
+    tmp_path, digits_model, run, monkeypatch
+):
+    def write(model, path, **_):
+        raise RuntimeError("no such\noperator")
+
+    broken = dataclasses.replace(FORMATS["onnx"], write=write, needs=())
+    monkeypatch.setitem(FORMATS, "onnx", broken)
+    out = tmp_path / "digits"
+    words = ["--data", "digits", "--out", out, "--images", 20, "--to"]
+    code, _, err = run("export", digits_model, *words, "onnx,tflite")
+    assert code == 1 and "keras-vit: onnx: it cannot be written: no such operator" in err
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["1.json", "1.md", "1.tflite"]
+    report = json.loads((out / "1.json").read_text())
+    assert report["rejected"] == {"onnx": "it cannot be written: no such operator"}
+    code, _, err = run("export", digits_model, *words, "onnx")
+    assert code == 2 and "No format could be written: no such operator" in err
+    assert not (out / "2.json").exists()
+
+
+def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan():
+    row = Comparison("x", 1, 0.9, 0.0, 1.0, 0.0, 0.0, {}, "", {})
+    for name in FORMATS:
+        assert FORMATS[name].verdict(row) is None
+        why = FORMATS[name].verdict(dataclasses.replace(row, difference=float("nan")))
+        assert why == "it answers what is no number."
+    differing = dataclasses.replace(row, difference=0.1, change=-0.002)
+    assert "a probability differs by 1.0e-01" in FORMATS["tflite"].verdict(differing)
+    assert FORMATS["tflite-int8"].verdict(differing) is None
+    losing = dataclasses.replace(row, difference=0.1, change=-0.0031)
+    assert "loses 0.31 points of top-1, more than 0.3" in FORMATS["tflite-int8"].verdict(losing)
+
+
+@pytest.mark.parametrize("count", [100, 10_000])
+def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
+    split = open_source("digits").splits["test"]
+    images, labels = export_command._drawn(split, (8, 8), count, 1.0, 0)
+    assert len(images) == len(labels) == min(count, split.count)
+    assert set(labels) == set(range(10))
+    everything = {image.tobytes() for image in export_command._drawn(split, (8, 8), 10**9, 1, 1)[0]}
+    assert {image.tobytes() for image in images} <= everything
+    assert len({image.tobytes() for image in images}) >= len(images) - 2  # few are twins
+    again, _ = export_command._drawn(split, (8, 8), count, 1.0, 0)
+    np.testing.assert_array_equal(images, again)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--to", "tflite,onyx"], "`to` must be some of savedmodel, tflite"),
+        (["--to", "tflite,tflite"], "each once"),
+        (["--images", "0"], "--images must be at least 1"),
+        (["--crop-ratio", "0"], "`crop_ratio` must lie in [0.05, 1]: received 0.0"),
+        (["--crop-ratio", "nan"], "`crop_ratio` must lie in [0.05, 1]"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    tmp_path, digits_model, run, one_line, words, message
+):
+    out = tmp_path / "digits"
+    code, _, err = run("export", digits_model, *["--data", "digits", "--out", out, *words])
+    assert code == 2 and message in one_line(err)
+    assert not list(out.glob("*")) if out.exists() else True
+
+
+@pytest.mark.slow
+def test_broken_pictures_judge_nothing(tmp_path, run):
+    rng = np.random.default_rng(0)
+    for split, name, index in itertools.product(("train", "test"), "ab", range(3)):
+        place = tmp_path / "data" / split / name / f"{index}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype("uint8")).save(place)
+    (tmp_path / "data" / "test" / "a" / "1.png").write_bytes(b"no picture")
+    model = classifier(vit("mu/4", image_size=8), 2, class_names=["a", "b"])
+    cut = dict(crop_ratio=0.9, interpolation="bicubic")
+    save_keras(model, tmp_path / "model.keras", preprocessing=cut)
+    words = ["--data", tmp_path / "data", "--to", "tflite", "--out", tmp_path / "out"]
+    code, text, err = run("export", tmp_path / "model.keras", *words)
+    assert code == 0 and "compared on 5 images" in text and "1.png is left out: " in err
+    judged = json.loads((tmp_path / "out" / "1.json").read_text())["judged"]
+    assert (judged["images"], judged["crop_ratio"]) == (5, 0.9)
+    assert open_artefact(tmp_path / "out" / "1.tflite").preprocessing["crop_ratio"] == 0.9
+
+
+def test_a_model_of_a_stranger_is_refused(tmp_path, run):
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, keras.layers.Lambda(lambda x: x[:, 0, 0])(inputs))
+    model.save(tmp_path / "model.keras")
+    code, _, err = run(
+        "export", tmp_path / "model.keras", "--data", "digits", "--out", tmp_path / "x"
+    )
+    assert code == 2 and "cannot be read as a model" in err.splitlines()[-1]
+    assert not (tmp_path / "x").exists()

@@ -1,0 +1,157 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_vit.checkpoints import export_timm, find, load
+from keras_vit.export import export, save_keras
+from keras_vit.images.crop import read_image
+from keras_vit.inference import open_artefact
+
+CUT = {"crop_ratio": 0.6, "interpolation": "bicubic"}
+
+
+@pytest.fixture
+def grey(tmp_path):
+    path = tmp_path / "grey.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8)).astype("uint8")).save(path)
+    return path
+
+
+@pytest.fixture
+def colour(tmp_path):
+    path = tmp_path / "colour.png"
+    Image.new("RGB", (8, 8), "red").save(path)
+    return path
+
+
+def test_the_three_artefacts_answer_alike(tiny, grey, run):
+    pixels = np.asarray(Image.open(grey)).reshape(1, 8, 8, 1)
+    (logits,) = np.asarray(tiny.model(pixels))
+    probabilities = np.exp(logits) / np.exp(logits).sum()
+    for model in tiny.paths:
+        code, out, err = run("predict", model, "--json", grey)
+        assert (code, err) == (0, "")
+        answer = json.loads(out)
+        assert answer["image"] == str(grey)
+        expected = np.argsort(-probabilities)
+        assert [entry["index"] for entry in answer["classes"]] == expected.tolist()
+        names = ["nought", "one", "zwölf"]
+        assert [entry["name"] for entry in answer["classes"]] == [names[i] for i in expected]
+        np.testing.assert_allclose(
+            [entry["probability"] for entry in answer["classes"]],
+            probabilities[expected],
+            atol=1e-6,
+        )
+
+
+def test_what_is_done_to_a_picture_travels(tiny, tmp_path):
+    """Through `.keras`, timm's layout and LiteRT, and to a model that is loaded at another size."""
+    told = {"crop_ratio": 0.6, "interpolation": "bilinear"}
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    save_keras(load(tiny.keras_file), tmp_path / "model.keras", preprocessing=told)
+    model = load(tmp_path / "model.keras", image_size=12)
+    export_timm(model, tmp_path / "model.safetensors")
+    model = load(tmp_path / "model.safetensors")
+    save_keras(model, tmp_path / "again.keras")
+    for path in (tmp_path / "again.keras", *export(model, tmp_path / "out", to=("tflite",))):
+        expected = read_image(tmp_path / "large.png", (12, 12, 1), **told)
+        np.testing.assert_array_equal(
+            open_artefact(path).read_image(tmp_path / "large.png"), expected
+        )
+
+
+def test_a_model_that_says_nothing_sees_pictures_whole_in_timm_too(tiny, tmp_path):
+    export_timm(load(tiny.keras_file), tmp_path / "model.safetensors")
+    told = {"crop_ratio": 1.0, "interpolation": "bicubic"}
+    assert find(tmp_path / "model.safetensors").preprocessing == told
+
+
+@pytest.mark.slow
+def test_a_model_remembers_what_evaluation_does_to_a_picture(tiny, tmp_path, run):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    save_keras(load(tiny.keras_file), tmp_path / "model.keras", preprocessing=CUT)
+    model = load(tmp_path / "model.keras")
+    export_timm(model, tmp_path / "model.safetensors")
+    save_keras(load(tmp_path / "model.safetensors"), tmp_path / "again.keras")
+    saved = [tmp_path / "model.keras", tmp_path / "again.keras", *export(model, tmp_path / "out")]
+    answers = [run("predict", each, "--json", tmp_path / "large.png")[1] for each in saved]
+    shares = [[x["probability"] for x in json.loads(each)["classes"]] for each in answers]
+    image = read_image(tmp_path / "large.png", (8, 8, 1), **CUT)
+    expected = np.sort(keras.ops.softmax(tiny.model(image[None])))[0, ::-1]
+    np.testing.assert_allclose(shares, [expected] * 4, atol=1e-6)
+
+
+def test_the_table_names_image_class_and_probability(tiny, grey, run):
+    code, out, err = run("predict", tiny.litert, grey, grey, "--top", 2)
+    assert (code, err) == (0, "")
+    assert "".join(line.split()[0] for line in out.splitlines()).count("grey.png") == 2
+    assert "probability" in out
+    assert len([line for line in out.splitlines() if "0." in line]) == 4
+
+
+def test_a_name_that_looks_like_markup_is_printed_as_it_is(tiny, grey, run):
+    path = grey.rename(grey.with_name("[red].png"))
+    code, out, _ = run("predict", tiny.litert, "--top", 1, path)
+    assert code == 0
+    assert "[red].png" in "".join(line.split()[0] for line in out.splitlines())
+
+
+def test_good_images_are_answered_beside_bad_ones(tiny, grey, colour, tmp_path, run):
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    code, out, err = run("predict", tiny.litert, text, grey, colour, "--json")
+    assert code == 1
+    assert json.loads(out)["image"] == str(grey)
+    assert len(err.splitlines()) == 2
+
+
+def test_what_is_no_image_is_one_line_and_status_2(tiny, tmp_path, run, one_line):
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    code, out, err = run("predict", tiny.litert, text)
+    assert (code, out) == (2, "")
+    assert "text.png is no image" in one_line(err)
+
+
+def test_a_wrong_number_of_channels_is_one_line_and_status_2(tiny, colour, run, one_line):
+    code, out, err = run("predict", tiny.litert, colour)
+    assert (code, out) == (2, "")
+    assert "takes 1 channel" in one_line(err) and "has 3 (RGB)" in err
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("predict", "nowhere.keras", "image.png"), "There is no model at nowhere.keras"),
+        (("predict", "nowhere.keras"), "IMAGES"),
+        (("predict", "nowhere.keras", "image.png", "--tpo", "2"), "--tpo"),
+        (("predict", "nowhere.keras", "image.png", "--top", "two"), "two"),
+        (("predict", "nowhere.keras", "image.png", "--top", "1.5"), "--top takes a whole number"),
+        (("predict", "nowhere.keras", "image.png", "--top", "0"), "--top must be at least 1"),
+        (("predikt",), "predikt"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(run, words, message, one_line):
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert message in one_line(err)
+
+
+def test_a_damaged_model_is_one_line_and_status_2(tiny, grey, tmp_path, run, one_line):
+    path = tmp_path / "cut.keras"
+    path.write_bytes(tiny.keras_file.read_bytes()[:5000])
+    code, out, err = run("predict", path, grey)
+    assert (code, out) == (2, "")
+    assert "cannot be read as a model" in one_line(err)
+
+
+def test_a_picture_named_like_a_list_is_a_picture(tiny, grey, run):
+    path = grey.rename(grey.with_name("[1]"))
+    code, out, _ = run("predict", tiny.litert, path, path, "--json")
+    assert code == 0
+    assert [json.loads(line)["image"] for line in out.splitlines()] == [str(path)] * 2

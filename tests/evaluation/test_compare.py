@@ -1,0 +1,68 @@
+import io
+import sys
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from keras_vit.evaluation import NoAnswer, compare, comparison_table, worker
+from keras_vit.inference import Artefact
+
+
+@pytest.mark.slow
+def test_artefacts_are_replayed_without_keras_and_compared(tiny):
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1)).astype("uint8")
+    reference = keras.ops.convert_to_numpy(keras.ops.softmax(tiny.model(images)))
+    labels = reference.argmax(-1)
+    labels[:3] = (labels[:3] + 1) % 3
+
+    shifted = reference.copy()  # one answer becomes another: 11 of 12 agree, 9 of 12 are right
+    shifted[0, labels[0]] += 0.25
+    rows = compare(tiny.paths, images, labels, shifted)
+    assert [row.artefact for row in rows] == [str(path) for path in tiny.paths]
+    for row in rows:
+        assert row.accuracy == 9 / 12
+        assert row.change == 9 / 12 - (shifted.argmax(-1) == labels).mean()
+        assert row.difference == pytest.approx(0.25, abs=1e-6)
+        assert row.agreement == (shifted.argmax(-1) == reference.argmax(-1)).mean()
+        assert len(row.milliseconds) == 4 and all(ms > 0 for ms in row.milliseconds.values())
+        assert row.runtime.split()[0] in ("keras", "tensorflow", "ai-edge-litert")
+    assert rows[0].size == tiny.keras_file.stat().st_size
+    assert rows[1].size > rows[2].size == tiny.litert.stat().st_size
+
+    text = io.StringIO()
+    Console(file=text, width=80).print(comparison_table(rows))
+    assert text.getvalue().count("75.00%") == 3
+    assert text.getvalue().count("1.00x") == 4  # the Keras file itself
+
+
+def test_many_images_are_answered_in_batches(monkeypatch):
+    monkeypatch.setattr(worker, "BATCH", 5)
+    calls = []
+
+    def predict(images):
+        calls.append(len(images))
+        return images * 2.0
+
+    images = np.arange(12.0)[:, None]
+    answers = worker.answer(Artefact("path", (1,), None, predict), images)
+    np.testing.assert_array_equal(answers, 2 * images)
+    assert calls == [5, 5, 2]
+
+
+def test_a_keras_model_cannot_pass_for_one_that_needs_no_keras(tiny, monkeypatch):
+    """The block is real: code that imports Keras fails behind it."""
+    monkeypatch.setitem(sys.modules, "keras", keras)  # restored afterwards
+    monkeypatch.setattr(worker, "open_artefact", lambda *_, **__: __import__("keras"))
+    monkeypatch.setattr(worker, "redirect_output", lambda: None)
+    with pytest.raises(ImportError, match="keras"):
+        worker.main(str(tiny.litert))
+
+
+def test_what_an_artefact_s_process_says_last_is_passed_on(tmp_path):
+    broken = tmp_path / "model.tflite"
+    broken.write_bytes(b"no model")
+    images = np.zeros((1, 8, 8, 1), "uint8")
+    with pytest.raises(NoAnswer, match="model.tflite cannot be replayed: .*cannot be read"):
+        compare([broken], images, [0], [[1.0]])

@@ -1,0 +1,77 @@
+"""Figures of a classifier on labelled images, by hand and against scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_score, recall_score, top_k_accuracy_score
+
+from keras_vit.evaluation import match_classes, score
+
+
+@pytest.fixture
+def answers():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(5), size=60)
+    labels = np.where(rng.random(60) < 0.5, probabilities.argmax(1), rng.integers(0, 4, 60))
+    return labels, probabilities
+
+
+def run(labels, probabilities, size=16):
+    """Answers as if the images were their own places."""
+    places = np.arange(len(labels)).reshape(-1, 1, 1, 1)
+    parts = range(0, len(labels), size)
+    batches = [(places[i : i + size], labels[i : i + size]) for i in parts]
+    return score(lambda images: probabilities[images[:, 0, 0, 0]], batches)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_top_k_is_scikit_learns(answers, k):
+    labels, probabilities = answers
+    expected = top_k_accuracy_score(labels, probabilities, k=k, labels=range(5))
+    assert run(*answers).top(k) == pytest.approx(expected)
+    assert run(*answers).top(5) == run(*answers).top(9) == 1
+
+
+def test_recall_and_precision_are_scikit_learns(answers):
+    result = run(*answers)
+    images, recall, precision = result.per_class()
+    arguments = dict(labels=range(5), average=None, zero_division=np.nan)
+    assert images.sum() == 60 and images[4] == (answers[0] == 4).sum()
+    for actual, expected in ((recall, recall_score), (precision, precision_score)):
+        theirs = expected(result.labels, result.predictions, **arguments)
+        np.testing.assert_allclose(actual, theirs)
+
+
+def test_the_calibration_error_is_the_papers():
+    """Three bins: two images at 0.9, one right; one at 0.5, wrong; one at 0.3, right."""
+    probabilities = np.array(
+        [[0.9, 0.1, 0, 0], [0.9, 0.1, 0, 0], [0.5, 0.2, 0.2, 0.1], [0.3, 0.25, 0.25, 0.2]]
+    )
+    labels = np.array([0, 1, 1, 0])
+    expected = (2 * abs(0.5 - 0.9) + abs(0 - 0.5) + abs(1 - 0.3)) / 4
+    assert run(labels, probabilities).calibration_error(bins=3) == pytest.approx(expected)
+    sure = np.eye(4)[labels]
+    assert run(labels, sure).calibration_error() == 0
+
+
+def test_time_is_of_all_but_the_first_batch(answers):
+    result = run(*answers)
+    assert result.timed == 60 - 16 and result.images_per_second > 0
+    assert run(*answers, size=60).images_per_second is None
+    with pytest.raises(ValueError, match="no image"):
+        score(None, [])
+
+
+def test_classes_are_matched_by_name_and_by_number():
+    model = ("cat", "dog", "0", "3")
+    assert match_classes(["dog", "cat"], model, 4).tolist() == [1, 0]
+    assert match_classes(["0", "3"], model, 4).tolist() == [2, 3]
+    assert match_classes(["0", "3"], ("a", "b", "c", "d"), 4).tolist() == [0, 3]
+    assert match_classes(["a", "b"], None, 2).tolist() == [0, 1]
+    twice = ("crane", "cat", "crane")
+    assert match_classes(twice, twice, 3).tolist() == [0, 1, 2]
+    assert match_classes(["cat"], twice, 3).tolist() == [1]
+    with pytest.raises(ValueError, match="several classes of the name crane"):
+        match_classes(["cat", "crane"], twice, 3)
+    for names, known, count in ((["cow"], model, 4), (["4"], None, 4), (["a"], None, 2)):
+        with pytest.raises(ValueError, match=f"one of the model's {count}, .* received {names[0]}"):
+            match_classes(names, known, count)

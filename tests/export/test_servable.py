@@ -1,0 +1,104 @@
+"""A rewritten model answers as before, and changes nothing of the one it came from."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_vit.export.servable import gelu, layer_norm, layer_norm_in_16_bits, servable
+from keras_vit.layers import MLP
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("norm", [layer_norm, layer_norm_in_16_bits])
+def test_the_norm_is_kerass(norm):
+    layer = keras.layers.LayerNormalization(epsilon=1e-6)
+    x = RNG.normal(3, 2, (4, 5, 32)).astype("float32")
+    layer.build(x.shape)
+    layer.gamma.assign(RNG.normal(size=32))
+    layer.beta.assign(RNG.normal(size=32))
+    np.testing.assert_allclose(norm(layer, x), layer(x), atol=1e-6)
+    assert np.isfinite(norm(layer, np.full_like(x, 3))).all()
+
+
+def test_the_gelu_is_kerass():
+    x = np.linspace(-8, 8, 4001, dtype="float32")
+    np.testing.assert_allclose(gelu(x), keras.ops.gelu(x, approximate=False), atol=1e-6)
+
+
+def test_no_complement_of_the_error_function_is_left():
+    model = classifier(vit("mu/4", image_size=8), 3)
+
+    def operators(model):
+        graph = tf.function(model).get_concrete_function(tf.TensorSpec((1, 8, 8, 3))).graph
+        return {each.type for each in graph.get_operations()}
+
+    assert "Erfc" in operators(model)  # Keras' own
+    assert operators(servable(model)) & {"Erf", "Erfc"} == {"Erf"}
+
+
+@pytest.mark.parametrize(
+    "options, pool",
+    [
+        ({}, "class_token"),
+        (dict(pre_norm=True, qk_norm=True, layer_scale=0.1, final_norm=False), "mean"),
+        (dict(activation="swiglu", distillation_token=True), "attention"),
+    ],
+)
+def test_a_whole_model_answers_as_before(options, pool):
+    model = classifier(vit("mu/4", image_size=8, **options), 3, pool=pool)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * RNG.normal(size=weight.shape))
+    images = RNG.integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    before = np.asarray(model(images))
+    rewritten = servable(model)
+    np.testing.assert_allclose(rewritten(images), before, atol=2e-6)
+    again = servable(rewritten, whole_numbers=True)
+    np.testing.assert_allclose(again(images), before, atol=5e-6)
+    np.testing.assert_array_equal(model(images), before)
+    for layer in rewritten.weights:
+        layer.assign(layer * 0)
+    np.testing.assert_array_equal(model(images), before)
+
+
+@pytest.mark.parametrize(
+    "options, pool, count",
+    [
+        ({}, dict(pool="class_token"), 1),
+        (dict(final_norm=False, num_registers=2), dict(pool="class_token"), 1),
+        (dict(distillation_token=True), dict(distillation_head=True), 2),
+        (dict(distillation_token=True), dict(pool="mean"), 6),
+        ({}, dict(pool="attention"), 5),
+    ],
+)
+def test_the_last_block_refines_what_is_pooled_alone(monkeypatch, options, pool, count):
+    model = classifier(vit("mu/4", image_size=8, depth=2, **options), 3, **pool)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * RNG.normal(size=weight.shape))
+    images = RNG.integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    rewritten, seen, call = servable(servable(model)), [], MLP.call
+
+    def remember(layer, x):
+        seen.append(x.shape[1])
+        return call(layer, x)
+
+    monkeypatch.setattr(MLP, "call", remember)
+    answers = rewritten(images)
+    tokens = rewritten.get_layer("embed").output.shape[1]
+    assert seen[:2] == [tokens, count]
+    np.testing.assert_allclose(answers, model(images), atol=2e-6)
+
+
+def test_mixed_precision_becomes_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = classifier(vit("mu/4", image_size=8), 3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    expected = classifier(vit("mu/4", image_size=8), 3)
+    expected.set_weights(model.get_weights())
+    images = RNG.integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    np.testing.assert_allclose(servable(model)(images), expected(images), atol=1e-6)
