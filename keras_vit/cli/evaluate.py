@@ -1,27 +1,13 @@
-"""Evaluation: any model or artefact on any source.
-
-    python -m keras_vit.cli.evaluate --model saved_models/digits --source digits
-    python -m keras_vit.cli.evaluate --model ti.keras --source folder:my_pictures --out report
-
-Prints top-1 and top-5 accuracy, the expected calibration error, images per second and the classes
-with the lowest recall; `--out` names a folder for `score.json`, `classes.csv` and
-`confusion.png`. Classes of source and model are matched by their names, or by number where
-the source's names are numbers.
-"""
+"""`keras-vit evaluate`: how well a model or an export of it answers on a source."""
 
 import csv
-import dataclasses
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from keras_vit.command_line import run_recipe
-from keras_vit.data import BrokenPictures, fitted_batches, open_source
+from keras_vit.cli.open_source import open_quietly
+from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
-from keras_vit.evaluation import confusion_figure, match_classes, score
 from keras_vit.files import atomic_write, write_json
 from keras_vit.images.preprocessing import cut_told
 from keras_vit.inference import open_artefact
@@ -29,59 +15,64 @@ from keras_vit.inference import open_artefact
 WORST = 10  # classes that are printed
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """The recipe for evaluation."""
+def evaluate(
+    model: Path,
+    /,
+    *,
+    data: str,
+    split: str = "test",
+    out: Path | None = None,
+    crop_ratio: float | None = None,
+    batch_size: int = 64,
+    data_dir: Path | None = None,
+    test_fraction: float | None = None,
+):
+    """Score a model on a split of a source.
 
-    model: str = ""
-    """A .keras file, a .tflite file, a SavedModel folder or a folder of its versions."""
-    source: str = ""
-    """digits, a folder, a .csv or .jsonl file, or the name of a TFDS set."""
-    split: str = "test"
-    """Which split is answered."""
-    data_dir: str | None = None
-    """Folder of TFDS' prepared sets; by default what TFDS_DATA_DIR says, else TFDS' own."""
-    test_fraction: float | None = None
-    """Share of the pictures set apart where there is no test split; 0.1 by default."""
-    batch_size: int = 64
-    """Images per call."""
-    crop_ratio: float | None = None
-    """Share of the short side that is kept; by default what the model says, else all of it."""
-    out: str = ""
-    """Folder for the report; none by default."""
+    Prints top-1 and top-5 accuracy, the expected calibration error, images per second and the
+    classes of lowest recall. Classes of source and model are matched by their names, or by number
+    where the source's names are numbers.
 
+    Args:
+        model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
+            folder of OpenVINO.
+        data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
+        split: Which split is answered, train or test.
+        out: Folder for the report: score.json, classes.csv and confusion.png; by default none is
+            written.
+        crop_ratio: Share of the short side that is kept; by default what the model says, else all.
+        batch_size: Images per call.
+        data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
+        test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
+    """
+    if batch_size < 1:
+        raise UserError(f"--batch-size must be at least 1: received {batch_size}.")
+    with quiet_stderr():
+        artefact = open_artefact(model)
+    source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
+    from keras_vit.data import BrokenPictures, fitted_batches
+    from keras_vit.evaluation import match_classes, score
 
-def run(config):
-    """Scores the model, prints the figures and writes the report; returns the `Score`."""
-    for name in ("model", "source"):
-        if not getattr(config, name):
-            raise UserError(f"`{name}` must be given: --model ti.keras --source cifar10.")
-    artefact = open_artefact(config.model)
-    source = open_source(
-        config.source, data_dir=config.data_dir, test_fraction=config.test_fraction
-    )
-    if config.split not in source.splits:
+    if split not in source.splits:
+        raise UserError(f"--split must be one of {', '.join(source.splits)}: received {split!r}.")
+    if crop_ratio is None:
+        crop_ratio = cut_told(artefact.preprocessing)["crop_ratio"]
+    examples, broken = source.splits[split], BrokenPictures()
+    if examples.channels != artefact.image_shape[2]:
         raise UserError(
-            f"`split` must be one of {', '.join(source.splits)}: received {config.split!r}."
-        )
-    if config.crop_ratio is None:
-        ratio = cut_told(artefact.preprocessing)["crop_ratio"]
-        config = dataclasses.replace(config, crop_ratio=ratio)
-    split, broken = source.splits[config.split], BrokenPictures()
-    if split.channels != artefact.image_shape[2]:
-        raise UserError(
-            f"The model takes {artefact.image_shape[2]} channels: the source has {split.channels}."
+            f"The model takes {artefact.image_shape[2]} channels: "
+            f"the source has {examples.channels}."
         )
     batches = fitted_batches(
-        split,
+        examples,
         artefact.image_shape[:2],
-        batch_size=config.batch_size,
-        crop_ratio=config.crop_ratio,
+        batch_size=batch_size,
+        crop_ratio=crop_ratio,
         broken=broken,
     ).as_numpy_iterator()
     images, labels = next(batches, (None, None))
     if images is None:
-        raise UserError(f"No picture of the split {config.split} can be read.")
+        raise UserError(f"No picture of the split {split} can be read.")
     count = artefact.predict(images[:1]).shape[-1]
     classes = match_classes(source.class_names, artefact.class_names, count)
     if artefact.class_names is None:
@@ -94,12 +85,13 @@ def run(config):
 
     result = score(artefact.predict, all_batches())
     names = artefact.class_names or [str(index) for index in range(count)]
-    _print(result, names, config)
+    asked = dict(model=str(model), data=data, split=split, crop_ratio=crop_ratio)
+    _print(result, names, asked)
     for path, reason in broken.reasons.items():
         print(f"Left out: {path}: {reason}")
-    if config.out:
-        _write(result, names, config)
-    return result
+    if out is not None:
+        _write(out, result, names, asked)
+    return 0
 
 
 def _figures(result):
@@ -109,12 +101,16 @@ def _figures(result):
     return figures
 
 
-def _print(result, names, config):
+def _print(result, names, asked):
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text  # as it is: a name may look like markup
+
     figures = _figures(result)
     speed = figures["images_per_second"]
     print(
-        f"{config.model} on {figures['images']:,} images of {config.source}, {config.split}: top-1 "
-        f"{figures['top_1']:.2%}, top-5 {figures['top_5']:.2%}, calibration error "
+        f"{asked['model']} on {figures['images']:,} images of {asked['data']}, {asked['split']}: "
+        f"top-1 {figures['top_1']:.2%}, top-5 {figures['top_5']:.2%}, calibration error "
         f"{figures['calibration_error']:.4f}"
         + (f", {speed:,.0f} images per second." if speed else ".")
     )
@@ -131,10 +127,10 @@ def _print(result, names, config):
     Console().print(table)
 
 
-def _write(result, names, config):
-    folder = Path(config.out)
-    report = {**dataclasses.asdict(config), **_figures(result)}
-    write_json(folder / "score.json", report)
+def _write(folder, result, names, asked):
+    from keras_vit.evaluation import confusion_figure
+
+    write_json(folder / "score.json", {**asked, **_figures(result)})
     with atomic_write(folder / "classes.csv") as unfinished:
         with open(unfinished, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -144,7 +140,3 @@ def _write(result, names, config):
     with atomic_write(folder / "confusion.png") as unfinished:
         figure.savefig(unfinished, dpi=100)
     print(f"Written to {folder}: score.json, classes.csv, confusion.png.")
-
-
-if __name__ == "__main__":
-    run_recipe(run, Config, __doc__)

@@ -3,6 +3,7 @@
 from keras_vit.cli.check_data import check_data
 from keras_vit.cli.client import client
 from keras_vit.cli.embed import embed
+from keras_vit.cli.evaluate import evaluate
 from keras_vit.cli.export import export_model
 from keras_vit.cli.import_weights import import_weights
 from keras_vit.cli.inspect import inspect_file
@@ -12,7 +13,7 @@ from keras_vit.cli.show_data import show_data
 from keras_vit.command_line import new_app, run_app
 
 app = new_app("keras-vit", "Vision Transformers from images to a served model.")
-for command in (check_data, client, embed, predict, show_data):
+for command in (check_data, client, embed, evaluate, predict, show_data):
     app.command(command)
 app.command(export_model, name="export")
 app.command(serve_model, name="serve")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_vit import cli
+from keras_vit.cli.main import main
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def run(monkeypatch, capfd):  # the libraries' own lines count, too
     def run(*words):
         monkeypatch.setattr("sys.argv", ["keras-vit", *map(str, words)])
         with pytest.raises(SystemExit) as stop:
-            cli.main()
+            main()
         out, err = capfd.readouterr()
         return stop.value.code, out, err
 

@@ -1,7 +1,6 @@
-"""The evaluation recipe, and the real ImageNet weights on real photographs where they are."""
+"""`keras-vit evaluate`, and the real ImageNet weights on real photographs where they are."""
 
 import csv
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 from PIL import Image
 
 from keras_vit.checkpoints import load
-from keras_vit.cli.evaluate import Config, run
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
@@ -41,69 +39,82 @@ def pictures(tmp_path):
     return str(tmp_path / "pictures")
 
 
-def test_a_model_is_scored_and_reported(tmp_path, model, pictures, capsys):
-    result = run(Config(model=model, source=pictures, batch_size=2, out=str(tmp_path / "report")))
-    told = capsys.readouterr().out
-    assert "on 5 images of" in told and "Left out: " in told and "broken.png" in told
-    # In the order of the model's classes, not of the folder's.
-    assert sorted(result.labels.tolist()) == [0, 0, 1, 2, 2]
-    report = json.loads((tmp_path / "report" / "score.json").read_text())
-    assert report["top_1"] == np.mean(result.predictions == result.labels)
-    assert report["images"] == 5 and report["top_5"] == 1 and report["source"] == pictures
-    with open(tmp_path / "report" / "classes.csv", encoding="utf-8") as file:
+def test_a_model_is_scored_and_reported(tmp_path, run, model, pictures):
+    report = tmp_path / "report"
+    status, out, err = run(
+        "evaluate", model, "--data", pictures, "--batch-size", 2, "--out", report
+    )
+    assert status == 0 and err == ""
+    assert "on 5 images of" in out and "Left out: " in out and "broken.png" in out
+    written = json.loads((report / "score.json").read_text())
+    assert written["images"] == 5 and written["top_5"] == 1 and written["data"] == pictures
+    with open(report / "classes.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    # In the order of the model's classes, not of the folder's.
     assert [(row["class"], row["images"]) for row in rows] == [
         ("red", "2"),
         ("lime", "1"),
         ("blue", "2"),
     ]
-    with Image.open(tmp_path / "report" / "confusion.png") as image:
+    right = sum(float(row["recall"]) * int(row["images"]) for row in rows)
+    assert written["top_1"] == pytest.approx(right / 5)
+    with Image.open(report / "confusion.png") as image:
         assert image.size[0] > 100
 
 
-def test_what_is_no_classifier_or_sees_other_colours_is_refused(tmp_path, pictures):
+def test_the_training_split_can_be_asked_for(run, model, pictures):
+    status, out, _ = run("evaluate", model, "--data", pictures, "--split", "train")
+    assert status == 0 and f"on 5 images of {pictures}, train: top-1 " in out
+
+
+def test_what_is_no_classifier_or_sees_other_colours_is_refused(tmp_path, run, one_line, pictures):
     features(vit("mu/4", image_size=8)).save(tmp_path / "features.keras")
-    with pytest.raises(ValueError, match="It has no head"):
-        run(Config(model=str(tmp_path / "features.keras"), source=pictures))
+    status, _, err = run("evaluate", tmp_path / "features.keras", "--data", pictures)
+    assert status == 2 and "It has no head" in one_line(err)
     classifier(vit("mu/4", image_size=8, channels=1), 3).save(tmp_path / "grey.keras")
-    with pytest.raises(ValueError, match="takes 1 channels: the source has 3"):
-        run(Config(model=str(tmp_path / "grey.keras"), source=pictures))
+    status, _, err = run("evaluate", tmp_path / "grey.keras", "--data", pictures)
+    assert status == 2 and "takes 1 channels: the source has 3" in one_line(err)
 
 
-def test_an_order_that_is_assumed_is_said(tmp_path, pictures, capsys):
+def test_an_order_that_is_assumed_is_said(tmp_path, run, pictures):
     classifier(vit("mu/4", image_size=8), 3).save(tmp_path / "nameless.keras")
-    run(Config(model=str(tmp_path / "nameless.keras"), source=pictures))
-    assert "they are taken to be in the order of the source's" in capsys.readouterr().out
+    status, out, _ = run("evaluate", tmp_path / "nameless.keras", "--data", pictures)
+    assert status == 0 and "they are taken to be in the order of the source's" in out
 
 
 @pytest.mark.parametrize(
-    "changes, message",
+    "words, message",
     [
-        (dict(model=""), "`model` must be given"),
-        (dict(source=""), "`source` must be given"),
-        (dict(split="dev"), "one of train, test: received 'dev'"),
-        (dict(source="digits"), "takes 3 channels: the source has 1"),
-        (dict(crop_ratio=0.0), r"`crop_ratio` must lie in \[0.05, 1\]: received 0.0"),
-        (dict(crop_ratio=3.0), "received 3.0"),
-        (dict(model="none.keras"), "There is no model at none.keras"),
+        ([], "requires"),
+        (["--data", ""], "A source must have a name"),
+        (["--data", "PICTURES", "--split", "dev"], "one of train, test: received 'dev'"),
+        (["--data", "digits"], "takes 3 channels: the source has 1"),
+        (["--data", "PICTURES", "--crop-ratio", 0], "must lie in [0.05, 1]: received 0.0"),
+        (["--data", "PICTURES", "--crop-ratio", 3], "received 3.0"),
+        (["--data", "PICTURES", "--batch-size", 0], "--batch-size must be at least 1: received 0"),
     ],
 )
-def test_a_mistake_is_a_sentence(model, pictures, changes, message):
-    config = dataclasses.replace(Config(model=model, source=pictures), **changes)
-    with pytest.raises((ValueError, OSError), match=message):
-        run(config)
+def test_a_mistake_is_a_sentence(run, one_line, model, pictures, words, message):
+    words = [pictures if word == "PICTURES" else word for word in words]
+    status, out, err = run("evaluate", model, *words)
+    assert status == 2 and message in one_line(err) and out == ""
 
 
-def test_a_split_without_a_good_picture_is_a_sentence(tmp_path, model, pictures):
+def test_a_model_that_is_not_there_is_a_sentence(run, one_line, pictures):
+    status, _, err = run("evaluate", "none.keras", "--data", pictures)
+    assert status == 2 and "There is no model at none.keras" in one_line(err)
+
+
+def test_a_split_without_a_good_picture_is_a_sentence(run, one_line, model, pictures):
     for path in Path(pictures, "test").rglob("*.png"):
         path.write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="picture"):
-        run(Config(model=model, source=pictures))
+    status, _, err = run("evaluate", model, "--data", pictures)
+    assert status == 2 and "picture" in one_line(err)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not WEIGHTS, reason="KERAS_VIT_WEIGHTS names no folder of real weights")
-def test_real_weights_on_real_photographs_are_as_right_as_in_timm(tmp_path):
+def test_real_weights_on_real_photographs_are_as_right_as_in_timm(tmp_path, run):
     """One image of each of 200 classes, likely of the training set: no benchmark."""
     folder = Path(WEIGHTS)
     name = "vit_tiny_patch16_224.augreg_in21k_ft_in1k.safetensors"
@@ -118,7 +129,9 @@ def test_real_weights_on_real_photographs_are_as_right_as_in_timm(tmp_path):
             path = samples / "images" / f"{row['file'].removesuffix('.jpg')}.jpg"
             table.write(f"{path},{row['label']},test\n")
             table.write(f"{path},{row['label']},train\n")
-    config = Config(model=str(tmp_path / "ti.keras"), source=str(tmp_path / "samples.csv"))
-    result = run(dataclasses.replace(config, crop_ratio=0.9))
-    assert len(result.labels) == 200
-    assert result.top(1) == 162 / 200  # timm 1.0.31, on PIL's decoding and resizing
+    words = ("--data", tmp_path / "samples.csv", "--crop-ratio", 0.9, "--out", tmp_path / "report")
+    assert run("evaluate", tmp_path / "ti.keras", *words)[0] == 0
+    report = json.loads((tmp_path / "report" / "score.json").read_text())
+    assert report["images"] == 200
+    # timm 1.0.31, on PIL's decoding and resizing
+    assert np.isclose(report["top_1"], 162 / 200)
