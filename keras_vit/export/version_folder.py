@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import fcntl
 import os
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,9 +14,8 @@ from keras_vit.export.servable import servable
 from keras_vit.export.tf_serving import write_warm_up
 from keras_vit.files import sync
 from keras_vit.images.preprocessing import cut_told
+from keras_vit.inference.versions import REJECTED, versions
 from keras_vit.tasks import class_names_of, preprocessing_of
-
-VERSION = re.compile(r"(\d+)([.-].*)?")  # 3/, 3.tflite, 3-int8.tflite, 3.json
 
 
 @dataclasses.dataclass
@@ -37,7 +35,7 @@ class Staged:
     def name(self, format_name):
         """Returns what an artefact is called in the folder of the versions."""
         name = f"{self.version}{FORMATS[format_name].suffix}"
-        return name + ".rejected" * (format_name in self.rejected)
+        return name + REJECTED * (format_name in self.rejected)
 
 
 @contextlib.contextmanager
@@ -194,12 +192,6 @@ def prepare_folder(folder):
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
     return folder
-
-
-def versions(folder):
-    """Lists the numbers of the versions in `folder`, ascending."""
-    found = (VERSION.fullmatch(path.name) for path in Path(folder).iterdir())
-    return sorted({int(each[1]) for each in found if each})
 
 
 def _check(model, to, class_names, calibration):

@@ -10,6 +10,7 @@ from keras_vit.inference.runtimes import (
     open_openvino,
     open_saved_model,
 )
+from keras_vit.inference.versions import newest_saved_model
 
 OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
 EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}  # from a module to what installs it
@@ -54,10 +55,10 @@ def open_artefact(path, *, threads=None):
 
 
 def _newest_version(folder):
-    """Returns `folder` where it is a SavedModel itself, else its highest version."""
+    """Returns `folder` if it is a SavedModel itself, else its newest version."""
     if (folder / "saved_model.pb").exists():
         return folder
-    versions = [path for path in folder.iterdir() if path.is_dir() and path.name.isdecimal()]
-    if not versions:
+    newest = newest_saved_model(folder)
+    if newest is None:
         raise UserError(f"There is neither a SavedModel nor a version of one in {folder}.")
-    return max(versions, key=lambda path: int(path.name))
+    return newest

@@ -9,6 +9,7 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.inference import open_artefact
 from keras_vit.inference.metadata import TOP_K
+from keras_vit.inference.versions import version_of
 from keras_vit.serve.limits import FORMATS
 from keras_vit.serve.protocol import Signature
 
@@ -52,12 +53,14 @@ def open_served(path, *, threads=None):
         raise UserError(f"A .keras file is exported first, then served: received {path}.")
     artefact = open_artefact(path, threads=threads)
     place = artefact.path.resolve()
-    name, version = place.parent.name, place.name.partition(".")[0].partition("-")[0]
-    if not version.isdecimal():  # not as `keras-vit export` names it
-        name, version = place.stem, "1"
+    version, name = version_of(place.name), place.parent.name
+    if version is None:  # not as `keras-vit export` names it
+        version, name = 1, place.stem
     loaded = artefact.loaded
     signatures, run = _of_pixels(artefact) if loaded is None else _saved_model(loaded)
-    return ServedModel(name, version, artefact.runtime, signatures, run, artefact.preprocessing)
+    return ServedModel(
+        name, str(version), artefact.runtime, signatures, run, artefact.preprocessing
+    )
 
 
 def _saved_model(loaded):

@@ -1,0 +1,51 @@
+"""The names of what `keras_vit.export` writes: which version of a model a file or folder is."""
+
+import re
+from pathlib import Path
+
+# What follows the number: `3/` is a SavedModel, `3-int8.tflite` a file.
+SUFFIXES = (
+    "",
+    ".tflite",
+    "-float16.tflite",
+    "-int8.tflite",
+    "-int8-dense.tflite",
+    "-int8-full.tflite",
+    "-int16.tflite",
+    "-int4.tflite",
+    ".onnx",
+    "-openvino",
+)
+REPORTS = (".json", ".md")
+REJECTED = ".rejected"  # follows the whole name
+# At most 18 digits: TensorFlow Serving counts versions in 64 bits.
+NAME = re.compile(
+    rf"([0-9]{{1,18}})(?:(?:{'|'.join(map(re.escape, SUFFIXES))})(?:{re.escape(REJECTED)})?"
+    rf"|{'|'.join(map(re.escape, REPORTS))})"
+)
+
+
+def version_of(name):
+    """Returns the version in the name of a file or folder, `None` if export writes no such name."""
+    match = NAME.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def versions(folder):
+    """Lists the numbers of the versions in `folder`, ascending."""
+    found = {version_of(path.name) for path in Path(folder).iterdir()}
+    return sorted(found - {None})
+
+
+def newest_saved_model(folder):
+    """Returns the path of the SavedModel with the highest version in `folder`, `None` without one.
+
+    Args:
+        folder: A `pathlib.Path` of a folder of versions.
+    """
+    models = [
+        path
+        for path in folder.iterdir()
+        if path.name.isascii() and path.name.isdecimal() and (path / "saved_model.pb").is_file()
+    ]
+    return max(models, key=lambda path: int(path.name), default=None)
