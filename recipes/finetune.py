@@ -20,7 +20,7 @@ CIFAR-10 from the ImageNet ViT-Ti/16, 94.5 % in 50 minutes on two cores of an AM
 import dataclasses
 import functools
 
-from keras_vit.checkpoints import find, load
+from keras_vit.checkpoints import load, recognise
 from keras_vit.data import Split, centre_crop, inception_crop, open_source
 from keras_vit.data.augment import chain, random_crop, random_flip
 from keras_vit.errors import UserError
@@ -133,11 +133,11 @@ def run(config):
             crop=functools.partial(inception_crop, size=size, area=area),
             eval_crop=functools.partial(centre_crop, size=size),
         )
-    found = find(config.weights)
-    print(f"{config.weights}: {found}")
-    if config.frozen_blocks > found.architecture.config.depth:
+    checkpoint = recognise(config.weights)
+    print(f"{config.weights}: {checkpoint}")
+    if config.frozen_blocks > checkpoint.architecture.config.depth:
         raise UserError(
-            f"`frozen_blocks` must be at most {found.architecture.config.depth}, the depth: "
+            f"`frozen_blocks` must be at most {checkpoint.architecture.config.depth}, the depth: "
             f"received {config.frozen_blocks}."
         )
     rates = dict(zip(config.patch_dropout_epochs, config.patch_dropout, strict=True))
@@ -146,7 +146,7 @@ def run(config):
         devices,
         source,
         lambda names: load(
-            found,
+            checkpoint,
             image_size=size,
             patch_size=config.patch_size,
             channels=source.splits["train"].channels,

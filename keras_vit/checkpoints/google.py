@@ -9,8 +9,15 @@ import re
 import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
+from keras_vit.checkpoints.arrays import (
+    count_blocks,
+    grid_of,
+    has_part,
+    has_prefix,
+    named_once,
+    shape_of,
+)
 from keras_vit.checkpoints.mapping import Entry, same
-from keras_vit.checkpoints.sizes import count_blocks, grid_of, holds, shape_of, starts, unique
 from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
 
@@ -22,13 +29,13 @@ SIDE = 224  # pixels, where fixed positions do not tell
 
 def matches(arrays):
     """Says whether arrays have the names of one of Google's two."""
-    names = plain(arrays)
-    return starts(names, "embedding/") and starts(names, BLOCK)
+    names = normalise(arrays)
+    return has_prefix(names, "embedding/") and has_prefix(names, BLOCK)
 
 
-def plain(arrays):
+def normalise(arrays):
     """Leaves out big_vision's `params/` and towers of texts, and cuts blocks that are stacked."""
-    return unique(_parts(arrays))
+    return named_once(_parts(arrays))
 
 
 def _parts(arrays):
@@ -47,14 +54,14 @@ def _parts(arrays):
                 yield name.replace("/encoderblock/", f"/encoderblock_{index}/"), part
 
 
-def told(known):
+def read_config(config):
     """Returns what a configuration beside the weights tells: there is none."""
     return {}
 
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
     """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
-    big_vision = not holds(arrays, "/MlpBlock_3/")
+    big_vision = not has_part(arrays, "/MlpBlock_3/")
     patch_size, _, channels, width = shape_of(arrays, "embedding/kernel", 4)
     attention = "MultiHeadDotProductAttention_0" if big_vision else "MultiHeadDotProductAttention_1"
     heads = shape_of(arrays, f"{BLOCK}0/{attention}/query/kernel", 3)[1]
@@ -79,15 +86,15 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         prefix_positions=not big_vision,
         activation="gelu_tanh",
     )
-    if holds(arrays, "MAPHead_0/"):
+    if has_part(arrays, "MAPHead_0/"):
         pool = "attention"
     else:
         pool = "class_token" if "cls" in arrays else "mean"
-    has_hidden = holds(arrays, "pre_logits/")
+    has_hidden = has_part(arrays, "pre_logits/")
     return Architecture(
         config=config,
         pool=pool,
-        num_classes=shape_of(arrays, "head/kernel", 2)[1] if starts(arrays, "head/") else 0,
+        num_classes=shape_of(arrays, "head/kernel", 2)[1] if has_prefix(arrays, "head/") else 0,
         pre_logits=shape_of(arrays, "pre_logits/kernel", 2)[1] if has_hidden else None,
     )
 
@@ -95,7 +102,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
 def table(architecture, arrays):
     """Returns where each weight of a model stands, from our paths to entries."""
     config = architecture.config
-    big_vision = not holds(arrays, "/MlpBlock_3/")
+    big_vision = not has_part(arrays, "/MlpBlock_3/")
     heads = config.num_heads
     entries = _dense("embed/projection", "embedding", kernel=_flat(-1))
     if config.position == "learned":

@@ -5,20 +5,18 @@ import re
 import numpy as np
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
-from keras_vit.checkpoints.sizes import (
-    IMAGENET,
-    by_number,
+from keras_vit.checkpoints.arrays import (
     count_blocks,
     grid_from,
     grid_of,
-    heads_of,
-    holds,
+    has_part,
+    has_prefix,
+    named_once,
     shape_of,
-    starts,
-    unique,
-    value_of,
 )
+from keras_vit.checkpoints.config_values import by_number, value_of
+from keras_vit.checkpoints.families import IMAGENET, heads_of
+from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
 from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
 
@@ -39,33 +37,33 @@ ACTIVATIONS = {
 
 def matches(arrays):
     """Says whether arrays have the names of one of these models."""
-    names = plain(arrays)
-    return starts(names, PATCHES) and starts(names, "encoder.layer.0.attention.attention.")
+    names = normalise(arrays)
+    return has_prefix(names, PATCHES) and has_prefix(names, "encoder.layer.0.attention.attention.")
 
 
-def plain(arrays):
+def normalise(arrays):
     """Leaves out the model's name before the arrays', and the arrays that no model of ours has."""
-    arrays = unique((PREFIX.sub("", name), array) for name, array in arrays.items())
+    arrays = named_once((PREFIX.sub("", name), array) for name, array in arrays.items())
     return {name: array for name, array in arrays.items() if not UNUSED.match(name)}
 
 
-def told(known):
+def read_config(config):
     """Returns what `config.json` and `preprocessor_config.json` tell."""
     found = {
-        "num_heads": value_of(known, "num_attention_heads", "a whole number"),
-        "norm_epsilon": value_of(known, "layer_norm_eps", "a number"),
-        "mean": _tuple(value_of(known, "image_mean", "numbers")),
-        "std": _tuple(value_of(known, "image_std", "numbers")),
-        "class_names": _class_names(known),
+        "num_heads": value_of(config, "num_attention_heads", "an integer"),
+        "norm_epsilon": value_of(config, "layer_norm_eps", "a number"),
+        "mean": _tuple(value_of(config, "image_mean", "numbers")),
+        "std": _tuple(value_of(config, "image_std", "numbers")),
+        "class_names": _class_names(config),
     }
-    activation = value_of(known, "hidden_act", "a text")
-    if activation and not known.get("use_swiglu_ffn"):
+    activation = value_of(config, "hidden_act", "a text")
+    if activation and not config.get("use_swiglu_ffn"):
         if activation not in ACTIVATIONS:
             raise UserError(f"config.json has hidden_act={activation!r}, which is unknown.")
         found["activation"] = ACTIVATIONS[activation]
-    if isinstance(known.get("image_size"), list):
-        found["image_size"] = _tuple(value_of(known, "image_size", "whole numbers"))
-    elif side := value_of(known, "image_size", "a whole number"):
+    if isinstance(config.get("image_size"), list):
+        found["image_size"] = _tuple(value_of(config, "image_size", "integers"))
+    elif side := value_of(config, "image_size", "an integer"):
         found["image_size"] = (side, side)
     return {name: value for name, value in found.items() if value is not None}
 
@@ -74,9 +72,9 @@ def _tuple(values):
     return values and tuple(values)
 
 
-def _class_names(known):
+def _class_names(config):
     """Returns the names that a configuration gives the classes, `None` where it makes them up."""
-    numbered = by_number(value_of(known, "id2label", "an object") or {})
+    numbered = by_number(value_of(config, "id2label", "an object") or {})
     if not all(isinstance(name, str) and name for name in numbered):
         return None
     return None if all(map(MADE_UP.fullmatch, numbered)) else numbered
@@ -90,12 +88,12 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     ]
     count = shape_of(arrays, "embeddings.position_embeddings", 3)[1]
     grid = grid_of(count - len(tokens), grid or grid_from(image_size, patch_size))
-    dino = holds(arrays, ".norm1.", ".layer_scale1.")
-    gated = holds(arrays, ".mlp.weights_")
+    dino = has_part(arrays, ".norm1.", ".layer_scale1.")
+    gated = has_part(arrays, ".mlp.weights_")
     last = _mlp_names("encoder.layer.0", dino, gated)[1]
     has_registers = "embeddings.register_tokens" in arrays
     head = _head(arrays)
-    has_head = holds(arrays, f"{head}.")
+    has_head = has_part(arrays, f"{head}.")
     classes = shape_of(arrays, f"{head}.weight", 2)[0] if has_head else 0
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
@@ -110,7 +108,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         num_registers=shape_of(arrays, "embeddings.register_tokens", 3)[1] if has_registers else 0,
         activation="swiglu" if gated else "gelu",
         norm_epsilon=1e-6 if dino else 1e-12,
-        qkv_bias=holds(arrays, "attention.query.bias", "attention.key.bias"),
+        qkv_bias=has_part(arrays, "attention.query.bias", "attention.key.bias"),
         layer_scale=1.0 if dino else None,
     )
     imagenet = dino or "distillation_token" in tokens
@@ -118,13 +116,13 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         config=config,
         pool="class_token",
         num_classes=classes,
-        distillation_head=holds(arrays, "distillation_classifier."),
+        distillation_head=has_part(arrays, "distillation_classifier."),
         **(IMAGENET if imagenet else {}),
     )
 
 
 def _head(arrays):
-    return "cls_classifier" if holds(arrays, "cls_classifier.") else "classifier"
+    return "cls_classifier" if has_part(arrays, "cls_classifier.") else "classifier"
 
 
 def table(architecture, arrays):

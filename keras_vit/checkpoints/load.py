@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_vit.checkpoints.recognise import Found, find
+from keras_vit.checkpoints.recognise import RecognisedCheckpoint, recognise
 from keras_vit.checkpoints.resize import fold_channels, resize_kernel, resize_positions
 from keras_vit.errors import UserError
 
@@ -30,7 +30,7 @@ def load(
     """Builds the model that made a checkpoint, and sets its weights.
 
     Args:
-        source: As `find` takes it, or a `Found`.
+        source: As `recognise` takes it, or a `RecognisedCheckpoint`.
         image_size: Height and width in pixels, or one number, to which the positions are resized;
             by default the checkpoint's.
         patch_size: Side of the patches in pixels, to which the kernel is resized, likewise.
@@ -44,7 +44,7 @@ def load(
         attention_dropout: Likewise.
         drop_path: Likewise.
         patch_dropout: Likewise.
-        **told: As `find` takes it.
+        **told: As `recognise` takes it.
 
     Returns:
         A `keras.Model` from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`, or to features
@@ -54,10 +54,10 @@ def load(
         ValueError: If the checkpoint is not recognised, does not hold exactly the weights of the
             model, or cannot be resized as asked for.
     """
-    if told and isinstance(source, Found):
-        raise TypeError(f"`find` takes {', '.join(told)}, and has been called already.")
-    found = source if isinstance(source, Found) else find(source, **told)
-    old = found.architecture
+    if told and isinstance(source, RecognisedCheckpoint):
+        raise TypeError(f"`recognise` takes {', '.join(told)}, and has been called already.")
+    checkpoint = source if isinstance(source, RecognisedCheckpoint) else recognise(source, **told)
+    old = checkpoint.architecture
     size = dict(image_size=image_size, patch_size=patch_size, channels=channels)
     size = {name: value for name, value in size.items() if value is not None}
     new = dataclasses.replace(old, config=dataclasses.replace(old.config, **size))
@@ -72,32 +72,32 @@ def load(
     best = "class_token" if new.config.class_token else "mean"
     new = dataclasses.replace(new, pool=pool or new.pool or best)
     model = new.build(
-        class_names=class_names if new_head or class_names is not None else found.class_names,
+        class_names=class_names if new_head or class_names is not None else checkpoint.class_names,
         dropout=dropout,
         attention_dropout=attention_dropout,
         drop_path=drop_path,
         patch_dropout=patch_dropout,
     )
-    _set_weights(model, found, new, resize, new_head=new_head)
-    if new.num_classes and found.preprocessing:
-        model.get_layer("head").remember(found.preprocessing)
+    _set_weights(model, checkpoint, new, resize, new_head=new_head)
+    if new.num_classes and checkpoint.preprocessing:
+        model.get_layer("head").remember(checkpoint.preprocessing)
     return model
 
 
-def _set_weights(model, found, new, resize, *, new_head):
+def _set_weights(model, checkpoint, new, resize, *, new_head):
     """Sets each weight of a model once, but those of a new head."""
-    old_config, config = found.architecture.config, new.config
+    old_config, config = checkpoint.architecture.config, new.config
     for weight in model.weights:
         path = weight.path
         if path.endswith("seed_generator_state") or new_head and path.startswith(HEADS):
             continue
-        if path not in found.table:
+        if path not in checkpoint.table:
             raise UserError(
                 f"The checkpoint has nothing for {path}: pool={new.pool!r} has weights that it "
                 "lacks."
             )
-        entry = found.table[path]
-        arrays = [found.arrays[name] for name in entry.names]
+        entry = checkpoint.table[path]
+        arrays = [checkpoint.arrays[name] for name in entry.names]
         try:
             array = entry.to_ours(*arrays)
         except Exception as error:  # NumPy raises many kinds

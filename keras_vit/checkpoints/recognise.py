@@ -17,15 +17,15 @@ CROP_RATIO = 0.875  # where a checkpoint does not say its own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Found:
+class RecognisedCheckpoint:
     """A checkpoint that was recognised.
 
     Attributes:
         format: Whose names it has: `"timm"`, `"Google"`, `"Hugging Face"` or `"keras_vit"`.
         architecture: The `Architecture` of the model that made it.
         arrays: Its arrays by name.
-        table: From the paths of our weights to `keras_vit.checkpoints.mapping.Entry`.
-        class_names: Names of the classes, where the checkpoint or what is beside it tells them.
+        table: Maps the path of each weight of ours to a `keras_vit.checkpoints.mapping.Entry`.
+        class_names: Names of the classes, where the checkpoint or a file beside it has them.
         preprocessing: What evaluation does to a picture before, as `keras_vit.tasks` remembers it.
     """
 
@@ -37,7 +37,7 @@ class Found:
     preprocessing: dict = dataclasses.field(default_factory=dict)
 
     def __str__(self):
-        """Tells on one line what was found."""
+        """Describes the checkpoint on one line."""
         architecture = self.architecture
         config = architecture.config
         parts = [
@@ -55,13 +55,13 @@ class Found:
         return "; ".join(part for part in parts if part)
 
 
-def find(
+def recognise(
     source, *, num_heads=None, grid=None, activation=None, norm_epsilon=None, mean=None, std=None
 ):
     """Recognises a checkpoint from the names and shapes of its arrays.
 
-    Some things no array shows: what is told here goes before what a `config.json` beside the file
-    says, and that before what models of the family have.
+    Precedence for what the arrays do not show: arguments, then `config.json` beside the file, then
+    what models of the family have.
 
     Args:
         source: A `.safetensors` or `.npz` file, the index of a sharded one, a folder that holds
@@ -74,7 +74,7 @@ def find(
         std: Standard deviation of the pixels, likewise.
 
     Returns:
-        A `Found`.
+        A `RecognisedCheckpoint`.
 
     Raises:
         ValueError: If it is not recognised, or its arrays contradict each other.
@@ -84,7 +84,7 @@ def find(
     )
     given = {name: value for name, value in given.items() if value is not None}
     if Path(source).suffix == ".keras":
-        return _find_own(source, {**given, **({} if grid is None else {"grid": grid})})
+        return _recognise_own(source, {**given, **({} if grid is None else {"grid": grid})})
     arrays = read_arrays(source)
     chosen = next((each for each in FORMATS if each.matches(arrays)), None)
     if chosen is None:
@@ -92,8 +92,8 @@ def find(
             f"{source} is no Vision Transformer of {', '.join(each.NAME for each in FORMATS)}: it "
             f"holds {len(arrays)} arrays, {_some(arrays)}."
         )
-    given = {**_told(chosen, source), **given}
-    arrays = chosen.plain(arrays)
+    given = {**_read_config(chosen, source), **given}
+    arrays = chosen.normalise(arrays)
     found = chosen.architecture(
         arrays,
         num_heads=given.pop("num_heads", None),
@@ -114,7 +114,7 @@ def find(
     _check_names(source, arrays, table)
     if class_names is not None and len(class_names) != found.num_classes:
         class_names = None  # of another head
-    return Found(
+    return RecognisedCheckpoint(
         format=chosen.NAME,
         architecture=found,
         arrays=arrays,
@@ -124,10 +124,10 @@ def find(
     )
 
 
-def _told(chosen, source):
-    """Returns what the configuration of a checkpoint tells."""
+def _read_config(chosen, source):
+    """Returns what the configuration of a checkpoint says."""
     try:
-        return chosen.told(read_configuration(source))
+        return chosen.read_config(read_configuration(source))
     except ValueError as error:
         raise UserError(f"{source}: {error}") from error
 
@@ -142,9 +142,11 @@ def _check_names(source, arrays, table):
         raise UserError(f"{source} has {len(unused)} arrays that are not known: {_some(unused)}.")
 
 
-def _find_own(source, given):
+def _recognise_own(source, given):
     if given:
-        raise UserError(f"A .keras file of ours tells all itself: received {', '.join(given)}.")
+        raise UserError(
+            f"A .keras file of ours takes no such arguments: received {', '.join(given)}."
+        )
     try:
         model = keras.saving.load_model(source, compile=False)
     except Exception as error:  # zip and Keras raise many kinds
@@ -154,7 +156,7 @@ def _find_own(source, given):
         found = architecture_of(model)
     except ValueError as error:
         raise UserError(f"{source}: {error}") from error
-    return Found(
+    return RecognisedCheckpoint(
         format="keras_vit",
         architecture=found,
         arrays={weight.path: keras.ops.convert_to_numpy(weight) for weight in weights},

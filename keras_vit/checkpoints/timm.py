@@ -8,19 +8,17 @@ import math
 import re
 
 from keras_vit.checkpoints.architecture import Architecture
-from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
-from keras_vit.checkpoints.sizes import (
-    IMAGENET,
-    by_number,
+from keras_vit.checkpoints.arrays import (
     count_blocks,
     grid_from,
     grid_of,
-    heads_of,
-    holds,
+    has_part,
+    has_prefix,
     shape_of,
-    starts,
-    value_of,
 )
+from keras_vit.checkpoints.config_values import by_number, value_of
+from keras_vit.checkpoints.families import CLIP, IMAGENET, heads_of
+from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import INTERPOLATIONS, SMALLEST_RATIO
 from keras_vit.models import ViTConfig
@@ -30,30 +28,29 @@ POOLS = {"token": "class_token", "avg": "mean", "map": "attention", "": None}
 # Widths and patches of the SigLIP towers that timm gives the tanh form of GELU, beside L at 512
 # pixels.
 SIGLIP_TANH = {(768, 32), (1152, 16), (1536, 16)}
-CLIP = dict(mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
 
 
 def matches(arrays):
     """Says whether arrays have timm's names."""
-    return starts(arrays, "patch_embed.proj.") and starts(arrays, "blocks.0.attn.")
+    return has_prefix(arrays, "patch_embed.proj.") and has_prefix(arrays, "blocks.0.attn.")
 
 
-def plain(arrays):
+def normalise(arrays):
     """Returns the arrays as they are: timm puts nothing before their names, and all are used."""
     return arrays
 
 
-def told(known):
-    """Returns what timm's `config.json`, or the metadata that `export_timm` writes, tells."""
-    pretrained = value_of(known, "pretrained_cfg", "an object") or {}
-    ours = value_of(known, "keras_vit", "an object") or {}
-    pool = value_of(known, "global_pool", "a text")
+def read_config(config):
+    """Returns what timm's `config.json`, or the metadata that `export_timm` writes, says."""
+    pretrained = value_of(config, "pretrained_cfg", "an object") or {}
+    ours = value_of(config, "keras_vit", "an object") or {}
+    pool = value_of(config, "global_pool", "a text")
     if pool is not None and pool not in POOLS:
         raise UserError(f"timm's global_pool={pool!r} is none of ours.")
     found = {
         "mean": value_of(pretrained, "mean", "numbers"),
         "std": value_of(pretrained, "std", "numbers"),
-        "image_size": (value_of(pretrained, "input_size", "whole numbers") or [])[1:],
+        "image_size": (value_of(pretrained, "input_size", "integers") or [])[1:],
     }
     found = {name: tuple(values) for name, values in found.items() if values}
     crop_ratio = value_of(pretrained, "crop_pct", "a number")
@@ -61,25 +58,25 @@ def told(known):
         found["crop_ratio"] = crop_ratio
     if (interpolation := value_of(pretrained, "interpolation", "a text")) in INTERPOLATIONS:
         found["interpolation"] = interpolation
-    if "quickgelu" in (value_of(known, "architecture", "a text") or ""):
+    if "quickgelu" in (value_of(config, "architecture", "a text") or ""):
         found["activation"] = "quick_gelu"
     if ours:
         found["is_ours"] = True
-    names = known.get("label_names")
+    names = config.get("label_names")
     names = by_number(names) if isinstance(names, dict) else names
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         found["class_names"] = names
     if POOLS.get(pool):
         found["pool"] = POOLS[pool]
     kinds = {
-        "num_heads": "a whole number",
+        "num_heads": "an integer",
         "activation": "a text",
         "norm_epsilon": "a number",
         "pool": "a text",
         "class_names": "texts",
     }
-    told_by_us = {name: value_of(ours, name, kind) for name, kind in kinds.items()}
-    return found | {name: value for name, value in told_by_us.items() if value is not None}
+    of_ours = {name: value_of(ours, name, kind) for name, kind in kinds.items()}
+    return found | {name: value for name, value in of_ours.items() if value is not None}
 
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
@@ -117,8 +114,8 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     with_registers = not with_prefix and not tokens and not _is_square(count, grid)
     count -= len(tokens) * with_prefix + registers * with_registers
     grid = grid_of(count, grid)
-    clip, scaled = holds(arrays, "norm_pre."), holds(arrays, ".ls1.", ".ls2.")
-    siglip = not tokens and not holds(arrays, "reg_token", "fc_norm.")
+    clip, scaled = has_part(arrays, "norm_pre."), has_part(arrays, ".ls1.", ".ls2.")
+    siglip = not tokens and not has_part(arrays, "reg_token", "fc_norm.")
     tanh = siglip and ((width, patch_size) in SIGLIP_TANH or (width, grid[0]) == (1024, 32))
     if siglip and width == 1536:
         num_heads = num_heads or 16  # DINOv2's giant has 24
@@ -136,27 +133,27 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         prefix_positions=with_prefix or not tokens,
         patch_bias=not clip,
         pre_norm=clip,
-        final_norm=starts(arrays, "norm."),
+        final_norm=has_prefix(arrays, "norm."),
         activation="swiglu" if gated else "gelu_tanh" if tanh else "gelu",
         norm_epsilon=1e-5 if clip else 1e-6,
-        qkv_bias=holds(arrays, ".attn.qkv.bias"),
-        qk_norm=holds(arrays, ".q_norm.", ".k_norm."),
+        qkv_bias=has_part(arrays, ".attn.qkv.bias"),
+        qk_norm=has_part(arrays, ".q_norm.", ".k_norm."),
         layer_scale=1e-5 if scaled else None,
     )
     return Architecture(
         config=config,
         pool=_pool(arrays, pool),
-        num_classes=shape_of(arrays, "head.weight", 2)[0] if starts(arrays, "head.") else 0,
-        distillation_head=holds(arrays, "head_dist."),
+        num_classes=shape_of(arrays, "head.weight", 2)[0] if has_prefix(arrays, "head.") else 0,
+        distillation_head=has_part(arrays, "head_dist."),
         **_pixels(arrays, channels),
     )
 
 
 def _refuse_others(arrays, pool):
     """Raises a `ValueError` for models whose names are these and whose blocks are others."""
-    clip, pooled = holds(arrays, "norm_pre."), holds(arrays, "attn_pool.")
+    clip, pooled = has_part(arrays, "norm_pre."), has_part(arrays, "attn_pool.")
     prefix = {"cls_token", "reg_token"} & arrays.keys()
-    scaled = holds(arrays, ".ls1.", ".ls2.")
+    scaled = has_part(arrays, ".ls1.", ".ls2.")
     if clip and pooled:
         raise UserError("The checkpoint is a Perception Encoder, whose positions are rotary too.")
     if pooled and prefix:
@@ -176,20 +173,20 @@ def _is_square(count, grid):
 
 
 def _pool(arrays, told):
-    if holds(arrays, "attn_pool."):
+    if has_part(arrays, "attn_pool."):
         return "attention"
     if told == "mean" or told == "class_token" and "cls_token" in arrays:
         return told
-    return "mean" if holds(arrays, "fc_norm.") or "cls_token" not in arrays else "class_token"
+    return "mean" if has_part(arrays, "fc_norm.") or "cls_token" not in arrays else "class_token"
 
 
 def _pixels(arrays, channels):
     """Guesses mean and standard deviation of the pixels from the family."""
     if channels != 3:
         return {}
-    if holds(arrays, "norm_pre."):
+    if has_part(arrays, "norm_pre."):
         return CLIP
-    facebook = holds(arrays, ".ls1.", "dist_token")
+    facebook = has_part(arrays, ".ls1.", "dist_token")
     return IMAGENET if facebook and "cls_token" in arrays else {}
 
 

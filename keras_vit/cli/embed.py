@@ -50,13 +50,13 @@ def embed(
             raise UserError(f"{name} must be at least 1: received {value}.")
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
-        from keras_vit.checkpoints import find, load
+        from keras_vit.checkpoints import load, recognise
         from keras_vit.data import BrokenPictures, EncodedSplit, fitted_batches
     channels = {split.channels for split in opened.splits.values()}
-    found = find(model)
-    features = load(found, num_classes=0, image_size=image_size, channels=channels.pop())
+    checkpoint = recognise(model)
+    features = load(checkpoint, num_classes=0, image_size=image_size, channels=channels.pop())
     if crop_ratio is None:
-        crop_ratio = cut_told(found.preprocessing)["crop_ratio"]
+        crop_ratio = cut_told(checkpoint.preprocessing)["crop_ratio"]
     arrays = {"class_names": np.array(opened.class_names)}
     for name, split in opened.splits.items():
         broken = BrokenPictures()

@@ -61,13 +61,13 @@ def import_weights(
         raise UserError(f"{class_names} must hold one name on each line: one is empty.")
     expected = None if golden is None else _read_golden(golden)
     with quiet_stderr():
-        from keras_vit.checkpoints import find, load
+        from keras_vit.checkpoints import load, recognise
         from keras_vit.export import save_keras
     told = dict(num_heads=num_heads, grid=grid, activation=activation, norm_epsilon=norm_epsilon)
-    found = find(source, mean=_one_or_all(mean), std=_one_or_all(std), **told)
-    print(f"{source}: {found}")
+    checkpoint = recognise(source, mean=_one_or_all(mean), std=_one_or_all(std), **told)
+    print(f"{source}: {checkpoint}")
     model = load(
-        found,
+        checkpoint,
         image_size=_one_or_all(image_size),
         patch_size=patch_size,
         channels=channels,

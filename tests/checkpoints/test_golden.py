@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from keras_vit.checkpoints import find, load
+from keras_vit.checkpoints import load, recognise
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FAMILIES = sorted(path.stem for path in GOLDEN.glob("*_*.npz"))
@@ -61,7 +61,7 @@ def test_a_checkpoint_gives_the_model_that_made_it(tmp_path, family):
 def test_every_array_counts(tmp_path, family):
     """Any one of them, changed, changes the answer: nothing is ignored."""
     images, outputs, arrays = read(family)
-    found = find(write(tmp_path, family, arrays), **told(family))
+    found = recognise(write(tmp_path, family, arrays), **told(family))
     model = load(found)
     weights = {weight.path: weight for weight in model.weights}
     changed = 0
@@ -94,7 +94,7 @@ def test_a_missing_array_is_refused(tmp_path, family):
             continue
         rest = {other: array for other, array in arrays.items() if other != name}
         with pytest.raises(ValueError) as error:
-            find(write(tmp_path, family, rest), **told(family))
+            recognise(write(tmp_path, family, rest), **told(family))
             pytest.fail(f"{name} is missing and nothing says so")
         # Without what stands before all names, and of blocks that are one array.
         tail = re.sub(r"^(deit\.|vit\.|params/)?(.*encoderblock/)?", "", name)

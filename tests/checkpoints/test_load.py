@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 from test_golden import read, write
 
-from keras_vit.checkpoints import architecture_of, export_timm, find, load, timm
+from keras_vit.checkpoints import architecture_of, export_timm, load, recognise, timm
 from keras_vit.inference import open_artefact
 from keras_vit.models import vit
 from keras_vit.tasks import class_names_of, classifier, features
@@ -24,7 +24,7 @@ def timm_vit(tmp_path):
 
 
 def test_what_was_found_is_told(timm_vit):
-    found = find(timm_vit[0], num_heads=2)
+    found = recognise(timm_vit[0], num_heads=2)
     assert (found.format, found.architecture.num_classes) == ("timm", 5)
     assert found.architecture.config.image_size == (16, 16)
     assert found.architecture.pool == "class_token"
@@ -74,7 +74,7 @@ def test_our_own_models_are_loaded_at_another_size(tmp_path):
     assert larger(images).shape == (2, 3)
     positions = larger.get_layer("embed").positions
     assert positions.shape == (1, 17, 32)
-    with pytest.raises(ValueError, match="tells all itself: received num_heads"):
+    with pytest.raises(ValueError, match="takes no num_heads"):
         load(tmp_path / "model.keras", num_heads=2)
 
 
@@ -139,7 +139,7 @@ def test_shards_bfloat16_and_a_configuration_beside(tmp_path):
 
     half = {name: array.astype(ml_dtypes.bfloat16) for name, array in arrays.items()}
     np.savez(tmp_path / "half.npz", **half)
-    rounded = find(tmp_path / "half.npz").arrays
+    rounded = recognise(tmp_path / "half.npz").arrays
     for name, array in half.items():
         np.testing.assert_array_equal(rounded[name.removeprefix("vit.")], array.astype("float32"))
 
@@ -156,11 +156,11 @@ def test_shards_bfloat16_and_a_configuration_beside(tmp_path):
     [
         ("config.json", "{", "config.json holds no JSON"),
         ("config.json", "[1]", r"must hold a JSON object: received '\[1\]'"),
-        ("config.json", '{"num_attention_heads": "2"}', "must be a whole number: received '2'"),
+        ("config.json", '{"num_attention_heads": "2"}', "must be an integer: received '2'"),
         ("config.json", '{"layer_norm_eps": "1e-6"}', "layer_norm_eps must be a number"),
         ("config.json", '{"hidden_act": ["gelu"]}', "hidden_act must be a text"),
         ("config.json", '{"hidden_act": "relu"}', "hidden_act='relu', which is unknown"),
-        ("config.json", '{"image_size": [16, null]}', "image_size must be whole numbers"),
+        ("config.json", '{"image_size": [16, null]}', "image_size must be integers"),
         ("config.json", '{"id2label": ["cat"]}', "id2label must be an object"),
         ("preprocessor_config.json", '{"image_mean": 0.5}', "image_mean must be numbers"),
         ("preprocessor_config.json", '{"image_std": [1, null, 1]}', "image_std must be numbers"),
@@ -170,7 +170,7 @@ def test_an_odd_configuration_is_refused(tmp_path, file, told, message):
     source = write(tmp_path, "hf_vit", read("hf_vit")[2])
     (tmp_path / file).write_text(told)
     with pytest.raises(ValueError, match=message):
-        find(source, num_heads=2)
+        recognise(source, num_heads=2)
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ def test_an_odd_configuration_is_refused(tmp_path, file, told, message):
 def test_an_odd_configuration_of_timm_is_refused(tmp_path, timm_vit, told):
     (tmp_path / "config.json").write_text(f'{{"pretrained_cfg": {told}}}')
     with pytest.raises(ValueError, match="A configuration's .* must be .*: received "):
-        find(timm_vit[0], num_heads=2)
+        recognise(timm_vit[0], num_heads=2)
 
 
 def test_a_size_of_one_side_tells_nothing(tmp_path):
     source = write(tmp_path, "hf_vit", read("hf_vit")[2])
     (tmp_path / "config.json").write_text('{"image_size": [16]}')
-    assert find(source, num_heads=2).architecture.config.image_size == (16, 16)
+    assert recognise(source, num_heads=2).architecture.config.image_size == (16, 16)
 
 
 def test_a_configuration_names_the_classes(tmp_path):
@@ -199,7 +199,7 @@ def test_a_configuration_names_the_classes(tmp_path):
         ({index + 1: name for index, name in enumerate(names)}, None),
     ):
         (tmp_path / "config.json").write_text(json.dumps({"id2label": told}))
-        assert find(source, num_heads=2).class_names == expected
+        assert recognise(source, num_heads=2).class_names == expected
     assert class_names_of(load(source, num_heads=2, num_classes=3)) is None
 
 
@@ -213,7 +213,7 @@ def test_an_array_that_stands_twice_is_refused(tmp_path, family, name):
     assert prefixed != name
     twice = {name: arrays[prefixed] + 1, **arrays}
     with pytest.raises(ValueError, match=f"must hold {name} once"):
-        find(write(tmp_path, family, twice))
+        recognise(write(tmp_path, family, twice))
 
 
 def test_stacked_blocks_are_no_number(tmp_path):
@@ -221,7 +221,7 @@ def test_stacked_blocks_are_no_number(tmp_path):
     name = next(name for name in arrays if name.endswith("encoderblock/LayerNorm_0/scale"))
     arrays[name] = np.float32(1)
     with pytest.raises(ValueError, match="LayerNorm_0/scale must hold one array per block"):
-        find(write(tmp_path, "big_vision_stacked", arrays))
+        recognise(write(tmp_path, "big_vision_stacked", arrays))
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_other_models_with_timms_names_are_refused(tmp_path, changes, message):
         arrays[name] = np.ones(16, "float32") if value else None
     kept = {name: array for name, array in arrays.items() if array is not None}
     with pytest.raises(ValueError, match=message):
-        find(write(tmp_path, "timm_vit", kept), num_heads=2)
+        recognise(write(tmp_path, "timm_vit", kept), num_heads=2)
 
 
 def test_positions_of_registers_become_a_part_of_them(tmp_path):
@@ -361,7 +361,7 @@ def test_positions_of_registers_become_a_part_of_them(tmp_path):
     model = classifier(backbone, 3, pool="mean")
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
     export_timm(model, tmp_path / "ours.safetensors")
-    arrays = find(tmp_path / "ours.safetensors").arrays
+    arrays = recognise(tmp_path / "ours.safetensors").arrays
     own = np.random.default_rng(0).normal(size=(1, 3, 32)).astype("float32")
     arrays["pos_embed"] = np.concatenate([own, arrays["pos_embed"]], axis=1)
     arrays["reg_token"] = arrays["reg_token"] - own
@@ -385,10 +385,10 @@ def test_a_files_own_metadata_goes_before_what_lies_beside(tmp_path):
 def test_timms_configuration_tells_quick_gelu_and_pooling(tmp_path, timm_vit):
     config = tmp_path / "config.json"
     config.write_text('{"architecture": "vit_base_patch32_clip_quickgelu_224"}')
-    assert find(timm_vit[0], num_heads=2).architecture.config.activation == "quick_gelu"
+    assert recognise(timm_vit[0], num_heads=2).architecture.config.activation == "quick_gelu"
     config.write_text('{"global_pool": "max"}')
     with pytest.raises(ValueError, match="global_pool='max' is none of ours"):
-        find(timm_vit[0], num_heads=2)
+        recognise(timm_vit[0], num_heads=2)
 
 
 def test_an_attention_pool_with_a_class_token_comes_back(tmp_path):
@@ -409,7 +409,7 @@ def test_what_export_timm_would_lose_is_refused(tmp_path):
 
 
 def test_what_was_found_is_not_told_again(timm_vit):
-    found = find(timm_vit[0], num_heads=2)
+    found = recognise(timm_vit[0], num_heads=2)
     with pytest.raises(TypeError, match="mean"):
         load(found, mean=0.1)
 
@@ -417,8 +417,8 @@ def test_what_was_found_is_not_told_again(timm_vit):
 def test_a_backbone_without_a_class_token_gets_a_head_over_its_mean(tmp_path):
     vit("mu/4", image_size=8, class_token=False).save(tmp_path / "tokens.keras")
     assert load(tmp_path / "tokens.keras", num_classes=3).output_shape == (None, 3)
-    with pytest.raises(ValueError, match="tells all itself: received grid"):
-        find(tmp_path / "tokens.keras", grid=(7, 9))
+    with pytest.raises(ValueError, match="takes no grid"):
+        recognise(tmp_path / "tokens.keras", grid=(7, 9))
 
 
 def test_objects_are_never_unpickled(tmp_path):
@@ -432,7 +432,7 @@ def test_what_was_imported_is_exported_as_it_came(tmp_path, family):
     _, _, arrays = read(family)
     model = load(write(tmp_path, family, arrays), num_heads=2)
     arguments = export_timm(model, tmp_path / "back.safetensors")
-    back = find(tmp_path / "back.safetensors", num_heads=2).arrays
+    back = recognise(tmp_path / "back.safetensors", num_heads=2).arrays
     assert back.keys() == arrays.keys()
     for name, array in arrays.items():
         np.testing.assert_array_equal(back[name], array, err_msg=name)
@@ -468,7 +468,7 @@ def test_a_configuration_of_timm_tells_pooling_and_names_and_an_old_size(tmp_pat
     names = ["crane", "cat", "crane", "dog", "cow"]
     for labels in (names, dict(enumerate(names))):
         (tmp_path / "config.json").write_text(json.dumps({**told, "label_names": labels}))
-        found = find(timm_vit[0], num_heads=2)
+        found = recognise(timm_vit[0], num_heads=2)
         assert found.architecture.pool == "mean" and found.class_names == names
         assert found.architecture.config.image_size == (16, 16)
 
@@ -541,7 +541,7 @@ def test_names_of_a_distilled_classifier_are_its_heads(tmp_path):
     )
     model.save(tmp_path / "model.keras")
     assert open_artefact(tmp_path / "model.keras").class_names == ("a", "b")
-    assert find(tmp_path / "model.keras").class_names == ["a", "b"]
+    assert recognise(tmp_path / "model.keras").class_names == ["a", "b"]
 
 
 @pytest.mark.parametrize(

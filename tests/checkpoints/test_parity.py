@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from keras_vit.checkpoints import export_timm, find, load
+from keras_vit.checkpoints import export_timm, load, recognise
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
@@ -91,7 +91,7 @@ def published(folder, name, **options):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_architecture_of_timm_is_ours(tmp_path, name):
     theirs = published(tmp_path, name, depth=1, num_classes=5)
-    found = find(tmp_path, **TOLD.get(name, {}))
+    found = recognise(tmp_path, **TOLD.get(name, {}))
     ours = load(found)
     size = found.architecture.config.image_size
     images = np.random.default_rng(0).integers(0, 256, (1, *size, 3)).astype("uint8")
@@ -111,7 +111,7 @@ def test_what_is_not_claimed_is_refused(tmp_path, name):
     except (TypeError, IndexError, AssertionError, RuntimeError) as error:
         pytest.skip(f"timm does not build it one block deep: {error}")
     with pytest.raises(ValueError):
-        load(find(tmp_path))
+        load(recognise(tmp_path))
 
 
 MODELS = {

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vit.checkpoints import export_timm, find, load
+from keras_vit.checkpoints import export_timm, load, recognise
 from keras_vit.export import export, save_keras
 from keras_vit.images.crop import read_image
 from keras_vit.inference import open_artefact
@@ -67,7 +67,7 @@ def test_what_is_done_to_a_picture_travels(tiny, tmp_path):
 def test_a_model_that_says_nothing_sees_pictures_whole_in_timm_too(tiny, tmp_path):
     export_timm(load(tiny.keras_file), tmp_path / "model.safetensors")
     told = {"crop_ratio": 1.0, "interpolation": "bicubic"}
-    assert find(tmp_path / "model.safetensors").preprocessing == told
+    assert recognise(tmp_path / "model.safetensors").preprocessing == told
 
 
 @pytest.mark.slow
