@@ -72,10 +72,10 @@ def compare(paths, images, labels, reference):
         | {f"all threads, batch {batch}": time for batch, time in both.items()}
         for one, both in zip(one_thread, all_threads, strict=True)
     ]
-    expected = Score(labels, reference, 0.0, 0)
+    expected = Score.of(labels, reference)
     comparisons = []
     for path, (runtime, probabilities), milliseconds in zip(paths, answers, times, strict=True):
-        score = Score(labels, probabilities, 0.0, 0)
+        score = Score.of(labels, probabilities)
         comparisons.append(
             Comparison(
                 artefact=str(path),

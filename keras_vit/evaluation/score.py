@@ -12,22 +12,40 @@ from keras_vit.errors import UserError
 class Score:
     """What a classifier made of labelled images.
 
+    It holds a few bytes per image, not the probabilities of all classes.
+
     Attributes:
         labels: True classes `(N,)`.
-        probabilities: Its answers `(N, K)`.
+        predictions: The most probable classes `(N,)`.
+        confidences: Their probabilities `(N,)`.
+        ranks: Place of the true class among all by falling probability `(N,)`, from 0.
+        num_classes: Number of classes.
         seconds: Time that it took, without reading and without the first batch, which compiles.
         timed: How many images that time is of.
     """
 
     labels: np.ndarray
-    probabilities: np.ndarray
-    seconds: float
-    timed: int
+    predictions: np.ndarray
+    confidences: np.ndarray
+    ranks: np.ndarray
+    num_classes: int
+    seconds: float = 0.0
+    timed: int = 0
 
-    @property
-    def predictions(self):
-        """The most probable classes `(N,)`."""
-        return self.probabilities.argmax(axis=-1)
+    @classmethod
+    def of(cls, labels, probabilities):
+        """Returns the score of answers.
+
+        Args:
+            labels: True classes `(N,)`.
+            probabilities: What was answered `(N, K)`.
+        """
+        falling = np.argsort(-probabilities, axis=-1, kind="stable")
+        is_label = falling == np.asarray(labels)[:, None]
+        classes = probabilities.shape[-1]
+        ranks = np.where(is_label.any(axis=-1), is_label.argmax(axis=-1), classes)
+        predictions, confidences = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
+        return cls(np.asarray(labels), predictions, confidences, ranks, classes)
 
     @property
     def images_per_second(self):
@@ -36,8 +54,7 @@ class Score:
 
     def top(self, k):
         """Returns the share of the images whose class is among the `k` most probable."""
-        best = np.argsort(-self.probabilities, axis=-1, kind="stable")[:, :k]
-        return float((best == self.labels[:, None]).any(axis=-1).mean())
+        return float((self.ranks < k).mean())
 
     def calibration_error(self, bins=15):
         """Computes the expected calibration error, in `[0, 1]`.
@@ -49,9 +66,8 @@ class Score:
         Args:
             bins: How many.
         """
-        confidence = self.probabilities.max(axis=-1)
-        gaps = confidence - (self.predictions == self.labels)
-        places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+        gaps = self.confidences - (self.predictions == self.labels)
+        places = np.clip(np.ceil(self.confidences * bins).astype(int) - 1, 0, bins - 1)
         return float(np.abs(np.bincount(places, gaps, minlength=bins)).sum() / len(gaps))
 
     def per_class(self):
@@ -59,21 +75,23 @@ class Score:
 
         Recall of a class without images, and precision of one that is never predicted, are NaN.
         """
-        classes = self.probabilities.shape[-1]
         right = self.labels[self.predictions == self.labels]
         images, predicted, hits = (
-            np.bincount(each, minlength=classes) for each in (self.labels, self.predictions, right)
+            np.bincount(each, minlength=self.num_classes)
+            for each in (self.labels, self.predictions, right)
         )
         with np.errstate(invalid="ignore"):
             return images, hits / images, hits / predicted
 
 
-def score(predict, batches):
+def score(predict, batches, *, watch=None):
     """Runs labelled images through a classifier.
 
     Args:
-        predict: From images `(B, H, W, C)` to probabilities `(B, K)`, `Artefact.predict` for one.
+        predict: A function of images `(B, H, W, C)` that returns probabilities `(B, K)`, for
+            example `Artefact.predict`.
         batches: Pairs of images `(B, H, W, C)` and labels `(B,)`.
+        watch: A function of the images, labels and probabilities of each batch.
 
     Returns:
         A `Score`.
@@ -81,15 +99,20 @@ def score(predict, batches):
     Raises:
         ValueError: If there is no image.
     """
-    all_labels, all_probabilities, seconds, timed = [], [], 0.0, 0
+    parts, seconds, timed = [], 0.0, 0
     for images, labels in batches:
         start = time.perf_counter()
-        all_probabilities.append(predict(images))
-        if all_labels:
+        probabilities = predict(images)
+        if parts:
             seconds += time.perf_counter() - start
             timed += len(images)
-        all_labels.append(labels)
-    if not all_labels:
+        parts.append(Score.of(labels, probabilities))
+        if watch is not None:
+            watch(images, labels, probabilities)
+    if not parts:
         raise UserError("There is no image to answer.")
-    labels, probabilities = np.concatenate(all_labels), np.concatenate(all_probabilities)
-    return Score(labels, probabilities, seconds, timed)
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("labels", "predictions", "confidences", "ranks")
+    }
+    return Score(**arrays, num_classes=parts[0].num_classes, seconds=seconds, timed=timed)

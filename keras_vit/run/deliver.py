@@ -3,8 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import keras
-import numpy as np
 from PIL import Image
 from rich.console import Console
 
@@ -12,16 +10,17 @@ from keras_vit.data import cut_of
 from keras_vit.evaluation import compare, comparison_table, confusion_figure
 from keras_vit.export import export, save_keras
 from keras_vit.files import write_json
+from keras_vit.run.judge import judge, pick_samples
 from keras_vit.training import log_figure, log_hyperparameters
 
-COMPARED = 2**30  # bytes of test images that the artefacts are compared on, at most
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
 
 
 def deliver(model, source, evaluation, config, log_dir, *, bigger):
-    """Saves, exports, reloads and compares a trained classifier on the test split.
+    """Saves a trained classifier, scores it on the test split, exports it and compares the exports.
 
-    Of a test split beyond a gigabyte of pixels the first gigabyte is compared, which is said.
+    The score is that of the whole split. The exports are compared with the model on all of it, or,
+    where it is larger than a gigabyte of pixels, on a choice that the seed draws from all of it.
 
     Args:
         model: The classifier, images to logits.
@@ -41,23 +40,31 @@ def deliver(model, source, evaluation, config, log_dir, *, bigger):
     save_keras(model, keras_path, preprocessing=cut)
     saved_model, litert = export(model, config.export_dir, **cut)
 
-    images, labels = (np.concatenate(parts) for parts in zip(*_first(evaluation), strict=True))
-    logits = model.predict(images, batch_size=256, verbose=0)
-    reference = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-    predictions = reference.argmax(axis=-1)
-    figure = confusion_figure(labels, predictions, source.class_names)
+    judged = judge(model, evaluation, seed=config.seed)
+    result, tested, compared = judged.score, len(judged.score.labels), len(judged.labels)
+    figure = confusion_figure(result.labels, result.predictions, source.class_names)
     log_figure(log_dir, "confusion matrix", figure)
-    accuracy = {"test_accuracy": np.mean(predictions == labels)}
-    log_hyperparameters(log_dir, dataclasses.asdict(config), accuracy)
+    accuracy = result.top(1)
+    log_hyperparameters(log_dir, dataclasses.asdict(config), {"test_accuracy": accuracy})
+    print(f"Test accuracy: {accuracy:.2%} of {tested:,} images.")
 
-    print(f"Running {len(images):,} images through each, reloaded in a process of its own ...")
-    comparisons = compare([keras_path, saved_model, litert], images, labels, reference)
+    which = (
+        f"{compared:,} of them, drawn at random," if compared < tested else f"{compared:,} images"
+    )
+    print(f"Running {which} through each, reloaded in a process of its own ...")
+    comparisons = compare([keras_path, saved_model, litert], *judged[1:])
     Console().print(comparison_table(comparisons))
-    rows = [dataclasses.asdict(row) for row in comparisons]
-    write_json(run_dir / "results.json", rows)
+    results = {
+        "test_accuracy": accuracy,
+        "test_images": tested,
+        "compared_images": compared,
+        "artefacts": [dataclasses.asdict(row) for row in comparisons],
+    }
+    write_json(run_dir / "results.json", results)
 
     samples = run_dir / "samples"
-    write_samples(samples, images[:SAMPLES], labels[:SAMPLES], source.class_names)
+    picked = pick_samples(judged.labels, SAMPLES)
+    write_samples(samples, judged.images[picked], judged.labels[picked], source.class_names)
     print(
         "\nNext:\n"
         f"  tensorboard --logdir {log_dir.parent}\n"
@@ -65,17 +72,6 @@ def deliver(model, source, evaluation, config, log_dir, *, bigger):
         f"  {bigger}"
     )
     return comparisons
-
-
-def _first(evaluation):
-    """Returns the batches that fit into `COMPARED` bytes, at least one."""
-    batches, size = [], 0
-    for batch in evaluation.as_numpy_iterator():
-        size += batch[0].nbytes
-        if batches and size > COMPARED:
-            break
-        batches.append(batch)
-    return batches
 
 
 def write_samples(folder, images, labels, class_names):

@@ -95,7 +95,9 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
     assert all(row.difference < 1e-5 for row in comparisons)
     assert len({row.accuracy for row in comparisons}) == 1
     written = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert written == [dataclasses.asdict(row) for row in comparisons]
+    assert written["artefacts"] == [dataclasses.asdict(row) for row in comparisons]
+    assert written["test_accuracy"] == comparisons[0].accuracy  # the whole split was compared
+    assert written["test_images"] == written["compared_images"] > 0
 
     if name == "finetune":
         check_what_stayed(config, tmp_path / "run" / f"{source}.keras")

@@ -1,0 +1,160 @@
+"""What a recipe says at its end of a split that is sorted by class and larger than its limit."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_vit.data import centre_crop, eval_batches, from_folder
+from keras_vit.data.sources import SequentialSplit
+from keras_vit.evaluation import Comparison
+from keras_vit.models import vit
+from keras_vit.run import deliver as module
+from keras_vit.run import judge as judging
+from keras_vit.run.judge import judge, pick_samples
+from keras_vit.tasks import classifier
+
+CLASSES, EACH, SIDE = 12, 10, 8
+BYTES = SIDE * SIDE * 3  # of an image
+
+
+@dataclasses.dataclass
+class Config:
+    run_dir: str
+    export_dir: str
+    seed: int
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A folder of twelve classes whose colour is their number."""
+    for split in ("train", "test"):
+        for label in range(CLASSES):
+            folder = tmp_path / "colours" / split / f"class {label:02d}"
+            folder.mkdir(parents=True)
+            for index in range(EACH):
+                Image.new("RGB", (SIDE, SIDE), (20 * label,) * 3).save(folder / f"{index}.png")
+    return from_folder(tmp_path / "colours")
+
+
+@pytest.fixture
+def model():
+    names = [f"class {label:02d}" for label in range(CLASSES)]
+    return classifier(vit("mu/4", image_size=SIDE), CLASSES, class_names=names)
+
+
+def batches_of(split):
+    def crop(encoded, key):
+        return centre_crop(encoded, key, size=SIDE, ratio=1.0)
+
+    return eval_batches(split, batch_size=16, crop=crop)
+
+
+def expected(model, source):
+    """Labels and predictions of the whole test split."""
+    colours = np.repeat(20 * np.arange(CLASSES), EACH)
+    images = np.broadcast_to(colours[:, None, None, None], (len(colours), SIDE, SIDE, 3))
+    return colours // 20, model.predict(images, verbose=0).argmax(axis=-1)
+
+
+def test_all_images_are_scored_and_some_of_all_classes_kept(source, model, monkeypatch):
+    monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
+    judged = judge(model, batches_of(source.splits["test"]), seed=0)
+    labels, predictions = expected(model, source)
+    np.testing.assert_array_equal(judged.score.labels, labels)
+    np.testing.assert_array_equal(judged.score.predictions, predictions)
+    assert judged.images.shape == (60, SIDE, SIDE, 3) and judged.probabilities.shape == (60, 12)
+    assert set(judged.labels) == set(range(CLASSES))
+    np.testing.assert_array_equal(judged.images[:, 0, 0, 0], 20 * judged.labels)
+    again = judge(model, batches_of(source.splits["test"]), seed=0)
+    np.testing.assert_array_equal(judged.labels, again.labels)
+    other = judge(model, batches_of(source.splits["test"]), seed=1)
+    assert (judged.labels != other.labels).any()
+
+
+def test_a_split_within_the_limit_is_kept_whole_and_in_its_order(source, model, monkeypatch):
+    monkeypatch.setattr(judging, "LIMIT", CLASSES * EACH * BYTES)
+    judged = judge(model, batches_of(source.splits["test"]), seed=0)
+    np.testing.assert_array_equal(judged.labels, expected(model, source)[0])
+    np.testing.assert_array_equal(judged.probabilities.argmax(-1), judged.score.predictions)
+
+
+def test_a_stream_that_is_sorted_by_class_is_drawn_from_to_its_end(source, model, monkeypatch):
+    monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
+    split = source.splits["test"]
+
+    def stream(seed=None, worker=0, workers=1):
+        return tf.data.Dataset.range(split.count).map(split.read)
+
+    judged = judge(model, batches_of(SequentialSplit(split.count, stream)), seed=0)
+    assert len(judged.score.labels) == CLASSES * EACH and set(judged.labels) == set(range(CLASSES))
+
+
+def test_pictures_that_cannot_be_read_are_not_counted(tmp_path, source, model, monkeypatch):
+    monkeypatch.setattr(judging, "LIMIT", BYTES)  # one image
+    for path in (tmp_path / "colours" / "test" / "class 11").iterdir():
+        path.write_bytes(b"no picture")
+    judged = judge(model, batches_of(source.splits["test"]), seed=0)
+    assert len(judged.score.labels) == (CLASSES - 1) * EACH and len(judged.labels) == 1
+
+
+@pytest.mark.parametrize(
+    "counts, picked",
+    [
+        ([5] * 10, [1] * 10),
+        ([500, 1, 1], [8, 1, 1]),
+        ([4, 4], [4, 4]),
+        ([100] * 2, [5, 5]),
+        ([1, 100, 1], [1, 8, 1]),
+        ([3], [3]),
+    ],
+)
+def test_samples_are_of_all_classes(counts, picked):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    chosen = pick_samples(labels, 10)
+    assert len(set(chosen)) == len(chosen)
+    assert np.bincount(labels[chosen], minlength=len(counts)).tolist() == picked
+
+
+def test_samples_of_many_classes_are_spread_over_them():
+    assert pick_samples(np.arange(1000), 10) == [0, 111, 222, 333, 444, 555, 666, 777, 888, 999]
+
+
+def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, capsys):
+    monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
+    seen = {}
+
+    def compare(paths, images, labels, reference):
+        seen.update(paths=paths, labels=labels)
+        numbers = dict(size=1, accuracy=0.5, change=0.0, agreement=1.0, difference=0.0)
+        rest = dict(calibration_error=0.0, milliseconds={}, runtime="none", operators={})
+        return [Comparison(str(path), **numbers, **rest) for path in paths]
+
+    monkeypatch.setattr(module, "compare", compare)
+    monkeypatch.setattr(
+        module, "log_hyperparameters", lambda folder, flags, figures: seen.update(figures)
+    )
+    config = Config(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"), seed=0)
+    log_dir = tmp_path / "run" / "logs" / "one"
+    log_dir.mkdir(parents=True)
+    module.deliver(
+        model, source, batches_of(source.splits["test"]), config, log_dir, bigger="bigger"
+    )
+    labels, predictions = expected(model, source)
+    accuracy = (labels == predictions).mean()
+    out = capsys.readouterr().out
+    assert f"Test accuracy: {accuracy:.2%} of 120 images." in out
+    assert "60 of them, drawn at random" in out
+    assert seen["test_accuracy"] == accuracy and len(seen["labels"]) == 60
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["test_accuracy"] == accuracy
+    assert (results["test_images"], results["compared_images"]) == (120, 60)
+    samples = sorted((tmp_path / "run" / "samples").iterdir())
+    names = [path.stem.partition("-is-")[2] for path in samples]
+    assert len(samples) == 10 and len(set(names)) == 10
+    for path, name in zip(samples, names, strict=True):
+        with Image.open(path) as image:
+            assert image.getpixel((0, 0))[0] == 20 * int(name.removeprefix("class "))
