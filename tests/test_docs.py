@@ -1,0 +1,217 @@
+"""README and docs: commands parse, Python finds what it names, links lead somewhere."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from keras_vit.cli.main import app
+from keras_vit.command_line import run_recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "saved_models/README.md", *sorted(ROOT.glob("docs/*.md"))]
+RECIPES = [path for path in sorted(ROOT.glob("recipes/*.py")) if path.stem != "__init__"]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`([^`\n]+)`")
+PROGRAM = re.compile(r"keras-vit|python -m (recipes|benchmarks)\.\w+")
+PLACES = r"(?:keras_vit|recipes|tests|benchmarks|docs|examples|\.ci)"
+
+
+def pages(function):
+    return pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)(function)
+
+
+def text_of(path):
+    """Returns a page's text without its fenced blocks, or the docstring of a recipe."""
+    text = path.read_text("utf-8")
+    return ast.get_docstring(ast.parse(text)) if path.suffix == ".py" else FENCE.sub("", text)
+
+
+def python_blocks(page):
+    return [code for kind, code in FENCE.findall(page.read_text("utf-8")) if kind == "python"]
+
+
+def spans(page):
+    """Lists what stands between backticks outside of blocks."""
+    return [span.replace(r"\|", "|") for span in INLINE.findall(text_of(page))]
+
+
+def commands(page):
+    """Lists the commands of ours on a page, each as its words."""
+    lines = re.findall(r"^    (.+)", text_of(page).replace("\\\n", " "), re.MULTILINE)
+    parts = [part.strip() for line in lines for part in line.split("&&")]
+    parts = [re.sub(r"^(\w+=\S+ )+", "", part) for part in parts + spans(page)]
+    return [shlex.split(part, comments=True) for part in parts if PROGRAM.match(part)]
+
+
+def flags_of(name):
+    """Returns the module of a recipe or benchmark, and the dataclass or dictionary of its flags."""
+    module = importlib.import_module(name)
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "run_recipe":
+            return module, getattr(module, node.args[1].id)
+    raise AssertionError(f"{name} is no command")
+
+
+def check_command(words, monkeypatch):
+    if words[0] == "keras-vit":
+        assert len(words) < 2 or words[1].startswith("-") or words[1] in app, words
+        if len(words) > 2:  # `keras-vit serve` on its own is a name
+            app.parse_args(words[1:], exit_on_error=False, print_error=False)
+        return
+    module, flags = flags_of(words[2])
+    taken = []
+
+    def run(config):
+        taken.append(config)
+
+    monkeypatch.setattr("sys.argv", words[2:])
+    with pytest.raises(SystemExit) as stop:
+        run_recipe(run, flags, module.__doc__)
+    assert not stop.value.code and (taken or "--help" in words), words
+
+
+@pytest.mark.parametrize("page", PAGES + RECIPES, ids=lambda path: path.stem)
+def test_every_command_is_one_that_the_program_takes(page, monkeypatch):
+    for words in commands(page):
+        check_command(words, monkeypatch)
+
+
+def test_the_pages_have_commands():
+    words = [each for page in PAGES for each in commands(page)]
+    assert {each for each in app if not each.startswith("-")} <= {x for each in words for x in each}
+
+
+@pages
+def test_every_flag_is_one_of_a_command(page):
+    known = {"--help", "--traceback", "--json"}
+    for command in (each for each in app if not each.startswith("-")):
+        for argument in app[command].assemble_argument_collection():
+            known.update(argument.names)
+    for recipe in RECIPES:
+        _, flags = flags_of(f"recipes.{recipe.stem}")
+        classes = flags.values() if isinstance(flags, dict) else [flags]
+        names = {field.name.replace("_", "-") for c in classes for field in dataclasses.fields(c)}
+        known |= {f"--{name}" for name in names | {"preset"}} | {f"--no-{name}" for name in names}
+    for span in spans(page):
+        if span.startswith("--"):
+            assert set(re.findall(r"--[a-z][\w-]*", span)) <= known, span
+
+
+@pages
+def test_python_compiles_and_finds_what_it_imports_and_passes(page):
+    for code in python_blocks(page):
+        tree, names = ast.parse(code), {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module)
+                names |= {alias.name: getattr(module, alias.name) for alias in node.names}
+            elif isinstance(node, ast.Import):
+                names |= {x.name: importlib.import_module(x.name) for x in node.names}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
+                passed = {word.arg: None for word in node.keywords if word.arg}
+                function = names[node.func.id]
+                inspect.signature(function).bind_partial(*[None] * len(node.args), **passed)
+
+
+def test_the_recipe_for_people_with_the_wheel_is_a_command(monkeypatch):
+    (code,) = [x for x in python_blocks(ROOT / "docs/contributing.md") if "run_recipe" in x]
+    namespace = {"__name__": "my_recipe"}
+    exec(compile(code, "my_recipe.py", "exec"), namespace)
+    taken = []
+
+    def run(config):
+        taken.append(config)
+
+    monkeypatch.setattr("sys.argv", ["my_recipe.py", "--epochs", "5"])
+    with pytest.raises(SystemExit):
+        run_recipe(run, namespace["Config"], "")
+    assert taken == [namespace["Config"](epochs=5)]
+
+
+def anchors(page):
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pages
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        if "://" not in target:
+            name, _, anchor = target.partition("#")
+            path = page.parent / name if name else page
+            assert path.exists(), target
+            assert not anchor or anchor in anchors(path), target
+
+
+@pages
+def test_every_path_and_module_that_is_named_exists(page):
+    text = page.read_text("utf-8")
+    for path in re.findall(rf"(?<![\w/.-]){PLACES}/[\w./*-]*", text):
+        assert any(ROOT.glob(path.rstrip("./"))), path
+    for span in spans(page):
+        if re.fullmatch(rf"{PLACES}(\.\w+)+", span) and not (ROOT / span).exists():
+            module, *rest = span.split(".")
+            found = importlib.import_module(module)
+            for name in rest:
+                found = getattr(found, name, None) or importlib.import_module(
+                    f"{found.__name__}.{name}"
+                )
+
+
+@pages
+def test_every_extra_is_declared(page):
+    text = page.read_text("utf-8")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for group in re.findall(r'[".t]\[([a-z,]+)\]', text) + re.findall(r"`\[([a-z]+)\]`", text):
+        assert set(group.split(",")) <= extras.keys(), group
+
+
+def test_the_readme_is_one_page():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def test_results_of_the_readme_are_those_of_the_docs():
+    known = "".join((ROOT / "docs" / name).read_text() for name in ("results.md", "fine_tuning.md"))
+    rows = re.findall(r"^\| `python -m .*", (ROOT / "README.md").read_text(), re.MULTILINE)
+    figures = [each for row in rows for each in re.findall(r"\d+\.\d+ %|\d+ min \d+ s", row)]
+    assert len(figures) >= 6 and all(each in known for each in figures)
+
+
+def numbers(text):
+    found = re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w.]*\w)", text)
+    return [each.replace(",", "") for each in found]
+
+
+def test_figures_of_speed_are_those_of_the_benchmarks():
+    sections = (ROOT / "docs/speed.md").read_text().split("\n## ")[1:]
+    for section in sections:
+        (name,) = re.findall(r"\]\(\.\./(benchmarks/\w+\.txt)\)", section)
+        measured = [float(each) for each in numbers((ROOT / name).read_text())]
+        rows = re.findall(r"^\| .*", section, re.MULTILINE)[1:]
+        figures = [n for row in rows for n in numbers(row.split("|", 2)[2])]
+        assert len(figures) >= 8, name
+        for figure in figures:
+            near = 0.5001 * 10 ** -len(figure.partition(".")[2])
+            assert any(abs(float(figure) - each) <= near for each in measured), (name, figure)
+
+
+def test_times_of_exports_are_those_of_the_benchmark():
+    measured = dict(
+        re.findall(r"^ (\S+) +([\d.]+) ms", (ROOT / "benchmarks/runtimes_160.txt").read_text(), 8)
+    )
+    text = (ROOT / "docs/export.md").read_text()
+    rows = re.findall(r"^\| `([\w-]+)` .* ([\d.]+) ms, ([\d.]+)x \|$", text, re.MULTILINE)
+    assert len(rows) == len(measured) - 1
+    for name, time, ratio in rows:
+        assert time == measured[name]
+        assert ratio == f"{float(measured['keras']) / float(time):.2f}"
