@@ -142,28 +142,24 @@ def _drawn(split, size, count, crop_ratio, seed):
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
-def _compared(keras_file, paths, *judged):
-    """Compares those artefacts that answer.
+def _compared(keras_file, paths, *reference):
+    """Compares the exports that answer.
 
     Args:
         keras_file: What they came from.
-        paths: From the name of a format to its artefact's path.
-        *judged: Images, labels and reference, as `compare` takes them.
+        paths: Their paths, by the name of the format.
+        *reference: Images, labels and probabilities, as `compare` takes them.
 
     Returns:
-        The row of the Keras file, rows by the name of the format, and by it, too, why others do not
-        answer.
+        The row of the Keras file; rows by the name of the format; and, by that name, why others do
+        not answer.
     """
-    from keras_vit.evaluation import NoAnswer, compare
+    from keras_vit.evaluation import compare
 
-    names = {str(path): name for name, path in paths.items()}
-    reasons = {}
-    while True:
-        left = [name for name in paths if name not in reasons]
-        try:
-            first, *rows = compare([keras_file, *(paths[name] for name in left)], *judged)
-            return first, dict(zip(left, rows, strict=True)), reasons
-        except NoAnswer as error:
-            if str(error.place) not in names:
-                raise UserError(str(error)) from error
-            reasons[names[str(error.place)]] = f"{error}"
+    failures = {}
+    compared = compare([keras_file, *paths.values()], *reference, failures=failures)
+    if keras_file in failures:
+        raise UserError(str(failures[keras_file]))
+    first, *others = compared
+    rows = dict(zip((name for name in paths if paths[name] not in failures), others, strict=True))
+    return first, rows, {name: str(failures[paths[name]]) for name in paths if name not in rows}

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_vit.evaluation.operators import operators_of
 from keras_vit.evaluation.score import Score
-from keras_vit.evaluation.timing import Worker, time_in_turns
+from keras_vit.evaluation.timing import Worker, for_each, time_in_turns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,40 +41,39 @@ class Comparison:
     operators: dict[str, int]
 
 
-def compare(paths, images, labels, reference):
-    """Reloads each artefact in a fresh process, runs all images through it, and times it.
+def compare(paths, images, labels, reference, *, failures=None):
+    """Loads each export in a fresh process, runs all images through it, and times it.
 
-    Processes of all but Keras files cannot import Keras. Times are medians of calls in which the
-    artefacts take turns.
+    Processes of all except Keras files cannot import Keras. Times are medians of calls in which
+    the exports take turns.
 
     Args:
-        paths: Artefacts, as `open_artefact` takes them.
+        paths: Files and folders, as `open_artefact` takes them.
         images: Batch `(N, H, W, C)`, 0 to 255.
         labels: Their classes `(N,)`.
         reference: Probabilities `(N, K)` of the model that was exported.
+        failures: Dictionary that takes, by path, the `NoAnswer` of each that cannot be loaded or
+            run, while the others are compared; if `None`, the first one is raised.
 
     Returns:
-        A list of `Comparison`, in the order of the paths.
+        A list of `Comparison`, in the order of the paths, of those that answer.
 
     Raises:
-        NoAnswer: If an artefact cannot be loaded or run; with what its process said last.
+        NoAnswer: If one cannot be loaded or run, with the last line that its process wrote, and
+            there is no `failures`.
     """
     labels, reference = np.asarray(labels), np.asarray(reference)
-    with _workers(paths, threads=1) as workers:
-        one_thread = time_in_turns(workers)
-    with tempfile.TemporaryDirectory() as folder, _workers(paths, threads=None) as workers:
-        all_threads = time_in_turns(workers)
-        asked, told = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answered = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
         np.save(asked, images)
-        answers = [(worker.runtime, worker.answer(asked, told)) for worker in workers]
-    times = [
-        {f"1 thread, batch {batch}": time for batch, time in one.items()}
-        | {f"all threads, batch {batch}": time for batch, time in both.items()}
-        for one, both in zip(one_thread, all_threads, strict=True)
-    ]
+        one_thread = _ask_in_turns(paths, 1, lambda worker: worker.runtime, failures)
+        all_threads = _ask_in_turns(
+            list(one_thread), None, lambda worker: worker.answer(asked, answered), failures
+        )
     expected = Score.of(labels, reference)
     comparisons = []
-    for path, (runtime, probabilities), milliseconds in zip(paths, answers, times, strict=True):
+    for path, (milliseconds, probabilities) in all_threads.items():
+        times, runtime = one_thread[path]
         score = Score.of(labels, probabilities)
         comparisons.append(
             Comparison(
@@ -85,7 +84,8 @@ def compare(paths, images, labels, reference):
                 agreement=float((score.predictions == expected.predictions).mean()),
                 difference=float(np.abs(probabilities - reference).max()),
                 calibration_error=score.calibration_error(),
-                milliseconds=milliseconds,
+                milliseconds={f"1 thread, batch {batch}": time for batch, time in times.items()}
+                | {f"all threads, batch {batch}": time for batch, time in milliseconds.items()},
                 runtime=runtime,
                 operators=operators_of(path),
             )
@@ -93,10 +93,16 @@ def compare(paths, images, labels, reference):
     return comparisons
 
 
-@contextlib.contextmanager
-def _workers(paths, *, threads):
+def _ask_in_turns(paths, threads, ask, failures):
+    """Returns, by path, the times of calls and what a function of its `Worker` returns."""
+    failed = None if failures is None else {}
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Worker(path, threads)) for path in paths]
+        workers = [stack.enter_context(Worker(path, threads)) for path in paths]
+        times = dict(zip(workers, time_in_turns(workers, failures=failed), strict=True))
+        answers = for_each(workers, ask, failed)
+    if failed:
+        failures |= {worker.place: error for worker, error in failed.items()}
+    return {worker.place: (times[worker], answer) for worker, answer in answers.items()}
 
 
 def _size(path):

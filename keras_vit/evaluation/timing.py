@@ -16,27 +16,53 @@ SECONDS = 0.4  # of a turn, about
 MOST_CALLS = 50
 
 
-def time_in_turns(workers, batches=BATCHES):
+def time_in_turns(workers, batches=BATCHES, *, failures=None):
     """Times calls of several workers, which take turns.
 
     Args:
         workers: `Worker`s.
         batches: Images per call.
+        failures: Dictionary that takes the `NoAnswer` of each worker that fails, by worker, while
+            the others are timed; if `None`, the first one is raised.
 
     Returns:
-        Per worker the median milliseconds of a call, by the size of the batch.
+        For each worker the median milliseconds of a call, by the size of the batch.
+
+    Raises:
+        NoAnswer: If a worker fails and there is no `failures`.
     """
-    times = [{} for _ in workers]
+    times = {worker: {} for worker in workers}
     for batch in batches:
-        for worker in workers:
-            worker.warm_up(batch)
-        calls = [[] for _ in workers]
+        for_each(workers, lambda worker, batch=batch: worker.warm_up(batch), failures)
+        calls = {worker: [] for worker in workers}
         for _ in range(ROUNDS):
-            for worker, found in zip(workers, calls, strict=True):
-                found += worker.time(batch)
-        for found, time in zip(calls, times, strict=True):
-            time[batch] = float(np.median(found))
-    return times
+            found = for_each(workers, lambda worker, batch=batch: worker.time(batch), failures)
+            for worker, milliseconds in found.items():
+                calls[worker] += milliseconds
+        for worker in found:
+            times[worker][batch] = float(np.median(calls[worker]))
+    return list(times.values())
+
+
+def for_each(workers, ask, failures=None):
+    """Asks each worker that has not failed; returns the answers by worker.
+
+    Args:
+        workers: `Worker`s.
+        ask: A function of a worker.
+        failures: As `time_in_turns` takes it.
+    """
+    answers = {}
+    for worker in workers:
+        if failures and worker in failures:
+            continue
+        try:
+            answers[worker] = ask(worker)
+        except NoAnswer as error:
+            if failures is None:
+                raise
+            failures[worker] = error
+    return answers
 
 
 class NoAnswer(RuntimeError):
@@ -57,7 +83,7 @@ class Worker:
     """
 
     def __init__(self, place, threads=None, *, module="keras_vit.evaluation.worker"):
-        self._place, self._calls = place, {}
+        self.place, self._calls = place, {}
         self._command = [sys.executable, "-m", module, str(place)]
         self._command += [] if threads is None else [str(threads)]
 
@@ -119,5 +145,5 @@ class Worker:
             self._process.wait()
             self._errors.seek(0)
             last_line = self._errors.read().strip().splitlines()[-1:]
-            raise NoAnswer(self._place, " ".join(last_line))
+            raise NoAnswer(self.place, " ".join(last_line))
         return json.loads(line)

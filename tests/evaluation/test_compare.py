@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from keras_vit.evaluation import NoAnswer, compare, comparison_table, worker
+from keras_vit.evaluation import NoAnswer, compare, comparison_table, timing, worker
+from keras_vit.export import export
 from keras_vit.inference import Artefact
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
 
 
 @pytest.mark.slow
@@ -66,3 +69,34 @@ def test_what_an_artefact_s_process_says_last_is_passed_on(tmp_path):
     images = np.zeros((1, 8, 8, 1), "uint8")
     with pytest.raises(NoAnswer, match="model.tflite cannot be replayed: .*cannot be read"):
         compare([broken], images, [0], [[1.0]])
+
+
+def export_tiny(folder, **options):
+    model = classifier(vit("mu/4", image_size=8, **options), 3)
+    return export(model, folder, to=("tflite",))[0]
+
+
+def test_one_that_fails_is_reported_and_the_others_are_timed_once(tmp_path, tiny, monkeypatch):
+    """Whether it fails when it is loaded or later, when it is run."""
+    broken, other = tmp_path / "model.tflite", tmp_path / "other.tflite"
+    broken.write_bytes(b"no model")
+    other.write_bytes(export_tiny(tmp_path / "other", channels=3).read_bytes())
+    started, start = [], timing.Worker.__enter__
+
+    def remember(worker):
+        started.append(worker.place)
+        return start(worker)
+
+    monkeypatch.setattr(timing.Worker, "__enter__", remember)
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype("uint8")
+    reference = keras.ops.convert_to_numpy(keras.ops.softmax(tiny.model(images)))
+    monkeypatch.setattr(timing, "SECONDS", 0.01)
+    again = tmp_path / "again.tflite"
+    again.write_bytes(tiny.litert.read_bytes())
+    paths, failures = [tiny.litert, broken, other, again], {}
+    rows = compare(paths, images, reference.argmax(-1), reference, failures=failures)
+    assert [row.artefact for row in rows] == [str(tiny.litert), str(again)]
+    assert all(row.accuracy == 1 and len(row.milliseconds) == 4 for row in rows)
+    assert failures.keys() == {broken, other}
+    assert "model.tflite cannot be replayed: " in str(failures[broken])
+    assert started == [*paths, tiny.litert, other, again]  # `other` loads, and takes colours
