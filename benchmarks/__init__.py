@@ -1,10 +1,10 @@
-"""Every claim of speed: the script that repeats it, and its last output beside it."""
+"""Every claim of speed: a script that repeats it, with its last output beside it."""
 
 import contextlib
 
 from keras_vit.command_line import quiet_stderr
 
 with quiet_stderr():
-    with contextlib.suppress(ImportError):  # a rival; it crashes where TensorFlow came before
+    with contextlib.suppress(ImportError):  # a rival; it crashes if TensorFlow was imported first
         import torchvision  # noqa: F401
     import tensorflow  # noqa: F401

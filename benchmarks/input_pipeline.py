@@ -1,4 +1,4 @@
-"""Input pipelines without a model: ours against KerasCV's layers, Keras' own and timm's, in turns.
+"""Speed of input pipelines without a model: ours, KerasCV's layers, Keras' layers and timm's.
 
     python -m benchmarks.input_pipeline
 
@@ -6,10 +6,11 @@
 mixup or cutmix. (b) JPEG files of about 110 kB to 224x224: Inception crop, flip, RandAugment(2, 9).
 The images are random with a natural spectrum (amplitude falls as 1/f), so no data set is needed.
 
-Everything runs on one core, which the process is bound to, in one process, uint8 to the end. timm
-runs where torch, torchvision and timm are installed: its `create_transform` in a torch DataLoader
-without workers, mixing by its `FastCollateMixup`. Each turn makes a new iterator, warms it up and
-takes some batches; the table holds medians over the rounds, and ratios are taken round by round.
+Everything runs in one process, bound to one core, and images stay uint8 to the end. timm takes part
+if torch, torchvision and timm are installed: its `create_transform` in a torch DataLoader without
+workers, mixing with its `FastCollateMixup`. The pipelines take turns. Each turn makes a new
+iterator, warms it up and takes batches for some seconds. The table holds medians over the rounds;
+ratios are computed within each round.
 """
 
 import dataclasses
@@ -30,20 +31,20 @@ from keras_vit.command_line import run_recipe
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is measured."""
+    """The flags of the benchmark."""
 
     rounds: int = 5
-    """How often the rivals take turns."""
+    """Number of turns of each pipeline."""
     seconds: float = 3.0
-    """Length of a turn."""
+    """Seconds of a turn."""
     files: int = 128
-    """How many JPEG files are made."""
+    """Number of JPEG files that are made."""
     out: str = str(Path(__file__).with_suffix(".txt"))
-    """Where the table is written, too."""
+    """File that the table is also written to."""
 
 
 def measure(batches, seconds):
-    """Returns the batches per second of one turn, after two to warm up."""
+    """Returns the batches per second of one turn, after two batches to warm up."""
     iterator = iter(batches)
     for _ in range(2):
         next(iterator)

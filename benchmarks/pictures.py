@@ -1,4 +1,4 @@
-"""Random pictures with a natural spectrum: data for benchmarks that need none."""
+"""Random pictures with a natural spectrum, so that benchmarks need no data set."""
 
 import io
 from pathlib import Path
@@ -25,7 +25,7 @@ def natural_images(count, height, width):
 
 
 def write_jpegs(folder, count):
-    """Writes `folder/<class>/<n>.jpg`, each as near to `FILE_SIZE` as its quality allows."""
+    """Writes `folder/<class>/<n>.jpg`, the largest that fits into `FILE_SIZE` at any quality."""
     for n, image in enumerate(natural_images(count, *FILE_SHAPE)):
         picture, best = Image.fromarray(image), b""
         for quality in range(40, 100):

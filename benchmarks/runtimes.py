@@ -1,10 +1,10 @@
-"""What a call costs in each runtime: ViT-Ti/16 at 224 pixels, 1,000 classes, taking turns.
+"""Time of a call in each runtime: ViT-Ti/16 at 224 pixels, 1,000 classes.
 
     python -m benchmarks.runtimes
 
-Random weights and images, which cost what trained ones do. Every runtime has a process of its own;
-they take turns at each size of a batch, and the table holds the median of a call. torch's eager
-mode takes part where the extra `[parity]` is installed.
+Weights and images are random; trained ones take as long. Every runtime has a process of its own.
+They take turns at each batch size, and the table holds the median time of a call. torch's eager
+mode takes part if the extra `[parity]` is installed.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ from keras_vit.export import FORMATS, export, save_keras
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
-BASE = "tflite"  # what the others are relative to
+BASE = "tflite"  # the ratios are relative to it
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is measured."""
+    """The flags of the benchmark."""
 
     model: str = "Ti/16"
     """Size and patch of the model."""
@@ -43,13 +43,13 @@ class Config:
         "onnx",
         "openvino",
     )
-    """What the model is exported to, `tflite` among it, where its runtime is at hand."""
+    """Formats to export to, `tflite` among them; those without a runtime are left out."""
     batches: tuple[int, ...] = (1, 16)
     """Images per call."""
     threads: tuple[int, ...] = (1, 2)
-    """Threads that compute."""
+    """Numbers of threads that compute."""
     out: str = str(Path(__file__).with_suffix(".txt"))
-    """Where the table is written, too."""
+    """File that the table is also written to."""
 
 
 def run(config):

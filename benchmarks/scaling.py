@@ -1,15 +1,15 @@
-"""One device and two, one process and two: images per second, and what the all-reduce takes.
+"""One device or two, one process or two: images per second, and time of the all-reduce.
 
     python -m benchmarks.scaling
 
-Every set-up trains the same model on the same batch, cut into one part or two, and runs in
-processes of its own that wait while another has its turn. All share the machine's cores, so that
-two devices cannot be faster than one here: what is measured is what the second one costs. The
-all-reduce is timed alone, on gradients of the model's size, and compared with a whole step.
+Every set-up trains the same model on the same batch, in one part or two. It runs in processes of
+its own that wait while another set-up has its turn. All share the machine's cores, so two devices
+cannot be faster than one here: the benchmark measures what the second one costs. The all-reduce is
+timed by itself, on gradients of the model's size, and compared with a whole step.
 
-At the end stands a simulation, not a measurement: the efficiency of a ring all-reduce over more
-accelerators, from the measured step, the model's gradient bytes, and a link's bandwidth and
-latency.
+The end is a simulation, not a measurement: the efficiency of a ring all-reduce over more
+accelerators, computed from the measured step, the bytes of the gradients, and the bandwidth and
+latency of a link.
 """
 
 import dataclasses
@@ -32,15 +32,15 @@ SETUPS = {  # name -> processes, logical devices in each
     "2 processes, 1 device each (MultiWorker)": (2, 1),
 }
 ACCELERATORS = (1, 8, 16, 32, 64, 128, 256)
-FASTER = (1, 10, 100, 1000)  # how many times faster than here an accelerator computes a step
+FASTER = (1, 10, 100, 1000)  # how many times as fast as this machine an accelerator is
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is measured and simulated."""
+    """The flags of the benchmark."""
 
     rounds: int = 5
-    """How often the set-ups take turns."""
+    """Number of turns of each set-up."""
     steps: int = 3
     """Steps per turn."""
     batch_size: int = 128
@@ -50,7 +50,7 @@ class Config:
     latency: float = 20.0
     """Microseconds per message."""
     out: str = str(Path(__file__).with_suffix(".txt"))
-    """Where the table is written, too."""
+    """File that the table is also written to."""
 
 
 def ring_all_reduce(count, size, bandwidth, latency):
@@ -64,7 +64,7 @@ def ring_all_reduce(count, size, bandwidth, latency):
 
 
 class Setup:
-    """The processes of one set-up, which run steps when they are told to."""
+    """The processes of one set-up, which run steps on request."""
 
     def __init__(self, processes, devices, batch_size):
         ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(processes)]

@@ -1,4 +1,4 @@
-"""One process of `benchmarks.scaling`: runs steps or all-reduces when a line tells it to."""
+"""One process of `benchmarks.scaling`: runs steps or all-reduces, as its input lines say."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ SHAPE = ViTConfig(image_size=32, patch_size=4, width=192, depth=6, mlp_dim=768, 
 
 
 def open_devices(count):
-    """Opens so many logical CPUs, or what `TF_CONFIG` asks for."""
+    """Opens `count` logical CPUs, or the workers of `TF_CONFIG`."""
     if count > 1:
         (cpu,) = tf.config.list_physical_devices("CPU")
         logical = [tf.config.LogicalDeviceConfiguration()] * count
@@ -26,7 +26,7 @@ def open_devices(count):
 
 
 def main(count, batch_size):
-    """Builds the model on `count` logical devices and obeys the lines that come in."""
+    """Builds the model on `count` logical devices, then reads lines `<step or reduce> <times>`."""
     devices = open_devices(count)
     with devices.scope():
         plain = classifier(vit(SHAPE), 10)

@@ -1,12 +1,12 @@
-"""Servers under a rising number of clients: ours and the plainest of FastAPI and torch, in turns.
+"""Servers under a rising number of clients: ours, and the plainest one of FastAPI and torch.
 
     python -m benchmarks.serving
 
 ViT-Ti/16 at 224 pixels, 1,000 classes, random weights. Every client sends JPEG pictures, one after
 the other, over a connection that stays open, and waits for each answer. The servers run all the
-time and are asked in turns, for some seconds at each number of clients; clients and servers share
-the cores. Answers are counted that are right (200). The torch server takes part where the extra
-`[parity]` is installed.
+time. Each is asked in turn, for some seconds at each number of clients. Clients and servers share
+the cores. Answers with status 200 are counted. The torch server takes part if the extra `[parity]`
+is installed.
 """
 
 import base64
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,18 +41,18 @@ OURS = ("savedmodel", "tflite", "tflite-int8")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is measured."""
+    """The flags of the benchmark."""
 
     clients: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    """How many ask at a time."""
+    """Numbers of clients that ask at the same time."""
     seconds: float = 4.0
-    """How long a turn lasts."""
+    """Seconds of a turn."""
     rounds: int = 2
-    """How often the servers take turns."""
+    """Number of turns of each server."""
     pictures: int = 32
-    """Different JPEG pictures, 500 by 375 pixels, 110 kB."""
+    """Number of different JPEG pictures, 500 by 375 pixels, 110 kB."""
     out: str = str(Path(__file__).with_suffix(".txt"))
-    """Where the table is written, too."""
+    """File that the table is also written to."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,14 +60,14 @@ class Server:
     """A server that runs.
 
     Attributes:
-        port: Where.
-        path: To which pictures are posted.
-        body: From a picture's bytes to the body of a request.
+        port: Port that it listens on.
+        path: Path that pictures are posted to.
+        body: Makes the body of a request from the bytes of a picture.
     """
 
     port: int
     path: str
-    body: object
+    body: Callable[[bytes], bytes | str]
 
 
 def run(config):
@@ -159,7 +160,7 @@ def _load(server, pictures, clients, seconds):
                 response = connection.getresponse()
                 response.read()
                 is_right = response.status == 200
-            except (OSError, http.client.HTTPException):  # it is asked anew
+            except (OSError, http.client.HTTPException):  # asked again over a new connection
                 connection.close()
                 is_right = False
             if is_right:

@@ -1,9 +1,10 @@
-"""timm's ViT-Ti/16 in torch's eager mode: a server of the plainest kind, and a worker.
+"""timm's ViT-Ti/16 in torch's eager mode: the plainest server, and a worker.
 
     uvicorn benchmarks.torch_rival:app           # POST /predict, a JPEG or PNG as the body
     python -m benchmarks.torch_rival NAME [THREADS]
 
-The worker speaks as `keras_vit.evaluation.worker` does. Both need the extras `[parity,serve]`.
+The worker speaks the protocol of `keras_vit.evaluation.worker`. Both need the extras
+`[parity,serve]`.
 """
 
 import io
@@ -26,7 +27,7 @@ app = FastAPI()
 
 
 def load(name=NAME):
-    """Returns a model of random weights and timm's transform of a picture."""
+    """Returns a model with random weights, and timm's transform for its pictures."""
     model = timm.create_model(name).eval()
     return model, timm.data.create_transform(**timm.data.resolve_model_data_config(model))
 
@@ -49,7 +50,7 @@ async def predict(request: Request):
 
 
 def main(name=NAME, threads=None):
-    """Answers lines as a worker."""
+    """Runs the worker."""
     replies = worker.redirect_output()
     if threads:
         torch.set_num_threads(int(threads))

@@ -1,11 +1,11 @@
-"""Training steps of our block against Keras' two attentions and KerasHub's ViT, alternating.
+"""Time of a training step: our block, Keras' two attentions, and KerasHub's ViT.
 
     python -m benchmarks.train_step
 
-Every rival is the same model, ViT d192 L6 h3 with patches of 4 at 32 pixels (65 tokens), but for
-its attention; KerasHub's, where it is installed (extra `[bench]`), is its own backbone of this
-size. Data is random and in memory. In each round every rival runs the same number of steps; the
-table holds medians over the rounds, and the ratio to ours is taken round by round.
+Every rival is the same model, ViT d192 L6 h3 with patches of 4 at 32 pixels (65 tokens), and only
+its attention differs. KerasHub takes part if it is installed (extra `[bench]`), with its own
+backbone of this size. Data is random and in memory. In each round every rival runs the same number
+of steps. The table holds medians over the rounds; the ratio to ours is computed within each round.
 """
 
 import dataclasses
@@ -32,16 +32,16 @@ SHAPE = ViTConfig(image_size=32, patch_size=4, width=192, depth=6, mlp_dim=768, 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is measured."""
+    """The flags of the benchmark."""
 
     rounds: int = 5
-    """How often the rivals take turns."""
+    """Number of turns of each rival."""
     steps: int = 3
     """Steps per turn."""
     batch_size: int = 64
     """Images per step."""
     out: str = str(Path(__file__).with_suffix(".txt"))
-    """Where the table is written, too."""
+    """File that the table is also written to."""
 
 
 class KerasMultiHeadAttention(keras.layers.Layer):
@@ -110,7 +110,7 @@ def measure(model, data, steps):
     """Returns the milliseconds per step of one turn."""
     start = time.perf_counter()
     for _ in range(steps):
-        model.train_on_batch(*data)  # returns the loss, hence waits for the step
+        model.train_on_batch(*data)  # returns the loss, so it waits for the step
     return 1000 * (time.perf_counter() - start) / steps
 
 
