@@ -24,3 +24,9 @@ def reason_of(error):
     """
     *_, last = WRAPPED.split(COLOUR.sub("", str(error)))
     return last.strip().partition("\n")[0][:LONGEST] or type(error).__name__
+
+
+def first_few(items, limit=3):
+    """Lists the first items of a sequence in a message: `a, b, c, ...`."""
+    items = list(items)
+    return ", ".join(map(str, items[:limit])) + (", ..." if len(items) > limit else "")

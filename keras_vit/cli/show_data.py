@@ -64,7 +64,7 @@ def show_data(
         raise UserError(f"--out must end like a picture, .png for one: received {out}.")
     count = min(columns * rows, opened.splits[split].count)
     images, labels = _some_images(opened.splits[split], count, size, augment, seed)
-    titles = [opened.class_names[label] for label in labels]
+    titles = [opened.class_name(label) for label in labels]
     scale = max(images.shape[1:3]) / DPI + TITLE
     figure = gallery_figure(images, titles, columns=columns, scale=max(scale, 1))
     with atomic_write(out) as unfinished:

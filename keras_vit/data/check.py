@@ -72,9 +72,7 @@ def check_source(source, advance=lambda count: None):
             {
                 "split": name,
                 "paths": [facts[name].path(index) for index in indices],
-                "classes": [
-                    _class_name(source.class_names, facts[name].labels[index]) for index in indices
-                ],
+                "classes": [source.class_name(facts[name].labels[index]) for index in indices],
             }
             for name, indices in find_conflicts(facts, numbers)
         ],
@@ -86,10 +84,6 @@ def check_source(source, advance=lambda count: None):
         ],
         absent=splits["train"]["missing"] if "train" in splits else [],
     )
-
-
-def _class_name(names, label):
-    return names[label] if 0 <= label < len(names) else str(label)
 
 
 def _describe(facts, numbers, names):

@@ -6,11 +6,11 @@ import warnings
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from keras_vit.command_line import describe
 from keras_vit.data import BrokenPictures, eval_batches, train_batches
 from keras_vit.data.augment import mix
+from keras_vit.data.labels import explain_labels, one_hot
 from keras_vit.errors import UserError
 from keras_vit.export import prepare_folder
 from keras_vit.run.compiled import compiled_model
@@ -92,7 +92,7 @@ def train(
         One `keras_vit.inference.Comparison` per artefact; `None` of every worker but the first.
     """
     workers = Workers(devices)
-    with explain_lost_workers(workers):
+    with explain_lost_workers(workers), explain_labels():
         return _train(
             config,
             devices,
@@ -161,7 +161,7 @@ def _train(
             initial_epoch=start // steps,
             steps_per_epoch=steps,
             validation_freq=config.validation_epochs,
-            validation_data=evaluation.map(lambda x, y: (x, tf.one_hot(y, classes))),
+            validation_data=evaluation.map(lambda x, y: (x, one_hot(y, classes))),
             callbacks=[
                 *callbacks,
                 _watch_finite(config),

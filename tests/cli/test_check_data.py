@@ -21,7 +21,7 @@ def test_good_data_is_status_0(folder, run):
     code, out, err = run("check-data", folder)
     assert (code, err) == (0, "")
     assert out.splitlines()[:3] == [
-        f"{folder.name}: 2 classes, pictures of any size, 2 train, 2 test",
+        f"{folder.name}: 2 classes ([red], b), pictures of any size, 2 train, 2 test",
         "Files left out for their names or places: 1 (train/b/notes.txt).",
         "train: 2 pictures, 0 broken; height 20, width 30; sizes: 1; per class 1, imbalance 1",
     ]
@@ -61,7 +61,9 @@ def test_a_set_in_memory_is_checked(run):
     code, out, err = run("check-data", "digits", "--json")
     assert (code, err) == (0, "")
     answer = json.loads(out)
-    assert answer["ok"] is True and answer["source"].startswith("digits: 10 classes, 8x8x1 pixels")
+    assert answer["ok"] is True and answer["source"].startswith(
+        "digits: 10 classes (0, 1, 2, 3, 4, ...), 8x8x1 pixels"
+    )
     assert answer["splits"]["train"]["height"] == {"min": 8, "median": 8, "max": 8}
 
 

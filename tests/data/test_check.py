@@ -143,8 +143,10 @@ def test_sets_in_memory_and_in_a_row_are_read_too():
 
 
 def test_labels_that_are_no_class_are_listed():
-    images = RNG.integers(0, 256, (3, 2, 2, 1)).astype("uint8")
-    split = from_arrays((images, [0, 1, 2]), (images, [0, 1, 2])).splits["train"]
-    report = check_source(Source("few", ("a", "b"), {"train": split}))
+    images = [tf.io.encode_png(RNG.integers(0, 256, (2, 2, 1), "uint8")).numpy() for _ in range(3)]
+    row = SequentialSplit(
+        3, lambda **_: tf.data.Dataset.from_tensor_slices((images, np.array([0, 1, 2])))
+    )
+    report = check_source(Source("few", ("a", "b"), {"train": row}))
     assert report.strange_labels == [{"split": "train", "path": "record 2", "label": 2}]
     assert not report.is_good

@@ -61,7 +61,7 @@ def test_what_needs_python_is_refused(service, folder):
 
 
 def test_a_split_in_memory_needs_no_service():
-    split = Split.in_memory(np.zeros((4, 2, 2, 1), "uint8"), np.zeros(4))
+    split = Split.in_memory(np.zeros((4, 2, 2, 1), "uint8"), np.zeros(4, int))
     with pytest.raises(ValueError, match="is for pictures in files"):
         train_batches(split, batch_size=2, seed=0, service="grpc://localhost:1")
 

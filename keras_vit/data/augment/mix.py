@@ -8,6 +8,7 @@ from keras_vit.data.augment.dispatch import dispatch
 from keras_vit.data.augment.keys import fold, uniform
 from keras_vit.data.augment.quantile import beta
 from keras_vit.data.augment.rectangle import paste
+from keras_vit.data.labels import one_hot
 from keras_vit.errors import UserError
 
 
@@ -86,7 +87,7 @@ def mix(
 
     Args:
         images: uint8 or float batch, in a random order.
-        labels: int64.
+        labels: Integers from 0 to K - 1.
         keys: One per image, uint64 `(B,)`.
         num_classes: K.
         mixup: Parameter alpha of mixup; 0 leaves it out.
@@ -99,7 +100,8 @@ def mix(
         A batch of images of the same shape and dtype, and float32 labels that sum to 1.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If a number is out of its range, or the labels are not integers `(B,)`.
+        tf.errors.InvalidArgumentError: When it runs, if a label does not lie in `[0, K)`.
     """
     shares = dict(switch=switch, rate=rate, smoothing=smoothing)
     if min(mixup, cutmix) < 0 or not all(0 <= share <= 1 for share in shares.values()):
@@ -108,7 +110,7 @@ def mix(
             f"1: received mixup={mixup}, cutmix={cutmix}, {shares}."
         )
     images = tf.convert_to_tensor(images)
-    targets = tf.one_hot(labels, num_classes, 1 - smoothing) + smoothing / num_classes
+    targets = one_hot(labels, num_classes, smoothing)
     if not (mixup or cutmix):
         return images, targets
     count = tf.shape(images)[0]

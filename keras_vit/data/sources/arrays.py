@@ -11,8 +11,9 @@ def from_arrays(train, test, *, class_names=None, name="arrays"):
 
     Args:
         train: Images `(N, H, W, C)` or `(N, H, W)`, uint8, and labels `(N,)` or `(N, 1)`.
-        test: The same.
-        class_names: Names in the order of the labels; by default the labels themselves.
+        test: Images and labels of the test split.
+        class_names: Names in the order of the labels; by default the labels themselves, which must
+            then be all integers from 0 to K - 1.
         name: What the set is called.
 
     Returns:
@@ -26,22 +27,21 @@ def from_arrays(train, test, *, class_names=None, name="arrays"):
         images, labels = np.asarray(images), np.asarray(labels)
         images = images[..., None] if images.ndim == 3 else images
         labels = labels[:, 0] if labels.shape[1:] == (1,) else labels
-        if not np.issubdtype(labels.dtype, np.integer):
-            raise UserError(f"Labels must be integers: received {labels.dtype} in {split_name}.")
-        splits[split_name] = Split.in_memory(images, labels), labels
-    sizes = {split.image_shape for split, _ in splits.values()}
+        splits[split_name] = Split.in_memory(images, labels)
+    sizes = {split.image_shape for split in splits.values()}
     if len(sizes) > 1:
         raise UserError(f"Images of all splits must be of one size: received {sorted(sizes)}.")
-    lowest, highest = (
-        int(extreme([extreme(labels, initial=0) for _, labels in splits.values()]))
-        for extreme in (np.min, np.max)
-    )
     if class_names is None:
-        class_names = map(str, range(highest + 1))
-    class_names = tuple(class_names)
-    if lowest < 0 or highest >= len(class_names):
+        class_names = _numbers([split.labels for split in splits.values()])
+    return Source(name, tuple(class_names), splits)
+
+
+def _numbers(labels):
+    """Returns the names of classes that have none: their numbers, of which none may be missing."""
+    distinct = np.unique(np.concatenate(labels))
+    if len(distinct) and distinct[-1] != len(distinct) - 1:
         raise UserError(
-            f"Labels must lie in [0, {len(class_names)}), a name for each: "
-            f"received {lowest if lowest < 0 else highest}."
+            "Without `class_names`, the labels must be all integers from 0 to K - 1: received "
+            f"{len(distinct)} of 0 to {distinct[-1]}."
         )
-    return Source(name, class_names, {key: split for key, (split, _) in splits.items()})
+    return map(str, range(len(distinct)))

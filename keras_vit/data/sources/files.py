@@ -5,6 +5,7 @@ import os
 
 import tensorflow as tf
 
+from keras_vit.data.labels import check_labels
 from keras_vit.data.sources.source import EncodedSplit
 from keras_vit.errors import UserError
 
@@ -23,7 +24,8 @@ def split_of_files(paths, labels):
         path, label = (tf.gather(tensor, index) for tensor in tensors)
         return tf.io.read_file(path), label
 
-    return EncodedSplit(len(encoded), read, lambda index: os.fsdecode(encoded[index]))
+    labels = check_labels(labels, len(encoded))
+    return EncodedSplit(len(encoded), read, lambda index: os.fsdecode(encoded[index]), labels)
 
 
 def split_by_hash(paths, test_fraction):

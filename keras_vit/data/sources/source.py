@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.errors import UserError
+from keras_vit.data.labels import check_labels
+from keras_vit.errors import UserError, first_few
 from keras_vit.images.graph_crop import cut_middle
 
 SEQUENTIAL_GUARANTEE = (
@@ -26,12 +27,14 @@ class Split:
         read: From indices `(B,)` to images `(B, H, W, C)`, uint8, and labels `(B,)`, int64; a
             TensorFlow function without state.
         image_shape: `(H, W, C)`.
+        labels: The labels `(N,)`, int64, where they are known without reading.
         channels: Channels of its images.
     """
 
     count: int
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     image_shape: tuple[int, int, int]
+    labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def channels(self):
@@ -42,19 +45,16 @@ class Split:
         """Holds uint8 images `(N, H, W, C)` and their labels `(N,)` in memory.
 
         Raises:
-            ValueError: If the images are not uint8 with four axes, or the labels are not as many.
+            ValueError: If the images are not uint8 with four axes, or the labels are not as many
+                integers, none of them negative.
         """
-        images, labels = np.asarray(images), np.asarray(labels, "int64")
+        images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4:
             raise UserError(
                 "Images in memory must be uint8 (N, H, W, C): "
                 f"received {images.dtype} {images.shape}."
             )
-        if labels.shape != images.shape[:1]:
-            raise UserError(
-                f"Each image needs one label: received {len(images)} images and labels of shape "
-                f"{labels.shape}."
-            )
+        labels = check_labels(labels, len(images))
 
         # Tensors, which a tf.data function captures by reference: arrays would be copied into its
         # graph. On the host, where tf.data runs.
@@ -64,7 +64,7 @@ class Split:
         def read(indices):
             return tuple(tf.gather(tensor, indices) for tensor in tensors)
 
-        return cls(len(images), read, images.shape[1:])
+        return cls(len(images), read, images.shape[1:], labels)
 
     def resized(self, size):
         """Returns the split with its images resized, bilinear, as `cut_middle` does.
@@ -80,7 +80,7 @@ class Split:
             images, labels = self.read(indices)
             return cut_middle(images, size=(height, width), interpolation="bilinear"), labels
 
-        return Split(self.count, read, (height, width, self.channels))
+        return Split(self.count, read, (height, width, self.channels), self.labels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,13 +91,15 @@ class EncodedSplit:
         count: Number of examples.
         read: From an index `()`, int64, to the encoded picture, a string `()`, and its label `()`,
             int64; a TensorFlow function without state. It may fail where a file is gone.
-        path: From an index to what a person calls the example, its path for one.
+        path: From an index to the name of the example in messages, for example its path.
+        labels: The labels `(N,)`, int64, where they are known without reading.
         channels: Channels of its pictures once they are decoded.
     """
 
     count: int
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     path: Callable[[int], str]
+    labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
     channels: ClassVar[int] = 3
 
 
@@ -110,11 +112,13 @@ class SequentialSplit:
         stream: From `seed` (an int64 tensor `()`, or `None` for the stored order), `worker` and
             `workers` (integers) to a `tf.data.Dataset` of encoded pictures and labels: one pass
             over this worker's share, in an order that the seed fixes.
+        labels: `None`: they are not known without reading.
         channels: Channels of its pictures once they are decoded.
     """
 
     count: int
     stream: Callable[..., tf.data.Dataset]
+    labels: ClassVar[None] = None
     channels: ClassVar[int] = 3
 
 
@@ -142,9 +146,10 @@ def draw(split, count, seed):
     def read(places):
         return split.read(tf.gather(indices, places))
 
+    labels = None if split.labels is None else split.labels[chosen]
     if isinstance(split, Split):
-        return Split(count, read, split.image_shape)
-    return EncodedSplit(count, read, lambda index: split.path(int(chosen[index])))
+        return Split(count, read, split.image_shape, labels)
+    return EncodedSplit(count, read, lambda index: split.path(int(chosen[index])), labels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,14 +159,42 @@ class Source:
     Attributes:
         name: What the set is called.
         class_names: Names in the order of the labels.
-        splits: From a name such as `"train"` to its examples.
-        notes: Sentences on what opening it met, files left out for one.
+        splits: Examples by the name of their split, such as `"train"`.
+        notes: Sentences on what was found and not used, or used in a way that could surprise.
+        faults: Sentences on what must be repaired before anything is trained or judged; only a
+            source that was opened with `strict=False` has some.
+
+    Raises:
+        ValueError: If a class name is no text on one line, or a label that is known without
+            reading has no name.
     """
 
     name: str
     class_names: tuple[str, ...]
     splits: Mapping[str, Split | EncodedSplit | SequentialSplit]
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for name in self.class_names:
+            if not _is_line(name):
+                raise UserError(
+                    "Names of classes must be text in UTF-8, on one line: received "
+                    f"{name!r} in {self.name}."
+                )
+        for name, split in self.splits.items():
+            if split.labels is None or not split.count:
+                continue
+            lowest, highest = int(split.labels.min()), int(split.labels.max())
+            if lowest < 0 or highest >= len(self.class_names):
+                raise UserError(
+                    f"Labels must lie in [0, {len(self.class_names)}), a name for each: received "
+                    f"{lowest if lowest < 0 else highest} in {name} of {self.name}."
+                )
+
+    def class_name(self, label):
+        """Returns the name of a label; of one that is no class its number."""
+        return self.class_names[label] if 0 <= label < len(self.class_names) else str(label)
 
     def __str__(self):
         counts = ", ".join(f"{split.count:,} {name}" for name, split in self.splits.items())
@@ -169,7 +202,16 @@ class Source:
         size = "pictures of any size"
         if isinstance(some_split, Split):
             size = "x".join(map(str, some_split.image_shape)) + " pixels"
-        text = f"{self.name}: {len(self.class_names):,} classes, {size}, {counts}"
+        classes = f"{len(self.class_names):,} classes ({first_few(self.class_names, 5)})"
+        text = f"{self.name}: {classes}, {size}, {counts}"
         if any(isinstance(split, SequentialSplit) for split in self.splits.values()):
             text += f"; {SEQUENTIAL_GUARANTEE}"
         return text
+
+
+def _is_line(name):
+    """Says whether a name can be a line of a UTF-8 file; a folder may be called otherwise."""
+    try:
+        return bool(name.encode()) and name.splitlines() == [name]
+    except (AttributeError, UnicodeEncodeError):
+        return False

@@ -59,13 +59,14 @@ def in_memory(stored, split):
     }
     pairs = stored.as_dataset(split, decoders=undecoded).as_numpy_iterator()
     pictures, labels = zip(*pairs, strict=True)
+    labels = np.array(labels, "int64")
     with tf.device("CPU"):  # as in `Split.in_memory`
-        tensors = tf.constant(pictures), tf.constant(np.array(labels, "int64"))
+        tensors = tf.constant(pictures), tf.constant(labels)
 
     def read(index):
         return tuple(tf.gather(tensor, index) for tensor in tensors)
 
-    return EncodedSplit(len(pictures), read, f"record {{}} of {split}".format)
+    return EncodedSplit(len(pictures), read, f"record {{}} of {split}".format, labels)
 
 
 def sequential(stored, split):

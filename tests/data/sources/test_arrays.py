@@ -8,7 +8,7 @@ GREY = np.arange(4 * 5 * 6, dtype="uint8").reshape(4, 5, 6)
 
 def test_arrays_are_a_source():
     source = from_arrays((GREY, [0, 1, 2, 0]), (GREY[:2, ..., None], [[2], [1]]), name="grey")
-    assert str(source) == "grey: 3 classes, 5x6x1 pixels, 4 train, 2 test"
+    assert str(source) == "grey: 3 classes (0, 1, 2), 5x6x1 pixels, 4 train, 2 test"
     images, labels = source.splits["test"].read([1, 0])
     np.testing.assert_array_equal(images[..., 0], GREY[[1, 0]])
     assert labels.numpy().tolist() == [1, 2]
@@ -19,7 +19,7 @@ def test_arrays_are_a_source():
     [
         ([0, 1, 2, 3], ["a", "b"], r"must lie in \[0, 2\), a name for each: received 3"),
         ([0, -1, 0, 0], None, "received -1"),
-        ([0.5, 1, 1, 1], None, "must be integers: received float64 in train"),
+        ([0.5, 1, 1, 1], None, "must be integers: received float64"),
         ([0, 1], None, "received 4 images and labels of shape"),
     ],
 )

@@ -7,7 +7,10 @@ from keras_vit.data.sources import EncodedSplit, SequentialSplit, Source, Split,
 
 def test_digits_are_split_by_class_and_never_twice():
     source = digits()
-    assert str(source) == "digits: 10 classes, 8x8x1 pixels, 1,437 train, 360 test"
+    assert (
+        str(source)
+        == "digits: 10 classes (0, 1, 2, 3, 4, ...), 8x8x1 pixels, 1,437 train, 360 test"
+    )
     images, labels = {}, {}
     for name, split in source.splits.items():
         images[name], labels[name] = (x.numpy() for x in split.read(np.arange(split.count)))
@@ -25,7 +28,7 @@ def test_digits_are_the_same_split_every_time():
 
 
 def test_images_are_not_copied_into_the_graph_that_reads_them():
-    split = Split.in_memory(np.zeros((1000, 32, 32, 3), "uint8"), np.zeros(1000))
+    split = Split.in_memory(np.zeros((1000, 32, 32, 3), "uint8"), np.zeros(1000, int))
     read = tf.function(split.read).get_concrete_function(tf.TensorSpec([None], tf.int64))
     assert read.graph.as_graph_def().ByteSize() < 10_000
 
@@ -40,6 +43,6 @@ def test_arrays_that_are_no_labelled_images_are_refused():
 def test_a_source_says_what_it_holds_and_what_it_guarantees():
     files = EncodedSplit(1000, None, None)
     text = str(Source("pets", ("cat", "dog"), {"train": files, "test": files}))
-    assert text == "pets: 2 classes, pictures of any size, 1,000 train, 1,000 test"
+    assert text == "pets: 2 classes (cat, dog), pictures of any size, 1,000 train, 1,000 test"
     row = SequentialSplit(1000, None)
     assert "the same seed gives the same order" in str(Source("pets", ("a", "b"), {"train": row}))

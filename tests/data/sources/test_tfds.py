@@ -67,7 +67,8 @@ def stream(split, seed, worker=0, workers=1):
 
 def test_encoded_pictures_are_read_in_any_order(prepared):
     source = from_tfds("keras_vit_pictures", data_dir=prepared[1])
-    assert str(source) == "keras_vit_pictures: 2 classes, pictures of any size, 40 train, 7 test"
+    what = "2 classes (even, odd), pictures of any size"
+    assert str(source) == f"keras_vit_pictures: {what}, 40 train, 7 test"
     split = source.splits["train"]
     assert isinstance(split, EncodedSplit) and split.path(3) == "record 3 of train"
     assert sorted(read_all(split)) == list(range(40))
@@ -142,7 +143,9 @@ def test_a_set_of_varying_size_is_prepared_for_random_access(tmp_path):
 def test_a_set_of_one_size_is_held_in_memory():
     with tfds.testing.mock_data(num_examples=5):
         source = from_tfds("cifar10")
-    assert str(source) == "cifar10: 10 classes, 32x32x3 pixels, 5 train, 5 test"
+    assert (
+        str(source) == "cifar10: 10 classes (0, 1, 2, 3, 4, ...), 32x32x3 pixels, 5 train, 5 test"
+    )
     images, labels = source.splits["train"].read([0, 4])
     assert images.shape == (2, 32, 32, 3) and labels.dtype == "int64"
 
@@ -150,7 +153,8 @@ def test_a_set_of_one_size_is_held_in_memory():
 def test_imagenet_of_tfds_is_encoded():
     with tfds.testing.mock_data(num_examples=5):
         source = from_tfds("imagenet2012")
-    assert str(source) == "imagenet2012: 1,000 classes, pictures of any size, 5 train, 5 test"
+    assert str(source).startswith("imagenet2012: 1,000 classes (n01440764, n01443537, n01484850, n")
+    assert str(source).endswith(", ...), pictures of any size, 5 train, 5 test")
     data, label = source.splits["test"].read(tf.constant(4, tf.int64))
     assert decode_picture(data.numpy()).shape[2] == 3 and 0 <= label < 1000
 
@@ -160,7 +164,7 @@ def test_imagenet_of_tfds_is_encoded():
 def test_real_sets(name, size):
     train, test = {"cifar10": (50_000, 10_000), "mnist": (60_000, 10_000)}[name]
     source = from_tfds(name)
-    assert str(source) == f"{name}: 10 classes, {size} pixels, {train:,} train, {test:,} test"
+    assert str(source).endswith(f", {size} pixels, {train:,} train, {test:,} test")
     labels = source.splits["test"].read(np.arange(test))[1]
     assert (np.bincount(labels) > 800).all()
 
