@@ -90,8 +90,7 @@ def files():
 @pytest.mark.parametrize("path", [path for path in files() if len(path.parts) > 1], ids=str)
 def test_no_arrow_points_back(path):
     place = path.with_suffix("").parts[1]
-    if place == "__init__":
-        assert list(imports(ROOT / path)) == []
+    if place == "__init__":  # what it imports lazily, tests/test_package.py sees
         return
     for module in imports(ROOT / path):
         first, *rest = module.split(".")

@@ -1,5 +1,8 @@
 """A trained `keras.Model` to files: Keras' own, and what a server or a phone loads."""
 
+import sys
+import types
+
 from keras_vit.export.formats import FORMATS, check_formats
 from keras_vit.export.keras_file import save_keras
 from keras_vit.export.tf_serving import write_configurations
@@ -15,3 +18,14 @@ __all__ = [
     "versions",
     "write_configurations",
 ]
+
+
+class _Callable(types.ModuleType):
+    """A module that can be called: `keras_vit.export(model, folder)`, whoever imported it first."""
+
+    def __call__(self, *args, **kwargs):
+        """Exports a model, as the function `export` does."""
+        return export(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable
