@@ -120,7 +120,7 @@ def _train(
     images, labels = next(stream(worker=workers.index, workers=workers.count).as_numpy_iterator())
     broken.collect()  # these are for the gallery, and no epoch
     steps = source.splits["train"].count // config.batch_size
-    checkpoints = open_checkpoints(config, steps, devices)
+    checkpoints = open_checkpoints(config, source, steps, devices)
     notes = checkpoints.notes
     log_dir = Path(config.run_dir, "logs", notes["logs"])
     for note in source.notes:

@@ -2,6 +2,7 @@
 
 from keras_vit.data.sources.arrays import from_arrays
 from keras_vit.data.sources.digits import digits
+from keras_vit.data.sources.fingerprint import describe_change, fingerprint
 from keras_vit.data.sources.folder import from_folder
 from keras_vit.data.sources.open import open_source
 from keras_vit.data.sources.source import (
@@ -19,8 +20,10 @@ __all__ = [
     "SequentialSplit",
     "Source",
     "Split",
+    "describe_change",
     "digits",
     "draw",
+    "fingerprint",
     "from_arrays",
     "from_folder",
     "from_table",

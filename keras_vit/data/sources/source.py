@@ -28,6 +28,7 @@ class Split:
             TensorFlow function without state.
         image_shape: `(H, W, C)`.
         labels: The labels `(N,)`, int64, where they are known without reading.
+        original: The split that this one is resized from.
         channels: Channels of its images.
     """
 
@@ -35,6 +36,7 @@ class Split:
     read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     image_shape: tuple[int, int, int]
     labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
+    original: "Split | None" = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def channels(self):
@@ -80,7 +82,8 @@ class Split:
             images, labels = self.read(indices)
             return cut_middle(images, size=(height, width), interpolation="bilinear"), labels
 
-        return Split(self.count, read, (height, width, self.channels), self.labels)
+        shape, original = (height, width, self.channels), self.original or self
+        return Split(self.count, read, shape, self.labels, original)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +166,7 @@ class Source:
         notes: Sentences on what was found and not used, or used in a way that could surprise.
         faults: Sentences on what must be repaired before anything is trained or judged; only a
             source that was opened with `strict=False` has some.
+        version: Version of a set of TensorFlow Datasets, with the splits that were asked for.
 
     Raises:
         ValueError: If a class name is no text on one line, or a label that is known without
@@ -174,6 +178,7 @@ class Source:
     splits: Mapping[str, Split | EncodedSplit | SequentialSplit]
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    version: str = ""
 
     def __post_init__(self):
         for name in self.class_names:

@@ -57,7 +57,9 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
     else:
         open_split = records.sequential
     splits = {key: open_split(stored, split) for key, split in expressions.items()}
-    return Source(name, tuple(stored.features[stored.label_key].names), splits)
+    version = f"{stored.builder.info.full_name}, {train}, {test}"
+    class_names = tuple(stored.features[stored.label_key].names)
+    return Source(name, class_names, splits, version=version)
 
 
 class Stored(NamedTuple):

@@ -1,0 +1,83 @@
+"""What a run learns from, in a few lines that a checkpoint keeps and a resumed run compares."""
+
+import hashlib
+import os
+
+import numpy as np
+
+from keras_vit.data.sources.source import EncodedSplit, Split
+
+USED = ("train", "test")  # the splits that a run reads
+AT_ONCE = 1024  # images that are read together
+
+
+def fingerprint(source):
+    """Records what a run learns from: classes, version, numbers and digests of its examples.
+
+    The digest of files is one of their paths, from the folder that holds them all, and of their
+    labels: a folder may be moved, and a million files are not read. That of images in memory is one
+    of their pixels and labels. A set of TensorFlow Datasets that is not held in memory is known by
+    its version.
+
+    Args:
+        source: A `keras_vit.data.Source`.
+
+    Returns:
+        A dictionary that JSON can hold.
+    """
+    splits = {name: source.splits[name] for name in USED if name in source.splits}
+    return {
+        "classes": list(source.class_names),
+        "version": source.version,
+        "counts": {name: split.count for name, split in splits.items()},
+        "digests": {name: _digest(split) for name, split in splits.items()},
+    }
+
+
+def describe_change(before, now):
+    """Says how two fingerprints differ.
+
+    Args:
+        before: What `fingerprint` returned then.
+        now: What it returns today.
+
+    Returns:
+        The end of a sentence, or `None` where they are equal.
+    """
+    old, new = before["classes"], now["classes"]
+    if gone := [name for name in old if name not in set(new)]:
+        added = [name for name in new if name not in set(old)]
+        return f"class {gone[0]!r} is gone" + (f" and {added[0]!r} is new" if added else "")
+    if added := [name for name in new if name not in set(old)]:
+        return f"class {added[0]!r} is new"
+    if old != new:
+        label = next(i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b)
+        return f"class {label} is {new[label]!r} and was {old[label]!r}"
+    if before["version"] != now["version"]:
+        return f"it is {now['version'] or 'no set of TFDS'} and was {before['version'] or 'none'}"
+    for name, count in before["counts"].items():
+        if now["counts"].get(name) != count:
+            return f"its split {name} holds {now['counts'].get(name, 0):,} and held {count:,}"
+    for name, digest in before["digests"].items():
+        if now["digests"][name] != digest:
+            return f"its split {name} holds as many examples, but others or with other labels"
+    return None
+
+
+def _digest(split):
+    digest = hashlib.sha256()
+    if isinstance(split, Split):
+        split = split.original or split  # resized ones cost more and say no more
+        for start in range(0, split.count, AT_ONCE):
+            images, labels = split.read(np.arange(start, min(start + AT_ONCE, split.count)))
+            digest.update(np.ascontiguousarray(images))
+            digest.update(np.asarray(labels, "int64"))
+    elif isinstance(split, EncodedSplit):
+        paths = [split.path(index).replace(os.sep, "/") for index in range(split.count)]
+        ends = [min(paths, default=""), max(paths, default="")]  # between them lie all others
+        shared = os.path.commonprefix(ends).rpartition("/")[0]
+        relative = "\0".join(path[len(shared) :] for path in paths)
+        digest.update(relative.encode("utf-8", "surrogateescape"))
+        if split.labels is not None:
+            digest.update(np.asarray(split.labels, "int64"))
+    return digest.hexdigest()
