@@ -34,6 +34,7 @@ def train_batches(
     workers=1,
     broken=None,
     service=None,
+    job=None,
 ):
     """Streams shuffled training batches without end: images `(B, H, W, C)` uint8, labels `(B,)`.
 
@@ -66,6 +67,8 @@ def train_batches(
         service: Address of a tf.data service, `"grpc://10.0.0.9:5000"`, whose workers read and
             decode. Each example is then seen at most once an epoch, in no certain order, and
             broken pictures are left out: the guarantees above do not hold.
+        job: Name of this training at the service: all its workers must pass the same, and no other
+            training, not even this one started again, may do so. One worker needs none.
 
     Returns:
         A `tf.data.Dataset`; `model.fit` needs `steps_per_epoch` with it. TensorFlow does not tune
@@ -83,6 +86,11 @@ def train_batches(
         )
     if service and not isinstance(split, EncodedSplit):
         raise UserError("A tf.data service is for pictures in files that are read in any order.")
+    if service and job is None and workers > 1:
+        raise UserError(
+            "Workers share the stream of a tf.data service under one name: received "
+            f"workers={workers}, job=None."
+        )
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()
     order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers)
 
@@ -120,6 +128,7 @@ def train_batches(
             lambda encoded, counter: crop(encoded, keys(counter[None], CROP)[0]),
             start_step * batch_size,
             service,
+            job,
         ).batch(order.share, drop_remainder=True)
     else:
         stream = sequential_examples if isinstance(split, SequentialSplit) else train_examples

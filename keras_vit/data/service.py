@@ -1,5 +1,7 @@
 """Reading on other machines: tf.data's service between the pictures and the trainer."""
 
+import dataclasses
+import hashlib
 import socket
 import urllib.parse
 
@@ -13,19 +15,22 @@ ENDLESS = np.iinfo("int64").max
 SAMPLE = 100  # pictures looked at before the service is trusted with all
 
 
-def service_examples(split, order, crop, start, service):
+def service_examples(split, order, crop, start, service, job=None):
     """Streams `(ordinal, image, label)` of an `EncodedSplit`, read and decoded by a service.
 
-    All trainers that name the same service share one job, so that every example goes to one of
-    them, at most once an epoch. Order is not kept; broken pictures, and what a worker of the
-    service held when it died, are lost.
+    A service gives consumers that name the same job one stream to share, whatever their datasets
+    are. The workers of a training name one job, so that every example goes to one of them, at most
+    once an epoch. Order is not kept; broken pictures, and what a worker of the service held when
+    it died, are lost.
 
     Args:
         split: The split, of JPEGs.
         order: Its `Order`, of one worker.
-        crop: From an encoded picture `()` and its counter `()` to an image `(S, S, 3)`.
+        crop: A function of an encoded picture `()` and its counter `()` that returns an image
+            `(S, S, 3)`.
         start: Ordinal of the first example.
         service: Address of the service's dispatcher, `"grpc://10.0.0.9:5000"`.
+        job: Name of the training; without one, nobody shares the stream.
 
     Raises:
         ValueError: If the address does not look like one, nothing answers there, or a picture needs
@@ -50,9 +55,20 @@ def service_examples(split, order, crop, start, service):
         tf.data.experimental.service.distribute(
             processing_mode=tf.data.experimental.service.ShardingPolicy.DYNAMIC,
             service=service,
-            job_name="keras_vit",
+            job_name=_job_name(job, split, order, start),
         )
     )
+
+
+def _job_name(job, split, order, start):
+    """Names the stream by all that its examples depend on, so that no other stream is joined."""
+    if job is None:
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((job, dataclasses.astuple(order), start)).encode())
+    for index in range(split.count):
+        digest.update(split.path(index).encode(errors="surrogatepass") + b"\0")
+    return f"keras_vit-{digest.hexdigest()}"
 
 
 def _check_reachable(service):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import uuid
 import warnings
 from pathlib import Path
 
@@ -116,8 +117,10 @@ def _train(
         prepare_folder(config.export_dir)
         prepare_folder(config.run_dir)
     classes, broken = len(source.class_names), BrokenPictures()
-    stream = _stream(config, source, crop=crop, augment=augment, broken=broken)
-    images, labels = next(stream(worker=workers.index, workers=workers.count).as_numpy_iterator())
+    job = workers.broadcast(uuid.uuid4().bytes).hex()  # of this start of the run, to all workers
+    stream = _stream(config, source, crop=crop, augment=augment, broken=broken, job=job)
+    sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
+    images, labels = next(sample.as_numpy_iterator())
     broken.collect()  # these are for the gallery, and no epoch
     steps = source.splits["train"].count // config.batch_size
     checkpoints = open_checkpoints(config, source, steps, devices)
@@ -188,7 +191,7 @@ def _train(
     return comparisons
 
 
-def _stream(config, source, *, crop, augment, broken):
+def _stream(config, source, *, crop, augment, broken, job):
     """Returns a function of `worker`, `workers` and `start_step` that opens the training data."""
     return functools.partial(
         train_batches,
@@ -208,6 +211,7 @@ def _stream(config, source, *, crop, augment, broken):
         repeats=config.repeats,
         broken=broken,
         service=config.data_service or None,
+        job=job,
     )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -22,6 +23,20 @@ def service():
     ]
     yield dispatcher.target
     del workers, dispatcher
+
+
+def batches_of(folder, service, *, job=None, **options):
+    split = from_folder(folder).splits["train"]
+    crop = functools.partial(inception_crop, size=8)
+    options = {"batch_size": 4, "seed": 1, **options}
+    return train_batches(split, crop=crop, service=service, job=job, **options)
+
+
+def paint(folder, level):
+    """Makes every picture of a folder one of this grey level."""
+    for path in folder.rglob("*.jpg"):
+        Image.new("RGB", (24, 20), (level,) * 3).save(path)
+    return folder
 
 
 def first_epoch(batches, count):
@@ -73,3 +88,42 @@ def test_an_address_that_is_none_is_refused(folder):
         train_batches(split, batch_size=2, seed=0, crop=crop, service="localhost")
     with pytest.raises(ValueError, match="There is no tf.data service at grpc://localhost:1"):
         train_batches(split, batch_size=2, seed=0, crop=crop, service="grpc://localhost:1")
+
+
+@pytest.mark.parametrize("jobs", [(None, None), ("one", "one")])
+def test_two_trainings_on_one_service_see_their_own_pictures(service, folder, tmp_path, jobs):
+    white = paint(shutil.copytree(folder / "train", tmp_path / "white"), 255)
+    runs = [
+        batches_of(place, service, job=job).as_numpy_iterator()
+        for place, job in zip((paint(folder / "train", 0), white), jobs, strict=True)
+    ]
+    for _ in range(5):
+        assert [next(run)[0].mean() for run in runs] == [0, 255]
+
+
+@pytest.mark.parametrize("changed", [{"job": "two"}, {"seed": 2}, {"start_step": 3}])
+def test_a_training_that_goes_on_does_not_join_its_old_stream(service, folder, changed):
+    killed = batches_of(paint(folder, 0), service, job="one").as_numpy_iterator()
+    assert next(killed)[0].mean() == 0  # and it is not given back, as a killed process's is not
+    paint(folder, 255)
+    resumed = batches_of(folder, service, **{"job": "one", **changed}).as_numpy_iterator()
+    assert [next(resumed)[0].mean() for _ in range(5)] == [255] * 5
+
+
+def test_two_workers_of_a_training_share_its_pictures(service, tmp_path):
+    for index in range(64):
+        place = tmp_path / "train" / f"class {index % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (24, 20), (4 * index,) * 3).save(place / f"{index:02d}.jpg", quality=95)
+    shares = [
+        batches_of(tmp_path, service, job="one", worker=worker, workers=2).as_numpy_iterator()
+        for worker in range(2)
+    ]
+    seen = [np.round(next(share)[0].mean((1, 2, 3)) / 4) for _ in range(8) for share in shares]
+    assert len(np.concatenate(seen)) == 32
+    assert len(np.unique(np.concatenate(seen))) > 27  # strangers would see the same ones twice
+
+
+def test_workers_without_a_name_for_their_training_are_refused(folder):
+    with pytest.raises(ValueError, match="under one name: received workers=2, job=None"):
+        batches_of(folder, "grpc://localhost:1", workers=2)
