@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import importlib
 import inspect
 import re
@@ -104,6 +105,14 @@ def test_every_flag_is_one_of_a_command(page):
             assert set(re.findall(r"--[a-z][\w-]*", span)) <= known, span
 
 
+def resolve(node, names):
+    """Returns what a name or a chain of attributes of an imported name is, else `None`."""
+    if isinstance(node, ast.Attribute):
+        owner = resolve(node.value, names)
+        return None if owner is None else getattr(owner, node.attr)
+    return names.get(getattr(node, "id", None))
+
+
 @pages
 def test_python_compiles_and_finds_what_it_imports_and_passes(page):
     for code in python_blocks(page):
@@ -115,10 +124,11 @@ def test_python_compiles_and_finds_what_it_imports_and_passes(page):
             elif isinstance(node, ast.Import):
                 names |= {x.name: importlib.import_module(x.name) for x in node.names}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
-                passed = {word.arg: None for word in node.keywords if word.arg}
-                function = names[node.func.id]
-                inspect.signature(function).bind_partial(*[None] * len(node.args), **passed)
+            if isinstance(node, ast.Call) and (function := resolve(node.func, names)):
+                passed, keywords = node.args, {word.arg: None for word in node.keywords if word.arg}
+                if function is functools.partial:
+                    function, passed = resolve(passed[0], names), passed[1:]
+                inspect.signature(function).bind_partial(*[None] * len(passed), **keywords)
 
 
 def test_the_recipe_for_people_with_the_wheel_is_a_command(monkeypatch):
