@@ -21,9 +21,10 @@ import dataclasses
 import functools
 
 from keras_vit.checkpoints import load, recognise
-from keras_vit.data import Split, centre_crop, inception_crop, open_source
+from keras_vit.data import Split, inception_crop, open_source
 from keras_vit.data.augment import chain, random_crop, random_flip
 from keras_vit.errors import UserError
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.run import Training, open_devices, run_recipe, train
 from keras_vit.training import PatchDropoutSchedule, add_lora
 
@@ -131,7 +132,7 @@ def run(config):
         how = dict(
             augment=random_flip,
             crop=functools.partial(inception_crop, size=size, area=area),
-            eval_crop=functools.partial(centre_crop, size=size),
+            preprocessing=Preprocessing(image_size=size, crop_ratio=0.875),
         )
     checkpoint = recognise(config.weights)
     print(f"{config.weights}: {checkpoint}")

@@ -13,9 +13,10 @@ The model is that of `recipes.cifar10 --preset cpu`, on pictures of 64x64 pixels
 import dataclasses
 import functools
 
-from keras_vit.data import centre_crop, inception_crop, open_source
+from keras_vit.data import inception_crop, open_source
 from keras_vit.data.augment import chain, random_flip, trivial_augment
 from keras_vit.errors import UserError
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import ViTConfig, vit
 from keras_vit.run import Training, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
@@ -87,7 +88,7 @@ def run(config):
         crop=functools.partial(
             inception_crop, size=config.image_size, area=(config.smallest_crop, 1.0)
         ),
-        eval_crop=functools.partial(centre_crop, size=config.image_size),
+        preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=0.875),
         augment=chain(random_flip, *([trivial_augment] if config.trivial_augment else [])),
         bigger=f"python -m recipes.folder --data {config.data} --image-size 128 --patch-size 16",
     )

@@ -24,8 +24,9 @@ pipeline are tested on small stand-ins.
 import dataclasses
 import functools
 
-from keras_vit.data import centre_crop, inception_crop, open_source
+from keras_vit.data import inception_crop, open_source
 from keras_vit.data.augment import chain, rand_augment, random_erasing, random_flip
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
 from keras_vit.run import Training, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
@@ -152,7 +153,7 @@ def run(config):
         crop=functools.partial(
             inception_crop, size=config.image_size, area=(config.smallest_crop, 1.0)
         ),
-        eval_crop=functools.partial(centre_crop, size=config.image_size, ratio=config.crop_ratio),
+        preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=config.crop_ratio),
         augment=chain(*stages),
         bigger="python -m recipes.imagenet --model B/16",
     )

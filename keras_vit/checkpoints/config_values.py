@@ -26,6 +26,7 @@ KINDS = {
     "numbers": _are(_is_number),
     "an integer": _is_integer,
     "integers": _are(_is_integer),
+    "true or false": lambda value: isinstance(value, bool),
     "a text": _is_text,
     "texts": _are(_is_text),
     "an object": lambda value: isinstance(value, dict),

@@ -11,9 +11,9 @@ from keras_vit.checkpoints import timm
 from keras_vit.checkpoints.architecture import architecture_of
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
-from keras_vit.images.preprocessing import cut_told
 from keras_vit.tasks import class_names_of, preprocessing_of
 
+TIMM_MODES = {"crop": "center", "squash": "squash"}
 POOLS = {ours: theirs for theirs, ours in timm.POOLS.items()}
 
 
@@ -42,19 +42,21 @@ def export_timm(model, path):
     architecture = architecture_of(model)
     arguments = _arguments(architecture)
     channels, size = architecture.config.channels, architecture.config.image_size
-    cut = cut_told(preprocessing_of(model))
+    preprocessing = preprocessing_of(model)
     pretrained = {
         "mean": np.broadcast_to(architecture.mean, channels).tolist(),
         "std": np.broadcast_to(architecture.std, channels).tolist(),
         "input_size": [channels, *size],
-        "crop_pct": cut["crop_ratio"],
-        "interpolation": cut["interpolation"],
+        "crop_pct": preprocessing.crop_ratio,
+        "crop_mode": TIMM_MODES[preprocessing.fit],
+        "interpolation": preprocessing.interpolation,
     }
     told = {
         "num_heads": architecture.config.num_heads,
         "activation": architecture.config.activation,
         "norm_epsilon": architecture.config.norm_epsilon,
         "pool": architecture.pool,
+        "preprocessing": preprocessing.to_json(),
         "class_names": class_names_of(model) or None,
     }
     config = {"timm": arguments, "pretrained_cfg": pretrained, "keras_vit": told}

@@ -16,6 +16,7 @@ from keras_vit.checkpoints.arrays import (
 )
 from keras_vit.checkpoints.config_values import by_number, value_of
 from keras_vit.checkpoints.families import IMAGENET, heads_of
+from keras_vit.checkpoints.image_processors import read_processor
 from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
 from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
@@ -48,12 +49,10 @@ def normalise(arrays):
 
 
 def read_config(config):
-    """Returns what `config.json` and `preprocessor_config.json` tell."""
+    """Returns what `config.json` and `preprocessor_config.json` say."""
     found = {
         "num_heads": value_of(config, "num_attention_heads", "an integer"),
         "norm_epsilon": value_of(config, "layer_norm_eps", "a number"),
-        "mean": _tuple(value_of(config, "image_mean", "numbers")),
-        "std": _tuple(value_of(config, "image_std", "numbers")),
         "class_names": _class_names(config),
     }
     activation = value_of(config, "hidden_act", "a text")
@@ -65,6 +64,8 @@ def read_config(config):
         found["image_size"] = _tuple(value_of(config, "image_size", "integers"))
     elif side := value_of(config, "image_size", "an integer"):
         found["image_size"] = (side, side)
+    if (processor := value_of(config, "preprocessor_config", "an object")) is not None:
+        found |= read_processor(processor, config.get("model_type"))
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -1,6 +1,7 @@
 """From a checkpoint to the model that made it, or to one of another size."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -56,7 +57,11 @@ def load(
     """
     if told and isinstance(source, RecognisedCheckpoint):
         raise TypeError(f"`recognise` takes {', '.join(told)}, and has been called already.")
-    checkpoint = source if isinstance(source, RecognisedCheckpoint) else recognise(source, **told)
+    checkpoint = source
+    if not isinstance(source, RecognisedCheckpoint):
+        checkpoint = recognise(source, **told)
+        for note in checkpoint.notes:
+            warnings.warn(f"Not done as the configuration of {source} says: {note}.", stacklevel=2)
     old = checkpoint.architecture
     size = dict(image_size=image_size, patch_size=patch_size, channels=channels)
     size = {name: value for name, value in size.items() if value is not None}
@@ -79,8 +84,9 @@ def load(
         patch_dropout=patch_dropout,
     )
     _set_weights(model, checkpoint, new, resize, new_head=new_head)
-    if new.num_classes and checkpoint.preprocessing:
-        model.get_layer("head").remember(checkpoint.preprocessing)
+    if new.num_classes:
+        preprocessing = checkpoint.preprocessing.but(mean=new.mean, std=new.std)
+        model.get_layer("head").remember(preprocessing)
     return model
 
 

@@ -50,30 +50,39 @@ def read_arrays(source):
 
 
 def read_configuration(source):
-    """Returns what a file's own metadata under `config`, as `export_timm` writes it, and
-    `config.json` and `preprocessor_config.json` beside it say.
+    """Returns what a checkpoint's configuration files say.
+
+    That is `config.json` beside the weights and the weights' own metadata under `config`, as
+    `export_timm` writes it; `preprocessor_config.json` beside them is an entry of its own,
+    `preprocessor_config`.
 
     Raises:
         ValueError: If one is no JSON object.
     """
-    texts, path = {}, _weights_of(Path(source))
-    folder = path.parent
-    for name in ("config.json", "preprocessor_config.json"):
-        if (folder / name).is_file():
-            texts[folder / name] = (folder / name).read_text("utf-8")
-    if path.suffix == ".safetensors":  # last: it goes before what lies beside by chance
+    path = _weights_of(Path(source))
+    config = _read_object(path.parent / "config.json") or {}
+    processor = _read_object(path.parent / "preprocessor_config.json")
+    if processor is not None:
+        config["preprocessor_config"] = processor
+    if path.suffix == ".safetensors":  # goes before what lies beside it by chance
         with safetensors.safe_open(path, "numpy") as file:
-            texts[path] = (file.metadata() or {}).get("config", "{}")
-    known = {}
-    for place, text in texts.items():
-        try:
-            told = json.loads(text)
-        except ValueError as error:
-            raise UserError(f"{place} holds no JSON: {error}.") from error
-        if not isinstance(told, dict):
-            raise UserError(f"{place} must hold a JSON object: received {text[:40]!r}.")
-        known.update(told)
-    return known
+            config |= _parse_object((file.metadata() or {}).get("config", "{}"), path)
+    return config
+
+
+def _read_object(path):
+    """Returns the JSON object in a file, or `None` where there is no file."""
+    return _parse_object(path.read_bytes(), path) if path.is_file() else None
+
+
+def _parse_object(text, place):
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{place} holds no JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{place} must hold a JSON object: received {str(values)[:40]}.")
+    return values
 
 
 def _weights_of(path):

@@ -10,10 +10,11 @@ from keras_vit.checkpoints.architecture import Architecture, architecture_of
 from keras_vit.checkpoints.mapping import same
 from keras_vit.checkpoints.read import read_arrays, read_configuration
 from keras_vit.errors import UserError, reason_of
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.tasks import class_names_of, preprocessing_of
 
 FORMATS = (timm, google, hugging_face)
-CROP_RATIO = 0.875  # where a checkpoint does not say its own
+USUAL = Preprocessing(crop_ratio=0.875)  # where a checkpoint does not say its own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,8 @@ class RecognisedCheckpoint:
         arrays: Its arrays by name.
         table: Maps the path of each weight of ours to a `keras_vit.checkpoints.mapping.Entry`.
         class_names: Names of the classes, where the checkpoint or a file beside it has them.
-        preprocessing: What evaluation does to a picture before, as `keras_vit.tasks` remembers it.
+        preprocessing: What evaluation does to a picture before the model sees it.
+        notes: What a configuration asks for and is not done, texts.
     """
 
     format: str
@@ -34,7 +36,8 @@ class RecognisedCheckpoint:
     arrays: dict
     table: dict
     class_names: list | None = None
-    preprocessing: dict = dataclasses.field(default_factory=dict)
+    preprocessing: Preprocessing = USUAL
+    notes: tuple[str, ...] = ()
 
     def __str__(self):
         """Describes the checkpoint on one line."""
@@ -51,6 +54,7 @@ class RecognisedCheckpoint:
             f"{(architecture.pool or 'no').replace('_', ' ')} pooling",
             f"{architecture.num_classes:,} classes" if architecture.num_classes else "no head",
             f"epsilon {config.norm_epsilon:g}, mean {architecture.mean}, std {architecture.std}",
+            f"not done as its configuration says: {', '.join(self.notes)}" if self.notes else None,
         ]
         return "; ".join(part for part in parts if part)
 
@@ -104,12 +108,13 @@ def recognise(
     )
     class_names = given.pop("class_names", None)
     pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}
-    preprocessing = dict(
-        crop_ratio=given.pop("crop_ratio", CROP_RATIO),
-        interpolation=given.pop("interpolation", "bicubic"),
-    )
+    preprocessing, notes = given.pop("preprocessing", USUAL), given.pop("notes", ())
     config = dataclasses.replace(found.config, **given)
     found = dataclasses.replace(found, config=config, **pixels)
+    if preprocessing.image_size not in (None, config.image_size):
+        notes += (f"images of {preprocessing.image_size} (the model takes {config.image_size})",)
+    scale = dict(mean=found.mean, std=found.std)
+    preprocessing = preprocessing.but(image_size=config.image_size, **scale)
     table = chosen.table(found, arrays)
     _check_names(source, arrays, table)
     if class_names is not None and len(class_names) != found.num_classes:
@@ -121,6 +126,7 @@ def recognise(
         table=table,
         class_names=class_names,
         preprocessing=preprocessing,
+        notes=notes,
     )
 
 
@@ -162,7 +168,7 @@ def _recognise_own(source, given):
         arrays={weight.path: keras.ops.convert_to_numpy(weight) for weight in weights},
         table={weight.path: same(weight.path) for weight in weights},
         class_names=class_names_of(model),
-        preprocessing=preprocessing_of(model),
+        preprocessing=preprocessing_of(model).but(mean=found.mean, std=found.std),
     )
 
 

@@ -18,9 +18,9 @@ from keras_vit.checkpoints.arrays import (
 )
 from keras_vit.checkpoints.config_values import by_number, value_of
 from keras_vit.checkpoints.families import CLIP, IMAGENET, heads_of
+from keras_vit.checkpoints.image_processors import read_timm
 from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
 from keras_vit.errors import UserError
-from keras_vit.images.preprocessing import INTERPOLATIONS, SMALLEST_RATIO
 from keras_vit.models import ViTConfig
 
 NAME = "timm"
@@ -42,7 +42,7 @@ def normalise(arrays):
 
 def read_config(config):
     """Returns what timm's `config.json`, or the metadata that `export_timm` writes, says."""
-    pretrained = value_of(config, "pretrained_cfg", "an object") or {}
+    pretrained = value_of(config, "pretrained_cfg", "an object") or config  # old files have one
     ours = value_of(config, "keras_vit", "an object") or {}
     pool = value_of(config, "global_pool", "a text")
     if pool is not None and pool not in POOLS:
@@ -53,11 +53,7 @@ def read_config(config):
         "image_size": (value_of(pretrained, "input_size", "integers") or [])[1:],
     }
     found = {name: tuple(values) for name, values in found.items() if values}
-    crop_ratio = value_of(pretrained, "crop_pct", "a number")
-    if crop_ratio is not None and SMALLEST_RATIO <= crop_ratio <= 1:  # timm has some that pad
-        found["crop_ratio"] = crop_ratio
-    if (interpolation := value_of(pretrained, "interpolation", "a text")) in INTERPOLATIONS:
-        found["interpolation"] = interpolation
+    found |= read_timm(config)
     if "quickgelu" in (value_of(config, "architecture", "a text") or ""):
         found["activation"] = "quick_gelu"
     if ours:

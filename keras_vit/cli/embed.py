@@ -2,14 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from keras_vit.cli.open_source import open_quietly
+from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
-from keras_vit.images.preprocessing import cut_told
 
 
 def embed(
@@ -20,6 +21,7 @@ def embed(
     out: Path,
     image_size: int | None = None,
     crop_ratio: float | None = None,
+    interpolation: Literal["bicubic", "bilinear"] | None = None,
     batch_size: int = 64,
     neighbours: int = 20,
     data_dir: Path | None = None,
@@ -37,7 +39,9 @@ def embed(
         model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
         out: The .npz file.
         image_size: Side of the images in pixels; by default the model's.
-        crop_ratio: Share of the short side that is kept; by default what the model says, else all.
+        crop_ratio: Share of the short side that is kept of picture files; by default what the model
+            says, else all.
+        interpolation: How picture files are resized; by default as the model says, else bicubic.
         batch_size: Images per call.
         neighbours: How many neighbours name a picture.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
@@ -54,19 +58,16 @@ def embed(
         from keras_vit.data import BrokenPictures, EncodedSplit, fitted_batches
     channels = {split.channels for split in opened.splits.values()}
     checkpoint = recognise(model)
+    for note in checkpoint.notes:
+        print(f"keras-vit: {model}: not done as its configuration says: {note}", file=sys.stderr)
     features = load(checkpoint, num_classes=0, image_size=image_size, channels=channels.pop())
-    if crop_ratio is None:
-        crop_ratio = cut_told(checkpoint.preprocessing)["crop_ratio"]
+    flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
+    remembered = checkpoint.preprocessing.but(image_size=features.input_shape[1:3])
+    preprocessing = with_flags(remembered, opened, opened.splits.values(), **flags)
     arrays = {"class_names": np.array(opened.class_names)}
     for name, split in opened.splits.items():
         broken = BrokenPictures()
-        batches = fitted_batches(
-            split,
-            features.input_shape[1:3],
-            batch_size=batch_size,
-            crop_ratio=crop_ratio,
-            broken=broken,
-        )
+        batches = fitted_batches(split, preprocessing, batch_size=batch_size, broken=broken)
         vectors, labels = _embed(features, batches, split.count, name, batch_size)
         arrays[f"{name}_features"], arrays[f"{name}_labels"] = vectors, labels
         if isinstance(split, EncodedSplit):

@@ -2,14 +2,15 @@
 
 import csv
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from keras_vit.cli.open_source import open_quietly
+from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write, write_json
-from keras_vit.images.preprocessing import cut_told
 from keras_vit.inference import open_artefact
 
 WORST = 10  # classes that are printed
@@ -23,6 +24,7 @@ def evaluate(
     split: str = "test",
     out: Path | None = None,
     crop_ratio: float | None = None,
+    interpolation: Literal["bicubic", "bilinear"] | None = None,
     batch_size: int = 64,
     data_dir: Path | None = None,
     test_fraction: float | None = None,
@@ -40,7 +42,9 @@ def evaluate(
         split: Which split is answered, train or test.
         out: Folder for the report: score.json, classes.csv and confusion.png; by default none is
             written.
-        crop_ratio: Share of the short side that is kept; by default what the model says, else all.
+        crop_ratio: Share of the short side that is kept of picture files; by default what the model
+            says, else all.
+        interpolation: How picture files are resized; by default as the model says, else bicubic.
         batch_size: Images per call.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
@@ -50,26 +54,21 @@ def evaluate(
     with quiet_stderr():
         artefact = open_artefact(model)
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
-    from keras_vit.data import BrokenPictures, fitted_batches
+    from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing
     from keras_vit.evaluation import match_classes, score
 
     if split not in source.splits:
         raise UserError(f"--split must be one of {', '.join(source.splits)}: received {split!r}.")
-    if crop_ratio is None:
-        crop_ratio = cut_told(artefact.preprocessing)["crop_ratio"]
     examples, broken = source.splits[split], BrokenPictures()
     if examples.channels != artefact.image_shape[2]:
         raise UserError(
             f"The model takes {artefact.image_shape[2]} channels: "
             f"the source has {examples.channels}."
         )
-    batches = fitted_batches(
-        examples,
-        artefact.image_shape[:2],
-        batch_size=batch_size,
-        crop_ratio=crop_ratio,
-        broken=broken,
-    ).as_numpy_iterator()
+    flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
+    preprocessing = with_flags(artefact.preprocessing, source, [examples], **flags)
+    batches = fitted_batches(examples, preprocessing, batch_size=batch_size, broken=broken)
+    batches = batches.as_numpy_iterator()
     images, labels = next(batches, (None, None))
     if images is None:
         raise UserError(f"No picture of the split {split} can be read.")
@@ -85,7 +84,9 @@ def evaluate(
 
     result = score(artefact.predict, all_batches())
     names = artefact.class_names or [str(index) for index in range(count)]
-    asked = dict(model=str(model), data=data, split=split, crop_ratio=crop_ratio)
+    asked = dict(model=str(model), data=data, split=split)
+    seen = fitted_preprocessing(examples, preprocessing)
+    asked |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
     _print(result, names, asked)
     for path, reason in broken.reasons.items():
         print(f"Left out: {path}: {reason}")

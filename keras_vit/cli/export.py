@@ -4,15 +4,15 @@ import dataclasses
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import cyclopts
 import numpy as np
 
 from keras_vit.cli.open_source import open_quietly
+from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
-from keras_vit.images.preprocessing import cut_told
 
 
 def export_model(
@@ -26,6 +26,7 @@ def export_model(
     calibration: int = 128,
     dynamic_batch: Annotated[bool, cyclopts.Parameter(negative=())] = False,
     crop_ratio: float | None = None,
+    interpolation: Literal["bicubic", "bilinear"] | None = None,
     data_dir: Path | None = None,
     test_fraction: float | None = None,
     seed: int = 0,
@@ -47,8 +48,9 @@ def export_model(
         images: Test images that the artefacts are compared on, at most.
         calibration: Training images that whole numbers are calibrated on.
         dynamic_batch: Make .tflite files that take any number of images, and not one.
-        crop_ratio: Share of the short side that is kept of encoded pictures; by default what the
+        crop_ratio: Share of the short side that the exports keep of a picture; by default what the
             model says, else all of it.
+        interpolation: How the exports resize pictures; by default as the model says, else bicubic.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
         seed: Seed of these choices.
@@ -61,25 +63,29 @@ def export_model(
         import keras
         from rich.console import Console
 
-        from keras_vit.checkpoints import load
-        from keras_vit.data import cut_of
+        from keras_vit.checkpoints import load, recognise
+        from keras_vit.data import fitted_preprocessing
         from keras_vit.evaluation import comparison_table, match_classes, write_report
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
         from keras_vit.tasks import class_names_of, preprocessing_of
     formats = tuple(to.split(","))
     check_formats(formats)
-    classifier = load(model)
+    checkpoint = recognise(model)
+    for note in checkpoint.notes:
+        print(f"keras-vit: {model}: not done as its configuration says: {note}", file=sys.stderr)
+    classifier = load(checkpoint)
     if len(classifier.output_shape) != 2 or "head" not in [x.name for x in classifier.layers]:
         raise UserError(f"{model} has no head: train one, or import it with --num-classes.")
-    size, channels = classifier.input_shape[1:3], classifier.input_shape[3]
+    channels = classifier.input_shape[3]
     if "test" not in source.splits:
         raise UserError(f"{source.name} has no test split that could judge the artefacts.")
     test = source.splits["test"]
     if test.channels != channels:
         raise UserError(f"The model takes {channels} channels: {source.name} has {test.channels}.")
-    if crop_ratio is None:
-        crop_ratio = cut_told(preprocessing_of(classifier))["crop_ratio"]
-    pictures, labels = _drawn(test, size, images, crop_ratio, seed)
+    flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
+    served = with_flags(preprocessing_of(classifier), source, [test], **flags)
+    seen = fitted_preprocessing(test, served)
+    pictures, labels = _drawn(test, images, served, seed)
     names, count = class_names_of(classifier), classifier.output_shape[-1]
     labels = match_classes(source.class_names, names, count)[labels]
     logits = classifier.predict(pictures, batch_size=64, verbose=0)
@@ -87,21 +93,20 @@ def export_model(
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
-        calibrating, _ = _drawn(source.splits["train"], size, calibration, crop_ratio, seed)
-    cut = cut_of(test, crop_ratio)
+        calibrating, _ = _drawn(source.splits["train"], calibration, served, seed)
     failures = {}
     with stage(
         classifier,
         out,
         to=formats,
-        **cut,
+        preprocessing=served,
         calibration=calibrating,
         dynamic_batch=dynamic_batch,
         failures=failures,
     ) as staged:
         with tempfile.TemporaryDirectory() as folder:
             keras_file = Path(folder, "model.keras")
-            save_keras(classifier, keras_file, preprocessing=cut)
+            save_keras(classifier, keras_file, preprocessing=served)
             first, rows, rejected = _compared(keras_file, staged.paths, pictures, labels, reference)
         verdicts = {name: FORMATS[name].verdict(row) for name, row in rows.items()}
         rejected |= {name: why for name, why in verdicts.items() if why}
@@ -112,7 +117,8 @@ def export_model(
     Console().print(comparison_table(rows))
     places = {name: staged.paths.get(name, name) for name in (*failures, *rejected)}
     rejected |= {name: f"it cannot be written: {_line(x)}" for name, x in failures.items()}
-    judged = dict(data=source.name, images=len(pictures), seed=seed, **cut)
+    judged = dict(data=source.name, images=len(pictures), seed=seed)
+    judged |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
     judged["calibration_images"] = 0 if calibrating is None else len(calibrating)
     write_report(out / f"{staged.version}.json", rows, rejected, **judged)
     if "savedmodel" in staged.paths and "savedmodel" not in staged.rejected:
@@ -126,14 +132,12 @@ def _line(error):
     return " ".join(str(error).split())[:500] or type(error).__name__
 
 
-def _drawn(split, size, count, crop_ratio, seed):
+def _drawn(split, count, preprocessing, seed):
     """Returns some images of a split, `(N, H, W, C)`, each once, and their labels `(N,)`."""
     from keras_vit.data import BrokenPictures, draw, fitted_batches
 
     broken = BrokenPictures()
-    batches = fitted_batches(
-        draw(split, count, seed), size, batch_size=64, crop_ratio=crop_ratio, broken=broken
-    )
+    batches = fitted_batches(draw(split, count, seed), preprocessing, batch_size=64, broken=broken)
     found = list(batches.as_numpy_iterator())
     for path, reason in broken.reasons.items():
         print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)

@@ -2,7 +2,12 @@
 
 from keras_vit.data.broken import BrokenPictures
 from keras_vit.data.crop import centre_crop, inception_crop
-from keras_vit.data.pipeline import cut_of, eval_batches, fitted_batches, train_batches
+from keras_vit.data.pipeline import (
+    eval_batches,
+    fitted_batches,
+    fitted_preprocessing,
+    train_batches,
+)
 from keras_vit.data.sources import (
     EncodedSplit,
     SequentialSplit,
@@ -24,7 +29,6 @@ __all__ = [
     "Source",
     "Split",
     "centre_crop",
-    "cut_of",
     "digits",
     "draw",
     "eval_batches",
@@ -35,5 +39,6 @@ __all__ = [
     "inception_crop",
     "open_source",
     "fitted_batches",
+    "fitted_preprocessing",
     "train_batches",
 ]

@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 from keras_vit.data.augment.keys import uniform
-from keras_vit.images.graph_crop import cut_middle
+from keras_vit.images.graph_crop import crop_images
 from keras_vit.images.graph_decode import (
     decode,
     decode_by_pillow,
@@ -64,19 +64,18 @@ def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3
     return tf.cast(tf.round(image), tf.uint8)
 
 
-def centre_crop(encoded, key=None, *, size, ratio=0.875):
-    """Decodes a picture and cuts its middle as `cut_middle` does.
+def centre_crop(encoded, key=None, *, preprocessing):
+    """Decodes a picture, resizes it and crops its middle to `(H, W, 3)`, uint8.
 
     Args:
         encoded: The picture's bytes, a string `()`.
-        key: Taken and not used: nothing is drawn.
-        size: As `cut_middle` takes it.
-        ratio: Likewise.
+        key: Ignored: nothing is drawn.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
 
     Returns:
-        The image `(H, W, 3)`, uint8.
+        The image.
     """
-    return cut_middle(decode(encoded)[None], size=size, ratio=ratio)[0]
+    return crop_images(decode(encoded)[None], preprocessing)[0]
 
 
 def random_window(height, width, key, area, aspect):

@@ -12,9 +12,13 @@ from keras_vit.data.crop import centre_crop
 from keras_vit.data.examples import eval_examples, sequential_examples, train_examples
 from keras_vit.data.order import Order
 from keras_vit.data.service import service_examples
-from keras_vit.data.sources.source import EncodedSplit, SequentialSplit, Split
+from keras_vit.data.sources.source import (
+    EncodedSplit,
+    SequentialSplit,
+    Split,
+    in_memory_preprocessing,
+)
 from keras_vit.errors import UserError
-from keras_vit.images.preprocessing import cut_told
 
 CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
 AT_ONCE = min(16, os.cpu_count() or 1)  # batches that are worked on, whose memory it bounds
@@ -174,35 +178,50 @@ def eval_batches(split, *, batch_size, crop=None, broken=None):
     return _ahead(batches)
 
 
-def fitted_batches(split, size, *, batch_size, crop_ratio=0.875, broken=None):
-    """Streams any split once as images of one size, as a model of that size is to see them.
+def fitted_batches(split, preprocessing, *, batch_size, broken=None):
+    """Streams any split once, in order, as a model is to see its images.
 
     Args:
-        split: A `keras_vit.data.Split`, which is resized, or an `EncodedSplit` or
-            `SequentialSplit`, whose pictures are cut in the middle.
-        size: Height and width in pixels.
+        split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
+        preprocessing: What the model expects: a `keras_vit.images.preprocessing.Preprocessing`
+            with an `image_size`, as `fitted_preprocessing` takes it.
         batch_size: Examples per batch.
-        crop_ratio: Share of the short side that is kept of encoded pictures, in `[0.05, 1]`.
-        broken: As `eval_batches` takes it.
+        broken: A `BrokenPictures`.
 
     Returns:
-        What `eval_batches` does.
+        A `tf.data.Dataset` of images `(B, H, W, C)` uint8 and labels `(B,)`.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If `batch_size` is below 1.
     """
-    cut_told(dict(crop_ratio=crop_ratio))
+    preprocessing = fitted_preprocessing(split, preprocessing)
     if isinstance(split, Split):
-        return eval_batches(split.resized(size), batch_size=batch_size)
-    crop = functools.partial(centre_crop, size=size, ratio=crop_ratio)
+        return eval_batches(split.resized(preprocessing.image_size), batch_size=batch_size)
+    crop = functools.partial(centre_crop, preprocessing=preprocessing)
     return eval_batches(split, batch_size=batch_size, crop=crop, broken=broken)
 
 
-def cut_of(split, crop_ratio=0.875):
-    """Returns what `fitted_batches` does to the images of a split, as `cut_middle` takes it."""
+def fitted_preprocessing(split, preprocessing):
+    """Returns the `Preprocessing` that `fitted_batches` applies to a split.
+
+    Encoded pictures are seen as the model expects. The images of a set in memory are of one size
+    already: they are seen whole, resized where the model takes another size.
+
+    Args:
+        split: The split.
+        preprocessing: What the model expects, with an `image_size`; of a set in memory also
+            `None`, which keeps its size.
+
+    Raises:
+        ValueError: If encoded pictures have no `preprocessing`.
+    """
     if isinstance(split, Split):
-        return dict(crop_ratio=1.0, interpolation="bilinear")
-    return dict(crop_ratio=crop_ratio, interpolation="bicubic")
+        return in_memory_preprocessing(
+            preprocessing.image_size if preprocessing else split.image_shape[:2]
+        )
+    if preprocessing is None:
+        raise UserError("A split of encoded pictures needs `preprocessing`: received None.")
+    return preprocessing
 
 
 def _check_crop(split, crop):

@@ -41,7 +41,14 @@ class Variant:
 
 
 def write_litert(
-    model, path, name="tflite", *, class_names=None, calibration=None, dynamic_batch=False, **told
+    model,
+    path,
+    name="tflite",
+    *,
+    class_names=None,
+    preprocessing=None,
+    calibration=None,
+    dynamic_batch=False,
 ):
     """Writes the file `path`: `images` `(1, H, W, C)` in, `probabilities` `(1, K)` out.
 
@@ -57,7 +64,7 @@ def write_litert(
         class_names: Names in the order of the logits, or `None`.
         calibration: Images `(N, H, W, C)`, uint8, for the variants that need them.
         dynamic_batch: Whether it takes any number of images.
-        **told: What `metadata.json` tells beside.
+        preprocessing: As `keras_vit.export.metadata.metadata_texts` takes it.
 
     Raises:
         ValueError: If an operator is none of LiteRT's own, or must compute in floating point where
@@ -69,8 +76,9 @@ def write_litert(
         raise UserError(f"{name} is of batch 1: LiteRT shapes no batch in whole numbers.")
     if variant.is_whole:
         model = servable(model, whole_numbers=True)
-    told |= dict(signature=SIGNATURE, format=name, batch_size=None if dynamic_batch else 1)
-    texts = metadata_texts(model, class_names, **told)
+    batch_size = None if dynamic_batch else 1
+    more = dict(signature=SIGNATURE, format=name, batch_size=batch_size)
+    texts = metadata_texts(model, class_names, preprocessing, **more)
     with tempfile.TemporaryDirectory() as folder, atomic_write(path) as unfinished:
         write_probabilities(model, folder, batch_size=None if dynamic_batch else 1)
         with warnings.catch_warnings():

@@ -9,7 +9,7 @@ from keras_vit.export.metadata import metadata_texts
 OPSET = 18  # the highest that tf2onnx writes
 
 
-def write_onnx(model, path, *, class_names=None, **told):
+def write_onnx(model, path, *, class_names=None, preprocessing=None):
     """Writes the file `path`: `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out.
 
     Class names and what is done to a picture are properties of the model, `labels.txt` and
@@ -19,7 +19,7 @@ def write_onnx(model, path, *, class_names=None, **told):
         model: A classifier from images to logits, as `servable` returns it.
         path: File to write.
         class_names: Names in the order of the logits, or `None`.
-        **told: What `metadata.json` tells beside.
+        preprocessing: As `keras_vit.export.metadata.metadata_texts` takes it.
 
     Raises:
         ValueError: If ONNX Runtime does not load it.
@@ -31,7 +31,7 @@ def write_onnx(model, path, *, class_names=None, **told):
     function, spec = images_to_probabilities(model)
     serve = tf.function(function, input_signature=[spec])
     converted, _ = tf2onnx.convert.from_function(serve, input_signature=[spec], opset=OPSET)
-    onnx.helper.set_model_props(converted, metadata_texts(model, class_names, **told))
+    onnx.helper.set_model_props(converted, metadata_texts(model, class_names, preprocessing))
     onnx.save(converted, path)
     try:
         onnx.checker.check_model(str(path), full_check=True)

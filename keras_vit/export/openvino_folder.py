@@ -8,7 +8,7 @@ from keras_vit.export.answers import write_probabilities
 from keras_vit.export.metadata import write_metadata
 
 
-def write_openvino(model, path, *, class_names=None, **told):
+def write_openvino(model, path, *, class_names=None, preprocessing=None):
     """Writes the folder `path`: `model.xml`, its weights `model.bin` in float32, and the texts.
 
     `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out. It is loaded by OpenVINO
@@ -19,7 +19,7 @@ def write_openvino(model, path, *, class_names=None, **told):
         model: A classifier from images to logits, as `servable` returns it.
         path: Folder to make; must not exist.
         class_names: Names in the order of the logits, or `None`.
-        **told: What `metadata.json` tells beside.
+        preprocessing: As `keras_vit.export.metadata.metadata_texts` takes it.
 
     Raises:
         ValueError: If OpenVINO does not load it.
@@ -34,7 +34,7 @@ def write_openvino(model, path, *, class_names=None, **told):
         path = Path(path)
         path.mkdir()
         openvino.save_model(converted, path / "model.xml", compress_to_fp16=False)
-    write_metadata(path, model, class_names, **told)
+    write_metadata(path, model, class_names, preprocessing)
     try:
         openvino.Core().compile_model(path / "model.xml", "CPU")
     except RuntimeError as error:

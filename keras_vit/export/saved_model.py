@@ -8,12 +8,13 @@ import tensorflow as tf
 
 from keras_vit.export.decode_in_graph import decode, decode_each
 from keras_vit.export.metadata import write_metadata
-from keras_vit.images.graph_crop import cut_middle
+from keras_vit.images.graph_crop import crop_images
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference.metadata import FOLDER, TOP_K
 from keras_vit.interpret import attention_rollout
 
 
-def write_saved_model(model, path, *, class_names=None, crop_ratio=1.0, interpolation="bicubic"):
+def write_saved_model(model, path, *, class_names=None, preprocessing=None):
     """Writes the folder `path` with the signatures of `endpoints`.
 
     Class names lie in `assets.extra/labels.txt`, one per line, and what is done to a picture in
@@ -23,22 +24,20 @@ def write_saved_model(model, path, *, class_names=None, crop_ratio=1.0, interpol
         model: A classifier from images to logits.
         path: Folder to make; must not exist.
         class_names: Names in the order of the logits, or `None`.
-        crop_ratio: As `endpoints` takes it.
-        interpolation: Likewise.
+        preprocessing: As `endpoints` takes it.
     """
     archive = keras.export.ExportArchive()  # not told of the model, or it stores each weight twice
     for name, (function, spec) in endpoints(
-        model, class_names=class_names, crop_ratio=crop_ratio, interpolation=interpolation
+        model, class_names=class_names, preprocessing=preprocessing
     ).items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(str(path), verbose=False)
     extra = Path(path, FOLDER)
     extra.mkdir(exist_ok=True)
-    told = dict(crop_ratio=crop_ratio, interpolation=interpolation)
-    write_metadata(extra, model, class_names, **told)
+    write_metadata(extra, model, class_names, preprocessing)
 
 
-def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic"):
+def endpoints(model, *, class_names=None, preprocessing=None):
     """Returns what a served classifier answers, from names to functions and their inputs.
 
     - `serve`: `images` `(B, H, W, C)`, float32, 0 to 255, to `probabilities` `(B, K)` and, of the
@@ -52,15 +51,14 @@ def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic
     Args:
         model: A classifier from images to logits.
         class_names: Names in the order of the logits; numbers where `None`.
-        crop_ratio: Share of the short side that `serve_bytes` keeps, as evaluation does
-            (`keras_vit.data.centre_crop`).
-        interpolation: `"bicubic"`, as evaluation resizes pictures, or `"bilinear"`, as it resizes a
-            set in memory.
+        preprocessing: What `serve_bytes` does to a picture, as evaluation does it; by default
+            pictures are seen whole.
 
     Returns:
         From the signature's name to a function and its `tf.TensorSpec`.
     """
     shape, classes = model.input_shape[1:], model.output_shape[-1]
+    preprocessing = (preprocessing or Preprocessing()).but(image_size=shape[:2])
     names = class_names or [str(index) for index in range(classes)]
     layers = {layer.name: layer for layer in model.layers}
     features = keras.Model(model.input, layers.get("pool_norm", layers["pool"]).output)
@@ -80,10 +78,7 @@ def endpoints(model, *, class_names=None, crop_ratio=1.0, interpolation="bicubic
 
     def answer_bytes(image_bytes):
         def image(encoded):
-            pixels = decode(encoded, shape[2])[None]
-            return cut_middle(
-                pixels, size=shape[:2], ratio=crop_ratio, interpolation=interpolation
-            )[0]
+            return crop_images(decode(encoded, shape[2])[None], preprocessing)[0]
 
         images, valid = decode_each(image_bytes, image, shape)
         answers = answer_pixels(images)

@@ -13,7 +13,6 @@ from keras_vit.export.formats import FORMATS, check_formats
 from keras_vit.export.servable import servable
 from keras_vit.export.tf_serving import write_warm_up
 from keras_vit.files import sync
-from keras_vit.images.preprocessing import cut_told
 from keras_vit.inference.versions import REJECTED, versions
 from keras_vit.tasks import class_names_of, preprocessing_of
 
@@ -45,8 +44,7 @@ def stage(
     *,
     to=("savedmodel", "tflite"),
     class_names=None,
-    crop_ratio=None,
-    interpolation=None,
+    preprocessing=None,
     calibration=None,
     dynamic_batch=False,
     failures=None,
@@ -62,9 +60,8 @@ def stage(
         folder: Folder of the versions, `saved_models/digits` for one; made where it is missing.
         to: Names of `FORMATS`.
         class_names: Names in the order of the logits; by default those that `classifier` was given.
-        crop_ratio: As `keras_vit.export.saved_model.endpoints` takes it; by default what the model
-            remembers, else 1.
-        interpolation: Likewise; else bicubic.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing`; by default the one that the
+            model remembers.
         calibration: Images `(N, H, W, C)`, uint8, that formats of whole numbers are made for.
         dynamic_batch: Whether LiteRT files take any number of images, and not one.
         failures: Dictionary that takes, by format, the errors of those that cannot be written, so
@@ -75,15 +72,14 @@ def stage(
 
     Raises:
         ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, a format is
-            unknown, not installed, or lacks its calibration, `crop_ratio` is out of its range, none
-            can be written, or the folder's name is one that TensorFlow cannot load from.
+            unknown, not installed, or lacks its calibration, none can be written, or the folder's
+            name is one that TensorFlow cannot load from.
         OSError: If nothing can be written to the folder.
     """
     class_names = _check(model, to, class_names, calibration)
     folder = prepare_folder(folder)
-    asked = dict(crop_ratio=crop_ratio, interpolation=interpolation)
-    asked = {name: value for name, value in asked.items() if value is not None}
-    told = dict(class_names=class_names, **cut_told(preprocessing_of(model) | asked))
+    preprocessing = preprocessing or preprocessing_of(model)
+    carried = dict(class_names=class_names, preprocessing=preprocessing)
     model = servable(model)
     options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
     with _unfinished(folder) as partial:
@@ -92,7 +88,7 @@ def stage(
             path = partial / (name + FORMATS[name].suffix)
             try:
                 FORMATS[name].write(
-                    model, path, **told, **{key: options[key] for key in FORMATS[name].options}
+                    model, path, **carried, **{key: options[key] for key in FORMATS[name].options}
                 )
             except Exception as error:  # converters raise what they like
                 if failures is None:

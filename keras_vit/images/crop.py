@@ -1,4 +1,4 @@
-"""One picture file to the pixels a model takes."""
+"""One picture file to the pixels that a model takes."""
 
 import numpy as np
 from PIL import Image
@@ -6,20 +6,21 @@ from PIL import Image
 from keras_vit.errors import UserError
 from keras_vit.images.decode import decode_picture
 
+ROUNDING = {"round": np.round, "floor": np.floor}  # of halves, to even
 
-def read_image(picture, image_shape, *, crop_ratio=1.0, interpolation="bicubic", formats=None):
+
+def read_image(picture, preprocessing, *, channels=3, formats=None):
     """Reads a picture as `(H, W, C)`, uint8, 0 to 255, upright.
 
-    It is resized, antialiased, to cover `H / crop_ratio` by `W / crop_ratio`, and the middle is
-    cropped, as `graph_crop.cut_middle` does it. A grey picture serves a model of three channels;
-    colour is never turned into grey. Alpha is dropped, 16 bits become 8.
+    A grey picture serves a model of three channels; colour is never turned into grey. Alpha is
+    dropped, 16 bits become 8.
 
     Args:
         picture: A path, or the bytes, of a picture that Pillow reads.
-        image_shape: `(H, W, C)` of the model.
-        crop_ratio: Share of the short side that is kept, in `(0, 1]`.
-        interpolation: `"bicubic"` or `"bilinear"`.
-        formats: As `keras_vit.images.decode.decode_picture` takes it.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
+        channels: Channels `C` of the model, 1 or 3.
+        formats: Formats that the file may have, as `keras_vit.images.decode.decode_picture` takes
+            them.
 
     Returns:
         The pixels.
@@ -29,7 +30,6 @@ def read_image(picture, image_shape, *, crop_ratio=1.0, interpolation="bicubic",
         ValueError: If `decode_picture` refuses it, or it has more channels than
             the model takes.
     """
-    height, width, channels = image_shape
     pixels = decode_picture(picture, formats)
     if channels not in (1, 3):
         raise UserError(f"Picture files hold 1 or 3 channels: the model takes {channels}.")
@@ -40,17 +40,28 @@ def read_image(picture, image_shape, *, crop_ratio=1.0, interpolation="bicubic",
         pixels = pixels[..., :1]
     elif channels == 3:
         pixels = np.repeat(pixels, 3 // pixels.shape[2], axis=2)
-    return _cut_middle(pixels, (height, width), crop_ratio, interpolation)
+    return crop_pixels(pixels, preprocessing)
 
 
-def _cut_middle(pixels, size, ratio, interpolation):
-    size, old = np.array(size), np.array(pixels.shape[:2])
-    covered = np.floor(size / ratio).astype(int)
-    binding = np.argmax(covered / old)  # the side that becomes what must be covered
-    new = np.maximum(covered, covered[binding] * old // old[binding])
+def crop_pixels(pixels, preprocessing):
+    """Resizes a picture `(h, w, C)`, uint8, and crops its middle `(H, W, C)`, uint8.
+
+    Args:
+        pixels: The picture, one or three channels.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
+
+    Returns:
+        The image, as Pillow resizes.
+    """
+    size, old = np.array(preprocessing.image_size), np.array(pixels.shape[:2])
+    new = np.array(preprocessing.resized)
+    if preprocessing.fit == "crop":
+        covered, binding = new, np.argmax(new / old)  # the side that becomes what must be covered
+        new = np.maximum(covered, covered[binding] * old // old[binding])
     if (new != old).any():
         image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
-        image = image.resize((new[1], new[0]), Image.Resampling[interpolation.upper()])
+        kernel = Image.Resampling[preprocessing.interpolation.upper()]
+        image = image.resize((int(new[1]), int(new[0])), kernel)
         pixels = np.asarray(image).reshape(*new, pixels.shape[2])
-    top, left = np.round((new - size) / 2).astype(int)
+    top, left = ROUNDING[preprocessing.crop_offset]((new - size) / 2).astype(int)
     return pixels[top : top + size[0], left : left + size[1]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_vit.errors import UserError
 from keras_vit.images.crop import read_image
-from keras_vit.images.preprocessing import cut_told
+from keras_vit.images.preprocessing import Preprocessing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Artefact:
         class_names: Names in the order of the probabilities, or `None` where it carries none.
         predict: From images `(B, H, W, C)`, 0 to 255, to probabilities `(B, K)`, float32.
         runtime: What it runs on, with its version.
-        preprocessing: What is done to a picture before: `crop_ratio` and `interpolation`, as
-            `keras_vit.images.graph_crop.cut_middle` takes them; empty where it does not say.
+        preprocessing: What is done to a picture before the model sees it; where the model does not
+            say, pictures are seen whole. Its `image_size` is that of `image_shape`.
         loaded: A SavedModel as TensorFlow loaded it, for its other signatures.
     """
 
@@ -31,8 +31,12 @@ class Artefact:
     class_names: tuple[str, ...] | None
     predict: Callable[[np.ndarray], np.ndarray]
     runtime: str = ""
-    preprocessing: dict = dataclasses.field(default_factory=dict)
+    preprocessing: Preprocessing = Preprocessing()  # noqa: RUF009
     loaded: object = None
+
+    def __post_init__(self):
+        sized = dataclasses.replace(self.preprocessing, image_size=self.image_shape[:2])
+        object.__setattr__(self, "preprocessing", sized)
 
     def names_of(self, count):
         """Returns the names of `count` classes, numbers where it carries none.
@@ -50,15 +54,14 @@ class Artefact:
 
         Args:
             picture: As `keras_vit.images.crop.read_image` takes it.
-            formats: Likewise.
+            formats: Formats that the file may have, as `read_image` takes them.
 
         Returns:
             The pixels `(H, W, C)`, uint8.
 
         Raises:
-            FileNotFoundError: As `read_image` does.
-            ValueError: Likewise.
+            FileNotFoundError: If there is no such file.
+            ValueError: If `read_image` refuses it.
         """
-        return read_image(
-            picture, self.image_shape, formats=formats, **cut_told(self.preprocessing)
-        )
+        channels = self.image_shape[2]
+        return read_image(picture, self.preprocessing, channels=channels, formats=formats)

@@ -4,7 +4,7 @@ import json
 import zipfile
 
 from keras_vit.errors import UserError
-from keras_vit.images.preprocessing import cut_told
+from keras_vit.images.preprocessing import Preprocessing
 
 TOP_K = 5  # the most probable classes, which a served model names
 LABELS, METADATA = "labels.txt", "metadata.json"
@@ -40,7 +40,6 @@ def read_metadata(texts):
     Raises:
         ValueError: If they do not say it as ours do.
     """
-    labels, told = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
-    cut_told(told)
+    labels, metadata = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
     names = None if labels is None else tuple(labels.split("\n"))
-    return dict(class_names=names, preprocessing=told)
+    return dict(class_names=names, preprocessing=Preprocessing.from_json(metadata))

@@ -6,7 +6,6 @@ from pathlib import Path
 from PIL import Image
 from rich.console import Console
 
-from keras_vit.data import cut_of
 from keras_vit.evaluation import compare, comparison_table, confusion_figure
 from keras_vit.export import export, save_keras
 from keras_vit.files import write_json
@@ -16,7 +15,7 @@ from keras_vit.training import log_figure, log_hyperparameters
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
 
 
-def deliver(model, source, evaluation, config, log_dir, *, bigger):
+def deliver(model, source, evaluation, config, log_dir, *, preprocessing, bigger):
     """Saves a trained classifier, scores it on the test split, exports it and compares the exports.
 
     The score is that of the whole split. The exports are compared with the model on all of it, or,
@@ -28,6 +27,7 @@ def deliver(model, source, evaluation, config, log_dir, *, bigger):
         evaluation: The batches of its test split, images and labels.
         config: The recipe's dataclass; `run_dir` and `export_dir` say where things go.
         log_dir: TensorBoard's folder of this run.
+        preprocessing: What evaluation does to a picture, which the model remembers.
         bigger: The command that trains something bigger, to name at the end.
 
     Returns:
@@ -36,9 +36,8 @@ def deliver(model, source, evaluation, config, log_dir, *, bigger):
     run_dir = Path(config.run_dir)
     keras_path = run_dir / f"{source.name}.keras"
     print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
-    cut = cut_of(source.splits["test"], getattr(config, "crop_ratio", 0.875))
-    save_keras(model, keras_path, preprocessing=cut)
-    saved_model, litert = export(model, config.export_dir, **cut)
+    save_keras(model, keras_path, preprocessing=preprocessing)
+    saved_model, litert = export(model, config.export_dir, preprocessing=preprocessing)
 
     judged = judge(model, evaluation, seed=config.seed)
     result, tested, compared = judged.score, len(judged.score.labels), len(judged.labels)

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from keras_vit.command_line import describe
-from keras_vit.data import BrokenPictures, eval_batches, train_batches
+from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing, train_batches
 from keras_vit.data.augment import mix
 from keras_vit.data.labels import explain_labels, one_hot
 from keras_vit.errors import UserError
@@ -65,7 +65,7 @@ def train(
     *,
     augment,
     crop=None,
-    eval_crop=None,
+    preprocessing=None,
     adapt=None,
     callbacks=(),
     bigger,
@@ -83,7 +83,9 @@ def train(
             of the strategy, and again for what is saved.
         augment: As `keras_vit.data.train_batches` takes it.
         crop: Likewise.
-        eval_crop: As `keras_vit.data.eval_batches` takes it.
+        preprocessing: What evaluation does to encoded pictures, a
+            `keras_vit.images.preprocessing.Preprocessing` with an `image_size`; it is saved with
+            the model. A set in memory needs none: its images are seen whole.
         adapt: A function of the model that is trained, `keras_vit.training.add_lora` for one; what
             it adds is merged into what is saved.
         callbacks: Keras callbacks beside the usual ones.
@@ -102,7 +104,7 @@ def train(
             build,
             augment=augment,
             crop=crop,
-            eval_crop=eval_crop,
+            preprocessing=preprocessing,
             adapt=adapt,
             callbacks=callbacks,
             bigger=bigger,
@@ -110,13 +112,25 @@ def train(
 
 
 def _train(
-    config, devices, workers, source, build, *, augment, crop, eval_crop, adapt, callbacks, bigger
+    config,
+    devices,
+    workers,
+    source,
+    build,
+    *,
+    augment,
+    crop,
+    preprocessing,
+    adapt,
+    callbacks,
+    bigger,
 ):
     """As `train`, with a traceback where a worker is lost."""
     if workers.is_chief:
         prepare_folder(config.export_dir)
         prepare_folder(config.run_dir)
     classes, broken = len(source.class_names), BrokenPictures()
+    preprocessing = fitted_preprocessing(source.splits["test"], preprocessing)
     job = workers.broadcast(uuid.uuid4().bytes).hex()  # of this start of the run, to all workers
     stream = _stream(config, source, crop=crop, augment=augment, broken=broken, job=job)
     sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
@@ -147,10 +161,10 @@ def _train(
     model.jit_compile = notes["jit_compile"]
 
     parts = devices.num_replicas_in_sync
-    evaluation = eval_batches(
+    evaluation = fitted_batches(
         source.splits["test"],
+        preprocessing,
         batch_size=max(1, min(256, source.splits["test"].count) // parts) * parts,
-        crop=eval_crop,
         broken=broken,
     )
     if config.resume is False and workers.is_chief:
@@ -186,7 +200,15 @@ def _train(
     trained = build(source.class_names)  # of one device, in float32
     copy_merged(model, trained)
     config = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")  # as chosen
-    comparisons = deliver(trained, source, evaluation, config, log_dir, bigger=bigger)
+    comparisons = deliver(
+        trained,
+        source,
+        evaluation,
+        config,
+        log_dir,
+        preprocessing=preprocessing,
+        bigger=bigger,
+    )
     checkpoints.clear()
     return comparisons
 

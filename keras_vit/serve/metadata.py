@@ -24,7 +24,7 @@ def describe(model, outputs):
     return {
         "model_spec": {"name": model.name, "signature_name": "", "version": model.version},
         "metadata": {"signature_def": {"signature_def": signatures}},
-        "preprocessing": model.preprocessing,  # beyond TensorFlow Serving, for the page
+        "preprocessing": model.preprocessing.to_json(),  # beyond TensorFlow Serving, for the page
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vit.errors import UserError
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
 from keras_vit.inference.metadata import TOP_K
 from keras_vit.inference.versions import version_of
@@ -33,7 +34,7 @@ class ServedModel:
     runtime: str
     signatures: dict[str, Signature]
     run: Callable
-    preprocessing: dict
+    preprocessing: Preprocessing
 
 
 def open_served(path, *, threads=None):

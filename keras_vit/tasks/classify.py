@@ -1,9 +1,11 @@
 """Image classification: a pooled head of logits."""
 
+import dataclasses
+
 import keras
 
 from keras_vit.errors import UserError
-from keras_vit.images.preprocessing import cut_told
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.layers import TokenPool
 from keras_vit.tasks.features import pooled
 
@@ -15,8 +17,9 @@ class ClassHead(keras.layers.Dense):
     Args:
         units: Number of classes `K`.
         class_names: `K` names in the order of the labels, saved with the model.
-        preprocessing: What evaluation does to a picture before, saved too: `crop_ratio` and
-            `interpolation`, as `keras_vit.images.graph_crop.cut_middle` takes them, or `None`.
+        preprocessing: What evaluation does to a picture before, saved too: a
+            `keras_vit.images.preprocessing.Preprocessing`, its `to_json()`, or `None` where it is
+            not known.
     """
 
     def __init__(self, units, *, class_names=None, preprocessing=None, **kwargs):
@@ -29,18 +32,24 @@ class ClassHead(keras.layers.Dense):
         self.remember(preprocessing)
 
     def remember(self, preprocessing):
-        """Sets `preprocessing`.
+        """Sets `preprocessing`, without the size of the images, which the model's input has.
+
+        Args:
+            preprocessing: As the constructor takes it.
 
         Raises:
-            ValueError: If `keras_vit.images.preprocessing.cut_told` refuses it.
+            ValueError: If a dictionary is no `to_json()` of a `Preprocessing`.
         """
+        if preprocessing is not None and not isinstance(preprocessing, Preprocessing):
+            preprocessing = Preprocessing.from_json(preprocessing)
         if preprocessing is not None:
-            cut_told(preprocessing)
+            preprocessing = dataclasses.replace(preprocessing, image_size=None)
         self.preprocessing = preprocessing
 
     def get_config(self):
-        told = {"class_names": self.class_names, "preprocessing": self.preprocessing}
-        return {**super().get_config(), **told}
+        known = self.preprocessing and self.preprocessing.to_json()
+        remembered = {"class_names": self.class_names, "preprocessing": known}
+        return {**super().get_config(), **remembered}
 
 
 def classifier(
@@ -103,8 +112,13 @@ def class_names_of(model):
 
 
 def preprocessing_of(model):
-    """Returns what evaluation does to a picture before a classifier sees it, `{}` where unknown."""
-    return dict(getattr(_head_of(model), "preprocessing", None) or {})
+    """Returns the `Preprocessing` that a classifier remembers, for images of the model's size.
+
+    Args:
+        model: A classifier; where it remembers nothing, pictures are seen whole.
+    """
+    remembered = getattr(_head_of(model), "preprocessing", None) or Preprocessing()
+    return dataclasses.replace(remembered, image_size=model.input_shape[1:3])
 
 
 def _head_of(model):

@@ -13,6 +13,7 @@ from keras_vit.cli import export as export_command
 from keras_vit.data import open_source
 from keras_vit.evaluation import Comparison
 from keras_vit.export import FORMATS, save_keras
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -145,13 +146,14 @@ def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan(
 @pytest.mark.parametrize("count", [100, 10_000])
 def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
     split = open_source("digits").splits["test"]
-    images, labels = export_command._drawn(split, (8, 8), count, 1.0, 0)
+    images, labels = export_command._drawn(split, count, Preprocessing(image_size=8), 0)
     assert len(images) == len(labels) == min(count, split.count)
     assert set(labels) == set(range(10))
-    everything = {image.tobytes() for image in export_command._drawn(split, (8, 8), 10**9, 1, 1)[0]}
+    everything = export_command._drawn(split, 10**9, Preprocessing(image_size=8), 1)[0]
+    everything = {image.tobytes() for image in everything}
     assert {image.tobytes() for image in images} <= everything
     assert len({image.tobytes() for image in images}) >= len(images) - 2  # few are twins
-    again, _ = export_command._drawn(split, (8, 8), count, 1.0, 0)
+    again, _ = export_command._drawn(split, count, Preprocessing(image_size=8), 0)
     np.testing.assert_array_equal(images, again)
 
 
@@ -183,14 +185,13 @@ def test_broken_pictures_judge_nothing(tmp_path, run):
         Image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype("uint8")).save(place)
     (tmp_path / "data" / "test" / "a" / "1.png").write_bytes(b"no picture")
     model = classifier(vit("mu/4", image_size=8), 2, class_names=["a", "b"])
-    cut = dict(crop_ratio=0.9, interpolation="bicubic")
-    save_keras(model, tmp_path / "model.keras", preprocessing=cut)
+    save_keras(model, tmp_path / "model.keras", preprocessing=Preprocessing(crop_ratio=0.9))
     words = ["--data", tmp_path / "data", "--to", "tflite", "--out", tmp_path / "out"]
     code, text, err = run("export", tmp_path / "model.keras", *words)
     assert code == 0 and "compared on 5 images" in text and "1.png is left out: " in err
     judged = json.loads((tmp_path / "out" / "1.json").read_text())["judged"]
     assert (judged["images"], judged["crop_ratio"]) == (5, 0.9)
-    assert open_artefact(tmp_path / "out" / "1.tflite").preprocessing["crop_ratio"] == 0.9
+    assert open_artefact(tmp_path / "out" / "1.tflite").preprocessing.crop_ratio == 0.9
 
 
 def test_a_model_of_a_stranger_is_refused(tmp_path, run):

@@ -8,9 +8,10 @@ from PIL import Image
 from keras_vit.checkpoints import export_timm, load, recognise
 from keras_vit.export import export, save_keras
 from keras_vit.images.crop import read_image
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
 
-CUT = {"crop_ratio": 0.6, "interpolation": "bicubic"}
+CROP = Preprocessing(crop_ratio=0.6)
 
 
 @pytest.fixture
@@ -49,7 +50,9 @@ def test_the_three_artefacts_answer_alike(tiny, grey, run):
 
 def test_what_is_done_to_a_picture_travels(tiny, tmp_path):
     """Through `.keras`, timm's layout and LiteRT, and to a model that is loaded at another size."""
-    told = {"crop_ratio": 0.6, "interpolation": "bilinear"}
+    told = Preprocessing(
+        crop_ratio=0.6, interpolation="bilinear", fit="squash", crop_offset="floor"
+    )
     pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype("uint8")
     Image.fromarray(pixels).save(tmp_path / "large.png")
     save_keras(load(tiny.keras_file), tmp_path / "model.keras", preprocessing=told)
@@ -58,7 +61,7 @@ def test_what_is_done_to_a_picture_travels(tiny, tmp_path):
     model = load(tmp_path / "model.safetensors")
     save_keras(model, tmp_path / "again.keras")
     for path in (tmp_path / "again.keras", *export(model, tmp_path / "out", to=("tflite",))):
-        expected = read_image(tmp_path / "large.png", (12, 12, 1), **told)
+        expected = read_image(tmp_path / "large.png", told.but(image_size=12), channels=1)
         np.testing.assert_array_equal(
             open_artefact(path).read_image(tmp_path / "large.png"), expected
         )
@@ -66,22 +69,22 @@ def test_what_is_done_to_a_picture_travels(tiny, tmp_path):
 
 def test_a_model_that_says_nothing_sees_pictures_whole_in_timm_too(tiny, tmp_path):
     export_timm(load(tiny.keras_file), tmp_path / "model.safetensors")
-    told = {"crop_ratio": 1.0, "interpolation": "bicubic"}
-    assert recognise(tmp_path / "model.safetensors").preprocessing == told
+    found = recognise(tmp_path / "model.safetensors").preprocessing
+    assert found == Preprocessing(image_size=8, mean=[0.5], std=[0.5])
 
 
 @pytest.mark.slow
 def test_a_model_remembers_what_evaluation_does_to_a_picture(tiny, tmp_path, run):
     pixels = np.random.default_rng(0).integers(0, 256, (60, 90)).astype("uint8")
     Image.fromarray(pixels).save(tmp_path / "large.png")
-    save_keras(load(tiny.keras_file), tmp_path / "model.keras", preprocessing=CUT)
+    save_keras(load(tiny.keras_file), tmp_path / "model.keras", preprocessing=CROP)
     model = load(tmp_path / "model.keras")
     export_timm(model, tmp_path / "model.safetensors")
     save_keras(load(tmp_path / "model.safetensors"), tmp_path / "again.keras")
     saved = [tmp_path / "model.keras", tmp_path / "again.keras", *export(model, tmp_path / "out")]
     answers = [run("predict", each, "--json", tmp_path / "large.png")[1] for each in saved]
     shares = [[x["probability"] for x in json.loads(each)["classes"]] for each in answers]
-    image = read_image(tmp_path / "large.png", (8, 8, 1), **CUT)
+    image = read_image(tmp_path / "large.png", CROP.but(image_size=8), channels=1)
     expected = np.sort(keras.ops.softmax(tiny.model(image[None])))[0, ::-1]
     np.testing.assert_allclose(shares, [expected] * 4, atol=1e-6)
 

@@ -11,6 +11,7 @@ from PIL import Image
 from keras_vit.data import centre_crop, inception_crop
 from keras_vit.data.augment import example_keys
 from keras_vit.data.crop import random_window
+from keras_vit.images.preprocessing import Preprocessing
 
 Y, X = np.mgrid[:120, :160]
 SMOOTH = np.stack([X, Y, 255 - X], axis=-1).astype("uint8")
@@ -48,7 +49,9 @@ def test_the_centre_crop_is_timms(shape, ratio):
     # Without black and white: Pillow cuts off what the kernel overshoots after each of two passes.
     pixels = np.random.default_rng(0).integers(64, 192, (*shape, 3)).astype("uint8")
     expected = timms_crop(Image.fromarray(pixels), 48, ratio)
-    crop = functools.partial(centre_crop, size=48, ratio=ratio)
+    crop = functools.partial(
+        centre_crop, preprocessing=Preprocessing(image_size=48, crop_ratio=ratio)
+    )
     ours = in_a_dataset(crop, encode(pixels, "PNG"))
     np.testing.assert_allclose(ours.astype(int), expected, atol=1)
 
@@ -57,8 +60,9 @@ def test_the_centre_crop_is_timms(shape, ratio):
     "KERAS_VIT_SAMPLES" not in os.environ, reason="KERAS_VIT_SAMPLES names no ImageNet samples"
 )
 def test_the_centre_crop_of_photographs_is_timms():
+    preprocessing = Preprocessing(image_size=224, crop_ratio=0.9)
     for path in sorted(Path(os.environ["KERAS_VIT_SAMPLES"], "images").iterdir())[::10]:
-        ours = centre_crop(path.read_bytes(), size=224, ratio=0.9).numpy().astype(int)
+        ours = centre_crop(path.read_bytes(), preprocessing=preprocessing).numpy().astype(int)
         expected = timms_crop(Image.open(path).convert("RGB"), 224, 0.9)
         assert np.abs(ours - expected).mean() < 0.5, path
 

@@ -20,7 +20,9 @@ from keras_vit.data import (
     train_batches,
 )
 from keras_vit.data.augment import chain, layer_stage, mix, random_affine, random_flip
+from keras_vit.images.preprocessing import Preprocessing
 
+EIGHT = Preprocessing(image_size=8, crop_ratio=0.875)
 COUNT = 10
 RNG = np.random.default_rng(0)
 PIXELS = Split.in_memory(RNG.integers(0, 256, (COUNT, 8, 8, 3)).astype("uint8"), np.arange(COUNT))
@@ -145,7 +147,7 @@ def test_the_stream_does_not_depend_on_parallelism(kind):
 def test_no_tuner_holds_back_what_is_given_up(kind):
     split, crop = SPLITS[kind]
     evaluation = eval_batches(
-        split, batch_size=4, crop=crop and functools.partial(centre_crop, size=8)
+        split, batch_size=4, crop=crop and functools.partial(centre_crop, preprocessing=EIGHT)
     )
     for batches in (batches_of(kind), evaluation, evaluation.take(1)):
         assert batches.options().autotune.enabled is False
@@ -214,7 +216,7 @@ def test_what_mixes_gets_keys_of_its_own():
 @every_split
 def test_evaluation_reads_everything_once_in_order(kind):
     split, crop = SPLITS[kind]
-    crop = crop and functools.partial(centre_crop, size=8)
+    crop = crop and functools.partial(centre_crop, preprocessing=EIGHT)
     batches = [tuple(map(np.asarray, b)) for b in eval_batches(split, batch_size=4, crop=crop)]
     assert [len(labels) for _, labels in batches] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate([b[1] for b in batches]), np.arange(COUNT))
@@ -279,7 +281,7 @@ def test_a_stream_with_broken_pictures_is_a_pure_function_all_the_same():
 def test_evaluation_leaves_broken_pictures_out_and_notes_them(stream):
     broken = BrokenPictures()
     split = SequentialSplit(COUNT, stream) if stream else encoded(DAMAGED)
-    crop = functools.partial(centre_crop, size=8)
+    crop = functools.partial(centre_crop, preprocessing=EIGHT)
     labels = [b[1] for b in eval_batches(split, batch_size=4, crop=crop, broken=broken)]
     np.testing.assert_array_equal(
         np.concatenate(labels), [i for i in range(COUNT) if i not in BROKEN]
@@ -361,7 +363,7 @@ def test_some_are_drawn_each_once_and_by_the_seed(kind):
 
     def drawn(count, seed):
         some = draw(split, count, seed)
-        batches = fitted_batches(some, (8, 8), batch_size=3).as_numpy_iterator()
+        batches = fitted_batches(some, EIGHT, batch_size=3).as_numpy_iterator()
         labels = [label for _, labels in batches for label in labels.tolist()]
         assert len(labels) == some.count
         return labels
@@ -375,5 +377,5 @@ def test_what_is_drawn_keeps_its_path():
     damaged = encoded([b"no picture" if i == 3 else file for i, file in enumerate(FILES)])
     broken = BrokenPictures()
     split = draw(damaged, COUNT - 1, 1)
-    labels = [y for _, ys in fitted_batches(split, (8, 8), batch_size=3, broken=broken) for y in ys]
+    labels = [y for _, ys in fitted_batches(split, EIGHT, batch_size=3, broken=broken) for y in ys]
     assert len(labels) == COUNT - 2 and list(broken.reasons) == ["file3"]

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_vit.export import export
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -80,7 +81,9 @@ def ask(page, model, image):
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 @pytest.mark.parametrize("height, width", [(16, 24), (61, 50), (12, 90), (10, 14)])
 def test_the_browser_answers_as_python_does(tmp_path, page, height, width, interpolation):
-    model = exported(tmp_path / "m", crop_ratio=0.8, interpolation=interpolation)
+    model = exported(
+        tmp_path / "m", preprocessing=Preprocessing(crop_ratio=0.8, interpolation=interpolation)
+    )
     image = picture(tmp_path, height, width)
     names, scores = ask(page, model, image)
     artefact = open_artefact(model)

@@ -1,6 +1,7 @@
 """Every variant of a LiteRT file: what it answers, what is in it, what it weighs."""
 
 import collections
+import json
 import zipfile
 
 import keras
@@ -16,6 +17,7 @@ from keras_vit.export import export
 from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.servable import servable
 from keras_vit.inference import open_artefact
+from keras_vit.inference.metadata import texts_in_zip
 
 NEAR = {  # largest difference of a probability, of a random model
     "tflite": 1e-6,
@@ -59,8 +61,8 @@ def test_a_variant_answers_nearly_as_the_model(variants, name):
     assert np.isfinite(answers).all()
     assert np.abs(answers - expected).max() < NEAR[name]
     assert artefact.class_names == ("a", "b", "c")
-    assert artefact.preprocessing["format"] == name
-    assert artefact.preprocessing["crop_ratio"] == 1.0
+    metadata = json.loads(texts_in_zip(paths[name])["metadata.json"])
+    assert metadata["format"] == name and metadata["crop_ratio"] == 1.0
 
 
 @pytest.mark.parametrize("name", VARIANTS)

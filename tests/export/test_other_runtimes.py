@@ -10,6 +10,7 @@ from random_models import random_classifier
 
 from keras_vit.evaluation.operators import operators_of
 from keras_vit.export import FORMATS, export
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
 
 OTHERS = ("onnx", "openvino")
@@ -36,11 +37,12 @@ pytestmark = pytest.mark.skipif(
 def test_it_answers_as_the_model_whatever_the_batch(tmp_path, kind, name):
     pool, options = MODELS[kind]
     model = random_classifier(pool, **options)
-    (path,) = export(model, tmp_path, to=(name,), class_names=["a", "b", "zwölf"], crop_ratio=0.9)
+    carried = dict(class_names=["a", "b", "zwölf"], preprocessing=Preprocessing(crop_ratio=0.9))
+    (path,) = export(model, tmp_path, to=(name,), **carried)
     artefact = open_artefact(path, threads=1)
     assert artefact.image_shape == model.input_shape[1:]
     assert artefact.class_names == ("a", "b", "zwölf")
-    assert artefact.preprocessing["crop_ratio"] == 0.9
+    assert artefact.preprocessing.crop_ratio == 0.9
     for batch in (1, 5):
         images = np.random.default_rng(batch).integers(0, 256, (batch, *artefact.image_shape))
         expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(images)))

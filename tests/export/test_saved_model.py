@@ -13,11 +13,13 @@ from PIL import Image
 
 from keras_vit.data import centre_crop
 from keras_vit.export.saved_model import write_saved_model
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.interpret import attention_rollout
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
 NAMES = ["nought", "one", "zwölf"]
+CROP = Preprocessing(image_size=(8, 12), crop_ratio=0.75)
 
 
 def softmax(logits):
@@ -39,7 +41,7 @@ def served(tmp_path_factory):
     model = classifier(backbone, 3)
     for weight in model.trainable_weights:
         weight.assign_add(keras.random.normal(weight.shape, stddev=0.2))
-    write_saved_model(model, path, class_names=NAMES, crop_ratio=0.75)
+    write_saved_model(model, path, class_names=NAMES, preprocessing=CROP)
     return model, backbone, path, tf.saved_model.load(str(path))
 
 
@@ -88,7 +90,7 @@ def test_encoded_pictures_are_seen_as_evaluation_sees_them(served):
     ]
     answers = loaded.signatures["serve_bytes"](image_bytes=tf.constant(files))
     assert answers["valid"].numpy().all()
-    seen = np.stack([centre_crop(file, size=(8, 12), ratio=0.75).numpy() for file in files])
+    seen = np.stack([centre_crop(file, preprocessing=CROP).numpy() for file in files])
     np.testing.assert_allclose(answers["probabilities"], softmax(model(seen)), atol=1e-6)
 
 

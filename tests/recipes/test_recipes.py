@@ -140,7 +140,7 @@ def test_fine_tuning_on_a_folder(tmp_path):
     for path in (tmp_path / "run" / "mine.keras", tmp_path / "exports" / "1.tflite"):
         artefact = open_artefact(path)
         assert artefact.image_shape == (12, 12, 3) and artefact.class_names[3] == "class 3"
-        assert artefact.preprocessing["crop_ratio"] == 0.875
+        assert artefact.preprocessing.crop_ratio == 0.875
 
 
 @pytest.mark.parametrize(

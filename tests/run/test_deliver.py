@@ -11,6 +11,7 @@ from PIL import Image
 from keras_vit.data import centre_crop, eval_batches, from_folder
 from keras_vit.data.sources import SequentialSplit
 from keras_vit.evaluation import Comparison
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
 from keras_vit.run import deliver as module
 from keras_vit.run import judge as judging
@@ -48,7 +49,7 @@ def model():
 
 def batches_of(split):
     def crop(encoded, key):
-        return centre_crop(encoded, key, size=SIDE, ratio=1.0)
+        return centre_crop(encoded, key, preprocessing=Preprocessing(image_size=SIDE))
 
     return eval_batches(split, batch_size=16, crop=crop)
 
@@ -141,7 +142,13 @@ def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, 
     log_dir = tmp_path / "run" / "logs" / "one"
     log_dir.mkdir(parents=True)
     module.deliver(
-        model, source, batches_of(source.splits["test"]), config, log_dir, bigger="bigger"
+        model,
+        source,
+        batches_of(source.splits["test"]),
+        config,
+        log_dir,
+        bigger="bigger",
+        preprocessing=Preprocessing(crop_ratio=0.9),
     )
     labels, predictions = expected(model, source)
     accuracy = (labels == predictions).mean()

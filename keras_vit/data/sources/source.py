@@ -9,13 +9,23 @@ import tensorflow as tf
 
 from keras_vit.data.labels import check_labels
 from keras_vit.errors import UserError, first_few
-from keras_vit.images.graph_crop import cut_middle
+from keras_vit.images.graph_crop import crop_images
+from keras_vit.images.preprocessing import Preprocessing
 
 SEQUENTIAL_GUARANTEE = (
     "read from one end to the other: the same seed gives the same order, a later start reads and "
     "drops what comes before (and shifts by broken records), and several workers read files of "
     "their own, so that their union is not the stream of one"
 )
+
+
+def in_memory_preprocessing(size):
+    """Returns the `Preprocessing` of sets in memory, whose images are whole: resized, bilinear.
+
+    Args:
+        size: Side in pixels, or height and width.
+    """
+    return Preprocessing(image_size=size, interpolation="bilinear")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,20 +79,20 @@ class Split:
         return cls(len(images), read, images.shape[1:], labels)
 
     def resized(self, size):
-        """Returns the split with its images resized, bilinear, as `cut_middle` does.
+        """Returns the split with its images as `in_memory_preprocessing` says.
 
         Args:
             size: Side in pixels, or height and width.
         """
-        height, width = (int(side) for side in np.broadcast_to(size, 2))
-        if self.image_shape[:2] == (height, width):
+        preprocessing = in_memory_preprocessing(size)
+        if self.image_shape[:2] == preprocessing.image_size:
             return self
 
         def read(indices):
             images, labels = self.read(indices)
-            return cut_middle(images, size=(height, width), interpolation="bilinear"), labels
+            return crop_images(images, preprocessing), labels
 
-        shape, original = (height, width, self.channels), self.original or self
+        shape, original = (*preprocessing.image_size, self.channels), self.original or self
         return Split(self.count, read, shape, self.labels, original)
 
 
