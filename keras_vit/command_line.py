@@ -3,55 +3,99 @@
 import contextlib
 import dataclasses
 import inspect
-import itertools
 import os
+import select
 import sys
 import tempfile
+import textwrap
 from typing import Annotated, Literal
 
 import cyclopts
 
-from keras_vit.errors import UserError
+from keras_vit.errors import Diverged, UserError, one_line
 
 TRACEBACK = "--traceback"
+MISTAKES = (cyclopts.CycloptsError, UserError, OSError, Diverged)
 
 
 def new_app(name, description):
-    """Makes a `cyclopts.App` on which whole numbers are not rounded and a flag takes several."""
-    parameters = cyclopts.Group("Parameters", validator=_check_whole_numbers)
+    """Makes a `cyclopts.App` on which integers are not rounded and a flag takes several values.
+
+    Args:
+        name: What a person types to run it.
+        description: The text of `--help`; indented lines are shown as they are.
+    """
     return cyclopts.App(
         name=name,
-        help=f"{description}\n\n{TRACEBACK} shows where in the code a mistake was noticed.",
-        group_parameters=parameters,
+        help=f"{_fence(description)}\n\n{TRACEBACK} shows where in the code a mistake was noticed.",
+        group_parameters=cyclopts.Group("Parameters", validator=_check_integers),
         default_parameter=cyclopts.Parameter(consume_multiple=True),
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
 
 
-def _check_whole_numbers(arguments):
+def _fence(text):
+    """Marks indented paragraphs as code for Markdown, which would run their lines together."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(
+        f"```\n{textwrap.dedent(each)}\n```" if each.startswith("    ") else each
+        for each in paragraphs
+    )
+
+
+def _check_integers(arguments):
     for argument in arguments:
         for token in argument.tokens if argument.hint is int else ():
             if not token.value.lstrip("+-").isdecimal():
-                raise UserError(f"{argument.name} takes a whole number: received {token.value}.")
+                raise UserError(f"{argument.name} takes an integer: received {token.value}.")
 
 
-def run_app(app):
+def run_app(app, start=None):
     """Runs a `cyclopts.App` on the program's arguments and exits with what its command returns.
 
-    A mistake on the command line, and a `UserError`, `OSError` or `FloatingPointError` that a
-    command raises, print one line on the standard error stream and exit with status 2. With the
-    flag `--traceback` or the variable `KERAS_VIT_DEBUG=1` they print their traceback, as every
-    other error always does.
+    A mistake on the command line, and a `UserError`, `OSError` or `Diverged` that a command raises,
+    print one line on the standard error stream and exit with status 2; Ctrl-C with status 130. With
+    the flag `--traceback` or the variable `KERAS_VIT_DEBUG=1` they print their traceback, as every
+    other error always does. Where nobody reads the output any more, the program ends silently.
+
+    Args:
+        app: The app, after which the program is called in messages.
+        start: What is called with the words of the command line, by default the app.
     """
-    words = [word for word in sys.argv[1:] if word != TRACEBACK]
-    shows_all = len(words) < len(sys.argv[1:]) or os.environ.get("KERAS_VIT_DEBUG") == "1"
+    words, shows_all = _split_off_traceback(sys.argv[1:])
     try:
-        status = app(words, exit_on_error=False, print_error=False, result_action="return_value")
-    except (cyclopts.CycloptsError, UserError, OSError, FloatingPointError) as error:
+        status = (start or app)(words)
+        sys.stdout.flush()
+    except (*MISTAKES, KeyboardInterrupt) as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+            sys.exit(141)  # 128 + SIGPIPE, as other programs
         if shows_all:
             raise
-        print(f"{app.name[0]}: {' '.join(str(error).split())}", file=sys.stderr)
-        status = 2
+        stopped = isinstance(error, KeyboardInterrupt)
+        print(f"{app.name[0]}: {'stopped.' if stopped else one_line(error)}", file=sys.stderr)
+        status = 130 if stopped else 2
     sys.exit(status)
+
+
+def _split_off_traceback(words):
+    """Returns the words without the flag, and whether tracebacks are asked for."""
+    end = words.index("--") if "--" in words else len(words)  # behind it no word is a flag
+    kept = [word for word in words[:end] if word != TRACEBACK]
+    asked = len(kept) < end or os.environ.get("KERAS_VIT_DEBUG") == "1"
+    return [*kept, *words[end:]], asked
+
+
+def _nobody_reads():
+    """Says whether the reader of the standard output is gone; else another pipe is broken."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def run_recipe(run, config, description):
@@ -60,41 +104,38 @@ def run_recipe(run, config, description):
     Args:
         run: The recipe, a function of one configuration.
         config: A dataclass; field `run_dir` becomes the flag `--run-dir`, and the string below a
-            field its help. Or a dictionary of such classes, from which `--preset` picks one, the
-            first by default.
-        description: The text of `--help`, the recipe's docstring for one.
+            field its help. Or a dictionary of such classes, from which `--preset` picks one, by
+            default the first.
+        description: The text of `--help`, for example the recipe's docstring.
     """
-    module = inspect.getmodule(run).__spec__.name
-    app = new_app(f"python -m {module}", description)
+    spec = inspect.getmodule(run).__spec__
+    name = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}"
+    app = new_app(name, description)
     app.version_flags = []
+    if not isinstance(config, dict):
+        app.default(_command(run, config))
+        run_app(app)
+    hidden = cyclopts.Parameter(show=False, allow_leading_hyphen=True)
+    about = cyclopts.Parameter(help="Which defaults the other flags have.")
+    first, presets = next(iter(config)), Literal[tuple(config)]
+    app.meta.help_flags = []  # the help of `app` shows the flags of both
+
+    @app.meta.default
+    def choose(*words: Annotated[str, hidden], preset: Annotated[presets, about] = first):
+        app.default(_command(run, config[preset]))
+        return app(words)
+
+    run_app(app, app.meta)
+
+
+def _command(run, config):
+    """Returns a function of the fields of a dataclass that runs a recipe."""
     flags = cyclopts.Parameter(name="*", negative_iterable=())
 
-    if isinstance(config, dict):
-        chosen = _chosen(sys.argv[1:], config)
-        about = cyclopts.Parameter(help="Which defaults the other flags have.")
-        preset, config_class = Annotated[Literal[tuple(config)], about], config[chosen]
+    def command(*, config: Annotated[config, flags] = config()):  # noqa: B008
+        run(config)
 
-        @app.default
-        def command(
-            *,
-            preset: preset = chosen,
-            config: Annotated[config_class, flags] = config_class(),  # noqa: B008
-        ):
-            run(config)
-    else:
-
-        @app.default
-        def command(*, config: Annotated[config, flags] = config()):  # noqa: B008
-            run(config)
-
-    run_app(app)
-
-
-def _chosen(words, presets):
-    """Returns the preset that a command line names, or the first; cyclopts refuses unknown ones."""
-    named = [word.partition("=")[2] for word in words if word.startswith("--preset=")]
-    named += [word for flag, word in itertools.pairwise(words) if flag == "--preset"]
-    return next((name for name in named if name in presets), next(iter(presets)))
+    return command
 
 
 @contextlib.contextmanager
@@ -122,5 +163,5 @@ def quiet_stderr():
 
 def describe(config, *left_out):
     """Writes a dataclass on one line, `epochs=60, seed=0`, without the fields that are left out."""
-    told = dataclasses.asdict(config).items()
-    return ", ".join(f"{name}={value}" for name, value in told if name not in left_out)
+    fields = dataclasses.asdict(config).items()
+    return ", ".join(f"{name}={value}" for name, value in fields if name not in left_out)

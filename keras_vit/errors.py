@@ -1,9 +1,9 @@
-"""Mistakes of people, told in one line; faults of code keep their traceback."""
+"""Mistakes of people, printed in one line; faults of code keep their traceback."""
 
 import re
 
 # What Keras puts before the error that it wraps.
-WRAPPED = re.compile(r"Exception encountered(?: when calling [^\n]*\n+|: )")
+WRAPPED = re.compile(r"Exception encountered(?: when calling [^\n]*\n+|: )|Error encountered:\n+")
 COLOUR = re.compile(r"\x1b\[\d*m")
 LONGEST = 300  # characters: some messages quote a whole configuration
 
@@ -14,6 +14,18 @@ class UserError(ValueError):
     Its message is one sentence that states the rule and the value. Command lines print it without a
     traceback; every other `ValueError` is a fault of code and keeps its traceback.
     """
+
+    ag_pass_through = True  # AutoGraph would raise an error of its own in its place
+
+
+class Diverged(FloatingPointError):
+    """The numbers of a training are no longer finite; other floating-point errors are faults."""
+
+
+def one_line(error):
+    """Returns an error's message on one line, without what Keras puts around it."""
+    text = str(error)
+    return reason_of(error) if WRAPPED.search(text) else " ".join(text.split())
 
 
 def reason_of(error):

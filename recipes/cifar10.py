@@ -33,17 +33,14 @@ from keras_vit.data.augment import (
     chain,
     random_crop,
     random_erasing,
-    random_flip,
 )
-from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Training, open_devices, run_recipe, train
+from keras_vit.run import Flip, PatchDropout, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
-from keras_vit.training import PatchDropoutSchedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(PatchDropout, Flip):
     """The CIFAR-10 recipe."""
 
     image_size: int = 32
@@ -70,12 +67,6 @@ class Config(Training):
     """Rate on tokens and behind dense layers."""
     drop_path: float = 0.0
     """Stochastic depth of the last block."""
-    patch_dropout: tuple[float, ...] = (0.0,)
-    """Shares of the patches dropped in training, one after the other."""
-    patch_dropout_epochs: tuple[int, ...] = (0,)
-    """The epochs at which they begin."""
-    flip: bool = True
-    """Whether half of the images are mirrored."""
     padding: int = 4
     """Largest shift in pixels."""
     policy: bool = False
@@ -167,9 +158,7 @@ SMOKE = (
 
 def augmentation(config):
     """Mirrors, shifts, applies AutoAugment's policy, erases; whatever of it is asked for."""
-    stages = []
-    if config.flip:
-        stages.append(random_flip)
+    stages = config.flips
     if config.padding:
         stages.append(functools.partial(random_crop, padding=config.padding))
     if config.policy:
@@ -183,11 +172,6 @@ def augmentation(config):
 
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
-    if len(config.patch_dropout) != len(config.patch_dropout_epochs):
-        raise UserError(
-            "`patch_dropout` and `patch_dropout_epochs` must be as many: "
-            f"received {config.patch_dropout} and {config.patch_dropout_epochs}."
-        )
     devices = open_devices(config)
     source = from_tfds("cifar10", data_dir=config.data_dir)
     splits = {name: split.resized(config.image_size) for name, split in source.splits.items()}
@@ -201,7 +185,6 @@ def run(config):
         class_token=config.class_token,
         position=config.position,
     )
-    rates = dict(zip(config.patch_dropout_epochs, config.patch_dropout, strict=True))
     return train(
         config,
         devices,
@@ -213,14 +196,14 @@ def run(config):
                 std=config.std,
                 dropout=config.dropout,
                 drop_path=config.drop_path,
-                patch_dropout=max(config.patch_dropout),
+                patch_dropout=config.largest_patch_dropout,
             ),
             len(names),
             class_names=names,
         ),
         augment=augmentation(config),
-        callbacks=[PatchDropoutSchedule(rates)] if any(config.patch_dropout) else [],
-        bigger="python -m recipes.cifar10 --preset gpu",
+        callbacks=config.patch_dropout_callbacks,
+        bigger=["python", "-m", "recipes.cifar10", "--preset", "gpu"],
     )
 
 

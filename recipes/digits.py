@@ -67,7 +67,7 @@ def run(config):
             class_names=names,
         ),
         augment=functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1),
-        bigger="python -m recipes.cifar10",
+        bigger=["python", "-m", "recipes.cifar10"],
     )
 
 

@@ -1,7 +1,8 @@
 r"""Fine-tuning: other people's weights, your own pictures.
 
     python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10
-    python -m recipes.finetune --weights vit_tiny.safetensors --source folder:my_pictures
+    python -m recipes.finetune --weights vit_tiny.safetensors \
+        --source folder:my_pictures
 
 Any checkpoint that `keras_vit.checkpoints.load` opens, a `.keras` file of ours among them, gets a
 new head and another image size. All weights are trained, those near the patches more slowly than
@@ -12,9 +13,9 @@ what is saved.
 
 CIFAR-10 from the ImageNet ViT-Ti/16, 94.5 % in 50 minutes on two cores of an AMD EPYC (Zen 5):
 
-    python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10 --image-size 160 \
-        --epochs 8 --warmup-epochs 0 --patch-dropout 0.5 0 --patch-dropout-epochs 0 7 \
-        --validation-epochs 8 --xla on
+    python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10 \
+        --image-size 160 --epochs 8 --warmup-epochs 0 --patch-dropout 0.5 0 \
+        --patch-dropout-epochs 0 7 --validation-epochs 8 --xla on
 """
 
 import dataclasses
@@ -25,12 +26,12 @@ from keras_vit.data import Split, inception_crop, open_source
 from keras_vit.data.augment import chain, random_crop, random_flip
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.run import Training, open_devices, run_recipe, train
-from keras_vit.training import PatchDropoutSchedule, add_lora
+from keras_vit.run import Flip, PatchDropout, open_devices, run_recipe, train
+from keras_vit.training import add_lora
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(PatchDropout, Flip):
     """The recipe for fine-tuning."""
 
     weights: str = ""
@@ -60,16 +61,37 @@ class Config(Training):
     """qv, queries and values; or all, every dense layer of the blocks."""
     drop_path: float = 0.0
     """Stochastic depth of the last block."""
-    patch_dropout: tuple[float, ...] = (0.0,)
-    """Shares of the patches dropped in training, one after the other."""
-    patch_dropout_epochs: tuple[int, ...] = (0,)
-    """The epochs at which they begin."""
     smallest_crop: float = 0.35
     """Smallest share of a picture that a training image shows."""
     padding: int = 4
     """Largest shift in pixels, where the images of a set are of one size."""
     run_dir: str = "runs/finetune"
     export_dir: str = "saved_models/finetune"
+
+    def check(self):
+        super().check()
+        for name in ("weights", "source"):
+            if not getattr(self, name):
+                raise UserError(
+                    f"`{name}` must be given: --weights vit.safetensors --source cifar10."
+                )
+        if self.lora_rank < 0 or self.lora_rank and (self.probe or self.frozen_blocks):
+            raise UserError(
+                "`lora_rank` keeps all weights and must not be negative: received "
+                f"lora_rank={self.lora_rank}, probe={self.probe}, "
+                f"frozen_blocks={self.frozen_blocks}."
+            )
+        if bool(self.probe) + (self.frozen_blocks != 0) + bool(self.freeze) > 1:
+            raise UserError(
+                "One of `probe`, `frozen_blocks` and `freeze` says what stays: received "
+                f"probe={self.probe}, frozen_blocks={self.frozen_blocks}, freeze={self.freeze!r}."
+            )
+        for name, least in (("frozen_blocks", 0), ("image_size", 1), ("padding", 0)):
+            if getattr(self, name) < least:
+                value = getattr(self, name)
+                raise UserError(f"`{name}` must be at least {least}: received {value}.")
+        if not 0 < self.smallest_crop <= 1:
+            raise UserError(f"`smallest_crop` must lie in (0, 1]: received {self.smallest_crop}.")
 
 
 # The tests give it the weights of a model that is as tiny.
@@ -92,33 +114,8 @@ SMOKE = (
 
 def run(config):
     """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
-    if config.lora_rank < 0 or config.lora_rank and (config.probe or config.frozen_blocks):
-        raise UserError(
-            "`lora_rank` keeps all weights and must not be negative: received "
-            f"lora_rank={config.lora_rank}, probe={config.probe}, "
-            f"frozen_blocks={config.frozen_blocks}."
-        )
-    if bool(config.probe) + (config.frozen_blocks != 0) + bool(config.freeze) > 1:
-        raise UserError(
-            "One of `probe`, `frozen_blocks` and `freeze` says what stays: received "
-            f"probe={config.probe}, frozen_blocks={config.frozen_blocks}, freeze={config.freeze!r}."
-        )
-    for name, least in (("frozen_blocks", 0), ("image_size", 1), ("padding", 0)):
-        if getattr(config, name) < least:
-            value = getattr(config, name)
-            raise UserError(f"`{name}` must be at least {least}: received {value}.")
-    if not 0 < config.smallest_crop <= 1:
-        raise UserError(f"`smallest_crop` must lie in (0, 1]: received {config.smallest_crop}.")
-    if len(config.patch_dropout) != len(config.patch_dropout_epochs) or not config.patch_dropout:
-        raise UserError(
-            "`patch_dropout` and `patch_dropout_epochs` must be as many: "
-            f"received {config.patch_dropout} and {config.patch_dropout_epochs}."
-        )
-    for name in ("weights", "source"):
-        if not getattr(config, name):
-            raise UserError(f"`{name}` must be given: --weights vit.safetensors --source cifar10.")
-    config = dataclasses.replace(config, freeze=_frozen(config))
     devices = open_devices(config)
+    config = dataclasses.replace(config, freeze=_frozen(config))
     source = open_source(config.source, data_dir=config.data_dir)
     in_memory = isinstance(source.splits["train"], Split)
     size = config.image_size
@@ -126,11 +123,11 @@ def run(config):
         splits = {name: split.resized(size) for name, split in source.splits.items()}
         source = dataclasses.replace(source, splits=splits)
         shift = config.padding * size // 32
-        how = dict(augment=chain(random_flip, functools.partial(random_crop, padding=shift)))
+        how = dict(augment=chain(*config.flips, functools.partial(random_crop, padding=shift)))
     else:
         area = (config.smallest_crop, 1.0)
         how = dict(
-            augment=random_flip,
+            augment=random_flip if config.flip else None,
             crop=functools.partial(inception_crop, size=size, area=area),
             preprocessing=Preprocessing(image_size=size, crop_ratio=0.875),
         )
@@ -141,7 +138,6 @@ def run(config):
             f"`frozen_blocks` must be at most {checkpoint.architecture.config.depth}, the depth: "
             f"received {config.frozen_blocks}."
         )
-    rates = dict(zip(config.patch_dropout_epochs, config.patch_dropout, strict=True))
     return train(
         config,
         devices,
@@ -154,14 +150,14 @@ def run(config):
             num_classes=len(names),
             class_names=names,
             drop_path=config.drop_path,
-            patch_dropout=max(config.patch_dropout),
+            patch_dropout=config.largest_patch_dropout,
         ),
         adapt=functools.partial(add_lora, rank=config.lora_rank, on=config.lora_on)
         if config.lora_rank
         else None,
-        callbacks=[PatchDropoutSchedule(rates)] if any(config.patch_dropout) else [],
-        bigger=f"python -m recipes.finetune --image-size {2 * size} --weights {config.weights} "
-        f"--source {config.source}",
+        callbacks=config.patch_dropout_callbacks,
+        bigger=["python", "-m", "recipes.finetune", "--image-size", str(2 * size)]
+        + ["--weights", config.weights, "--source", config.source],
         **how,
     )
 

@@ -14,16 +14,16 @@ import dataclasses
 import functools
 
 from keras_vit.data import inception_crop, open_source
-from keras_vit.data.augment import chain, random_flip, trivial_augment
+from keras_vit.data.augment import chain, trivial_augment
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Training, open_devices, run_recipe, train
+from keras_vit.run import Flip, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(Flip):
     """The recipe for a folder."""
 
     data: str = ""
@@ -89,8 +89,9 @@ def run(config):
             inception_crop, size=config.image_size, area=(config.smallest_crop, 1.0)
         ),
         preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=0.875),
-        augment=chain(random_flip, *([trivial_augment] if config.trivial_augment else [])),
-        bigger=f"python -m recipes.folder --data {config.data} --image-size 128 --patch-size 16",
+        augment=chain(*config.flips, *([trivial_augment] if config.trivial_augment else [])),
+        bigger=["python", "-m", "recipes.folder", "--data", config.data]
+        + ["--image-size", "128", "--patch-size", "16"],
     )
 
 

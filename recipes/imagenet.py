@@ -25,15 +25,15 @@ import dataclasses
 import functools
 
 from keras_vit.data import inception_crop, open_source
-from keras_vit.data.augment import chain, rand_augment, random_erasing, random_flip
+from keras_vit.data.augment import chain, rand_augment, random_erasing
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
-from keras_vit.run import Training, open_devices, run_recipe, train
+from keras_vit.run import Flip, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(Flip):
     """What both recipes share."""
 
     data: str = "imagenet2012"
@@ -121,7 +121,7 @@ def run(config):
     devices = open_devices(config)
     source = open_source(config.data, data_dir=config.data_dir)
     stages = [
-        random_flip,
+        *config.flips,
         functools.partial(
             rand_augment,
             num_ops=2,
@@ -155,7 +155,7 @@ def run(config):
         ),
         preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=config.crop_ratio),
         augment=chain(*stages),
-        bigger="python -m recipes.imagenet --model B/16",
+        bigger=["python", "-m", "recipes.imagenet", "--model", "B/16"],
     )
 
 

@@ -1,7 +1,15 @@
-"""The middle of every recipe: flags, the compiled model, training, resume and delivery."""
+"""The middle of every recipe: flags, the compiled model, training, resume and delivery.
+
+A recipe of your own is a dataclass and a function:
+
+    from keras_vit.run import Training, open_devices, run_recipe, train
+
+`recipes/` holds examples.
+"""
 
 from keras_vit.command_line import run_recipe
 from keras_vit.run.flags import Training
-from keras_vit.run.train import open_devices, train
+from keras_vit.run.shared_flags import Flip, PatchDropout
+from keras_vit.run.training import open_devices, train
 
-__all__ = ["Training", "open_devices", "run_recipe", "train"]
+__all__ = ["Flip", "PatchDropout", "Training", "open_devices", "run_recipe", "train"]

@@ -1,6 +1,7 @@
 """The end of every recipe: from a trained model to artefacts, their comparison and what is next."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 from PIL import Image
@@ -28,10 +29,10 @@ def deliver(model, source, evaluation, config, log_dir, *, preprocessing, bigger
         config: The recipe's dataclass; `run_dir` and `export_dir` say where things go.
         log_dir: TensorBoard's folder of this run.
         preprocessing: What evaluation does to a picture, which the model remembers.
-        bigger: The command that trains something bigger, to name at the end.
+        bigger: Words of the command that trains something bigger, to name at the end.
 
     Returns:
-        One `keras_vit.inference.Comparison` per artefact.
+        One `keras_vit.evaluation.Comparison` per file.
     """
     run_dir = Path(config.run_dir)
     keras_path = run_dir / f"{source.name}.keras"
@@ -64,12 +65,11 @@ def deliver(model, source, evaluation, config, log_dir, *, preprocessing, bigger
     samples = run_dir / "samples"
     picked = pick_samples(judged.labels, SAMPLES)
     write_samples(samples, judged.images[picked], judged.labels[picked], source.class_names)
-    print(
-        "\nNext:\n"
-        f"  tensorboard --logdir {log_dir.parent}\n"
-        f"  keras-vit predict {litert} {samples}/*.png\n"
-        f"  {bigger}"
-    )
+    print("\nNext:")
+    print(f"  {shlex.join(['tensorboard', '--logdir', str(log_dir.parent)])}")
+    print(f"  {shlex.join(['keras-vit', 'predict', str(litert), str(samples)])}/*.png")
+    if bigger:
+        print(f"  {shlex.join(bigger)}")
     return comparisons
 
 

@@ -5,17 +5,30 @@ import math
 
 from keras_vit.errors import UserError
 from keras_vit.training import adamw, lamb, muon, sgd
+from keras_vit.training.devices.strategy import PRECISIONS
+from keras_vit.training.schedules import DECAYS
+from keras_vit.training.step.xla import CHOICES as XLA
 
 OPTIMIZERS = {"adamw": adamw, "lamb": lamb, "muon": muon, "sgd": sgd}
-RANGES = [  # of the fields whose own user does not say it in a sentence
-    ("clip_norm", 0, math.inf),
-    ("cutmix", 0, math.inf),
-    ("ema", 0, 1),
-    ("label_smoothing", 0, 1),
-    ("mixup", 0, math.inf),
-    ("save_every", 0, math.inf),
-    ("seed", 0, 2**32),
-]
+CHOICES = {
+    "optimizer": tuple(OPTIMIZERS),
+    "schedule": DECAYS,
+    "precision": tuple(PRECISIONS),
+    "xla": XLA,
+    "not_finite": ("stop", "skip"),
+}
+LEAST = {
+    1: ("epochs", "batch_size", "accumulation", "repeats", "validation_epochs"),
+    0: ("warmup_epochs", "head_epochs", "cooldown_epochs", "save_every"),
+}
+RANGES = {  # by interval: its check, and the fields whose values it holds
+    "(0, inf)": (lambda x: 0 < x < math.inf, ("learning_rate",)),
+    "[0, inf)": (lambda x: 0 <= x < math.inf, ("clip_norm", "cutmix", "mixup", "weight_decay")),
+    "[0, 1)": (lambda x: 0 <= x < 1, ("beta_2", "ema", "label_smoothing")),
+    "(0, 1]": (lambda x: 0 < x <= 1, ("layer_decay",)),
+    "[0, 1]": (lambda x: 0 <= x <= 1, ("mix_rate",)),
+    f"[0, {2**32})": (lambda x: 0 <= x < 2**32, ("seed",)),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +36,7 @@ class Training:
     """What every recipe lets a person tune."""
 
     epochs: int
-    """Passes over the training images."""
+    """Epochs; each has as many steps as the training images fill batches."""
     batch_size: int
     """Images per step, over all devices."""
     optimizer: str = "adamw"
@@ -31,29 +44,29 @@ class Training:
     learning_rate: float
     """Peak of the schedule."""
     weight_decay: float
-    """Decoupled weight decay, on kernels alone."""
+    """Decoupled weight decay, only on kernels."""
     warmup_epochs: int
-    """Epochs from a learning rate of zero to the peak."""
+    """Epochs from a learning rate of zero to the peak, fewer than --epochs."""
     schedule: str = "cosine"
     """What follows the warm-up: cosine, linear, rsqrt or constant."""
     cooldown_epochs: int = 0
-    """Last epochs, in which the rate is led to zero."""
+    """Last epochs, in which the learning rate falls to zero linearly."""
     layer_decay: float = 1.0
-    """Factor of the learning rate from one layer to the one below."""
+    """Factor of the learning rate from one block to the block before it."""
     head_epochs: int = 0
-    """First epochs, in which the head alone is trained."""
+    """First epochs, in which only the head is trained."""
     freeze: str = ""
-    """Pattern of the weights that stay as they are, ^(embed|block0)/ for one."""
+    """Regular expression of the weights that are not trained, for example ^(embed|block00)/."""
     clip_norm: float = 1.0
     """Largest norm of the gradient; 0 is no limit."""
     beta_2: float = 0.999
     """Decay of Adam's second moment."""
     ema: float = 0.0
-    """Momentum of an average of the weights, which is what is saved; 0 is none."""
+    """Momentum of a moving average of the weights, which is then what is saved; 0 is none."""
     accumulation: int = 1
-    """Micro-batches that each device cuts its part of a batch into, where memory is short."""
+    """Micro-batches into which each device divides its part of a batch, to save memory."""
     label_smoothing: float = 0.0
-    """Share of a label spread over all classes."""
+    """Share of a label that is spread over all classes."""
     mixup: float = 0.0
     """Alpha of mixup's Beta distribution; 0 is off."""
     cutmix: float = 0.0
@@ -61,59 +74,68 @@ class Training:
     mix_rate: float = 1.0
     """Share of the images that mixup or cutmix changes."""
     repeats: int = 1
-    """How often an image stands in a batch, each time changed anew."""
+    """How often an image is in a batch, each time augmented anew."""
     validation_epochs: int = 1
-    """The test split is looked at after every so many epochs."""
+    """Epochs between two evaluations on the test split."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"
     """auto, cpu, gpu or tpu."""
     worker: int | None = None
-    """Which of the workers this process is, from 0."""
+    """Number of this process among the workers, from 0."""
     workers: str = ""
-    """Addresses of all workers, host:port,host:port."""
+    """Addresses of all workers, separated by commas: host:port,host:port."""
     data_service: str = ""
-    """Address of a tf.data service that decodes, grpc://host:5000; it ends exact resume."""
+    """Address of a tf.data service that decodes, grpc://host:5000; resume is then not exact."""
     precision: str = "float32"
     """float32, bfloat16 or float16."""
     xla: str = "auto"
-    """on, off, or auto: a step is timed both ways."""
+    """on, off, or auto, which times a step both ways."""
     not_finite: str = "stop"
-    """stop, or skip: what a gradient that is not finite does."""
+    """What to do if a gradient is not finite: stop the training, or skip the step."""
     resume: bool | None = None
-    """Go on with a run that was stopped, or begin anew; by default go on where there is one."""
+    """Whether to go on with a run that was stopped; by default if there is one."""
     save_every: int = 0
     """Steps between two checkpoints; 0 is once an epoch."""
     run_dir: str
-    """Where logs, the .keras file and sample pictures go."""
+    """Folder for logs, checkpoints, the .keras file and sample pictures."""
     export_dir: str
-    """Where the exported versions go."""
+    """Folder for the exported versions."""
 
+    def check(self):
+        """Raises a `ValueError` for what the fields' types cannot say.
 
-def check_flags(config):
-    """Raises a `ValueError` for what the fields' types cannot say."""
-    for name in ("epochs", "batch_size", "accumulation", "repeats", "validation_epochs"):
-        if getattr(config, name) < 1:
-            value = getattr(config, name)
-            raise UserError(f"`{name}` must be at least 1: received {name}={value}.")
-    if not 0 <= config.warmup_epochs < config.epochs:
-        raise UserError(
-            "`warmup_epochs` must be below `epochs`: "
-            f"received warmup_epochs={config.warmup_epochs}, epochs={config.epochs}."
-        )
-    if not 0 <= config.head_epochs < config.epochs - config.warmup_epochs:
-        raise UserError(
-            "`head_epochs` and `warmup_epochs` must leave epochs to train in: received "
-            f"head_epochs={config.head_epochs}, warmup_epochs={config.warmup_epochs}, "
-            f"epochs={config.epochs}."
-        )
-    if config.optimizer not in OPTIMIZERS:
-        raise UserError(
-            f"`optimizer` must be one of {', '.join(OPTIMIZERS)}: received {config.optimizer!r}."
-        )
-    if config.not_finite not in ("stop", "skip"):
-        raise UserError(f"`not_finite` must be stop or skip: received {config.not_finite!r}.")
-    for name, low, high in RANGES:
-        value = getattr(config, name)
-        if not low <= value < high:
-            raise UserError(f"`{name}` must lie in [{low}, {high}): received {name}={value}.")
+        A recipe with fields of its own checks them in a method of this name, which calls this one.
+        """
+        for least, names in LEAST.items():
+            for name in names:
+                if getattr(self, name) < least:
+                    value = getattr(self, name)
+                    raise UserError(f"`{name}` must be at least {least}: received {name}={value}.")
+        for interval, (holds, names) in RANGES.items():
+            for name in names:
+                value = getattr(self, name)
+                if not holds(value):
+                    raise UserError(f"`{name}` must lie in {interval}: received {name}={value}.")
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                names = ", ".join(choices)
+                raise UserError(f"`{name}` must be one of {names}: received {value!r}.")
+        received = f"received epochs={self.epochs}, warmup_epochs={self.warmup_epochs}"
+        if self.warmup_epochs >= self.epochs:
+            raise UserError(
+                f"`epochs` must be above `warmup_epochs`: {received}. Pass more --epochs, or fewer "
+                "--warmup-epochs, such as 0."
+            )
+        left = self.epochs - self.warmup_epochs - self.head_epochs
+        if left < 1:
+            raise UserError(
+                "`epochs` must be above `warmup_epochs` and `head_epochs` together: "
+                f"{received}, head_epochs={self.head_epochs}."
+            )
+        if self.cooldown_epochs > left:
+            raise UserError(
+                f"`cooldown_epochs` must be at most the {left} epochs after the warm-up: {received}"
+                f", head_epochs={self.head_epochs}, cooldown_epochs={self.cooldown_epochs}."
+            )

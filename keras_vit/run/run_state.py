@@ -54,13 +54,13 @@ def open_checkpoints(config, source, steps, devices):
     if found is not None and "flags" not in found:
         raise UserError(f"The checkpoint in {folder} is no recipe's: take another --run-dir.")
     if found is not None:
-        _check_flags(config, found["flags"], PLACES if "data" in found else ())
+        _check_resumed_flags(config, found["flags"], PLACES if "data" in found else ())
         _check_data(config, found.get("data"), notes["data"])
         notes |= {name: found[name] for name in ("logs", "flags", "jit_compile")}
     return checkpoints
 
 
-def _check_flags(config, saved, places):
+def _check_resumed_flags(config, saved, places):
     """Raises a `ValueError` unless a checkpoint's flags are this run's.
 
     A flag that the checkpoint does not know is younger than it: its default is what the run had.

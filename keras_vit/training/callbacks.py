@@ -5,7 +5,7 @@ import time
 
 import keras
 
-from keras_vit.errors import UserError
+from keras_vit.errors import Diverged, UserError
 
 
 class Throughput(keras.callbacks.Callback):
@@ -114,7 +114,7 @@ class WatchFinite(keras.callbacks.Callback):
                     f"Labels must lie in [0, {self.model.output.shape[-1]}): received {label} in "
                     f"step {batch + 1} of this epoch."
                 )
-            raise FloatingPointError(
+            raise Diverged(
                 f"The gradient of step {batch + 1} of this epoch is not finite: the weights are as "
                 "before it, and so is what is saved. Lower the learning rate, clip the gradient, "
                 "or skip such steps."
@@ -140,7 +140,7 @@ class WatchLoss(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if not math.isfinite(logs["loss"]):
             print()  # the progress bar's line ends here
-            raise FloatingPointError(
+            raise Diverged(
                 f"The loss is not finite in step {batch + 1} of this epoch; the checkpoints are of "
                 "steps before. Lower the learning rate, or clip the gradient."
             )

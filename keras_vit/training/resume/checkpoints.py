@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_vit.errors import UserError
+from keras_vit.errors import Diverged, UserError
 from keras_vit.training.devices.workers import Workers
 from keras_vit.training.resume.callback_state import callback_state, set_callback_state
 from keras_vit.training.resume.files import CheckpointFolder, load_arrays, save_arrays
@@ -189,7 +189,7 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self, step):
         arrays = {name: variable.numpy() for name, variable in named_state(self.model).items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise FloatingPointError(
+            raise Diverged(
                 f"The weights are not finite after step {step} and are not saved; the last "
                 f"checkpoint is of step {self._step}. Lower the learning rate or clip the gradient."
             )

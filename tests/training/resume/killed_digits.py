@@ -21,8 +21,8 @@ FLAGS += ["--save-every", "2", "--accumulation", "2", "--width", "24", "--depth"
 CHILD = """
 import sys
 import keras
-import recipes.digits, keras_vit.run.train
-from keras_vit.command_line import run_recipe
+import recipes.digits
+from keras_vit.run import run_recipe, training
 
 class Log(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
@@ -33,8 +33,8 @@ class Log(keras.callbacks.Callback):
         weights = b"".join(weight.tobytes() for weight in self.model.get_weights())
         print("WEIGHTS", weights.hex(), file=sys.stderr, flush=True)
 
-keras_vit.run.train.deliver = lambda *args, **kwargs: None
-train = keras_vit.run.train.train
+training.deliver = lambda *args, **kwargs: None
+train = training.train
 recipes.digits.train = lambda *args, **kwargs: train(*args, callbacks=[Log()], **kwargs)
 run_recipe(recipes.digits.run, recipes.digits.Config, "")
 """

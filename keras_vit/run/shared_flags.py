@@ -1,0 +1,53 @@
+"""Flags that several recipes share, each with what it stands for."""
+
+import dataclasses
+
+from keras_vit.data.augment import random_flip
+from keras_vit.errors import UserError
+from keras_vit.run.flags import Training
+from keras_vit.training import PatchDropoutSchedule
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flip(Training):
+    """A recipe whose images may be mirrored."""
+
+    flip: bool = True
+    """Whether half of the images are mirrored: not where left and right differ, as in text."""
+
+    @property
+    def flips(self):
+        """The augmentation as a list of stages, empty where images are not mirrored."""
+        return [random_flip] if self.flip else []
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PatchDropout(Training):
+    """A recipe that may drop patches in training ("Patch dropout", arXiv:2208.07220)."""
+
+    patch_dropout: tuple[float, ...] = (0.0,)
+    """Shares of the patches that are dropped in training, one after the other."""
+    patch_dropout_epochs: tuple[int, ...] = (0,)
+    """The epochs at which these shares begin."""
+
+    def check(self):
+        super().check()
+        rates, epochs = self.patch_dropout, self.patch_dropout_epochs
+        if len(rates) != len(epochs) or not rates:
+            raise UserError(
+                "`patch_dropout` and `patch_dropout_epochs` must be as many: "
+                f"received {rates} and {epochs}."
+            )
+
+    @property
+    def largest_patch_dropout(self):
+        """The rate with which the model is built."""
+        return max(self.patch_dropout)
+
+    @property
+    def patch_dropout_callbacks(self):
+        """The schedule as a list of callbacks, empty where no patch is dropped."""
+        if not any(self.patch_dropout):
+            return []
+        rates = dict(zip(self.patch_dropout_epochs, self.patch_dropout, strict=True))
+        return [PatchDropoutSchedule(rates)]
