@@ -118,10 +118,7 @@ def architecture_of(model):
 
 def _check_weights(model, found):
     """Raises a `ValueError` unless a model has the weights of its architecture and no others."""
-    own, known = (
-        {w.path for w in each.weights if not w.path.endswith("seed_generator_state")}
-        for each in (model, found.build())
-    )
+    own, known = ({weight.path for weight in each.weights} for each in (model, found.build()))
     if other := sorted(own ^ known):
         raise UserError(
             f"The model has {len(other)} weights that are not known: {', '.join(other[:5])}."

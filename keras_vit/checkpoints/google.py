@@ -22,6 +22,7 @@ from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
 
 NAME = "Google"
+PROJECTION = re.compile(r"((?:[^/]+/)*?)(?:params/(?:img/)?)?embedding/(?:kernel|bias)$")
 BLOCK = "Transformer/encoderblock_"
 POSITIONS = "Transformer/posembed_input/pos_embedding"  # big_vision: pos_embedding
 SIDE = 224  # pixels, where fixed positions do not tell

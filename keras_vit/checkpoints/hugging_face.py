@@ -22,12 +22,14 @@ from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
 
 NAME = "Hugging Face"
-PREFIX = re.compile(r"^(vit|deit|dinov2|dinov2_with_registers)\.")
+MODELS = r"(?:vit|deit|dinov2|dinov2_with_registers)\."
+PREFIX = re.compile(f"^{MODELS}")
 # DINOv2's token for what is masked in its training, ViT's pooler, which no classifier uses, and
 # MAE's decoder.
 UNUSED = re.compile(r"^(embeddings\.mask_token$|pooler\.|decoder\.)")
 MADE_UP = re.compile(r"LABEL_\d+")
 PATCHES = "embeddings.patch_embeddings.projection"
+PROJECTION = re.compile(rf"((?:[^.]+\.)*?)(?:{MODELS})?{re.escape(PATCHES)}\.(?:weight|bias)$")
 ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_pytorch_tanh": "gelu_tanh",

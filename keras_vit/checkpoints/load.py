@@ -95,7 +95,7 @@ def _set_weights(model, checkpoint, new, resize, *, new_head):
     old_config, config = checkpoint.architecture.config, new.config
     for weight in model.weights:
         path = weight.path
-        if path.endswith("seed_generator_state") or new_head and path.startswith(HEADS):
+        if new_head and path.startswith(HEADS):
             continue
         if path not in checkpoint.table:
             raise UserError(

@@ -130,7 +130,7 @@ def _read_safetensors(path):
     for name, entry in entries:
         if entry["dtype"] in SAFETENSORS_TYPES:  # whole numbers are buffers, not weights
             values = np.frombuffer(entry["data"], SAFETENSORS_TYPES[entry["dtype"]])
-            arrays[name] = values.reshape(entry["shape"]).astype(np.float32, copy=False)
+            arrays[name] = _in_float32(values.reshape(entry["shape"]))
     return arrays
 
 
@@ -146,4 +146,9 @@ def _plain(array):
     """Returns an array in float32; NumPy saves bfloat16 as raw pairs of bytes."""
     if array.dtype == np.dtype("V2"):
         array = array.view(ml_dtypes.bfloat16)
-    return array.astype(np.float32, copy=False)
+    return _in_float32(array)
+
+
+def _in_float32(array):
+    with np.errstate(over="ignore"):  # what becomes infinite is named by who uses it
+        return array.astype(np.float32, copy=False)

@@ -4,12 +4,14 @@ import dataclasses
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_vit.checkpoints import google, hugging_face, timm
 from keras_vit.checkpoints.architecture import Architecture, architecture_of
 from keras_vit.checkpoints.mapping import same
 from keras_vit.checkpoints.read import read_arrays, read_configuration
-from keras_vit.errors import UserError, reason_of
+from keras_vit.checkpoints.wrappers import prefix_of, without_prefix
+from keras_vit.errors import UserError, first_few, reason_of
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.tasks import class_names_of, preprocessing_of
 
@@ -29,6 +31,8 @@ class RecognisedCheckpoint:
         class_names: Names of the classes, where the checkpoint or a file beside it has them.
         preprocessing: What evaluation does to a picture before the model sees it.
         notes: What a configuration asks for and is not done, texts.
+        prefix: What a wrapper put before the names, `"module."` for example; empty where nothing.
+        beside: Names of the arrays without the prefix, those of a head for example.
     """
 
     format: str
@@ -38,6 +42,8 @@ class RecognisedCheckpoint:
     class_names: list | None = None
     preprocessing: Preprocessing = USUAL
     notes: tuple[str, ...] = ()
+    prefix: str = ""
+    beside: tuple[str, ...] = ()
 
     def __str__(self):
         """Describes the checkpoint on one line."""
@@ -56,6 +62,8 @@ class RecognisedCheckpoint:
             f"epsilon {config.norm_epsilon:g}, mean {architecture.mean}, std {architecture.std}",
             f"not done as its configuration says: {', '.join(self.notes)}" if self.notes else None,
         ]
+        if self.prefix:
+            parts.insert(1, " and ".join([f"names behind {self.prefix!r}", *self.beside]))
         return "; ".join(part for part in parts if part)
 
 
@@ -81,7 +89,8 @@ def recognise(
         A `RecognisedCheckpoint`.
 
     Raises:
-        ValueError: If it is not recognised, or its arrays contradict each other.
+        ValueError: If it is not recognised, its arrays contradict each other, or a weight is NaN or
+            infinite.
     """
     given = dict(
         num_heads=num_heads, activation=activation, norm_epsilon=norm_epsilon, mean=mean, std=std
@@ -89,13 +98,7 @@ def recognise(
     given = {name: value for name, value in given.items() if value is not None}
     if Path(source).suffix == ".keras":
         return _recognise_own(source, {**given, **({} if grid is None else {"grid": grid})})
-    arrays = read_arrays(source)
-    chosen = next((each for each in FORMATS if each.matches(arrays)), None)
-    if chosen is None:
-        raise UserError(
-            f"{source} is no Vision Transformer of {', '.join(each.NAME for each in FORMATS)}: it "
-            f"holds {len(arrays)} arrays, {_some(arrays)}."
-        )
+    chosen, arrays, prefix, beside = _recognise_format(source)
     given = {**_read_config(chosen, source), **given}
     arrays = chosen.normalise(arrays)
     found = chosen.architecture(
@@ -117,6 +120,7 @@ def recognise(
     preprocessing = preprocessing.but(image_size=config.image_size, **scale)
     table = chosen.table(found, arrays)
     _check_names(source, arrays, table)
+    _check_finite(source, arrays)
     if class_names is not None and len(class_names) != found.num_classes:
         class_names = None  # of another head
     return RecognisedCheckpoint(
@@ -127,6 +131,26 @@ def recognise(
         class_names=class_names,
         preprocessing=preprocessing,
         notes=notes,
+        prefix=prefix,
+        beside=beside,
+    )
+
+
+def _recognise_format(source):
+    """Returns a format, arrays by its names, the prefix that they had and which had none."""
+    arrays = read_arrays(source)
+    for each in FORMATS:
+        try:
+            prefix = prefix_of(arrays, each.PROJECTION)
+            plain = arrays if not prefix else without_prefix(arrays, prefix)
+        except ValueError as error:
+            raise UserError(f"{source}: {error}") from error
+        if prefix is not None and each.matches(plain):
+            beside = (name for name in arrays if not name.startswith(prefix))
+            return each, plain, prefix, tuple(sorted(beside))
+    raise UserError(
+        f"{source} is no Vision Transformer of {', '.join(each.NAME for each in FORMATS)}: it "
+        f"holds {len(arrays)} arrays, {first_few(sorted(arrays), 5)}."
     )
 
 
@@ -143,35 +167,39 @@ def _check_names(source, arrays, table):
     named = [name for entry in table.values() for name in entry.names]
     missing, unused = sorted(set(named) - arrays.keys()), sorted(arrays.keys() - set(named))
     if missing:
-        raise UserError(f"{source} lacks {len(missing)} arrays: {_some(missing)}.")
+        raise UserError(f"{source} lacks {len(missing)} arrays: {first_few(missing, 5)}.")
     if unused:
-        raise UserError(f"{source} has {len(unused)} arrays that are not known: {_some(unused)}.")
+        raise UserError(
+            f"{source} has {len(unused)} arrays that are not known: {first_few(unused, 5)}."
+        )
+
+
+def _check_finite(source, arrays):
+    """Raises a `ValueError` if a weight holds NaN or infinity."""
+    counts = {name: array.size - np.isfinite(array).sum() for name, array in arrays.items()}
+    broken = [f"{count:,} in {name}" for name, count in sorted(counts.items()) if count]
+    if broken:
+        raise UserError(f"{source} holds numbers that are NaN or infinite: {first_few(broken, 5)}.")
 
 
 def _recognise_own(source, given):
     if given:
-        raise UserError(
-            f"A .keras file of ours takes no such arguments: received {', '.join(given)}."
-        )
+        raise UserError(f"A .keras file of ours takes no {', '.join(given)}: it holds its own.")
     try:
         model = keras.saving.load_model(source, compile=False)
     except Exception as error:  # zip and Keras raise many kinds
         raise UserError(f"{source} cannot be read as a model: {reason_of(error)}") from error
-    weights = [w for w in model.weights if not w.path.endswith("seed_generator_state")]
     try:
         found = architecture_of(model)
     except ValueError as error:
         raise UserError(f"{source}: {error}") from error
+    arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    _check_finite(source, arrays)
     return RecognisedCheckpoint(
         format="keras_vit",
         architecture=found,
-        arrays={weight.path: keras.ops.convert_to_numpy(weight) for weight in weights},
-        table={weight.path: same(weight.path) for weight in weights},
+        arrays=arrays,
+        table={path: same(path) for path in arrays},
         class_names=class_names_of(model),
         preprocessing=preprocessing_of(model).but(mean=found.mean, std=found.std),
     )
-
-
-def _some(names):
-    names = sorted(names)
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

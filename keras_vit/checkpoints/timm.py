@@ -24,6 +24,7 @@ from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
 
 NAME = "timm"
+PROJECTION = re.compile(r"(|.*\.)patch_embed\.proj\.(?:weight|bias)$")
 POOLS = {"token": "class_token", "avg": "mean", "map": "attention", "": None}
 # Widths and patches of the SigLIP towers that timm gives the tanh form of GELU, beside L at 512
 # pixels.

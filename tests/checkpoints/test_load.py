@@ -559,3 +559,41 @@ def test_what_timm_has_not_is_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=f"timm has no model with .*{message}"):
         export_timm(model, tmp_path / "model.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "sharded", "keras"])
+def test_weights_that_are_not_finite_are_refused(tmp_path, kind, value):
+    arrays = read("timm_vit")[2]
+    name = "blocks.1.attn.qkv.weight"
+    arrays[name] = arrays[name].astype("float64")
+    arrays[name][:2, 0] = value
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    source = tmp_path / f"weights.{kind}"
+    if kind == "safetensors":
+        save_file(arrays, source)
+    elif kind == "npz":
+        np.savez(source, **arrays)
+    elif kind == "sharded":
+        source = tmp_path
+        save_file(arrays, tmp_path / "model-1.safetensors")
+        text = json.dumps({"weight_map": dict.fromkeys(arrays, "model-1.safetensors")})
+        (tmp_path / "model.safetensors.index.json").write_text(text)
+    else:
+        model = classifier(vit("mu/4", image_size=8, depth=2), 3)
+        kernel = model.get_layer("block01").attention.qkv.kernel
+        value = np.inf if value == 1e300 else value
+        kernel.assign(np.where(np.indices(kernel.shape).sum(0) == 1, value, kernel))
+        model.save(source)
+        name = "block01/attention/qkv/kernel"
+    message = f"holds numbers that are NaN or infinite: 2 in {name}."
+    for reader in (recognise, load):
+        with pytest.raises(ValueError, match=message):
+            reader(source, **({} if kind == "keras" else dict(num_heads=2)))
+
+
+def test_what_no_model_uses_may_hold_infinity(tmp_path):
+    images, outputs, arrays = read("hf_dinov2")
+    arrays["embeddings.mask_token"][:] = -np.inf
+    model = load(write(tmp_path, "hf_dinov2", arrays), num_heads=2)
+    np.testing.assert_allclose(model(images), outputs, rtol=1e-5, atol=1e-5)
