@@ -1,6 +1,5 @@
-"""Pictures that cannot be read: counted while a pipeline runs, for the end of the epoch."""
+"""Pictures that cannot be read: noted while a pipeline runs, for the end of the epoch."""
 
-import collections
 import threading
 
 import tensorflow as tf
@@ -9,14 +8,14 @@ from keras_vit.images.decode import decode_picture
 
 
 def why_unreadable(error):
-    """Says in a sentence why TensorFlow could not read a file, from its `tf.errors.OpError`."""
+    """Returns a sentence on why TensorFlow could not read a file, given its `tf.errors.OpError`."""
     if isinstance(error, tf.errors.NotFoundError):
         return "There is no such file."
     return str(error.message).partition("\n")[0]
 
 
 def why_broken(split, index):
-    """Says in a sentence why an example of an `EncodedSplit` cannot be read."""
+    """Returns a sentence on why an example of an `EncodedSplit` cannot be read."""
     try:
         encoded, _ = split.read(tf.constant(index, tf.int64))
         decode_picture(encoded.numpy())
@@ -28,26 +27,24 @@ def why_broken(split, index):
 
 
 class BrokenPictures:
-    """Counts, by path, how often a picture could not be read, and remembers why.
+    """Notes which pictures could not be read, each once, and why.
 
     Attributes:
-        counts: From paths to how often they were met since the last `collect`.
-        reasons: From paths to what was wrong.
+        reasons: What was wrong, by the path of the picture.
     """
 
     def __init__(self):
-        self.counts = collections.Counter()
         self.reasons = {}
+        self._new = {}
         self._lock = threading.Lock()  # pipelines run in threads of their own
 
     def add(self, path, reason):
         """Notes that a picture could not be read."""
         with self._lock:
-            self.counts[path] += 1
-            self.reasons[path] = reason
+            self._new[path] = self.reasons[path] = reason
 
     def collect(self):
-        """Returns the counts by path since the last call and starts anew."""
+        """Returns reasons by path of the pictures that were noted since the last call."""
         with self._lock:
-            counts, self.counts = self.counts, collections.Counter()
-        return counts
+            new, self._new = self._new, {}
+        return new

@@ -63,6 +63,9 @@ class PatchDropoutSchedule(keras.callbacks.Callback):
 class ReportBroken(keras.callbacks.Callback):
     """Prints after each epoch which pictures could not be read, and logs `broken_pictures`.
 
+    That is how many different ones there were, of training and validation, however often an epoch
+    meets each.
+
     Args:
         broken: The `keras_vit.data.BrokenPictures` that the pipelines note them in.
         shown: How many paths are printed.
@@ -74,14 +77,14 @@ class ReportBroken(keras.callbacks.Callback):
         self.shown = shown
 
     def on_epoch_end(self, epoch, logs=None):
-        counts = self.broken.collect()
-        logs["broken_pictures"] = sum(counts.values())
-        if counts:
-            print(f"\n{len(counts)} pictures could not be read in epoch {epoch + 1}:")
-        for path in list(counts)[: self.shown]:
-            print(f"  {path}: {self.broken.reasons[path]}")
-        if len(counts) > self.shown:
-            print(f"  and {len(counts) - self.shown} more; keras-vit check-data lists them all.")
+        broken = self.broken.collect()
+        logs["broken_pictures"] = len(broken)
+        if broken:
+            print(f"\n{len(broken)} pictures could not be read in epoch {epoch + 1}:")
+        for path, reason in list(broken.items())[: self.shown]:
+            print(f"  {path}: {reason}")
+        if len(broken) > self.shown:
+            print(f"  and {len(broken) - self.shown} more; keras-vit check-data lists them all.")
 
 
 class WatchFinite(keras.callbacks.Callback):

@@ -42,7 +42,7 @@ def test_patch_dropout_follows_its_schedule_in_the_compiled_step():
     assert rates[-1] == 0.25  # a run that goes on in the middle
 
 
-def test_broken_pictures_are_printed_once_per_epoch(capsys):
+def test_broken_pictures_are_counted_and_printed_once_per_epoch(capsys):
     broken = BrokenPictures()
     report = ReportBroken(broken, shown=2)
     for path in ("a.jpg", "a.jpg", "b.jpg", "c.jpg"):
@@ -50,11 +50,15 @@ def test_broken_pictures_are_printed_once_per_epoch(capsys):
     logs = {}
     report.on_epoch_end(4, logs)
     out = capsys.readouterr().out
-    assert logs == {"broken_pictures": 4}
+    assert logs == {"broken_pictures": 3}
     assert "3 pictures could not be read in epoch 5:\n  a.jpg: a.jpg is no image.\n  b.jpg" in out
     assert "and 1 more" in out
     report.on_epoch_end(5, logs)
     assert logs == {"broken_pictures": 0} and not capsys.readouterr().out
+    broken.add("a.jpg", "a.jpg is no image.")
+    report.on_epoch_end(6, logs)
+    assert logs == {"broken_pictures": 1}
+    assert "\n1 pictures could not be read in epoch 7:\n  a.jpg: " in capsys.readouterr().out
 
 
 def perceptron_fed_with_nan(**arguments):
