@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
+import io
 import os
 import select
 import sys
@@ -65,6 +66,9 @@ def run_app(app, start=None):
         app: The app, after which the program is called in messages.
         start: What is called with the words of the command line, by default the app.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     words, shows_all = _split_off_traceback(sys.argv[1:])
     try:
         status = (start or app)(words)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,8 +24,8 @@ def check_data(
     """Read every picture of a source once and list what is wrong.
 
     Exit status 0: nothing is wrong; 1: there are broken pictures, equal pictures in two splits or
-    with different labels, labels that are no class, or classes without a training picture; 2: the
-    source cannot be opened.
+    with different labels, labels that are no class, classes without a training picture, or rows
+    and folders that cannot be used; 2: the source cannot be opened.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
@@ -32,7 +33,13 @@ def check_data(
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
         json_object: Print one JSON object instead of a text.
     """
-    opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
+    opened = open_quietly(
+        source,
+        to=sys.stderr if json_object else sys.stdout,
+        data_dir=data_dir,
+        test_fraction=test_fraction,
+        strict=False,
+    )
     from keras_vit.data.check import check_source
 
     with _progress() as progress:
@@ -69,10 +76,9 @@ def _progress():
 
 def _lines(report):
     """Yields the report as text, line by line."""
-    yield report.source
-    yield from report.notes
     for name, split in report.splits.items():
         yield f"{name}: " + "; ".join(_describe(split))
+    yield from _listing("to be repaired first", report.faults)
     yield from _listing("broken pictures", [f"{x['path']}: {x['reason']}" for x in report.broken])
     yield from _listing(
         "pictures in two splits",
@@ -100,19 +106,19 @@ def _describe(split):
     """Yields phrases on one split."""
     yield f"{split['pictures']:,} pictures, {split['broken']:,} broken"
     if split["height"]:
-        yield f"height {_spread(split['height'])}, width {_spread(split['width'])}"
+        yield f"height {_range(split['height'])}, width {_range(split['width'])}"
         yield f"sizes: {split['sizes']:,}"
     if 0 < split["tiny"] < split["pictures"]:
         yield f"{split['tiny']:,} tiny, such as {split['first_tiny']}"
     if split["copies"]:
         yield f"{split['copies']:,} copies of others"
     balance = f", imbalance {split['imbalance']:.4g}" if split["imbalance"] else ""
-    yield f"per class {_spread(split['per_class'])}{balance}"
+    yield f"per class {_range(split['per_class'])}{balance}"
     if split["missing"]:
         yield f"classes missing: {len(split['missing']):,}"
 
 
-def _spread(figures):
+def _range(figures):
     if figures["min"] == figures["max"]:
         return f"{figures['min']:,}"
     return f"{figures['min']:,} to {figures['max']:,} (median {figures['median']:,.10g})"

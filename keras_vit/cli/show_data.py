@@ -57,11 +57,10 @@ def show_data(
     for name, value in {"--size": size, "--columns": columns, "--rows": rows}.items():
         if value < 1:
             raise UserError(f"{name} must be at least 1: received {value}.")
+    _check_ending(out)
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     if split not in opened.splits:
         raise UserError(f"--split must be one of {', '.join(opened.splits)}: received {split}.")
-    if not out.suffix:
-        raise UserError(f"--out must end like a picture, .png for one: received {out}.")
     count = min(columns * rows, opened.splits[split].count)
     images, labels = _some_images(opened.splits[split], count, size, augment, seed)
     titles = [opened.class_name(label) for label in labels]
@@ -70,6 +69,14 @@ def show_data(
     with atomic_write(out) as unfinished:
         figure.savefig(unfinished, format=out.suffix[1:].lower(), dpi=DPI)
     return 0
+
+
+def _check_ending(out):
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    endings = FigureCanvasBase.get_supported_filetypes()
+    if out.suffix[1:].lower() not in endings:
+        raise UserError(f"--out must end in one of .{', .'.join(endings)}: received {out}.")
 
 
 def _some_images(split, count, size, augment, seed):

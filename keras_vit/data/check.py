@@ -1,4 +1,4 @@
-"""What is wrong with a source: broken pictures, twins in two splits, labels that disagree."""
+"""What is wrong with a source: broken pictures, equal ones in two splits, labels that disagree."""
 
 import dataclasses
 
@@ -16,7 +16,8 @@ class Report:
 
     Attributes:
         source: The source in a sentence.
-        notes: What opening it met.
+        notes: What opening it found and did not use.
+        faults: What must be repaired before anything is trained.
         splits: From names to counts, sizes and classes.
         broken: Pictures that cannot be read: `split`, `path`, `reason`.
         duplicates: Equal pictures in two splits: `split`, `path`, `other_split`, `other_path`.
@@ -27,6 +28,7 @@ class Report:
 
     source: str
     notes: list
+    faults: list
     splits: dict
     broken: list
     duplicates: list
@@ -37,8 +39,8 @@ class Report:
     @property
     def is_good(self):
         """Whether nothing is wrong."""
-        wrong = self.broken, self.duplicates, self.conflicts, self.strange_labels, self.absent
-        return not any(wrong)
+        pictures = self.broken, self.duplicates, self.conflicts, self.strange_labels
+        return not any((*pictures, self.faults, self.absent))
 
 
 def check_source(source, advance=lambda count: None):
@@ -61,6 +63,7 @@ def check_source(source, advance=lambda count: None):
     return Report(
         source=str(source),
         notes=list(source.notes),
+        faults=list(source.faults),
         splits=splits,
         broken=[
             {"split": name, "path": split.path(index), "reason": reason}
@@ -95,18 +98,18 @@ def _describe(facts, numbers, names):
         "pictures": len(facts.labels),
         "broken": len(facts.broken),
         "copies": len(numbers) - len(np.unique(numbers)),
-        "height": _spread(sizes[:, 0]),
-        "width": _spread(sizes[:, 1]),
+        "height": _summary(sizes[:, 0]),
+        "width": _summary(sizes[:, 1]),
         "sizes": len(np.unique(sizes, axis=0)),
         "tiny": len(tiny),
         "first_tiny": facts.path(int(tiny[0])) if len(tiny) else None,
-        "per_class": _spread(counts),
+        "per_class": _summary(counts),
         "imbalance": float(counts.max() / counts.min()) if counts.min() else None,
         "missing": [names[label] for label in np.flatnonzero(counts == 0)],
     }
 
 
-def _spread(values):
+def _summary(values):
     if not len(values):
         return None
     return {

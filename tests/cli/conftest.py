@@ -19,10 +19,12 @@ def run(monkeypatch, capfd):  # the libraries' own lines count, too
 
 @pytest.fixture
 def one_line():
-    """Returns a check that a command complained in one line."""
+    """Returns a check that a command complained in one line, below those on an opened source."""
 
     def one_line(err):
-        assert err.count("\n") == 1 and err.startswith("keras-vit: "), err
-        return err
+        *about_source, line = err.splitlines()
+        assert line.startswith("keras-vit: "), err
+        assert not about_source or " classes (" in about_source[0], err
+        return line
 
     return one_line

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def test_good_data_is_status_0(folder, run):
     assert (code, err) == (0, "")
     assert out.splitlines()[:3] == [
         f"{folder.name}: 2 classes ([red], b), pictures of any size, 2 train, 2 test",
-        "Files left out for their names or places: 1 (train/b/notes.txt).",
+        "Files not named like a picture, left out: 1 (train/b/notes.txt).",
         "train: 2 pictures, 0 broken; height 20, width 30; sizes: 1; per class 1, imbalance 1",
     ]
     assert out.endswith("\nNothing is wrong.\n")
@@ -51,15 +52,57 @@ def test_long_lists_are_cut_in_the_text_alone(folder, run):
     code, out, _ = run("check-data", folder)
     assert code == 1 and out.count("is no image") == 20 and "... and 10 more" in out
     code, out, err = run("check-data", folder, "--json")
-    assert (code, err) == (1, "")
+    assert code == 1 and err.startswith(f"{folder.name}: 2 classes ([red], b), ")
     answer = json.loads(out)
     assert answer["ok"] is False and len(answer["broken"]) == 30
     assert answer["splits"]["train"]["pictures"] == 32
 
 
+def test_empty_and_unknown_classes_are_listed_with_all_else(folder, run):
+    for place in ("train/c", "train/d", "test/e"):
+        (folder / place).mkdir()
+    (folder / "test/e/1.png").write_bytes(b"")
+    (folder / "train/b/broken.png").write_bytes(b"")
+    code, out, err = run("check-data", folder)
+    assert (code, err) == (1, "")
+    lines = out.splitlines()
+    faults = lines.index("to be repaired first: 2")
+    assert lines[faults + 1 : faults + 3] == [
+        f"  Every class needs a picture: in {folder}/train there is none of c, d.",
+        f"  Every class of {folder}/test must be one of {folder}/train, which has no e.",
+    ]
+    assert "broken pictures: 1" in lines
+    assert lines[lines.index("classes without a training picture: 2") + 1 :] == ["  c", "  d"]
+    code, out, _ = run("check-data", folder, "--json")
+    assert code == 1 and len(json.loads(out)["faults"]) == 2
+
+
+def test_rows_that_cannot_be_used_are_listed_with_all_else(folder, run):
+    rows = ["path,label,split", "train/b/1.png,b,train", "train/b/1.png,,train", ",a,train"]
+    rows += ["test/[red]/1.png,a,train", "nowhere.png,a,test"]
+    (folder / "t.csv").write_text("\n".join(rows))
+    code, out, err = run("check-data", folder / "t.csv")
+    assert (code, err) == (1, "")
+    assert "to be repaired first: 2\n" in out and "line 3, has no value in column 'label'" in out
+    assert "line 4, has no value in column 'path'" in out and "There is no such file" in out
+
+
+def test_names_that_are_no_text_are_printed(folder, run):
+    name = os.fsdecode(b"caf\xe9.png")
+    (folder / "train/b" / name).write_bytes(b"")
+    for words in ((), ("--json",)):
+        code, out, err = run("check-data", folder, *words)
+        assert code == 1 and r"caf\udce9.png" in out
+    assert json.loads(out)["broken"][0]["path"].endswith(name)
+    (folder / "train" / os.fsdecode(b"caf\xe9")).mkdir()
+    code, out, err = run("check-data", folder)
+    assert (code, out) == (2, "")
+    assert err.startswith(r"keras-vit: Names of classes must be text in UTF-8, on one line")
+
+
 def test_a_set_in_memory_is_checked(run):
     code, out, err = run("check-data", "digits", "--json")
-    assert (code, err) == (0, "")
+    assert code == 0 and err.startswith("digits: 10 classes (0, 1, 2, ")
     answer = json.loads(out)
     assert answer["ok"] is True and answer["source"].startswith(
         "digits: 10 classes (0, 1, 2, 3, 4, ...), 8x8x1 pixels"
@@ -73,6 +116,7 @@ def test_a_set_in_memory_is_checked(run):
         ((), "SOURCE"),
         (("no_such_set",), "no_such_set is neither digits, a folder"),
         (("folder:nowhere",), "There is no folder nowhere"),
+        (("/nope",), "There is no folder or file /nope."),
         (("digits", "--test-fraction", "0.2"), "means nothing to digits"),
         (("digits", "--test-fraction", "much"), "much"),
         (("digits", "--jsn"), "--jsn"),

@@ -3,20 +3,20 @@
 import hashlib
 import os
 
+import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.labels import check_labels
 from keras_vit.data.sources.source import EncodedSplit
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, first_few
 
 DEFAULT_TEST_FRACTION = 0.1
-TEST_NAMES = ("test", "val", "valid", "validation")  # the first that is there becomes "test"
 
 
 def split_of_files(paths, labels):
     """Makes an `EncodedSplit` of picture files `(N,)` and their labels `(N,)`."""
     encoded = [os.fsencode(path) for path in paths]
-    # Tensors, as in `Split.in_memory`: a million paths do not belong into a graph.
+    # Tensors, as in `Split.in_memory`: a million paths do not belong in a graph.
     with tf.device("CPU"):
         tensors = tf.constant(encoded, tf.string), tf.constant(labels, tf.int64)
 
@@ -29,20 +29,23 @@ def split_of_files(paths, labels):
 
 
 def split_by_hash(paths, test_fraction):
-    """Tells which files, named by their relative paths, belong to the test split.
+    """Decides which files, named by their relative paths, belong to the test split.
 
-    The hash of a name alone decides, so a file that is added or removed moves no other.
+    Only the hash of its name decides where a file belongs: one that is added or removed moves no
+    other.
 
     Args:
         paths: Relative paths with forward slashes, `(N,)`.
-        test_fraction: Expected share of the test split.
+        test_fraction: Expected share of the test split; `None` is 0.1.
 
     Returns:
-        A list of booleans `(N,)`.
+        A list of booleans `(N,)`, and a note for a person.
 
     Raises:
         ValueError: If the fraction is out of range, or one side is left without pictures.
     """
+    if test_fraction is None:
+        test_fraction = DEFAULT_TEST_FRACTION
     if not 0 < test_fraction < 1:
         raise UserError(
             f"`test_fraction` must lie between 0 and 1: received test_fraction={test_fraction}."
@@ -58,20 +61,17 @@ def split_by_hash(paths, test_fraction):
             "`test_fraction` must leave pictures in both splits: received "
             f"test_fraction={test_fraction} and {len(in_test)} pictures."
         )
-    return in_test
+    share = f"{sum(in_test):,} of {len(in_test):,} pictures"
+    return in_test, f"There is no test split: {share}, chosen by their names, serve as one."
 
 
-def train_and_test(names):
-    """Says what the splits of a set are called here: `{name here: name there}`, train first.
-
-    Raises:
-        ValueError: If there is no `train`.
-    """
-    if "train" not in names:
-        raise UserError(f"One split must be called train: received {', '.join(sorted(names))}.")
-    rest = [name for name in TEST_NAMES if name in names]
-    splits = {"train": "train"}
-    if rest:
-        splits["test"] = rest[0]
-    splits.update((name, name) for name in sorted(names) if name not in splits.values())
-    return splits
+def missing_classes(splits, class_names):
+    """Returns a note for each split that holds no example of some class."""
+    notes = []
+    for name, split in splits.items():
+        counts = np.bincount(split.labels, minlength=len(class_names))
+        if missing := [class_names[label] for label in np.flatnonzero(counts == 0)]:
+            notes.append(
+                f"Classes of which {name} has no picture: {len(missing):,} ({first_few(missing)})."
+            )
+    return notes

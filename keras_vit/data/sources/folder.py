@@ -3,146 +3,93 @@
 import os
 from pathlib import Path
 
-from keras_vit.data.sources.files import (
-    DEFAULT_TEST_FRACTION,
-    TEST_NAMES,
-    split_by_hash,
-    split_of_files,
-    train_and_test,
-)
+from keras_vit.data.sources.files import missing_classes, split_by_hash, split_of_files
+from keras_vit.data.sources.listing import Findings, find_split_folders, list_classes
 from keras_vit.data.sources.source import Source
-from keras_vit.errors import UserError
-
-EXTENSIONS = frozenset(
-    [".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"]
-)
+from keras_vit.data.sources.split_names import choose_splits
+from keras_vit.errors import UserError, first_few
 
 
-def from_folder(path, *, test_fraction=None):
+def from_folder(path, *, test_fraction=None, strict=True):
     """Opens `DIR/train/<class>/*` and `DIR/test/<class>/*`, or `DIR/<class>/*`, as a source.
 
-    The test split may also be called `val`, `valid` or `validation`; where `test` holds no class
-    folders, as ImageNet's does not, the next of these names is taken. Without one, a stable hash
-    of the file names sets a share of the pictures apart. Classes are in the order of their names,
-    and so are the files; folders below a class belong to it. What is hidden is passed over; what
-    is not named like a picture, or lies beside the class folders, is left out, and `Source.notes`
-    says so.
+    Names of splits are read in any case and in the usual spellings (`split_names.SPELLINGS`):
+    `Training` and `Testing`, `train` and `valid`. Where no test split has class folders, as in
+    ImageNet, the validation split serves as one; without either, a stable hash of the file names
+    sets a share of the pictures apart. Two folders named like splits are always splits, and so is
+    a folder named like `train` that holds folders; a single one named like another split is a
+    class.
+
+    Classes are in the order of their names, and so are the files; folders below a class belong to
+    it. `Source.notes` names what is left out: hidden files, files that are not named like pictures
+    or lie in no class folder, and folders that are neither splits nor classes.
 
     Args:
         path: The folder.
         test_fraction: Share of the test split where the folder has none, 0.1 by default.
+        strict: Whether classes without a training picture are an error. If not, `Source.faults`
+            names them.
 
     Returns:
         A `Source` of `EncodedSplit`s.
 
     Raises:
-        ValueError: If the folder is missing, a class is empty, there are fewer than two, splits
-            differ in their classes, or `test_fraction` is given beside a test split.
+        ValueError: If the folder is missing, there are fewer than two classes, a split has two
+            names, or `test_fraction` is given beside a test split; if `strict`, also if a class
+            has no training picture or another split holds none that can be used.
     """
     root = Path(path)
     if not root.is_dir():
         raise UserError(f"There is no folder {root}.")
-    places = _split_places(root)
-    listings = {name: _list_classes(root, place) for name, place in places.items()}
-    class_names = _class_names(listings, root)
+    findings = Findings()
+    folders = find_split_folders(root, findings)
+    places, notes = ({"train": ""}, []) if folders is None else choose_splits(folders, root)
+    listings = {name: list_classes(root, place, findings) for name, place in places.items()}
+    class_names = tuple(listings["train"])
+    if len(class_names) < 2:
+        found = f"only {class_names[0]!r}" if class_names else "none"
+        where = root / places["train"]
+        raise UserError(f"{where} must hold a folder per class, at least two: found {found}.")
+    faults = list(_faults(root, places, listings))
+    if strict and faults:
+        raise UserError(" ".join(faults))
     if "test" in places and test_fraction is not None:
         raise UserError(
             "`test_fraction` is for folders without a test split: "
             f"received test_fraction={test_fraction}, and there is {root / places['test']}."
         )
     files = {
-        name: [(file, label) for label, c in enumerate(class_names) for file in classes[c]]
-        for name, (classes, _) in listings.items()
+        name: [(file, label) for label, c in enumerate(class_names) for file in classes.get(c, ())]
+        for name, classes in listings.items()
     }
     if "test" not in files:
-        fraction = DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
-        in_test = split_by_hash([file for file, _ in files["train"]], fraction)
+        in_test, note = split_by_hash([file for file, _ in files["train"]], test_fraction)
         pairs = list(zip(files["train"], in_test, strict=True))
         files["train"] = [pair for pair, test in pairs if not test]
         files["test"] = [pair for pair, test in pairs if test]
+        notes.append(note)
     splits = {
         name: split_of_files([os.path.join(root, file) for file, _ in pairs], [y for _, y in pairs])
         for name, pairs in files.items()
     }
-    others = [file for _, left_out in listings.values() for file in left_out]
-    return Source(root.resolve().name, class_names, splits, _notes(others))
+    notes += [*missing_classes(splits, class_names), *findings.notes()]
+    return Source(root.resolve().name, class_names, splits, tuple(notes), tuple(faults))
 
 
-def _split_places(root):
-    """Returns `{split: folder below root}`; `""` where the folder itself holds the classes."""
-    if not _subfolders(root / "train"):
-        return {"train": ""}
-    return train_and_test([name for name in ("train", *TEST_NAMES) if _subfolders(root / name)])
-
-
-def _subfolders(folder):
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if _is_shown(entry.name) and entry.is_dir())
-
-
-def _is_shown(name):
-    return not name.startswith(".") and name != "__MACOSX"
-
-
-def _list_classes(root, place):
-    """Returns `{class: its pictures}`, sorted, and other files, as paths relative to `root`."""
-    prefix = f"{place}/" if place else ""
-    with os.scandir(root / place) as entries:
-        others = [prefix + e.name for e in entries if _is_shown(e.name) and not e.is_dir()]
-    classes = {}
-    for name in _subfolders(root / place):
-        classes[name] = []
-        for file in _walk(root / place / name, prefix + name):
-            is_picture = os.path.splitext(file)[1].lower() in EXTENSIONS
-            (classes[name] if is_picture else others).append(file)
-        classes[name].sort()
-    return classes, sorted(others)
-
-
-def _walk(folder, relative):
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not _is_shown(entry.name):
-                continue
-            inner = f"{relative}/{entry.name}"
-            if not entry.is_dir():
-                yield inner
-            elif not (entry.is_symlink() and _leads_back(entry)):
-                yield from _walk(entry.path, inner)
-
-
-def _leads_back(entry):
-    """Says whether a link leads to a folder that holds it."""
-    holder = os.path.realpath(os.path.dirname(entry.path))
-    target = os.path.realpath(entry.path)
-    return os.path.commonpath([holder, target]) == target
-
-
-def _class_names(listings, root):
-    train, _ = listings["train"]
-    if len(train) < 2:
-        found = f"only {next(iter(train))!r}" if train else "none"
-        raise UserError(f"{root} must hold a folder per class, at least two: found {found}.")
-    for name, (classes, _) in listings.items():
-        if differing := sorted(train.keys() ^ classes.keys()):
-            raise UserError(
-                f"All splits must have the same classes: train and {name} of {root} differ in "
-                f"{_some(differing)}."
+def _faults(root, places, listings):
+    """Yields sentences on what training or its test would go wrong with."""
+    train = listings["train"]
+    if empty := [name for name, files in train.items() if not files]:
+        yield (
+            f"Every class needs a picture: in {root / places['train']} there is none of "
+            f"{first_few(empty, len(empty))}."
+        )
+    for split, classes in listings.items():
+        place = root / places[split]
+        if strange := sorted(classes.keys() - train.keys()):
+            yield (
+                f"Every class of {place} must be one of {root / places['train']}, which has no "
+                f"{first_few(strange, len(strange))}."
             )
-        if empty := [class_name for class_name, files in classes.items() if not files]:
-            raise UserError(
-                f"Every class needs a picture: in {name} of {root} there is none of {_some(empty)}."
-            )
-    return tuple(train)
-
-
-def _notes(others):
-    if not others:
-        return ()
-    return (f"Files left out for their names or places: {len(others):,} ({_some(others)}).",)
-
-
-def _some(names, limit=3):
-    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
+        elif not any(classes.values()) and split != "train":
+            yield f"Every split needs a picture: in {place} there is none."

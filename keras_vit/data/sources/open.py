@@ -10,13 +10,14 @@ from keras_vit.data.sources.tfds import UnknownSetError, from_tfds
 from keras_vit.errors import UserError
 
 
-def open_source(text, *, data_dir=None, test_fraction=None):
+def open_source(text, *, data_dir=None, test_fraction=None, strict=True):
     """Opens `digits`, a folder, a `.csv` or `.jsonl` table, or a set of TFDS by its name.
 
     Args:
         text: What to open. `folder:DIR` is a folder whatever else it may look like.
         data_dir: Folder of prepared sets of TFDS.
         test_fraction: Share of the test split where a folder or table has none.
+        strict: As `from_folder` and `from_table` take it.
 
     Returns:
         A `Source`.
@@ -25,25 +26,40 @@ def open_source(text, *, data_dir=None, test_fraction=None):
         ValueError: If it cannot be opened, or an argument is given that it does not take.
     """
     text = os.fspath(text)
-    if text.removeprefix("folder:") == "":
+    path = os.path.expanduser(text.removeprefix("folder:"))
+    if not path:
         raise UserError(f"A source must have a name: received {text!r}.")
-    is_folder = text.startswith("folder:") or Path(text).is_dir()
-    if is_folder or Path(text).suffix.lower() in (".csv", ".jsonl"):
+    is_folder = text.startswith("folder:") or os.path.isdir(path)
+    if is_folder or Path(path).suffix.lower() in (".csv", ".jsonl"):
         _refuse("data_dir", data_dir, text)
         open_files = from_folder if is_folder else from_table
-        return open_files(text.removeprefix("folder:"), test_fraction=test_fraction)
+        return open_files(path, test_fraction=test_fraction, strict=strict)
+    if text != "digits":
+        _check_name(text, path)
     _refuse("test_fraction", test_fraction, text)
     if text == "digits":
         _refuse("data_dir", data_dir, text)
         return digits()
-    if Path(text).is_file():
-        raise UserError(f"A file must end in .csv or .jsonl to be a source: received {text}.")
     try:
         return from_tfds(text, data_dir=data_dir)
     except UnknownSetError as error:
+        if "/" in text:
+            raise UserError(f"There is no folder or file {text}, and {error}") from error
         raise UserError(
             f"{text} is neither digits, a folder, a .csv nor a .jsonl file: {error}"
         ) from error
+
+
+def _check_name(text, path):
+    """Raises a `ValueError` for a path, which cannot be a name of TFDS, `eurosat/rgb:2.0.0`."""
+    if os.path.isfile(path):
+        raise UserError(f"A file must end in .csv or .jsonl to be a source: received {text}.")
+    if os.path.lexists(path):
+        raise UserError(f"A source must be a folder or a file, or a link to one: received {text}.")
+    holder, _, rest = text.partition("/")
+    starts_as_path = text[0] in "./~" or rest and os.path.isdir(holder)
+    if starts_as_path or "\\" in text or text.endswith("/") or "." in text.partition(":")[0]:
+        raise UserError(f"There is no folder or file {path}.")
 
 
 def _refuse(name, value, text):

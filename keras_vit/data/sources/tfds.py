@@ -1,15 +1,17 @@
 """Sets of TensorFlow Datasets, by name."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_vit.data.sources import tfds_records as records
-from keras_vit.data.sources.files import TEST_NAMES
 from keras_vit.data.sources.source import Source, Split
-from keras_vit.errors import UserError, reason_of
+from keras_vit.data.sources.split_names import split_name
+from keras_vit.errors import UserError, first_few, reason_of
 
 MEMORY_LIMIT = 2**30  # bytes
+NEAR_MISS = re.compile(r"Did you mean: \S+ -> (\S+)")
 
 
 class UnknownSetError(ValueError):
@@ -29,20 +31,24 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
         name: A name of the catalogue, `cifar10` or `imagenet2012:5.1.0`.
         data_dir: Folder of prepared sets; by default what `TFDS_DATA_DIR` says, else TFDS' own.
         train: A split in TFDS' syntax, such as `train[:98%]`.
-        test: The same; by default `test`, or `validation` where the set has no `test`.
+        test: The test split in the same syntax; by default `test`, or, where the set has none, its
+            validation split.
         memory_limit: Bytes that may be held in memory.
 
     Returns:
-        A `Source` with the splits `train` and `test`.
+        A `Source` with the splits `train` and `test`; its notes name the splits that are not used.
 
     Raises:
         ValueError: If there is no such set or split, the set cannot be prepared, or it is no image
             classification.
     """
     stored = _open(name, data_dir)
+    known = list(stored.builder.info.splits)  # empty where TFDS mocks a set
+    notes = []
     if test is None:
-        known = stored.builder.info.splits  # empty where TFDS mocks a set
-        test = next((split for split in TEST_NAMES if split in known), "test")
+        test = _test_split(known)
+        if split_name(test) == "val":
+            notes.append(f"There is no test split: {test} serves as one.")
     expressions = {"train": train, "test": test}
     for expression in expressions.values():
         _check_split(stored, expression)
@@ -56,10 +62,22 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
         open_split = records.in_memory
     else:
         open_split = records.sequential
+    used = {part.partition("[")[0].strip() for x in expressions.values() for part in x.split("+")}
+    if unused := sorted(split for split in known if split not in used):
+        notes.append(f"Splits that are not used: {len(unused):,} ({first_few(unused)}).")
     splits = {key: open_split(stored, split) for key, split in expressions.items()}
     version = f"{stored.builder.info.full_name}, {train}, {test}"
     class_names = tuple(stored.features[stored.label_key].names)
-    return Source(name, class_names, splits, version=version)
+    return Source(name, class_names, splits, tuple(notes), version=version)
+
+
+def _test_split(known):
+    """Returns which split of a set is its test split, in TFDS' words."""
+    for kind in ("test", "val"):
+        names = sorted(name for name in known if split_name(name) == kind)
+        if names:
+            return kind if kind in names else names[0]
+    return "test"
 
 
 class Stored(NamedTuple):
@@ -85,7 +103,7 @@ def _open(name, data_dir):
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except Exception as error:  # TFDS and its catalogue raise what they like
-        raise UnknownSetError(_not_to_be_had(name, error)) from error
+        raise UnknownSetError(_why_not(name, error)) from error
     features = builder.info.features
     keys = builder.info.supervised_keys or ("image", "label")
     kinds = tfds.features.Image, tfds.features.ClassLabel
@@ -113,11 +131,14 @@ def _prepare(builder, name, varying):
                 f"The set {name!r} of TFDS must be downloaded by hand into {place}, or its "
                 f"prepared folder given as data folder: {' '.join(by_hand.split())}"
             ) from error
-        raise UserError(_not_to_be_had(name, error)) from error
+        raise UserError(_why_not(name, error)) from error
 
 
-def _not_to_be_had(name, error):
-    return f"The set {name!r} of TFDS is not to be had: {reason_of(error)}"
+def _why_not(name, error):
+    reason = reason_of(error)
+    if near := NEAR_MISS.search(str(error)):  # at the end of a list of all sets
+        reason += f" Did you mean {near[1]}?"
+    return f"TFDS cannot open the set {name!r}: {reason}"
 
 
 def _check_split(stored, expression):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_vit.data.sources import from_folder
+from keras_vit.errors import UserError
 from keras_vit.images.decode import decode_picture
 
 
@@ -51,6 +52,106 @@ def test_a_dataset_reads_each_file(tmp_path):
 def test_the_test_split_has_four_names(tmp_path, name):
     put(tmp_path, "train/a/1.png", "train/b/1.png", f"{name}/a/1.png", f"{name}/b/1.png")
     assert list(from_folder(tmp_path).splits) == ["train", "test"]
+
+
+@pytest.mark.parametrize(
+    "train, test",
+    [
+        ("Training", "Testing"),
+        ("Train", "Test"),
+        ("train", "Test"),
+        ("train", "Validation"),
+        ("TRAIN", "VALID"),
+        ("training_set", "test_set"),
+        ("Train Data", "dev-set"),
+        ("train_images", "eval"),
+    ],
+)
+def test_splits_are_splits_in_any_case_and_in_the_usual_spellings(tmp_path, train, test):
+    put(tmp_path, *(f"{split}/{c}/{split}.png" for split in (train, test) for c in "ab"))
+    source = from_folder(tmp_path)
+    assert source.class_names == ("a", "b")
+    for name, place in {"train": train, "test": test}.items():
+        assert [path for path, _ in contents(source.splits[name], tmp_path)] == [
+            f"{place}/{c}/{place}.png" for c in "ab"
+        ]
+    serves = [note for note in source.notes if "There is no test split" in note]
+    assert serves == ([] if "est" in test else [f"There is no test split: {test} serves as one."])
+
+
+def test_a_split_has_one_name(tmp_path):
+    put(tmp_path, *(f"{split}/{c}/1.png" for split in ("train", "Training") for c in "ab"))
+    with pytest.raises(UserError, match="received Training and train, which both mean train"):
+        from_folder(tmp_path)
+    put(tmp_path / "2", *(f"{s}/{c}/1.png" for s in ("train", "val", "Valid") for c in "ab"))
+    with pytest.raises(UserError, match="received Valid and val, which both mean val, in .*/2"):
+        from_folder(tmp_path / "2")
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["train/1.png", "test/2.png"], "The split train of .* must hold a folder per class"),
+        (["Training/1.png", "Testing/2.png", "plane/3.png"], "The split Training of .* folder per"),
+        (["val/a/1.png", "test/a/1.png"], "One split must be called train: received test, val in"),
+        (["train/1.png", "Training/2.png"], "The split train .* must hold a folder per class"),
+    ],
+)
+def test_folders_of_splits_are_never_classes(tmp_path, names, message):
+    with pytest.raises(UserError, match=message):
+        from_folder(put(tmp_path, *names))
+
+
+def test_one_class_may_be_called_like_a_split(tmp_path):
+    for names in (("control", "test"), ("plane", "train"), ("invalid", "valid")):
+        root = put(tmp_path / names[0], *(f"{c}/{i}.png" for c in names for i in range(20)))
+        assert from_folder(root).class_names == names
+
+
+def test_what_lies_beside_the_splits_is_named(tmp_path):
+    names = [f"train/{c}/{i}.png" for c in "ab" for i in range(20)]
+    names += ["val/1.png", "val/2.png", "cover.png", "figures/1.png", ".cache/1.png", "test/x.png"]
+    (tmp_path / "train/a/nothing").mkdir(parents=True)
+    source = from_folder(put(tmp_path, *names))
+    assert set(source.notes) == {
+        "There is no test split: 4 of 40 pictures, chosen by their names, serve as one.",
+        "Splits without class folders, left out: 2 (test with 1 files, val with 2 files).",
+        "Folders beside those of the splits, left out: 1 (figures).",
+        "Files in no class folder, left out: 1 (cover.png).",
+        "Hidden files and folders, left out: 1 (.cache).",
+        "Folders without a picture: 1 (train/a/nothing).",
+    }
+
+
+def test_a_class_that_the_test_lacks_is_named(tmp_path):
+    names = ["train/a/1.png", "train/b/1.png", "test/a/1.png", "val/b/1.png"]
+    source = from_folder(put(tmp_path, *names))
+    assert {
+        "Classes of which test has no picture: 1 (b).",
+        "Classes of which val has no picture: 1 (a).",
+    } == set(source.notes)
+
+
+def test_without_strictness_all_faults_are_listed(tmp_path):
+    names = ["train/a/1.png", "train/b/x.txt", "train/c/x.txt", "val/d/1.png", "test/a/1.txt"]
+    source = from_folder(put(tmp_path, *names), strict=False)
+    assert source.class_names == ("a", "b", "c")
+    assert list(source.faults) == [
+        f"Every class needs a picture: in {tmp_path}/train there is none of b, c.",
+        f"Every split needs a picture: in {tmp_path}/test there is none.",
+        f"Every class of {tmp_path}/val must be one of {tmp_path}/train, which has no d.",
+    ]
+    assert [split.count for split in source.splits.values()] == [1, 0, 0]
+    with pytest.raises(UserError, match="there is none of b, c. Every split needs .* has no d."):
+        from_folder(tmp_path)
+
+
+def test_a_class_whose_name_is_no_text_is_a_sentence(tmp_path):
+    put(tmp_path, *(os.fsdecode(b"%b/caf\xe9/1.png" % split) for split in (b"train", b"test")))
+    put(tmp_path, "train/tea/1.png", "test/tea/1.png")
+    with pytest.raises(UserError, match="UTF-8, on one line: received 'caf") as error:
+        from_folder(tmp_path)
+    str(error.value).encode()
 
 
 def test_imagenet_s_own_layout_works_as_it_is(tmp_path):
@@ -106,8 +207,14 @@ def test_nested_hidden_foreign_and_linked_files(tmp_path):
         "b/folder/sub/4.png",
         "b/linked.png",
     ]
-    (note,) = source.notes
-    assert note == "Files left out for their names or places: 2 (train/b/notes.txt, train/c.png)."
+    assert set(source.notes) == {
+        "Hidden files and folders, left out: 3 (train/.git, train/__MACOSX, train/b/.hidden.png).",
+        "Files in no class folder, left out: 1 (train/c.png).",
+        "Files not named like a picture, left out: 1 (train/b/notes.txt).",
+        "Links to a folder above them, not followed: 1 (train/b/circle).",
+        "Folders below a class folder, whose pictures belong to that class: 3 (train/a/deep/er, "
+        "train/b/folder, train/b/folder/sub).",
+    }
 
 
 def test_names_of_any_script_and_of_none(tmp_path):
@@ -139,11 +246,11 @@ def test_paths_are_not_copied_into_the_graph_that_reads_them(tmp_path):
         (["train/a/1.png", "test/a/1.png"], "at least two: found only 'a'"),
         (
             ["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png"],
-            "must have the same classes: train and test of .* differ in b, c",
+            "Every class of .*/test must be one of .*/train, which has no c.",
         ),
         (
             ["train/a/1.png", "train/b/1.txt", "test/a/1.png", "test/b/1.png"],
-            "Every class needs a picture: in train of .* there is none of b",
+            "Every class needs a picture: in .*/train there is none of b.",
         ),
         (["a/1.png", "b/1.png"], "must leave pictures in both splits: received .*=0.001 and 2 pic"),
         (["val/a/1.png", "val/b/1.png", "train/a/1.png", "train/b/1.png"], "without a test split"),

@@ -32,11 +32,34 @@ def test_each_kind_of_source_opens(folder, monkeypatch):
         assert open_source("mnist").splits["train"].image_shape == (28, 28, 1)
 
 
+def test_what_is_there_and_is_no_source_is_named(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(ValueError, match="^There is no folder or file train/c.$"):
+        open_source("train/c")
+    os.symlink("nowhere", "link")
+    with pytest.raises(ValueError, match="must be a folder or a file, or a link to one: .* link"):
+        open_source("link")
+    with pytest.raises(ValueError, match="must end in .csv or .jsonl to be a source: received t"):
+        open_source("train/a/1.png")
+
+
+def test_a_home_folder_is_found(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert open_source("~/set").name == open_source("folder:~/set").name == "set"
+
+
 def test_what_cannot_be_opened_is_a_sentence(folder):
     with pytest.raises(ValueError, match="no_such is neither digits, a folder, a .csv nor a .js"):
         open_source("no_such", data_dir=str(folder))
-    with pytest.raises(ValueError, match="/no/such/folder is neither digits, a folder"):
+    with pytest.raises(ValueError, match="^There is no folder or file /no/such/folder.$"):
         open_source("/no/such/folder")
+    for text in ("./nowhere", "../x/y", "~/x/nowhere", "C:\\pictures", "pets.zip", "mnist/"):
+        with pytest.raises(ValueError, match="^There is no folder or file [^ ]*$"):
+            open_source(text)
+    with pytest.raises(ValueError, match="^There is no folder or file pets/x, and TFDS cannot ope"):
+        open_source("pets/x")
+    with pytest.raises(ValueError, match="Dataset cifar100_ not found. Did you mean cifar100"):
+        open_source("cifar100_")
     with pytest.raises(ValueError, match="There is no folder nowhere"):
         open_source("folder:nowhere")
     with pytest.raises(ValueError, match="`test_fraction` means nothing to mnist: received .*=0.1"):

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import tensorflow as tf
@@ -20,8 +21,7 @@ def jsonl(folder, *rows):
 
 
 def contents(split):
-    labels = [int(split.read(tf.constant(i, tf.int64))[1]) for i in range(split.count)]
-    return [(split.path(i), label) for i, label in enumerate(labels)]
+    return [(split.path(i), int(label)) for i, label in enumerate(split.labels)]
 
 
 @pytest.fixture
@@ -46,14 +46,112 @@ def test_csv_and_jsonl_are_read_alike(tmp_path, pictures):
         assert contents(source.splits["test"]) == [(c, 0)]
 
 
-def test_whole_numbers_are_labels_as_they_are(tmp_path, pictures):
-    lines = ["file,class,part", "a.png,3,train", "b.png,0,test"]
+def test_each_label_is_read_with_its_file(tmp_path, pictures):
+    lines = ["path,label", *(f"{name}.png,{name}" for name in "abcd" * 9)]
+    source = from_table(csv(tmp_path, *lines), test_fraction=0.5)
+    split = source.splits["train"]
+    for index in range(split.count):
+        data, label = split.read(tf.constant(index, tf.int64))
+        assert source.class_names[label] == os.path.basename(split.path(index))[0] and data != b""
+
+
+def test_columns_may_be_called_otherwise(tmp_path, pictures):
+    lines = ["file,class,part", "a.png,1,train", "b.png,0,test"]
     columns = {"image_column": "file", "label_column": "class", "split_column": "part"}
     source = from_table(csv(tmp_path, *lines), **columns)
-    assert source.class_names == ("0", "1", "2", "3")
-    assert contents(source.splits["train"]) == [(pictures[0], 3)]
-    rows = [{"path": "a.png", "label": 1}, {"path": "b.png", "label": 0}] * 50
-    assert from_table(jsonl(tmp_path, *rows), test_fraction=0.5).class_names == ("0", "1")
+    assert source.class_names == ("0", "1")
+    assert contents(source.splits["train"]) == [(pictures[0], 1)]
+
+
+LABELS = [  # of eight rows, as JSON has them; and the names of their classes
+    ([2, 0, 1, 10, 3, 4, 5, 6, 7, 8, 9], [str(i) for i in range(11)]),  # exactly 0 to K - 1
+    ([0, 1, 3], ["0", "1", "3"]),
+    ([50231877, 60100234], ["50231877", "60100234"]),
+    (["7", "007", 7], ["007", "7"]),
+    (["0", "01"], ["0", "01"]),
+    (["\u0660", "1"], ["1", "\u0660"]),  # a zero, but not ours
+    (["cat", "cat ", " dog", "\tdog"], ["cat", "dog"]),
+    ([-1, 0, 1], ["-1", "0", "1"]),
+    ([True, False], ["false", "true"]),
+    ([True, 1, 0], ["0", "1", "true"]),
+    (["x", 1], ["1", "x"]),
+    (["null", "x"], ["null", "x"]),
+]
+
+
+@pytest.mark.parametrize("labels, names", LABELS)
+def test_labels_are_names_alike_in_csv_and_jsonl(tmp_path, labels, names):
+    rows = [{"path": f"{i}.png", "label": labels[i % len(labels)]} for i in range(44)]
+    texts = [x if isinstance(x, str) else json.dumps(x) for x in labels]
+    lines = ["path,label", *(f"{i}.png,{texts[i % len(texts)]}" for i in range(44))]
+    for table in (csv(tmp_path, *lines), jsonl(tmp_path, *rows)):
+        source = from_table(table, test_fraction=0.5)
+        assert list(source.class_names) == names
+        for split in source.splits.values():
+            for path, label in contents(split):
+                index = int(os.path.basename(path).removesuffix(".png"))
+                assert source.class_names[label] == texts[index % len(texts)].strip()
+
+
+def test_what_is_odd_or_not_used_is_named(tmp_path, pictures):
+    lines = [
+        "path,label,width,split",
+        "a.png,7,9,Train",
+        "b.png, 9,9,Train",
+        "c.png,7,9,VALIDATION",
+        "d.png,9,9,extra",
+    ]
+    source = from_table(csv(tmp_path, *lines))
+    assert list(source.splits) == ["train", "test", "extra"]
+    assert set(source.notes) == {
+        "Columns that are not used: 1 (width).",
+        "Labels with spaces around them, left out: 1 (' 9').",
+        "Labels that are not all the integers from 0 to K - 1 are taken as names: 7, 9.",
+        "There is no test split: VALIDATION serves as one.",
+        "Splits that are neither train, val nor test, which no training uses: 1 (extra).",
+        "Classes of which test has no picture: 1 (9).",
+        "Classes of which extra has no picture: 1 (7).",
+    }
+
+
+def test_where_a_table_lies_and_how_it_writes_paths_moves_no_picture(tmp_path):
+    here, there, home = (tmp_path / name for name in ("here/pets", "there/x/pets", "home"))
+    (tmp_path / "link").symlink_to(tmp_path / "here")
+    chosen = []
+    for table_folder, prefix in [
+        (here, ""),
+        (here, "./"),
+        (here, "../pets/"),
+        (here, f"{here}/"),
+        (here, f"{tmp_path}/link/pets/"),
+        (tmp_path / "link/pets", f"{here}/"),
+        (there, f"{there}/"),
+        (home, f"{here}/"),
+        (home / "deeper", f"{tmp_path}/link/pets/"),
+        (home, "../there/x/pets/"),
+    ]:
+        for folder in (table_folder, here):
+            folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"{prefix}{'ab'[i % 2]}/{i}.png,{i % 2}" for i in range(60)]
+        test = from_table(csv(table_folder, "path,label", *lines)).splits["test"]
+        chosen.append({os.path.basename(test.path(i)) for i in range(test.count)})
+    assert chosen[0] and chosen == [chosen[0]] * len(chosen)
+
+
+def test_rows_that_cannot_be_used_are_all_listed_where_that_is_asked(tmp_path):
+    rows = [{"path": f"{i}.png", "label": "ab"[i % 2], "split": "train"} for i in range(8)]
+    rows[1]["label"], rows[3]["path"], rows[6]["split"] = None, "", 3
+    text = "\n".join(map(json.dumps, rows)) + "\n{no json"
+    (tmp_path / "table.jsonl").write_text(text)
+    source = from_table(tmp_path / "table.jsonl", strict=False)
+    assert source.splits["train"].count == 5
+    where = f"{tmp_path}/table.jsonl, line"
+    assert [fault.partition(": ")[0] for fault in source.faults] == [
+        f"{where} 9, is no JSON",
+        f"{where} 2, has no value in column 'label'.",
+        f"{where} 4, has no value in column 'path'.",
+        f"{where} 7, must hold text in column 'split'",
+    ]
 
 
 def test_without_a_column_of_splits_the_hash_of_the_path_decides(tmp_path):
@@ -71,11 +169,18 @@ def test_without_a_column_of_splits_the_hash_of_the_path_decides(tmp_path):
         (["path,label"], "has no rows"),
         (["file,label", "a.png,1"], "line 2, has no column 'path': it has 'file', 'label'"),
         (["path,label", "a.png,1", "b.png,"], "line 3, has no value in column 'label'"),
+        (["path,label", "a.png,1", "b.png,  "], "line 3, has no value in column 'label'"),
         (["path,label", "a.png,1", "b.png"], "line 3, has no value in column 'label'"),
         (["path,label", "a.png,1,2"], "line 2, must have as many values .* received 1 more"),
         (["path,label", "a.png,cat", "b.png,cat"], "at least two classes: found only 'cat'"),
         (["path,label,split", "a.png,x,train", "b.png,y,"], "line 3, has no value in .*'split'"),
         (["path,label,split", "a.png,x,a", "b.png,y,b"], "must be called train: received a, b"),
+        (
+            ["path,label,split", "a.png,x,train", "b.png,y,Training"],
+            "one name: received Training and train, which both mean train, in .*table.csv",
+        ),
+        (["path,label,Split", "a.png,x,train"], "a column 'Split', which must be called 'split'"),
+        (["path,label, split", "a.png,x,train"], "a column ' split', which must be called 'split'"),
         (["path,label", '"a.png,1'], "cannot be read as a table"),
     ],
 )
@@ -90,10 +195,13 @@ def test_a_csv_that_is_no_source_is_a_sentence_that_names_the_line(tmp_path, lin
         ('{"path": "a.png", "label"', "line 1, is no JSON"),
         ('["a.png", 1]', "line 1, must be a JSON object"),
         ('{"path": 3, "label": 1}', "line 1, must hold text in column 'path': received 3"),
-        ('{"path": "a.png", "label": 0}\n{"path": "b", "label": -1}', "line 2, has -1"),
-        ('{"path": "a.png", "label": "x"}\n{"path": "b", "label": true}', "line 2, has True"),
+        ('{"path": "a.png", "label": 1.5}', "line 1, must hold text, an integer or a boolean"),
+        ('{"path": "a.png", "label": NaN}', "line 1, must hold text, an integer or a boolean"),
+        ('{"path": "a.png", "label": [1]}', "line 1, must hold text, an integer or a boolean"),
         ('{"path": "a.png", "label": null}', "line 1, has no value in column 'label'"),
-        ('{"path": "a", "label": true}\n{"path": "b", "label": false}', "line 1, has True"),
+        ('{"path": "a.png", "label": " "}', "line 1, has no value in column 'label'"),
+        ('{"path": "a\\ud800.png", "label": 1}', "line 1, holds what is no text: 'a.ud800.png'"),
+        ('{"path": "a.png", "label": "x\\udcff"}', "line 1, holds what is no text: 'x.udcff'"),
     ],
 )
 def test_a_jsonl_that_is_no_source_is_a_sentence_that_names_the_line(tmp_path, text, message):

@@ -75,6 +75,40 @@ def test_encoded_pictures_are_read_in_any_order(prepared):
     assert read_all(source.splits["test"]) == list(range(7))
 
 
+class KerasVitManySplits(KerasVitPictures):
+    """As `KerasVitPictures`, with splits of several names."""
+
+    def _split_generators(self, _):
+        names = ("train", "Testing", "validation", "extra")
+        return {name: self._generate_examples(2) for name in names}
+
+
+class KerasVitLabels(KerasVitPictures):
+    """As `KerasVitPictures`, with a test split that has no labels, as TFDS writes them."""
+
+    def _generate_examples(self, count):
+        for i, example in super()._generate_examples(count):
+            yield i, {**example, "label": -1 if count == COUNTS["validation"] else 0}
+
+
+def test_splits_that_are_not_used_are_named(tmp_path, prepared):
+    (note,) = from_tfds("keras_vit_pictures", data_dir=prepared[1]).notes
+    assert note == "There is no test split: validation serves as one."
+    options = dict(train="train[:70%]", test="train[70%:]")
+    (note,) = from_tfds("keras_vit_pictures", data_dir=prepared[1], **options).notes
+    assert note == "Splits that are not used: 1 (validation)."
+    source = from_tfds("keras_vit_many_splits", data_dir=tmp_path)
+    assert source.notes == ("Splits that are not used: 2 (extra, validation).",)
+
+
+def test_labels_of_tfds_that_are_no_class_are_refused(tmp_path):
+    KerasVitLabels(data_dir=tmp_path, file_format="tfrecord").download_and_prepare()
+    with pytest.raises(
+        ValueError, match=r"must lie in \[0, 2\), .* received -1 in test of keras_v"
+    ):
+        from_tfds("keras_vit_labels", data_dir=tmp_path)
+
+
 def test_splits_are_cut_as_tfds_cuts_them(prepared):
     splits = {"train": "train[:70%]", "test": "train[70%:]"}
     for limit in (2**30, 0):
@@ -184,7 +218,7 @@ def test_real_cifar10_reads_the_same_pixels_in_each_way():
 
 
 def test_a_set_that_cannot_be_used_is_a_sentence(tmp_path, prepared):
-    with pytest.raises(ValueError, match="'no_such_set' of TFDS is not to be had: .+"):
+    with pytest.raises(ValueError, match="TFDS cannot open the set 'no_such_set': .+"):
         from_tfds("no_such_set", data_dir=tmp_path)
     with pytest.raises(ValueError, match="by hand into .*/manual, .*ILSVRC2012_img_train.tar and"):
         from_tfds("imagenet2012", data_dir=tmp_path)

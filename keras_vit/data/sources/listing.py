@@ -1,0 +1,124 @@
+"""What lies in a folder of class folders: the pictures of each class, and all that is none."""
+
+import collections
+import os
+
+from keras_vit.data.sources.split_names import split_name
+from keras_vit.errors import UserError, first_few
+
+EXTENSIONS = frozenset(
+    [".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"]
+)
+STRAY = "Files in no class folder, left out"
+FOREIGN = "Files not named like a picture, left out"
+HIDDEN = "Hidden files and folders, left out"
+EMPTY = "Folders without a picture"
+DEEPER = "Folders below a class folder, whose pictures belong to that class"
+CIRCLES = "Links to a folder above them, not followed"
+BESIDE = "Folders beside those of the splits, left out"
+FLAT = "Splits without class folders, left out"
+
+
+class Findings:
+    """Paths below the folder, by what is odd about them."""
+
+    def __init__(self):
+        self._paths = collections.defaultdict(list)
+
+    def add(self, kind, path):
+        """Notes a path, relative to the folder."""
+        self._paths[kind].append(path)
+
+    def notes(self):
+        """Returns a sentence for each kind."""
+        return [
+            f"{kind}: {len(paths):,} ({first_few(sorted(paths))})."
+            for kind, paths in self._paths.items()
+        ]
+
+
+def find_split_folders(root, findings):
+    """Returns the names of the folders of splits, or `None` where the root holds the classes.
+
+    Two folders named like splits are splits, and so is a folder named like `train` that holds
+    folders. A single other one is a class: `test` beside `control`, or `train` beside `plane`.
+
+    Raises:
+        ValueError: If the training split holds no class folders.
+    """
+    files, folders, hidden = _entries(root)
+    named = {name: split_name(name) for name in folders if split_name(name)}
+    with_classes = [name for name in named if _entries(os.path.join(root, name))[1]]
+    if len(named) < 2 and not any(named[name] == "train" for name in with_classes):
+        return None
+    for kind, names in {STRAY: files, HIDDEN: hidden}.items():
+        for name in names:
+            findings.add(kind, name)
+    for name in folders:
+        if name not in named:
+            findings.add(BESIDE, name)
+        elif name not in with_classes:
+            if named[name] == "train":
+                classes = " and ".join(sorted(named))
+                raise UserError(
+                    f"The split {name} of {root} must hold a folder per class: found none. "
+                    f"(Classes called {classes} need a table.)"
+                )
+            count = len(os.listdir(os.path.join(root, name)))
+            findings.add(FLAT, f"{name} with {count:,} files")
+    return with_classes
+
+
+def list_classes(root, place, findings):
+    """Returns `{class: its pictures}` of a folder below `root`, all sorted, relative to `root`."""
+    files, folders, hidden = _entries(os.path.join(root, place))
+    prefix = f"{place}/" if place else ""
+    for kind, names in {STRAY: files, HIDDEN: hidden}.items():
+        for name in names:
+            findings.add(kind, prefix + name)
+    return {
+        name: sorted(_pictures(root, prefix + name, findings, depth=0)) for name in sorted(folders)
+    }
+
+
+def _pictures(root, place, findings, depth):
+    """Returns the pictures in and below a folder, relative to `root`."""
+    files, folders, hidden = _entries(os.path.join(root, place))
+    for name in hidden:
+        findings.add(HIDDEN, f"{place}/{name}")
+    pictures = []
+    for name in files:
+        if os.path.splitext(name)[1].lower() in EXTENSIONS:
+            pictures.append(f"{place}/{name}")
+        else:
+            findings.add(FOREIGN, f"{place}/{name}")
+    if pictures and depth:
+        findings.add(DEEPER, place)
+    for name in folders:
+        if _leads_back(os.path.join(root, place, name)):
+            findings.add(CIRCLES, f"{place}/{name}")
+        else:
+            pictures += _pictures(root, f"{place}/{name}", findings, depth + 1)
+    if not pictures and (depth or not folders):
+        findings.add(EMPTY, place)
+    return pictures
+
+
+def _entries(folder):
+    """Returns the names of the files, of the folders, and of what is hidden, in a folder."""
+    files, folders, hidden = [], [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                hidden.append(entry.name)
+            else:
+                (folders if entry.is_dir() else files).append(entry.name)
+    return files, folders, hidden
+
+
+def _leads_back(path):
+    """Says whether a link leads to a folder that holds it."""
+    if not os.path.islink(path):
+        return False
+    holder, target = os.path.realpath(os.path.dirname(path)), os.path.realpath(path)
+    return os.path.commonpath([holder, target]) == target

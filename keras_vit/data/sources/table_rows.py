@@ -1,0 +1,144 @@
+"""The rows of a table: path, label and split of each, or a sentence that names the row."""
+
+import csv
+import json
+from typing import NamedTuple
+
+from keras_vit.errors import UserError, first_few
+
+
+class Row(NamedTuple):
+    """What a row says; `split` is `None` where the table has no such column."""
+
+    path: str
+    label: str
+    split: str | None
+
+
+def read_rows(table, names, strict):
+    """Reads a table.
+
+    Args:
+        table: Its path.
+        names: Names of the columns of paths, labels and splits.
+        strict: Whether a row that cannot be used is an error.
+
+    Returns:
+        The rows; sentences on those that cannot be used; and notes for a person.
+
+    Raises:
+        ValueError: If the table cannot be read, or has no rows that can be used; if `strict`, also
+            if there is a row that cannot.
+    """
+    columns, numbered, faults = {}, [], []
+
+    def attempt(function, *arguments):
+        try:
+            return function(*arguments)
+        except UserError as error:
+            if strict:
+                raise
+            faults.append(str(error))
+
+    for number, content in _read(table):
+        if row := attempt(_parse, table, number, content):
+            columns.update(dict.fromkeys(row))
+            numbered.append((number, row))
+    has_splits = _has_splits(table, columns, names[2])
+    spaces = []
+    rows = [
+        row
+        for number, content in numbered
+        if (row := attempt(_row, f"{table}, line {number},", content, names, has_splits, spaces))
+    ]
+    if not rows:
+        raise UserError(faults[0] if faults else f"{table} has no rows.")
+    notes = []
+    if unused := [column for column in columns if column not in names]:
+        notes.append(f"Columns that are not used: {len(unused):,} ({first_few(unused)}).")
+    if spaces:
+        notes.append(f"Labels with spaces around them, left out: {len(spaces):,} ({spaces[0]!r}).")
+    return rows, faults, notes
+
+
+def _read(table):
+    """Yields `(line number, row)`: of a CSV a dictionary, else the line."""
+    if not table.is_file():
+        raise UserError(f"There is no file {table}.")
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            if table.suffix.lower() == ".csv":
+                reader = csv.DictReader(file, strict=True)
+                for row in reader:
+                    yield reader.line_num, row
+            else:
+                yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{table} cannot be read as a table: {error}.") from error
+
+
+def _parse(table, number, content):
+    """Returns a row as a dictionary."""
+    if isinstance(content, dict):
+        if None in content:
+            raise UserError(
+                f"{table}, line {number}, must have as many values as the header: received "
+                f"{len(content[None])} more."
+            )
+        return content
+    try:
+        row = json.loads(content)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise UserError(f"{table}, line {number}, is no JSON: {error}.") from None
+    if not isinstance(row, dict):
+        raise UserError(f"{table}, line {number}, must be a JSON object: received {row!r}.")
+    return row
+
+
+def _has_splits(table, columns, name):
+    """Says whether a table has a column of splits; one that only looks like it is refused."""
+    for column in columns:
+        if column != name and column.strip().casefold() == name.casefold():
+            raise UserError(f"{table} has a column {column!r}, which must be called {name!r}.")
+    return name in columns
+
+
+def _row(where, content, names, has_splits, spaces):
+    image, label, split = names
+    path, name = _text(where, content, image), _label(where, content, label)
+    for text in (path, name):
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # JSON can write halves of a character
+            raise UserError(f"{where} holds what is no text: {text!r}.") from None
+    if name != name.strip():
+        spaces.append(name)
+    return Row(path, name.strip(), _text(where, content, split).strip() if has_splits else None)
+
+
+def _value(where, content, column):
+    if column not in content:
+        columns = ", ".join(map(repr, content))
+        raise UserError(f"{where} has no column {column!r}: it has {columns}.")
+    value = content[column]
+    if value is None or isinstance(value, str) and not value.strip():
+        raise UserError(f"{where} has no value in column {column!r}.")
+    return value
+
+
+def _text(where, content, column):
+    value = _value(where, content, column)
+    if not isinstance(value, str):
+        raise UserError(f"{where} must hold text in column {column!r}: received {value!r}.")
+    return value
+
+
+def _label(where, content, column):
+    value = _value(where, content, column)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return json.dumps(value)  # as it is written: 7, true
+    raise UserError(
+        f"{where} must hold text, an integer or a boolean in column {column!r}: received {value!r}."
+    )
