@@ -32,8 +32,7 @@ def atomic_write(path):
         yield unfinished
         sync(unfinished)
         os.replace(unfinished, path)
-        with contextlib.suppress(OSError):  # a system need not sync folders
-            sync(path.parent)
+        sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -51,9 +50,15 @@ def write_json(path, content):
 
 
 def sync(path):
-    """Makes what was written, or renamed in a folder, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Makes what was written to a file, or renamed in a folder, survive a power cut.
+
+    Raises:
+        OSError: If the disk does not take a file. A system need not be able to sync folders.
+    """
+    is_folder = os.path.isdir(path)
+    with contextlib.suppress(OSError) if is_folder else contextlib.nullcontext():
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -2,11 +2,12 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+import filelock
 
 from keras_vit.errors import UserError
 from keras_vit.export.formats import FORMATS, check_formats
@@ -111,37 +112,32 @@ def stage(
             sync(folder)
 
 
-@contextlib.contextmanager
 def _locked(folder):
     """Keeps other exports to a folder from what must be done at once."""
-    with open(folder / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return filelock.FileLock(folder / ".lock", thread_local=False)
 
 
 @contextlib.contextmanager
 def _unfinished(folder):
     """Makes a folder for what is not finished; removes it, and those that killed exports left.
 
-    Each is locked as long as its export lives.
+    Each is locked as long as its export lives: the system lets a lock go when its process dies.
     """
     with _locked(folder):
         for left in folder.glob(".export-*"):
-            with contextlib.suppress(BlockingIOError, FileNotFoundError):  # at work, or done
-                descriptor = os.open(left, os.O_RDONLY)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(left)
-                finally:
-                    os.close(descriptor)
+            lock = _locked(left)
+            with contextlib.suppress(filelock.Timeout):  # its export is at work
+                lock.acquire(blocking=False)
+                lock.release()  # some systems remove no file that is open
+                shutil.rmtree(left, ignore_errors=True)
         partial = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
-        descriptor = os.open(partial, os.O_RDONLY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock = _locked(partial)
+        lock.acquire(blocking=False)
     try:
         yield partial
     finally:
-        shutil.rmtree(partial)
-        os.close(descriptor)
+        lock.release()
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def export(model, folder, **options):

@@ -1,6 +1,5 @@
 """Checkpoint files: written whole or not at all, read back whole or not at all."""
 
-import fcntl
 import json
 import os
 import re
@@ -8,6 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import filelock
 import numpy as np
 
 from keras_vit.errors import UserError
@@ -40,7 +40,8 @@ class CheckpointFolder:
     def __init__(self, path, *, keep):
         self.path = Path(path)
         self._keep = keep
-        self._lock = None
+        # The system lets it go when the process dies, however it does.
+        self._lock = filelock.FileLock(self.path / ".lock", thread_local=False)
 
     @property
     def newest_step(self):
@@ -83,21 +84,16 @@ class CheckpointFolder:
         """
         self.close()
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.path / ".lock", os.O_WRONLY | os.O_CREAT)
         try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(lock)
+            self._lock.acquire(blocking=False)
+        except filelock.Timeout as error:
             raise UserError(f"Another run writes its checkpoints to {self.path}.") from error
-        self._lock = lock
         for unfinished in self.path.glob(".unfinished-*"):  # a kill in the middle of a write
             unfinished.unlink(missing_ok=True)
 
     def close(self):
         """Lets the folder go."""
-        if self._lock is not None:  # the file stays: another process may have it open
-            os.close(self._lock)
-            self._lock = None
+        self._lock.release()
 
     def clear(self):
         """Removes all files of the run.
@@ -133,7 +129,14 @@ def write_checkpoint(path, arrays, notes):
 
 def save_arrays(file, arrays, notes):
     """Writes arrays and notes to an open binary file."""
-    np.savez(file, **arrays, notes=np.frombuffer(json.dumps(notes).encode(), np.uint8))
+    np.savez(
+        file, **arrays, notes=np.frombuffer(json.dumps(notes, default=_plain).encode(), np.uint8)
+    )
+
+
+def _plain(value):
+    """Returns what JSON does not know, a tensor or a scalar of NumPy, as numbers."""
+    return np.asarray(value).tolist()
 
 
 def read_checkpoint(path):
