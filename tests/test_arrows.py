@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras_vit
     "errors": set(),
     "files": set(),
+    "keras_private": set(),
     "command_line": {"errors"},
     "images": {"errors"},
     "layers": {"errors"},
@@ -17,7 +18,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "interpret": {"errors", "layers"},
     "checkpoints": {"errors", "files", "images", "layers", "models", "tasks"},
     "data": {"errors", "images"},
-    "training": {"errors", "files", "images"},
+    "training": {"errors", "files", "images", "keras_private"},
     "inference": {"errors", "images", "tasks"},
     "evaluation": {"errors", "files", "inference"},
     "export": {
@@ -27,6 +28,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "images",
         "inference",
         "interpret",
+        "keras_private",
         "layers",
         "tasks",
     },
@@ -68,6 +70,7 @@ NO_TENSORFLOW = {
     "images/decode",
     "images/preprocessing",
     "interpret",
+    "keras_private",
     "layers",
     "models",
     "tasks",

@@ -5,6 +5,7 @@ import functools
 import keras
 from keras import ops
 
+from keras_vit.keras_private import all_layers, readers
 from keras_vit.layers import MLP, TokenPool, TransformerBlock
 
 
@@ -31,7 +32,7 @@ def servable(model, *, whole_numbers=False):
 
     copy = keras.models.clone_model(model, clone_function=rebuild)
     copy.set_weights(model.get_weights())
-    for layer in copy._flatten_layers():
+    for layer in all_layers(copy):
         if isinstance(layer, keras.layers.LayerNormalization):
             layer.call = functools.partial(norm, layer)
         if isinstance(layer, MLP) and layer.activation == "gelu":
@@ -51,8 +52,7 @@ def first_tokens(block, count, x):
 def _tokens_read(layer):
     """Returns how many of the first tokens are read of what a layer gives; 0 where all are."""
     counts = []
-    for node in layer._outbound_nodes:
-        reader = node.operation
+    for reader in readers(layer):
         if isinstance(reader, TokenPool):
             counts.append(reader.index + 1)
         elif isinstance(reader, keras.layers.LayerNormalization):
