@@ -1,12 +1,20 @@
 """A model whose `fit` can be left and taken up again."""
 
-import itertools
+import inspect
 
 import keras
 
+from keras_vit.keras_private import count_from
+from keras_vit.training.step.averages import averages_at_epoch_ends, has_stepped
+
+FIT = inspect.signature(keras.Model.fit)
+
 
 class ResumableModel(keras.Model):
-    """A model whose `fit` can begin in the middle of an epoch, and tells its checkpoints the end.
+    """A model whose `fit` can begin in the middle of an epoch, and scores what it will save.
+
+    Where the optimizer keeps averages of the weights, they are the weights at the end of `fit`, as
+    Keras has it; here also in validation and in what callbacks do at the end of an epoch.
 
     Attributes:
         first_step: The step of the first epoch at which `fit` begins; set it to go on with a
@@ -22,16 +30,20 @@ class ResumableModel(keras.Model):
         if not self.compiled:
             return super().fit(*args, **kwargs)  # which says so
         finalize = self.optimizer.finalize_variable_values
+        arguments = FIT.bind(self, *args, **kwargs).arguments
+        arguments.pop("self")
 
         def finalize_later(weights):
             if self.checkpoints is not None:  # what goes on are the weights, not their average
                 self.checkpoints.on_last_step()
-            finalize(weights)
+            if has_stepped(self.optimizer):  # else the averages are zeros
+                finalize(weights)
 
         self.optimizer.finalize_variable_values = finalize_later
         self._is_fitting = True
         try:
-            return super().fit(*args, **kwargs)
+            with averages_at_epoch_ends(self.optimizer, arguments.pop("callbacks", None)) as each:
+                return super().fit(callbacks=each, **arguments)
         finally:
             self.optimizer.finalize_variable_values = finalize
             self._is_fitting, self.first_step = False, 0
@@ -41,20 +53,8 @@ class ResumableModel(keras.Model):
 
     _is_fitting = False
 
-    def _begin_at_first_step(self, iterator):
+    def begin_at_first_step(self, iterator):
         """Makes Keras' iterator count the steps of the first epoch of `fit` from `first_step`."""
-        if not self._is_fitting or not self.first_step:
-            return
-        first, self.first_step = self.first_step, 0
-        steps = iterator._enumerate_iterator
-
-        def rest():
-            iterator._enumerate_iterator = steps
-            return itertools.islice(steps(), first, None)
-
-        iterator._enumerate_iterator = rest
-
-
-def unique(variables):
-    """Returns variables in their order, each once."""
-    return list({id(variable): variable for variable in variables}.values())
+        if self._is_fitting and self.first_step:
+            count_from(iterator, self.first_step)
+            self.first_step = 0
