@@ -6,6 +6,8 @@ import keras
 from keras import ops
 
 from keras_vit.errors import UserError
+from keras_vit.keras_private import all_layers
+from keras_vit.training.names import named_variables
 
 QKV = re.compile(r"block\d+/attention/qkv$")
 ALL = re.compile(r"block\d+/(attention/(qkv|out)|mlp/(hidden|out))$")
@@ -58,17 +60,38 @@ def add_lora(model, *, rank, on="qv"):
 def copy_merged(model, plain):
     """Sets the weights of a model to those of an adapted one, each addition merged into its kernel.
 
+    What `model` holds beside the layers of `plain`, such as another model inside it, is left out.
+
     Args:
         model: A model, `add_lora` or not.
         plain: The same model without.
+
+    Raises:
+        ValueError: If a weight of `plain` has none of its name and shape in `model`, or several.
     """
-    values = {weight.path: weight for weight in model.weights}
+    weights = named_variables(model)
+    names = {id(weight): name for name, weight in weights.items()}
+    values = dict(weights)
     for layer in _dense_layers(model):
         if layer.lora_enabled:
-            values[f"{layer.path}/kernel"] = layer.kernel
-    for weight in plain.weights:
-        weight.assign(values[weight.path])
+            kernel = next(w for w in layer.weights if w.path == f"{layer.path}/kernel")
+            values[names[id(kernel)]] = layer.kernel
+    targets = {
+        name: weight
+        for name, weight in named_variables(plain).items()
+        if any(weight is each for each in plain.weights)
+    }
+    for name, target in targets.items():
+        if f"{name}#2" in values:
+            raise UserError(f"Weights are copied by their paths: two of them are called {name}.")
+        if name not in values or values[name].shape != target.shape:
+            raise UserError(
+                f"The model that was trained has no weight {name} of the shape "
+                f"{tuple(target.shape)}."
+            )
+    for name, target in targets.items():
+        target.assign(values[name])
 
 
 def _dense_layers(model):
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dense)]
+    return [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Dense)]

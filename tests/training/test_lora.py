@@ -58,3 +58,38 @@ def test_what_is_no_adaptation_is_refused():
         add_lora(build(), rank=0)
     with pytest.raises(ValueError, match="qv or all: received 'k'"):
         add_lora(build(), rank=1, on="k")
+
+
+def test_the_student_is_copied_and_not_the_teacher_inside_it():
+    student, teacher, plain = build(), build(), build()
+    for weight in teacher.weights:
+        weight.assign(keras.ops.ones_like(weight))
+    answers = teacher(student.input)
+    copy_merged(TrainingModel(student.input, [student.output, answers]), plain)
+    for weight, expected in zip(plain.weights, student.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_weights_whose_names_are_alike_are_not_guessed():
+    def inner():
+        inputs = keras.Input((3,))
+        return keras.Model(inputs, keras.layers.Dense(3, name="a")(inputs), name="m")
+
+    class Both(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = inner(), inner()
+
+        def call(self, x):
+            return self.left(x) + self.right(x)
+
+    same, other = Both(), Both()
+    same(np.ones((1, 3))), other(np.ones((1, 3)))
+    with pytest.raises(ValueError, match="two of them are called m/a/kernel"):
+        copy_merged(same, other)
+
+
+def test_a_weight_that_was_not_trained_is_named():
+    deeper = classifier(vit("mu/4", image_size=8, depth=3), 3)
+    with pytest.raises(ValueError, match="has no weight block02/norm1/gamma of the shape"):
+        copy_merged(build(), deeper)

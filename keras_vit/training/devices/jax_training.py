@@ -7,7 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.errors import UserError
-from keras_vit.training.resume.resumable import ResumableModel, unique
+from keras_vit.keras_private import JaxTrainer
+from keras_vit.training.names import named_state, named_variables
+from keras_vit.training.resume.resumable import ResumableModel
+from keras_vit.training.step.update import OWN_NAMES
 
 
 class JaxDevices:
@@ -42,10 +45,10 @@ class JaxDevices:
 
 
 @keras.saving.register_keras_serializable("keras_vit")
-class JaxTrainingModel(ResumableModel):
+class JaxTrainingModel(JaxTrainer, ResumableModel):
     """`TrainingModel` on the JAX backend: stock `fit`, and what `Checkpoints` asks."""
 
-    def compile(self, optimizer, loss, *, accumulation=1, ema_warmup=False, **kwargs):
+    def compile(self, optimizer, loss=None, *, accumulation=1, ema_warmup=False, **kwargs):
         """Configures the step; as `TrainingModel.compile`, without accumulation and warm-up of EMA.
 
         Raises:
@@ -67,9 +70,10 @@ class JaxTrainingModel(ResumableModel):
 
     @property
     def training_state(self):
-        """Every variable that training changes, a list in the order of `TrainingModel`'s."""
+        """Every variable that training changes, by the name it has in `TrainingModel` too."""
         self.jax_state_sync()
-        return [*unique(self.variables), *self.optimizer.variables, *self._of_tensorflow]
+        own = dict(zip(OWN_NAMES, self._of_tensorflow, strict=True))
+        return named_variables(self) | named_state(self.optimizer) | own
 
     def read_metrics(self):
         """Returns the running sums of the metrics, `(1, ...)` each."""
@@ -80,8 +84,3 @@ class JaxTrainingModel(ResumableModel):
         """Sets the running sums of the metrics."""
         for variable, value in zip(self.metrics_variables, values, strict=True):
             variable.assign(value[0])
-
-    def _symbolic_build(self, iterator=None, data_batch=None):
-        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
-        if iterator is not None:
-            self._begin_at_first_step(iterator)

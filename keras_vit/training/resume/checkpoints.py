@@ -9,10 +9,16 @@ import numpy as np
 
 from keras_vit.errors import Diverged, UserError
 from keras_vit.training.devices.workers import Workers
-from keras_vit.training.resume.callback_state import callback_state, set_callback_state
 from keras_vit.training.resume.files import CheckpointFolder, load_arrays, save_arrays
-from keras_vit.training.resume.match import check_match, named_state
-from keras_vit.training.resume.metric_state import metric_state, set_metric_state
+from keras_vit.training.resume.state import (
+    callback_state,
+    check_callback,
+    match_variables,
+    metric_arrays,
+    set_callback_state,
+    set_metrics,
+    variable_arrays,
+)
 from keras_vit.training.resume.stop_signals import StopSignals
 
 
@@ -41,13 +47,15 @@ class Checkpoints(keras.callbacks.Callback):
         folder: Where the files `step-<number>.npz` stand; made if missing. One run at a time.
         steps_per_epoch: As `fit` is given it.
         every: Steps between two files, or `None`, once an epoch.
-        callbacks: Callbacks whose states belong to the run: early stopping, the best so far.
+        callbacks: Callbacks whose states go on with the run: Keras' `EarlyStopping` and
+            `ModelCheckpoint`, or any with `get_state()`, which returns a dictionary of numbers,
+            strings, arrays, lists and dictionaries, and `set_state(state)`.
         keep: How many files are kept, at least two.
         notes: What JSON can hold; saved too, and returned by `find`.
 
     Raises:
-        ValueError: If a number is out of its range; in `fit`, if another process writes to the
-            folder, or it holds a run that was not restored.
+        ValueError: If a number is out of its range or a callback has no such state; in `fit`, if
+            another process writes to the folder, or it holds a run that was not restored.
         FloatingPointError: In `fit`, where it should save weights that are not finite.
         OSError: In `fit`, if the disk takes no more; the files before stay.
     """
@@ -58,6 +66,8 @@ class Checkpoints(keras.callbacks.Callback):
             raise UserError(f"`keep` must be at least 2: received keep={keep}.")
         if every is not None and every < 1:
             raise UserError(f"`every` must be at least 1: received every={every}.")
+        for callback in callbacks:
+            check_callback(callback)
         self.folder = Path(folder)
         self.steps_per_epoch = steps_per_epoch
         self.every = every
@@ -104,9 +114,10 @@ class Checkpoints(keras.callbacks.Callback):
         if found is None:
             return 0
         arrays, notes = found
-        check_match(self.folder, found, model, self._kept_callbacks, self.steps_per_epoch)
-        for name, variable in named_state(model).items():
-            variable.assign(arrays[name])
+        pairs = match_variables(self.folder, arrays, model)
+        self._check(notes)
+        for variable, array in pairs:
+            variable.assign(array)
         if notes["replicas"] != model.distribute_strategy.num_replicas_in_sync:
             print(
                 f"The checkpoint is of {notes['replicas']} replicas and goes on with "
@@ -136,7 +147,7 @@ class Checkpoints(keras.callbacks.Callback):
         if self._resumed is not None:
             (arrays, notes), self._resumed = self._resumed, None
             if self._step % self.steps_per_epoch:
-                set_metric_state(self.model, self._workers, arrays)
+                set_metrics(self.model, self._workers, arrays)
             for callback, saved in zip(self._all_callbacks(), notes["callbacks"], strict=True):
                 set_callback_state(callback, saved["state"], arrays)
         elif epoch:  # only now all callbacks have seen the end of the one before
@@ -187,14 +198,14 @@ class Checkpoints(keras.callbacks.Callback):
             raise SystemExit(128 + number)
 
     def _save(self, step):
-        arrays = {name: variable.numpy() for name, variable in named_state(self.model).items()}
+        arrays = variable_arrays(self.model)
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise Diverged(
                 f"The weights are not finite after step {step} and are not saved; the last "
                 f"checkpoint is of step {self._step}. Lower the learning rate or clip the gradient."
             )
         if step % self.steps_per_epoch:  # else they are those of an epoch that is over
-            arrays.update(metric_state(self.model, self._workers))
+            arrays.update(metric_arrays(self.model, self._workers))
         callbacks = [
             {"name": type(each).__name__, "state": callback_state(each, arrays)}
             for each in self._all_callbacks()
@@ -216,6 +227,21 @@ class Checkpoints(keras.callbacks.Callback):
                     f"stops; the one before it is whole, in {self.folder}."
                 ) from error
         self._step = step
+
+    def _check(self, notes):
+        """Raises a `ValueError` unless a checkpoint is of such a run."""
+        if notes["steps_per_epoch"] != self.steps_per_epoch:
+            raise UserError(
+                f"The checkpoint in {self.folder} has epochs of {notes['steps_per_epoch']} steps: "
+                f"received steps_per_epoch={self.steps_per_epoch}."
+            )
+        known = [each["name"] for each in notes["callbacks"]][:-1]  # without Keras' history
+        given = [type(callback).__name__ for callback in self._kept_callbacks]
+        if known != given:
+            raise UserError(
+                f"The checkpoint in {self.folder} knows the callbacks {known}: received "
+                f"callbacks={given}."
+            )
 
     def _all_callbacks(self):
         return [*self._kept_callbacks, self.model.history]

@@ -5,8 +5,8 @@ import tensorflow as tf
 from keras import tree
 
 from keras_vit.errors import UserError
-from keras_vit.training.resume.resumable import unique
-from keras_vit.training.step.weights import part_weight
+from keras_vit.training.names import unique
+from keras_vit.training.step.parts import check_added_losses, check_mask, part_weight
 
 # How far apart the seeds of two replicas stand: the golden ratio of 2^31.
 REPLICA_STRIDE = 1327217885
@@ -35,6 +35,7 @@ class Gradients:
         self._model = model
         self._replicas = replicas
         self._accumulation = accumulation
+        self._is_split = replicas * accumulation > 1
         self.statistics = []
         self._unused = []
 
@@ -83,6 +84,9 @@ class Gradients:
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                 y_pred = self._model(x, training=True)
                 loss = self._model.compute_loss(x, y, y_pred, sample_weight, training=True)
+                if self._is_split:
+                    check_mask(y_pred)
+                    check_added_losses(self._model, self._model.loss, sample_weight)
             loss *= self._replicas  # Keras has divided by it
             scaled = loss * tf.cast(scale, loss.dtype)
         gradients = tape.gradient(scaled, weights)
@@ -93,7 +97,7 @@ class Gradients:
         ]
         weight = part_weight(self._model.loss, x, sample_weight, loss.dtype, self._replicas)
         seeds = [scope.get_current_value(seed) for seed in self.seeds]
-        self.statistics = _statistics(self._model, scope, self.seeds, y_pred)
+        self.statistics = _statistics(self._model, scope, self.seeds)
         statistics = [scope.get_current_value(variable) for variable in self.statistics]
         # Left out: the mean of nothing, where a replica has no example of an odd last batch.
         gradients, statistics = tree.map_structure(
@@ -149,17 +153,12 @@ def fold_seed(seed, replica):
     return tf.stack([(seed[0] + stride) % (2**31 - 2), seed[1]])
 
 
-def _statistics(model, scope, seeds, y_pred):
+def _statistics(model, scope, seeds):
     """Returns the variables beside seeds that the forward pass has set, each once.
 
     Raises:
-        ValueError: If it has set what is not the model's, or masks the outputs.
+        ValueError: If it has set what is not the model's.
     """
-    if any(getattr(each, "_keras_mask", None) is not None for each in tree.flatten(y_pred)):
-        raise UserError(
-            "The step knows no masks: received a model whose outputs have one; pass "
-            "`sample_weight` instead."
-        )
     own = [*model.variables, *model.metrics_variables]
     if not set(scope.state_mapping) <= {id(variable) for variable in own}:
         raise UserError(

@@ -5,10 +5,11 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from keras_vit.keras_private import TensorFlowTrainer
 from keras_vit.training.resume.resumable import ResumableModel
 
 
-class ReplicaTrainer(ResumableModel):
+class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
     """A model whose steps run in each replica, and whose logs are those of the whole batch.
 
     Keras' own trainer reads a batch too many to build the model, reduces logs in a way that
@@ -36,8 +37,8 @@ class ReplicaTrainer(ResumableModel):
     def _replicas(self):
         return self.distribute_strategy.num_replicas_in_sync
 
-    def _make_function(self, step):
-        """Replaces Keras' own: one step of training or of evaluation, from an iterator to logs."""
+    def make_step_function(self, step):
+        """Makes the function of one step of training or of evaluation, from iterator to logs."""
         strategy = self.distribute_strategy
 
         def in_replica(batch):
@@ -56,7 +57,7 @@ class ReplicaTrainer(ResumableModel):
             one_step = tf.function(
                 one_step, jit_compile=jit_compile, autograph=False, reduce_retracing=True
             )
-        one_step = self._autoconvert_optionals(one_step)
+        one_step = self.optionals_to_none(one_step)
 
         def on_next(iterator):
             batch = next(iterator)
@@ -66,13 +67,13 @@ class ReplicaTrainer(ResumableModel):
 
         return on_next
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Replaces Keras' own: the model is built from the shapes of a batch, which stays."""
+    def build_from(self, iterator, data_batch):
+        """Builds the model from the shapes of a batch, which stays in the dataset."""
         if iterator is not None:
             data_batch = _spec(iterator.data_adapter.get_tf_dataset())
-            self._begin_at_first_step(iterator)
+            self.begin_at_first_step(iterator)
         with self.distribute_strategy.scope():
-            self._symbolic_build(data_batch=data_batch)
+            self.build_symbolically(data_batch)
 
 
 def _spec(dataset):

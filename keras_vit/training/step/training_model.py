@@ -11,16 +11,20 @@ all replicas. Here a step is
 and `model.fit`, callbacks, metrics and strategies stay Keras' own.
 """
 
+import functools
+
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import tree
 
 from keras_vit.errors import UserError
-from keras_vit.training.resume.resumable import unique
+from keras_vit.keras_private import all_layers
+from keras_vit.training.names import named_variables
 from keras_vit.training.step.gradients import Gradients, fold_seed
+from keras_vit.training.step.parts import check_layers, check_losses, part_weight, per_example
 from keras_vit.training.step.replica_trainer import ReplicaTrainer
 from keras_vit.training.step.update import Update
-from keras_vit.training.step.weights import check_losses, part_weight, per_example
 from keras_vit.training.step.xla import check_jit
 
 
@@ -44,7 +48,7 @@ class TrainingModel(ReplicaTrainer):
     def compile(
         self,
         optimizer,
-        loss,
+        loss=None,
         *,
         metrics=None,
         weighted_metrics=None,
@@ -58,11 +62,11 @@ class TrainingModel(ReplicaTrainer):
         Args:
             optimizer: A `keras.optimizers.Optimizer`, a `MultiOptimizer` too; its clipping and EMA
                 are done by the step, on the whole gradient, and no longer by itself.
-            loss: As `keras.Model.compile` takes it. What several outputs' losses or a sum do with
-                a batch must be the same for all.
-            metrics: Likewise.
-            weighted_metrics: Likewise.
-            accumulation: Into how many micro-batches each replica's part of a batch is cut, one
+            loss: As `keras.Model.compile` takes it; `None` where layers call `add_loss`. With
+                several outputs, all losses must use the same reduction.
+            metrics: As `keras.Model.compile` takes them.
+            weighted_metrics: As `keras.Model.compile` takes them.
+            accumulation: Into how many micro-batches each replica's part of a batch is split, one
                 after the other; memory shrinks, the numbers stay.
             ema_warmup: Whether the average of the weights, where the optimizer keeps one, forgets
                 faster at first: momentum `min(ema_momentum, (1 + t) / (10 + t))` at step `t`, as
@@ -71,21 +75,25 @@ class TrainingModel(ReplicaTrainer):
             run_eagerly: Whether nothing is compiled, to look inside.
 
         Raises:
-            ValueError: If a number is out of its range, parts of a batch cannot be weighed by the
-                losses, the optimizer brings its own accumulation or loss scale, or a layer cannot
-                be compiled by XLA.
+            ValueError: If a number is out of its range, the losses of a batch's parts do not add
+                up to that of the batch, the optimizer brings its own accumulation or loss scale,
+                or a layer cannot be compiled by XLA. In `fit`, if what layers pass to `add_loss`
+                is not a mean over the examples and a batch is split.
         """
         if accumulation < 1:
             raise UserError(
                 f"`accumulation` must be at least 1: received accumulation={accumulation}."
             )
-        check_losses(loss, accumulation)
+        is_split = accumulation * self._replicas > 1
+        check_losses(loss, accumulation=accumulation, replicas=self._replicas)
+        if is_split:
+            check_layers(self)
         optimizer = keras.optimizers.get(optimizer)
         if jit_compile:
             check_jit(self)
         super().compile(
             optimizer,
-            per_example(loss),
+            per_example(loss, is_split=is_split),
             metrics=metrics,
             weighted_metrics=weighted_metrics,
             jit_compile=jit_compile,
@@ -121,8 +129,9 @@ class TrainingModel(ReplicaTrainer):
 
     @property
     def training_state(self):
-        """Every variable that training changes and all replicas hold alike, a list."""
-        return [variable.value for variable in unique(self.variables)] + self._update.variables
+        """Every variable that training changes and all replicas hold alike, by its name."""
+        variables = {name: each.value for name, each in named_variables(self).items()}
+        return variables | self._update.variables
 
     def gradient_function(self, batch, *, jit_compile):
         """Makes a function that computes a batch's loss and gradient, to time it.
@@ -153,19 +162,21 @@ class TrainingModel(ReplicaTrainer):
             self._gradients.check(part)
 
     def label_out_of_range(self):
-        """Returns a whole label of the last batch that is no class of the output, or `None`.
+        """Returns an integer label of the last batch that is no class, or `None`.
 
-        XLA makes a loss that is no number of it, and without it TensorFlow an error.
+        Of such a label a GPU and XLA make a loss that is not finite; else TensorFlow raises.
         """
         _, y, _ = keras.utils.unpack_x_y_sample_weight(self._batch)
-        if tree.is_nested(y) or tree.is_nested(self.output):
+        losses = tree.flatten(self._compiled_with["loss"])
+        if tree.is_nested(self.output) or not all(map(_takes_integers, losses)):
             return None
-        classes = self.output.shape[-1]
+        ignored = [getattr(loss, "ignore_class", None) for loss in losses]
         for labels in self.distribute_strategy.experimental_local_results(y):
-            if labels.dtype.is_integer and (labels.shape.rank < len(self.output.shape)):
-                wrong = labels[(labels < 0) | (labels >= classes)]
-                if len(wrong):
-                    return int(wrong[0])
+            labels = np.asarray(labels)
+            wrong = (labels < 0) | (labels >= self.output.shape[-1])
+            wrong &= ~np.isin(labels, [each for each in ignored if each is not None])
+            if wrong.any():
+                return int(labels[wrong][0])
         return None
 
     def make_train_function(self, force=False):
@@ -209,10 +220,8 @@ class TrainingModel(ReplicaTrainer):
     def _update_metrics(self, finite, loss, weight, x, y, y_pred, sample_weight):
         """Updates the metrics, unless the step's gradient was not finite."""
         before = [tf.convert_to_tensor(variable.value) for variable in self.metrics_variables]
-        self._loss_tracker.update_state(loss, sample_weight=weight)
-        if self._compile_loss.metrics:
-            # Trackers of several outputs' losses: what they saw in the pure function is gone.
-            self.compute_loss(x, y, y_pred, sample_weight, training=True)
+        self.update_loss(loss, weight)
+        self.update_losses_of_outputs(y, y_pred, sample_weight)
         self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         for variable, old in zip(self.metrics_variables, before, strict=True):
             variable.assign(tf.where(finite, variable.value, old))
@@ -223,7 +232,7 @@ class TrainingModel(ReplicaTrainer):
         y_pred = self(x, training=False)
         loss = self._replicas * self.compute_loss(x, y, y_pred, sample_weight, training=False)
         weight = part_weight(self.loss, x, sample_weight, loss.dtype, self._replicas)
-        self._loss_tracker.update_state(loss, sample_weight=weight)
+        self.update_loss(loss, weight)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def get_compile_config(self):
@@ -236,4 +245,15 @@ class TrainingModel(ReplicaTrainer):
 
 
 def _computes_in_float16(model):
-    return any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
+    return any(layer.compute_dtype == "float16" for layer in all_layers(model))
+
+
+def _takes_integers(loss):
+    """Whether a loss takes the numbers of classes as labels."""
+    if isinstance(loss, functools.partial):
+        loss = loss.func
+    return (
+        isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+        or loss == "sparse_categorical_crossentropy"
+        or loss is keras.losses.sparse_categorical_crossentropy
+    )

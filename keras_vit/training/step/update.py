@@ -6,8 +6,12 @@ import keras
 import tensorflow as tf
 
 from keras_vit.errors import UserError
+from keras_vit.keras_private import averages, clip, take_over_update
+from keras_vit.training.names import named_state
 
 INITIAL_SCALE = 2.0**15
+# Of the variables that the update itself keeps, in a checkpoint.
+OWN_NAMES = ("update/loss_scale", "update/skipped_steps", "update/finite_steps")
 GROWTH_STEPS = 2000  # finite steps after which the loss scale doubles
 
 
@@ -23,7 +27,7 @@ class Update:
             arXiv:1710.03740, section 3.2): halved when a gradient overflows, though not below 1,
             doubled after `GROWTH_STEPS` that did not. 1 without `scale_loss`.
         skipped: How many gradients were not finite.
-        variables: Everything that must be saved to go on.
+        variables: Everything that must be saved to go on, by name.
 
     Args:
         optimizer: A `keras.optimizers.Optimizer`.
@@ -43,9 +47,7 @@ class Update:
         self.optimizers = [each for each in optimizers if each.built]
         _check(optimizer, self.optimizers)
         for each in self.optimizers:
-            # Keras' own would clip each replica's part, sum, and average inside `tf.cond`.
-            each._backend_apply_gradients = functools.partial(_decay_and_update, each)
-            each._all_reduce_sum_gradients = lambda pairs: pairs
+            take_over_update(each)
         new = functools.partial(
             tf.Variable, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
@@ -55,8 +57,9 @@ class Update:
 
     @property
     def variables(self):
-        own = [self.scale, self.skipped, self._finite_steps]
-        return [variable.value for variable in self._optimizer.variables] + own
+        own = dict(zip(OWN_NAMES, (self.scale, self.skipped, self._finite_steps), strict=True))
+        variables = named_state(self._optimizer)
+        return {name: variable.value for name, variable in variables.items()} | own
 
     def __call__(self, gradients):
         """Updates the weights.
@@ -99,16 +102,11 @@ class Update:
         tf.cond(strategy.experimental_local_results(finite)[0], update, skip)
 
     def _apply(self, gradients):
-        gradients = self.optimizers[0]._clip_gradients(gradients)
+        gradients = clip(self.optimizers[0], gradients)
         self._optimizer.apply(gradients, self._trainable_variables)
         for optimizer in self.optimizers:
             if optimizer.use_ema:
                 _average(optimizer, self._ema_warmup)
-
-
-def _decay_and_update(optimizer, gradients, variables):
-    optimizer._apply_weight_decay(variables)
-    optimizer._backend_update_step(gradients, variables, optimizer.learning_rate)
 
 
 def _average(optimizer, warmup):
@@ -118,20 +116,14 @@ def _average(optimizer, warmup):
     if warmup:
         momentum = tf.minimum(momentum, (1 + step) / (10 + step))
     momentum = tf.where(step > 0, momentum, 0.0)
-    for variable, average in _averages(optimizer):
+    for variable, average in averages(optimizer):
         share = tf.cast(momentum, variable.dtype)
         average.assign(share * average + (1 - share) * variable)
 
 
 def _overwrite(strategy, optimizer):
-    for variable, average in _averages(optimizer):
+    for variable, average in averages(optimizer):
         strategy.extended.update(variable.value, lambda v, a: v.assign(a), args=(average.value,))
-
-
-def _averages(optimizer):
-    return zip(
-        optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True
-    )
 
 
 def _check(optimizer, optimizers):

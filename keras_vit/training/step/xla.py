@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_vit.errors import UserError
+from keras_vit.keras_private import all_layers
 from keras_vit.training.devices.workers import Workers
 
 ROUNDS = 5
@@ -66,7 +67,7 @@ def times_of_a_step(model, batch):
 
 def layers_without_jit(model):
     """Names the layers of a model, inner ones too, that XLA cannot compile."""
-    return [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
+    return [layer.name for layer in all_layers(model) if not layer.supports_jit]
 
 
 def check_jit(model):

@@ -40,7 +40,9 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, replicas, jit_compile):
     losses.update(last)
     assert set(last) == set(range(11, STEPS * EPOCHS + 1))
     assert losses == whole
-    for left, right in zip(model.training_state, again.training_state, strict=True):
+    for left, right in zip(
+        model.training_state.values(), again.training_state.values(), strict=True
+    ):
         np.testing.assert_array_equal(left.numpy(), right.numpy())
     assert again.history.history == model.history.history
     assert again.history.epoch == model.history.epoch
@@ -54,8 +56,8 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, replicas, jit_compile):
 def test_two_files_are_kept_and_nothing_else(tmp_path):
     (tmp_path / ".unfinished-1-step-000000001.npz").write_bytes(b"PK")
     run(tmp_path)
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [".lock", "best.keras", "step-000000014.npz", "step-000000015.npz"]
+    names = sorted(path.name for path in tmp_path.iterdir() if path.name != ".lock")
+    assert names == ["best.keras", "step-000000014.npz", "step-000000015.npz"]
 
 
 def test_without_a_checkpoint_training_begins_anew(tmp_path):
@@ -136,7 +138,7 @@ def test_other_callbacks_and_metrics_than_before_are_sentences(tmp_path):
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     run(tmp_path, kill_at=5)
-    with pytest.raises(ValueError, match="is of another model or optimizer: it holds"):
+    with pytest.raises(ValueError, match=r"another model or optimizer: .* has the shape \(4, 4\)"):
         Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build(units=6))
 
 
