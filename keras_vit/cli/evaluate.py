@@ -1,6 +1,7 @@
 """`keras-vit evaluate`: how well a model or an export of it answers on a source."""
 
 import csv
+import itertools
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +56,7 @@ def evaluate(
         artefact = open_artefact(model)
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
     from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing
+    from keras_vit.data.labels import check_range
     from keras_vit.evaluation import match_classes, score
 
     if split not in source.splits:
@@ -78,9 +80,8 @@ def evaluate(
         print("The model names no classes: they are taken to be in the order of the source's.")
 
     def all_batches():
-        yield images, classes[labels]
-        for more_images, more_labels in batches:
-            yield more_images, classes[more_labels]
+        for some_images, some_labels in itertools.chain([(images, labels)], batches):
+            yield some_images, classes[check_range(some_labels, len(classes))]
 
     result = score(artefact.predict, all_batches())
     names = artefact.class_names or [str(index) for index in range(count)]

@@ -65,6 +65,7 @@ def export_model(
 
         from keras_vit.checkpoints import load, recognise
         from keras_vit.data import fitted_preprocessing
+        from keras_vit.data.labels import check_range
         from keras_vit.evaluation import comparison_table, match_classes, write_report
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
         from keras_vit.tasks import class_names_of, preprocessing_of
@@ -87,7 +88,9 @@ def export_model(
     seen = fitted_preprocessing(test, served)
     pictures, labels = _drawn(test, images, served, seed)
     names, count = class_names_of(classifier), classifier.output_shape[-1]
-    labels = match_classes(source.class_names, names, count)[labels]
+    labels = match_classes(source.class_names, names, count)[
+        check_range(labels, len(source.class_names))
+    ]
     logits = classifier.predict(pictures, batch_size=64, verbose=0)
     reference = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")

@@ -33,6 +33,21 @@ def check_labels(labels, count):
     return labels.astype("int64")
 
 
+def check_range(labels, num_classes):
+    """Returns labels `(N,)` that were read, all of which must be the number of a class.
+
+    Raises:
+        ValueError: If one does not lie in `[0, K)`.
+    """
+    strange = (labels < 0) | (labels >= num_classes)
+    if strange.any():
+        raise UserError(
+            f"Labels must lie in [0, {num_classes}): received {labels[strange][0]}, which is the "
+            "number of no class."
+        )
+    return labels
+
+
 def one_hot(labels, num_classes, smoothing=0.0):
     """Turns labels `(B,)` into targets `(B, K)`, float32, that sum to 1.
 

@@ -25,7 +25,7 @@ def match_classes(names, model_names, count):
             )
         places = {name: index for index, name in enumerate(model_names)}
         return np.array([places[name] for name in names])
-    if all(name.isdecimal() and int(name) < count for name in names):
+    if set(names) <= set(map(str, range(count))):  # 007 is a name, not a number
         return np.array([int(name) for name in names])
     if len(names) == count and not model_names:
         return np.arange(count)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_vit.checkpoints import load
+from keras_vit.data import SequentialSplit, Source
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
@@ -103,6 +105,17 @@ def test_a_mistake_is_a_sentence(run, one_line, model, pictures, words, message)
 def test_a_model_that_is_not_there_is_a_sentence(run, one_line, pictures):
     status, _, err = run("evaluate", "none.keras", "--data", pictures)
     assert status == 2 and "There is no model at none.keras" in one_line(err)
+
+
+@pytest.mark.parametrize("wrong", [-1, 3])
+def test_a_label_that_is_no_class_judges_nothing(run, one_line, model, monkeypatch, wrong):
+    picture = tf.io.encode_png(np.zeros((8, 8, 3), "uint8")).numpy()
+    stream = tf.data.Dataset.from_tensor_slices(([picture] * 3, np.array([0, wrong, 1])))
+    row = SequentialSplit(3, lambda **_: stream)
+    source = Source("row", ("blue", "lime", "red"), {"test": row})
+    monkeypatch.setattr("keras_vit.data.sources.open_source", lambda *_, **__: source)
+    status, out, err = run("evaluate", model, "--data", "row")
+    assert (status, out) == (2, "") and f"[0, 3): received {wrong}, which" in one_line(err)
 
 
 def test_a_split_without_a_good_picture_is_a_sentence(run, one_line, model, pictures):

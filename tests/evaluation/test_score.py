@@ -67,6 +67,8 @@ def test_classes_are_matched_by_name_and_by_number():
     assert match_classes(["0", "3"], model, 4).tolist() == [2, 3]
     assert match_classes(["0", "3"], ("a", "b", "c", "d"), 4).tolist() == [0, 3]
     assert match_classes(["a", "b"], None, 2).tolist() == [0, 1]
+    assert match_classes(["007", "7"], None, 2).tolist() == [0, 1]  # names, two of them
+    assert match_classes(["007", "7"], ("7", "007"), 2).tolist() == [1, 0]
     twice = ("crane", "cat", "crane")
     assert match_classes(twice, twice, 3).tolist() == [0, 1, 2]
     assert match_classes(["cat"], twice, 3).tolist() == [1]
