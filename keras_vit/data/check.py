@@ -1,6 +1,7 @@
 """What is wrong with a source: broken pictures, equal ones in two splits, labels that disagree."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,11 +19,11 @@ class Report:
         source: The source in a sentence.
         notes: What opening it found and did not use.
         faults: What must be repaired before anything is trained.
-        splits: From names to counts, sizes and classes.
+        splits: Counts, sizes and classes, by the name of the split.
         broken: Pictures that cannot be read: `split`, `path`, `reason`.
         duplicates: Equal pictures in two splits: `split`, `path`, `other_split`, `other_path`.
         conflicts: Equal pictures of a split with different labels: `split`, `paths`, `classes`.
-        strange_labels: Examples whose label is no class: `split`, `path`, `label`.
+        strange_labels: Examples whose label is the number of no class: `split`, `path`, `label`.
         absent: Classes that the split `train` lacks.
     """
 
@@ -43,22 +44,23 @@ class Report:
         return not any((*pictures, self.faults, self.absent))
 
 
-def check_source(source, advance=lambda count: None):
-    """Reads every picture of a source once and says what is wrong.
+def check_source(source, advance: Callable[[int], None] = lambda count: None):
+    """Reads every picture of a source once and reports what is wrong.
 
-    Equal means equal pixels: a copy under another name, or in another lossless format, is found.
+    Pictures are equal if their pixels are: a copy under another name, or in another lossless
+    format, is found.
 
     Args:
         source: A `Source`.
-        advance: Called with how many examples were read since the last call.
+        advance: Called with the number of examples that were read since the last call.
 
     Returns:
         A `Report`.
     """
-    facts = {name: scan_split(split, advance) for name, split in source.splits.items()}
-    numbers = number_pictures(facts)
+    scans = {name: scan_split(split, advance) for name, split in source.splits.items()}
+    numbers = number_pictures(scans)
     splits = {
-        name: _describe(split, numbers[name], source.class_names) for name, split in facts.items()
+        name: _describe(scan, numbers[name], source.class_names) for name, scan in scans.items()
     }
     return Report(
         source=str(source),
@@ -66,43 +68,43 @@ def check_source(source, advance=lambda count: None):
         faults=list(source.faults),
         splits=splits,
         broken=[
-            {"split": name, "path": split.path(index), "reason": reason}
-            for name, split in facts.items()
-            for index, reason in sorted(split.broken.items())
+            {"split": name, "path": scan.path(index), "reason": reason}
+            for name, scan in scans.items()
+            for index, reason in sorted(scan.broken.items())
         ],
-        duplicates=find_duplicates(facts, numbers),
+        duplicates=find_duplicates(scans, numbers),
         conflicts=[
             {
                 "split": name,
-                "paths": [facts[name].path(index) for index in indices],
-                "classes": [source.class_name(facts[name].labels[index]) for index in indices],
+                "paths": [scans[name].path(index) for index in indices],
+                "classes": [source.class_name(scans[name].labels[index]) for index in indices],
             }
-            for name, indices in find_conflicts(facts, numbers)
+            for name, indices in find_conflicts(scans, numbers)
         ],
         strange_labels=[
-            {"split": name, "path": split.path(index), "label": int(split.labels[index])}
-            for name, split in facts.items()
-            for index in split.good.tolist()
-            if not 0 <= split.labels[index] < len(source.class_names)
+            {"split": name, "path": scan.path(index), "label": int(scan.labels[index])}
+            for name, scan in scans.items()
+            for index in scan.good.tolist()
+            if not 0 <= scan.labels[index] < len(source.class_names)
         ],
         absent=splits["train"]["missing"] if "train" in splits else [],
     )
 
 
-def _describe(facts, numbers, names):
-    """Counts a split's pictures, sizes and classes; of the broken ones nothing but their number."""
-    labels, sizes = facts.labels[facts.good], facts.sizes[facts.good]
+def _describe(scan, numbers, names):
+    """Counts a split's pictures, sizes and classes; of broken pictures only their number."""
+    labels, sizes = scan.labels[scan.good], scan.sizes[scan.good]
     counts = np.bincount(labels[(labels >= 0) & (labels < len(names))], minlength=len(names))
-    tiny = facts.good[sizes.min(axis=1, initial=TINY) < TINY]
+    tiny = scan.good[sizes.min(axis=1, initial=TINY) < TINY]
     return {
-        "pictures": len(facts.labels),
-        "broken": len(facts.broken),
+        "pictures": len(scan.labels),
+        "broken": len(scan.broken),
         "copies": len(numbers) - len(np.unique(numbers)),
         "height": _summary(sizes[:, 0]),
         "width": _summary(sizes[:, 1]),
         "sizes": len(np.unique(sizes, axis=0)),
         "tiny": len(tiny),
-        "first_tiny": facts.path(int(tiny[0])) if len(tiny) else None,
+        "first_tiny": scan.path(int(tiny[0])) if len(tiny) else None,
         "per_class": _summary(counts),
         "imbalance": float(counts.max() / counts.min()) if counts.min() else None,
         "missing": [names[label] for label in np.flatnonzero(counts == 0)],

@@ -1,46 +1,70 @@
-"""Equal pictures: in two splits, or in one under different labels."""
+"""Equal pictures: in two splits, or in one split under different labels."""
 
 import itertools
 
 import numpy as np
 
 
-def number_pictures(facts):
-    """Gives equal pictures equal numbers: from `{split: Facts}` to `{split: (M,)}`, as `good`."""
-    digests = [split.digests[split.good] for split in facts.values()]
+def number_pictures(scans):
+    """Numbers the pictures of all splits so that equal ones have equal numbers.
+
+    Args:
+        scans: The `Scan` of each split by its name.
+
+    Returns:
+        `{split: numbers (M,)}`, in the order of `Scan.good`.
+    """
+    digests = [scan.digests[scan.good] for scan in scans.values()]
     _, numbers = np.unique(np.concatenate(digests), return_inverse=True)
     ends = np.cumsum([len(part) for part in digests])[:-1]
-    return dict(zip(facts, np.split(numbers, ends), strict=True))
+    return dict(zip(scans, np.split(numbers, ends), strict=True))
 
 
-def find_duplicates(facts, numbers):
-    """Lists the pictures of a later split that an earlier one holds, too."""
-    twins = []
-    for name, other in itertools.combinations(facts, 2):
+def find_duplicates(scans, numbers):
+    """Lists the pictures of a split that an earlier split holds too.
+
+    Args:
+        scans: The `Scan` of each split by its name.
+        numbers: What `number_pictures` returned.
+
+    Returns:
+        Dictionaries of `split`, `path`, `other_split` and `other_path`, the later split being the
+        other.
+    """
+    duplicates = []
+    for name, other in itertools.combinations(scans, 2):
         first = dict(
-            zip(numbers[name][::-1].tolist(), facts[name].good[::-1].tolist(), strict=True)
+            zip(numbers[name][::-1].tolist(), scans[name].good[::-1].tolist(), strict=True)
         )
-        for number, index in zip(numbers[other].tolist(), facts[other].good.tolist(), strict=True):
+        for number, index in zip(numbers[other].tolist(), scans[other].good.tolist(), strict=True):
             if number in first:
-                twins.append(
+                duplicates.append(
                     {
                         "split": name,
-                        "path": facts[name].path(first[number]),
+                        "path": scans[name].path(first[number]),
                         "other_split": other,
-                        "other_path": facts[other].path(index),
+                        "other_path": scans[other].path(index),
                     }
                 )
-    return twins
+    return duplicates
 
 
-def find_conflicts(facts, numbers):
-    """Lists groups of equal pictures within a split whose labels differ, as indices."""
+def find_conflicts(scans, numbers):
+    """Lists groups of equal pictures of a split that have different labels.
+
+    Args:
+        scans: The `Scan` of each split by its name.
+        numbers: What `number_pictures` returned.
+
+    Returns:
+        Pairs of a split's name and the indices of a group.
+    """
     conflicts = []
-    for name, split in facts.items():
+    for name, scan in scans.items():
         order = np.argsort(numbers[name], kind="stable")
         starts = np.flatnonzero(np.diff(numbers[name][order], prepend=-1))
-        indices = split.good[order]
-        labels = split.labels[indices]
+        indices = scan.good[order]
+        labels = scan.labels[indices]
         if not len(labels):
             continue
         lowest, highest = (f.reduceat(labels, starts) for f in (np.minimum, np.maximum))

@@ -1,9 +1,10 @@
 """Examples of encoded splits: read, decoded and cropped one by one, broken pictures replaced.
 
 TensorFlow's decoders fail on a broken picture, and a graph cannot catch that. A dataset can drop
-the failed element; so each element carries its ordinal, and a gap between two of them tells which
-pictures were dropped. Only these are then handled in Python. *Beats* are elements without a
-picture, which always arrive: behind a broken last picture, or where none can be read any more.
+the failed element. So each element carries its ordinal, and a gap between two ordinals shows which
+pictures were dropped; only these are handled in Python. A *heartbeat* is an element without a
+picture, inserted every 256 elements and at the end, so that a gap is noticed even if no picture
+behind it can be read.
 """
 
 import functools
@@ -17,8 +18,8 @@ from keras_vit.errors import UserError
 
 ATTEMPTS = 100  # pictures that may be broken in a row before the stream gives up
 ENDLESS = np.iinfo("int64").max
-BEAT = 256  # every so manieth element is a beat
-NO_KEY = np.uint64(0)  # evaluation draws nothing
+HEARTBEAT = 256  # every 256th element is a heartbeat
+NO_KEY = np.uint64(0)  # evaluation draws nothing at random
 
 
 def train_examples(split, order, crop, start, broken=None):
@@ -27,7 +28,8 @@ def train_examples(split, order, crop, start, broken=None):
     Args:
         split: The split.
         order: Its `Order`.
-        crop: From an encoded picture `()` and its counter `()` to an image `(S, S, 3)`.
+        crop: A function of an encoded picture `()` and its counter `()` that returns an image
+            `(S, S, 3)`.
         start: Ordinal of the first example, in this worker's numbering.
         broken: A `BrokenPictures`.
 
@@ -44,17 +46,17 @@ def train_examples(split, order, crop, start, broken=None):
     nothing = [tf.zeros(x.shape, x.dtype) for x in read.get_concrete_function().structured_outputs]
 
     def element(position):
-        ordinal = start + position - position // BEAT
-        beat = position % BEAT == BEAT - 1
+        ordinal = start + position - position // HEARTBEAT
+        heartbeat = position % HEARTBEAT == HEARTBEAT - 1
 
         def picture():
             counter = order.counters(ordinal)
             return read(order.indices(counter[None])[0], counter)
 
-        return ordinal, beat, *tf.cond(beat, lambda: tuple(nothing), picture)
+        return ordinal, heartbeat, *tf.cond(heartbeat, lambda: tuple(nothing), picture)
 
     def replacement(ordinal):
-        """Returns image and label at an ordinal, or of the first stand-in that can be read."""
+        """Returns the image and label of an ordinal, or of the first other that can be read."""
         counter = order.counters(tf.constant(ordinal, tf.int64))
         index = int(order.indices(counter[None])[0])
         for attempt in range(ATTEMPTS):
@@ -67,13 +69,13 @@ def train_examples(split, order, crop, start, broken=None):
             f"None of {ATTEMPTS} pictures can be read; the last is {split.path(index)}."
         )
 
-    replacement(start)  # a split of broken pictures alone is refused at once
+    replacement(start)  # a split in which no picture can be read is refused at once
     positions = tf.data.Dataset.range(ENDLESS)
     good = positions.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
 
     def replacements(ordinals):
         pairs = [replacement(ordinal) for ordinal in ordinals]
-        if not pairs:  # a beat after a good picture
+        if not pairs:  # a heartbeat after a good picture
             return ordinals, *(np.zeros((0, *x.shape), x.dtype.as_numpy_dtype) for x in nothing)
         images, labels = zip(*pairs, strict=True)
         return ordinals, np.stack(images), np.stack(labels)
@@ -82,9 +84,16 @@ def train_examples(split, order, crop, start, broken=None):
 
 
 def sequential_examples(split, order, crop, start, broken=None):
-    """Streams `(ordinal, image, label)` of a `SequentialSplit` without end; see `train_examples`.
+    """Streams `(ordinal, image, label)` of a `SequentialSplit` without end.
 
-    What comes before `start` is read and dropped. The next picture stands in for a broken one.
+    What comes before `start` is read and dropped. The next picture takes the place of a broken one.
+
+    Args:
+        split: The split.
+        order: Its `Order`, of which seed and worker count.
+        crop: As `train_examples` takes it.
+        start: Ordinal of the first example, in this worker's numbering.
+        broken: A `BrokenPictures`.
     """
 
     @tf.autograph.experimental.do_not_convert  # the stream's own Python stays as it is
@@ -103,7 +112,14 @@ def sequential_examples(split, order, crop, start, broken=None):
 
 
 def eval_examples(split, crop, broken=None):
-    """Streams `(image, label)` of an encoded split once, in order, without broken pictures."""
+    """Streams `(image, label)` of an encoded split once, in order, without broken pictures.
+
+    Args:
+        split: An `EncodedSplit` or `SequentialSplit`.
+        crop: A function of an encoded picture `()` and a key `()` that returns an image
+            `(H, W, 3)`.
+        broken: A `BrokenPictures`.
+    """
     ordinals = tf.data.Dataset.range(split.count)
     if isinstance(split, SequentialSplit):
         ordinals = tf.data.Dataset.zip(ordinals, split.stream(seed=None, worker=0, workers=1))
@@ -117,8 +133,8 @@ def eval_examples(split, crop, broken=None):
 
     good = ordinals.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
     nothing = [tf.zeros(x.shape, x.dtype) for x in good.element_spec[2:]]
-    beat = (tf.constant(split.count, tf.int64), True, *nothing)
-    whole = good.concatenate(tf.data.Dataset.from_tensors(beat))
+    heartbeat = (tf.constant(split.count, tf.int64), True, *nothing)
+    whole = good.concatenate(tf.data.Dataset.from_tensors(heartbeat))
     examples = _note_gaps(whole, 0, path, reason, broken)
     return examples.map(lambda _, image, label: (image, label))
 
@@ -145,32 +161,35 @@ def _fill_gaps(elements, start, replacements):
     """Puts `replacements(ordinals)`, arrays of whole examples, where ordinals are missing.
 
     Args:
-        elements: A dataset of ordinal, whether it is a beat, image and label; a beat's ordinal is
-            that of the next picture.
+        elements: A dataset of ordinal, whether it is a heartbeat, image and label; the ordinal of
+            a heartbeat is that of the next picture.
         start: The first ordinal.
-        replacements: From ordinals `(M,)` to ordinals, images and labels, any number of them.
+        replacements: A function of ordinals `(M,)` that returns ordinals, images and labels, any
+            number of them.
 
     Returns:
-        A dataset of ordinals, images and labels, without the beats.
+        A dataset of ordinals, images and labels, without the heartbeats.
     """
     _, _, image, label = elements.element_spec
 
     def fill(expected, element):
-        ordinal, beat, *picture = element
+        ordinal, heartbeat, *picture = element
         example = (ordinal, *picture)
 
         def with_replacements():
             dtypes = (tf.int64, image.dtype, label.dtype)
             before = tf.numpy_function(replacements, [tf.range(expected, ordinal)], dtypes)
-            own = 1 - tf.cast(beat, tf.int32)
+            own = 1 - tf.cast(heartbeat, tf.int32)
             return [tf.concat([x, y[None][:own]], 0) for x, y in zip(before, example, strict=True)]
 
         def alone():
             return [x[None] for x in example]
 
-        ordinals, images, labels = tf.cond(beat | (ordinal > expected), with_replacements, alone)
+        ordinals, images, labels = tf.cond(
+            heartbeat | (ordinal > expected), with_replacements, alone
+        )
         ordinals, labels = tf.ensure_shape(ordinals, [None]), tf.ensure_shape(labels, [None])
         images = tf.ensure_shape(images, (None, *image.shape))
-        return ordinal + 1 - tf.cast(beat, tf.int64), (ordinals, images, labels)
+        return ordinal + 1 - tf.cast(heartbeat, tf.int64), (ordinals, images, labels)
 
     return elements.scan(tf.constant(start, tf.int64), fill).unbatch()

@@ -1,4 +1,4 @@
-"""What one pass over a split learns of each picture: its label, its size, a hash of its pixels."""
+"""One pass over a split that records label, size and a hash of the pixels of every picture."""
 
 import concurrent.futures
 import dataclasses
@@ -20,15 +20,15 @@ UNKNOWN = -1  # the label of what could not even be read
 
 
 @dataclasses.dataclass
-class Facts:
-    """Facts of `N` examples, 32 bytes each.
+class Scan:
+    """What a pass over a split of `N` examples recorded, 32 bytes each.
 
     Attributes:
         labels: `(N,)`, int64.
         sizes: Heights and widths `(N, 2)`, int32; zeros where a picture is broken.
         digests: Hashes `(N,)` of shape and pixels, 16 bytes.
-        broken: From indices to what is wrong.
-        path: From an index to what a person calls the example.
+        broken: What is wrong, by the index of the example.
+        path: A function of an index that returns the name of the example in messages.
     """
 
     labels: np.ndarray
@@ -43,17 +43,17 @@ class Facts:
         return np.flatnonzero(self.sizes[:, 0])
 
 
-def scan_split(split, advance=lambda count: None):
+def scan_split(split, advance: Callable[[int], None] = lambda count: None):
     """Reads every picture of a split once, on all cores.
 
     Args:
         split: A `Split`, `EncodedSplit` or `SequentialSplit`.
-        advance: Called with how many examples were read since the last call.
+        advance: Called with the number of examples that were read since the last call.
 
     Returns:
-        The `Facts`.
+        A `Scan`.
     """
-    facts = Facts(
+    scan = Scan(
         labels=np.full(split.count, UNKNOWN),
         sizes=np.zeros((split.count, 2), "int32"),
         digests=np.zeros(split.count, "V16"),
@@ -63,15 +63,15 @@ def scan_split(split, advance=lambda count: None):
 
     def look(index, example):
         try:
-            picture, facts.labels[index] = example()
+            picture, scan.labels[index] = example()
             pixels = picture if isinstance(picture, np.ndarray) else decode_picture(picture)
         except tf.errors.OpError as error:
-            facts.broken[index] = why_unreadable(error)
+            scan.broken[index] = why_unreadable(error)
         except ValueError as error:
-            facts.broken[index] = str(error)
+            scan.broken[index] = str(error)
         else:
-            facts.sizes[index] = pixels.shape[:2]
-            facts.digests[index] = np.void(_digest(pixels))
+            scan.sizes[index] = pixels.shape[:2]
+            scan.digests[index] = np.void(_digest(pixels))
 
     examples = zip(range(split.count), _examples(split), strict=False)
     # Threads are enough: Pillow's decoders and hashing release Python's lock.
@@ -80,11 +80,11 @@ def scan_split(split, advance=lambda count: None):
             for _ in pool.map(look, *zip(*block, strict=True)):
                 pass
             advance(len(block))
-    return facts
+    return scan
 
 
 def _examples(split):
-    """Yields functions that return encoded picture, or pixels, and label."""
+    """Yields a function per example that returns its encoded picture, or its pixels, and label."""
     if isinstance(split, Split):
         for start in range(0, split.count, BLOCK):
             indices = np.arange(start, min(start + BLOCK, split.count))
@@ -111,7 +111,7 @@ def _raise(error):
 
 
 def _digest(pixels):
-    """Hashes shape and pixels to 16 bytes; grey in three channels is grey in one."""
+    """Hashes shape and pixels to 16 bytes; a grey picture of three channels equals one of one."""
     first, last = pixels[..., 0], pixels[..., -1]
     if np.array_equal(first, last) and np.array_equal(first, pixels[..., pixels.shape[2] // 2]):
         pixels = pixels[..., :1]

@@ -100,7 +100,7 @@ def test_equal_pictures_of_two_classes_conflict_and_of_one_do_not(root):
     assert report.splits["train"]["copies"] == 3 and not report.is_good
 
 
-def test_pixels_that_differ_in_shape_alone_are_no_twins():
+def test_pixels_that_differ_in_shape_alone_are_not_equal():
     images = np.zeros((1, 4, 6, 1), "uint8"), np.zeros((1, 6, 4, 1), "uint8")
     splits = [from_arrays((x, [0]), (x, [0]), class_names="ab").splits["train"] for x in images]
     source = Source("turned", ("a", "b"), dict(zip(("train", "test"), splits, strict=True)))
@@ -132,11 +132,11 @@ def test_sets_in_memory_and_in_a_row_are_read_too():
 
     row = SequentialSplit(2500, stream)
     advanced = []
-    facts, others = (scan_split(split, advanced.append) for split in (held, row))
+    scan, other = (scan_split(split, advanced.append) for split in (held, row))
     assert sum(advanced) == 5000 and max(advanced) < 2500
     for name in ("labels", "sizes", "digests"):
-        np.testing.assert_array_equal(getattr(facts, name), getattr(others, name))
-    np.testing.assert_array_equal(facts.labels, labels)
+        np.testing.assert_array_equal(getattr(scan, name), getattr(other, name))
+    np.testing.assert_array_equal(scan.labels, labels)
     report = check_source(Source("row", ("a", "b", "c"), {"train": held, "test": row}))
     assert len(report.duplicates) == 2500
     assert [x["paths"] for x in report.conflicts] == [["record 7", "record 2000"]] * 2
