@@ -90,6 +90,12 @@ def readers(layer):
     return [node.operation for node in layer._outbound_nodes]
 
 
+def origin(tensor):
+    """Returns the operation that computed a symbolic tensor, its inputs, and which output it is."""
+    operation, node_index, tensor_index = tensor._keras_history
+    return operation, operation._inbound_nodes[node_index].input_tensors, tensor_index
+
+
 def losses_of(layer):
     """Lists what a layer itself has passed to `add_loss`, without weight regularisers."""
     return layer._get_own_losses()

@@ -14,7 +14,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "images": {"errors"},
     "layers": {"errors"},
     "models": {"errors", "layers"},
-    "tasks": {"errors", "images", "layers"},
+    "tasks": {"errors", "images", "keras_private", "layers"},
     "interpret": {"errors", "layers"},
     "checkpoints": {"errors", "files", "images", "layers", "models", "tasks"},
     "data": {"errors", "images"},

@@ -7,7 +7,7 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.layers import AttentionPool, LayerScale, MeanPool
 from keras_vit.models import ViTConfig, vit
-from keras_vit.tasks import classifier, features
+from keras_vit.tasks import classifier, features, to_probabilities
 
 POOLS = {MeanPool: "mean", AttentionPool: "attention"}
 
@@ -113,6 +113,8 @@ def architecture_of(model):
         std=_one_or_all(std),
     )
     _check_weights(model, found)
+    if found.num_classes:
+        to_probabilities(model)  # raises if something follows the head and is no softmax
     return found
 
 

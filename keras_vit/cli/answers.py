@@ -2,6 +2,14 @@
 
 import json
 
+from keras_vit.errors import UserError
+
+
+def check_file(path):
+    """Raises a `ValueError` if a picture that a command was given is a folder."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name the picture files in it.")
+
 
 def print_answers(answers, json_lines):
     """Prints the classes of each picture, as a table or as one JSON object per line.

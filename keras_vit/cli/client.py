@@ -6,7 +6,7 @@ from typing import Annotated
 
 import cyclopts
 
-from keras_vit.cli.answers import print_answers
+from keras_vit.cli.answers import check_file, print_answers
 from keras_vit.errors import UserError
 from keras_vit.serve.client import Refused, connect
 
@@ -76,7 +76,11 @@ def _requests(paths):
     group, size = [], 0
     for path in paths:
         try:
+            check_file(path)
             content = path.read_bytes()
+        except UserError as error:
+            print(f"keras-vit: {error}", file=sys.stderr)
+            continue
         except OSError as error:
             print(f"keras-vit: {path}: {error.strerror}.", file=sys.stderr)
             continue

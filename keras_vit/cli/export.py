@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import cyclopts
 import numpy as np
 
+from keras_vit.cli.open_model import open_classifier
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
@@ -39,7 +40,7 @@ def export_model(
     nothing was exported.
 
     Args:
-        model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
+        model: A .keras file of a classifier, or a checkpoint as keras-vit import takes it.
         data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set: some of its test
             split judge, and some of its training split calibrate, drawn by the seed.
         out: Folder of the versions, whose name is the model's.
@@ -63,20 +64,14 @@ def export_model(
         import keras
         from rich.console import Console
 
-        from keras_vit.checkpoints import load, recognise
         from keras_vit.data import fitted_preprocessing
         from keras_vit.data.labels import check_range
         from keras_vit.evaluation import comparison_table, match_classes, write_report
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
-        from keras_vit.tasks import class_names_of, preprocessing_of
+        from keras_vit.tasks import class_names_of, preprocessing_of, to_probabilities
     formats = tuple(to.split(","))
     check_formats(formats)
-    checkpoint = recognise(model)
-    for note in checkpoint.notes:
-        print(f"keras-vit: {model}: not done as its configuration says: {note}", file=sys.stderr)
-    classifier = load(checkpoint)
-    if len(classifier.output_shape) != 2 or "head" not in [x.name for x in classifier.layers]:
-        raise UserError(f"{model} has no head: train one, or import it with --num-classes.")
+    classifier = open_classifier(model)
     channels = classifier.input_shape[3]
     if "test" not in source.splits:
         raise UserError(f"{source.name} has no test split that could judge the artefacts.")
@@ -91,8 +86,8 @@ def export_model(
     labels = match_classes(source.class_names, names, count)[
         check_range(labels, len(source.class_names))
     ]
-    logits = classifier.predict(pictures, batch_size=64, verbose=0)
-    reference = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    outputs = classifier.predict(pictures, batch_size=64, verbose=0)
+    reference = keras.ops.convert_to_numpy(to_probabilities(classifier)(outputs))
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
@@ -107,9 +102,11 @@ def export_model(
         dynamic_batch=dynamic_batch,
         failures=failures,
     ) as staged:
+        for note in staged.notes:
+            print(note)
         with tempfile.TemporaryDirectory() as folder:
             keras_file = Path(folder, "model.keras")
-            save_keras(classifier, keras_file, preprocessing=served)
+            save_keras(classifier, keras_file)
             first, rows, rejected = _compared(keras_file, staged.paths, pictures, labels, reference)
         verdicts = {name: FORMATS[name].verdict(row) for name, row in rows.items()}
         rejected |= {name: why for name, why in verdicts.items() if why}

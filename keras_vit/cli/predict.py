@@ -7,7 +7,7 @@ from typing import Annotated
 import cyclopts
 import numpy as np
 
-from keras_vit.cli.answers import print_answers
+from keras_vit.cli.answers import check_file, print_answers
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
 from keras_vit.inference import open_artefact
@@ -38,6 +38,7 @@ def predict(
     answers = []
     for path in images:
         try:
+            check_file(path)
             pixels = artefact.read_image(path)
         except (ValueError, OSError) as error:
             print(f"keras-vit: {error}", file=sys.stderr)

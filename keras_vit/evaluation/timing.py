@@ -80,9 +80,13 @@ class Worker:
         place: The artefact's path.
         threads: How many threads compute; all where `None`.
         module: The program, `keras_vit.evaluation.worker` or one that speaks as it does.
+        environment: Environment variables to set for it.
     """
 
-    def __init__(self, place, threads=None, *, module="keras_vit.evaluation.worker"):
+    def __init__(
+        self, place, threads=None, *, module="keras_vit.evaluation.worker", environment=None
+    ):
+        self._environment = environment or {}
         self.place, self._calls = place, {}
         self._command = [sys.executable, "-m", module, str(place)]
         self._command += [] if threads is None else [str(threads)]
@@ -95,7 +99,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **self._environment},
         )
         return self
 

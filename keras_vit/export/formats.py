@@ -6,6 +6,8 @@ import importlib.util
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from keras_vit.errors import UserError
 from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.onnx_file import write_onnx
@@ -13,6 +15,7 @@ from keras_vit.export.openvino_folder import write_openvino
 from keras_vit.export.saved_model import write_saved_model
 
 SAME = 1e-5  # largest difference of a probability, of formats that only store
+NO_NUMBER = "it answers what is no number."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,20 @@ class Format:
         """Whether what it needs is installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
 
+    def fault(self, answers, reference):
+        """Says why answers cannot be those of a good export, or returns `None`.
+
+        Args:
+            answers: Probabilities `(N, K)` of the export.
+            reference: Those of the model it came from.
+        """
+        if answers.shape != reference.shape or not np.isfinite(answers).all():
+            return NO_NUMBER
+        difference = np.abs(answers - reference).max()
+        if self.largest_loss is None and difference > SAME:
+            return f"a probability differs by {difference:.1e}, more than {SAME}."
+        return None
+
     def verdict(self, row):
         """Says why an artefact is beyond the limit, or returns `None`.
 
@@ -52,7 +69,7 @@ class Format:
             row: Its `keras_vit.inference.Comparison`.
         """
         if not math.isfinite(row.difference):
-            return "it answers what is no number."
+            return NO_NUMBER
         if self.largest_loss is None:
             if row.difference > SAME:
                 return f"a probability differs by {row.difference:.1e}, more than {SAME}."

@@ -12,6 +12,8 @@ from keras_vit.images.graph_crop import crop_images
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference.metadata import FOLDER, TOP_K
 from keras_vit.interpret import attention_rollout
+from keras_vit.layers import AttentionPool, MeanPool, PatchEncoder, TokenPool, TransformerBlock
+from keras_vit.tasks import to_probabilities
 
 
 def write_saved_model(model, path, *, class_names=None, preprocessing=None):
@@ -60,12 +62,10 @@ def endpoints(model, *, class_names=None, preprocessing=None):
     shape, classes = model.input_shape[1:], model.output_shape[-1]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=shape[:2])
     names = class_names or [str(index) for index in range(classes)]
-    layers = {layer.name: layer for layer in model.layers}
-    features = keras.Model(model.input, layers.get("pool_norm", layers["pool"]).output)
-    rollout = attention_rollout(model)
+    convert = to_probabilities(model)
 
     def answer(images):
-        probabilities = tf.nn.softmax(model(images, training=False))
+        probabilities = convert(model(images, training=False))
         scores, best = tf.math.top_k(probabilities, min(TOP_K, classes))
         return {
             "probabilities": probabilities,
@@ -94,13 +94,27 @@ def endpoints(model, *, class_names=None, preprocessing=None):
     found = {
         "serve": (answer, pixels(tf.float32)),
         "serve_uint8": (answer_pixels, pixels(tf.uint8)),
-        "features": (
+    }
+    if has_tokens(model):
+        layers = {layer.name: layer for layer in model.layers}
+        features = keras.Model(model.input, layers.get("pool_norm", layers["pool"]).output)
+        rollout = attention_rollout(model)
+        found["features"] = (
             lambda images: {"features": features(images, training=False)},
             pixels(tf.float32),
-        ),
-        "attention": (lambda images: {"attention": rollout(images)}, pixels(tf.float32)),
-    }
+        )
+        found["attention"] = (lambda images: {"attention": rollout(images)}, pixels(tf.float32))
     if shape[2] in (1, 3):
         spec = tf.TensorSpec((None,), tf.string, name="image_bytes")
         found["serve_bytes"] = (answer_bytes, spec)
     return found
+
+
+def has_tokens(model):
+    """Says whether a model is a Vision Transformer of ours that pools its tokens."""
+    layers = {layer.name: layer for layer in model.layers}
+    return (
+        isinstance(layers.get("embed"), PatchEncoder)
+        and isinstance(layers.get("pool"), TokenPool | MeanPool | AttentionPool)
+        and any(isinstance(layer, TransformerBlock) for layer in model.layers)
+    )

@@ -5,6 +5,7 @@ import functools
 import keras
 from keras import ops
 
+from keras_vit.errors import UserError, reason_of
 from keras_vit.keras_private import all_layers, readers
 from keras_vit.layers import MLP, TokenPool, TransformerBlock
 
@@ -15,7 +16,8 @@ def servable(model, *, whole_numbers=False):
     Every layer computes in float32, whatever it was trained in: LiteRT converts no bfloat16, and a
     CPU that serves is faster without it. LayerNormalization is computed as `layer_norm` does, and
     exact GELU by the error function, not by its complement, which ONNX and TF.js have not. Where
-    the class token alone is pooled, the last block's MLP computes no other.
+    the class token alone is pooled, the last block's MLP computes no other. A model without layers
+    of keras_vit is only brought to float32.
 
     Args:
         model: A functional `keras.Model`; it stays as it is.
@@ -24,14 +26,14 @@ def servable(model, *, whole_numbers=False):
 
     Returns:
         Another one, whose answers are equal but for rounding.
+
+    Raises:
+        ValueError: If a layer cannot be rebuilt in float32.
     """
+    if not any(type(layer).__module__.startswith("keras_vit.") for layer in model.layers):
+        return in_float32(model)
     norm = layer_norm_in_16_bits if whole_numbers else layer_norm
-
-    def rebuild(layer):
-        return layer.from_config({**layer.get_config(), "dtype": "float32"})
-
-    copy = keras.models.clone_model(model, clone_function=rebuild)
-    copy.set_weights(model.get_weights())
+    copy = _rebuilt(model)
     for layer in all_layers(copy):
         if isinstance(layer, keras.layers.LayerNormalization):
             layer.call = functools.partial(norm, layer)
@@ -40,6 +42,35 @@ def servable(model, *, whole_numbers=False):
     blocks = [layer for layer in copy.layers if isinstance(layer, TransformerBlock)]
     if blocks and (count := _tokens_read(blocks[-1])):
         blocks[-1].call = functools.partial(first_tokens, blocks[-1], count)
+    return copy
+
+
+def in_float32(model):
+    """Returns a model that computes in float32: itself if it does, otherwise a copy.
+
+    Args:
+        model: A functional `keras.Model`.
+
+    Raises:
+        ValueError: If a layer cannot be rebuilt in float32.
+    """
+    dtypes = {x for each in all_layers(model) for x in (each.compute_dtype, each.dtype)}
+    return _rebuilt(model) if dtypes & {"bfloat16", "float16", "float64"} else model
+
+
+def _rebuilt(model):
+    """Returns a copy whose every layer has the policy float32, with the same weights."""
+
+    def rebuild(layer):
+        return layer.from_config({**layer.get_config(), "dtype": "float32"})
+
+    try:
+        copy = keras.models.clone_model(model, clone_function=rebuild, recursive=True)
+        copy.set_weights(model.get_weights())
+    except Exception as error:  # a layer of somebody else raises what it likes
+        raise UserError(
+            f"The model {model.name!r} cannot be rebuilt in float32: {reason_of(error)}"
+        ) from error
     return copy
 
 

@@ -10,12 +10,19 @@ from pathlib import Path
 import filelock
 
 from keras_vit.errors import UserError
+from keras_vit.export.check_exports import check_exports
 from keras_vit.export.formats import FORMATS, check_formats
+from keras_vit.export.saved_model import has_tokens
 from keras_vit.export.servable import servable
 from keras_vit.export.tf_serving import write_warm_up
 from keras_vit.files import sync
 from keras_vit.inference.versions import REJECTED, versions
-from keras_vit.tasks import class_names_of, preprocessing_of
+from keras_vit.tasks import class_names_of, preprocessing_of, to_probabilities
+
+NO_TOKENS = (
+    "The model is no Vision Transformer of keras_vit: its SavedModel has no signatures `features` "
+    "and `attention`. Images must be pixels from 0 to 255."
+)
 
 
 @dataclasses.dataclass
@@ -26,11 +33,13 @@ class Staged:
         paths: From the name of a format to the artefact's path.
         version: Their number, `None` until they are published.
         rejected: Names of the formats that are put aside.
+        notes: What a person should know, a sentence each.
     """
 
     paths: dict[str, Path]
     version: int | None = None
     rejected: set[str] = dataclasses.field(default_factory=set)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
     def name(self, format_name):
         """Returns what an artefact is called in the folder of the versions."""
@@ -85,6 +94,8 @@ def stage(
     options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
     with _unfinished(folder) as partial:
         staged = Staged({})
+        if "savedmodel" in to and not has_tokens(model):
+            staged.notes.append(NO_TOKENS)
         for name in to:
             path = partial / (name + FORMATS[name].suffix)
             try:
@@ -156,7 +167,9 @@ def export(model, folder, **options):
         OSError: Likewise.
     """
     with stage(model, folder, **options) as staged:
-        pass
+        check_exports(model, staged.paths)
+    for note in staged.notes:
+        print(note)
     return tuple(staged.paths.values())
 
 
@@ -188,8 +201,7 @@ def prepare_folder(folder):
 
 def _check(model, to, class_names, calibration):
     """Returns the class names, or raises a `ValueError`."""
-    if len(model.output_shape) != 2:
-        raise UserError(f"A classifier gives logits (B, K): received {model.output_shape}.")
+    to_probabilities(model)
     check_formats(to)
     needy = [name for name in to if FORMATS[name].is_calibrated]
     if needy and (calibration is None or not len(calibration)):

@@ -10,6 +10,7 @@ from keras_vit.inference.runtimes import (
     open_openvino,
     open_saved_model,
 )
+from keras_vit.inference.signature import check_answer
 from keras_vit.inference.versions import newest_saved_model
 
 OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
@@ -46,7 +47,9 @@ def open_artefact(path, *, threads=None):
             f"keras-vit import makes of a checkpoint: received {path}."
         )
     try:
-        return opener(path, threads)
+        artefact = opener(path, threads)
+        check_answer(artefact)
+        return artefact
     except Exception as error:  # each format's reader raises what it likes on a damaged file
         reason = reason_of(error)
         if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:

@@ -11,26 +11,36 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.inference.artefact import Artefact
 from keras_vit.inference.metadata import FOLDER, read_metadata, texts_in, texts_in_zip
+from keras_vit.inference.signature import (
+    FLOAT,
+    IMAGES,
+    NAME,
+    PROBABILITIES,
+    image_shape_of,
+    one_by_one,
+)
+
+ONNX_DTYPES = {"tensor(float)": FLOAT}
+OPENVINO_DTYPES = {"f32": FLOAT}
 
 
 def open_keras(path, threads):
-    """Opens a `.keras` file of ours."""
+    """Opens a `.keras` file of a classifier, as `keras_vit.tasks.to_probabilities` takes it."""
     import keras
 
     if keras.backend.backend() == "tensorflow":
         _set_threads(threads)
 
     # It makes our layers known to Keras, too.
-    from keras_vit.tasks import class_names_of, preprocessing_of
+    from keras_vit.tasks import class_names_of, preprocessing_of, to_probabilities
 
     model = keras.saving.load_model(path, compile=False)
-    if "head" not in [layer.name for layer in model.layers]:
-        raise UserError("It has no head: it gives features or tokens, and no classes.")
+    convert = to_probabilities(model)
     names = class_names_of(model)
 
     def predict(images):
-        logits = model.predict_on_batch(np.asarray(images, "float32"))
-        return keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+        outputs = model.predict_on_batch(np.asarray(images, "float32"))
+        return keras.ops.convert_to_numpy(keras.ops.cast(convert(outputs), "float32"))
 
     runtime = f"keras {keras.__version__}, {keras.backend.backend()}"
     return Artefact(
@@ -49,16 +59,28 @@ def open_saved_model(path, threads):
 
     _set_threads(threads)
     model = tf.saved_model.load(str(path))
-    inputs = model.signatures["serving_default"].structured_input_signature[1]
+    if NAME not in model.signatures:
+        names = ", ".join(model.signatures) or "none"
+        raise UserError(f"It has no signature {NAME}: its signatures are {names}.")
+
+    def facts(specs):
+        return {
+            name: (spec.shape.as_list() if spec.shape.rank is not None else (), spec.dtype.name)
+            for name, spec in specs.items()
+        }
+
+    serve = model.signatures[NAME]
+    inputs = facts(serve.structured_input_signature[1])
+    shape = image_shape_of(inputs, facts(serve.structured_outputs))
 
     def predict(images):
-        serve = model.signatures["serving_default"]  # of the model, which keeps its variables
-        return serve(images=tf.constant(images, tf.float32))["probabilities"].numpy()
+        serve = model.signatures[NAME]  # of the model, which keeps its variables
+        return serve(images=tf.constant(images, tf.float32))[PROBABILITIES].numpy()
 
     return Artefact(
         path,
-        tuple(inputs["images"].shape[1:]),
-        predict=predict,
+        shape,
+        predict=one_by_one(predict) if inputs[IMAGES][0][0] == 1 else predict,
         runtime=f"tensorflow {tf.__version__}",
         loaded=model,
         **read_metadata(texts_in(path / FOLDER)),
@@ -79,26 +101,36 @@ def open_litert(path, threads):
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads or os.cpu_count())
     interpreter.allocate_tensors()  # now, for it announces its delegate
-    serve = interpreter.get_signature_runner("serving_default")
-    images_in = serve.get_input_details()["images"]
-    probabilities_out = serve.get_output_details()["probabilities"]
-    scale, zero = probabilities_out["quantization"]  # 0.0, 0 where they are floats
-    takes_one = images_in["shape_signature"][0] == 1
+    if NAME not in interpreter.get_signature_list():
+        names = ", ".join(interpreter.get_signature_list()) or "none"
+        raise UserError(f"It has no signature {NAME}: its signatures are {names}.")
+    serve = interpreter.get_signature_runner(NAME)
+
+    def facts(details):
+        return {
+            name: ([None if side < 0 else int(side) for side in each["shape_signature"]], dtype)
+            for name, each in details.items()
+            for dtype in [np.dtype(each["dtype"]).name]
+        }
+
+    inputs, outputs = serve.get_input_details(), serve.get_output_details()
+    shape = image_shape_of(facts(inputs), facts(outputs), dtypes=(FLOAT, "uint8"))
+    dtype = inputs[IMAGES]["dtype"]
+    if inputs[IMAGES]["quantization"] not in ((0.0, 0), (1.0, 0)):
+        raise UserError("A step of its images is no level of a pixel.")
+    scale, zero = outputs[PROBABILITIES]["quantization"]  # 0.0, 0 if they are floats
 
     def predict(images):
         images = np.asarray(images)
-        if images_in["dtype"] == np.uint8 != images.dtype:
+        if dtype == np.uint8 != images.dtype:
             images = np.clip(np.rint(images), 0, 255)
-        images = images.astype(images_in["dtype"])
-        calls = [image[None] for image in images] if takes_one else [images]
-        answers = np.concatenate([serve(images=call)["probabilities"] for call in calls])
-        answers = answers.astype("float32")
+        answers = serve(images=images.astype(dtype))[PROBABILITIES].astype("float32")
         return (answers - zero) * scale if scale else answers
 
     return Artefact(
         path,
-        tuple(int(side) for side in images_in["shape"][1:]),
-        predict=predict,
+        shape,
+        predict=one_by_one(predict) if inputs[IMAGES]["shape_signature"][0] == 1 else predict,
         runtime=_version_of("ai-edge-litert"),
         **read_metadata(texts_in_zip(path)),
     )
@@ -111,15 +143,26 @@ def open_onnx(path, threads):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or os.cpu_count()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    (images_in,) = session.get_inputs()
+
+    def facts(tensors):
+        return {
+            each.name: (
+                [side if isinstance(side, int) else None for side in each.shape],
+                ONNX_DTYPES.get(each.type, each.type),
+            )
+            for each in tensors
+        }
+
+    inputs = facts(session.get_inputs())
+    shape = image_shape_of(inputs, facts(session.get_outputs()))
 
     def predict(images):
-        return session.run(["probabilities"], {"images": np.asarray(images, "float32")})[0]
+        return session.run([PROBABILITIES], {IMAGES: np.asarray(images, FLOAT)})[0]
 
     return Artefact(
         path,
-        tuple(images_in.shape[1:]),
-        predict=predict,
+        shape,
+        predict=one_by_one(predict) if inputs[IMAGES][0][0] == 1 else predict,
         runtime=_version_of("onnxruntime"),
         **read_metadata(session.get_modelmeta().custom_metadata_map),
     )
@@ -133,15 +176,26 @@ def open_openvino(path, threads):
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     settings["INFERENCE_NUM_THREADS"] = threads or os.cpu_count()
     model = openvino.Core().compile_model(path / "model.xml", "CPU", settings)
-    shape = model.input("images").partial_shape
+
+    def facts(ports):
+        return {
+            (sorted(port.names) or ["unnamed"])[0]: (
+                [None if side.is_dynamic else side.get_length() for side in port.partial_shape],
+                OPENVINO_DTYPES.get(port.element_type.get_type_name(), "other"),
+            )
+            for port in ports
+        }
+
+    inputs = facts(model.inputs)
+    shape = image_shape_of(inputs, facts(model.outputs))
 
     def predict(images):
-        return model({"images": np.asarray(images, "float32")})["probabilities"]
+        return model({IMAGES: np.asarray(images, FLOAT)})[PROBABILITIES]
 
     return Artefact(
         path,
-        tuple(side.get_length() for side in list(shape)[1:]),
-        predict=predict,
+        shape,
+        predict=one_by_one(predict) if inputs[IMAGES][0][0] == 1 else predict,
         runtime=_version_of("openvino"),
         **read_metadata(texts_in(path)),
     )

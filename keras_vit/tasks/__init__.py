@@ -2,5 +2,6 @@
 
 from keras_vit.tasks.classify import class_names_of, classifier, preprocessing_of
 from keras_vit.tasks.features import features
+from keras_vit.tasks.probabilities import to_probabilities
 
-__all__ = ["class_names_of", "classifier", "features", "preprocessing_of"]
+__all__ = ["class_names_of", "classifier", "features", "preprocessing_of", "to_probabilities"]

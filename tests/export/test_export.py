@@ -188,7 +188,9 @@ def test_wrong_class_names_are_refused(tmp_path, tiny_classifier, names, message
 
 
 def test_a_model_without_a_head_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"gives logits \(B, K\): received \(None, 5, 32\)"):
+    with pytest.raises(
+        ValueError, match=r"one number per class, \(B, K\): 'vit' gives \(None, 5, 32\)"
+    ):
         export(vit("mu/4", image_size=8), tmp_path)
 
 

@@ -1,0 +1,52 @@
+"""A classifier that a command was given, as a Keras model."""
+
+import sys
+from pathlib import Path
+
+from keras_vit.command_line import quiet_stderr
+from keras_vit.errors import UserError, reason_of
+
+
+def open_classifier(path):
+    """Opens a `.keras` file or a checkpoint as a Keras model that computes in float32.
+
+    Args:
+        path: A `.keras` file, of ours or of any classifier that
+            `keras_vit.tasks.to_probabilities` takes, or a checkpoint as `keras_vit.load` takes it.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        ValueError: If it cannot be read or is no classifier.
+    """
+    with quiet_stderr():
+        import keras
+
+        from keras_vit.checkpoints import architecture_of, load, recognise
+        from keras_vit.export.servable import in_float32
+        from keras_vit.tasks import to_probabilities
+    path = Path(path)
+    if path.suffix != ".keras":
+        checkpoint = recognise(path)
+        for note in checkpoint.notes:
+            print(f"keras-vit: {path}: not done as its configuration says: {note}", file=sys.stderr)
+        model = load(checkpoint)
+        if "head" not in [layer.name for layer in model.layers]:
+            raise UserError(f"{path} has no head: train one, or import it with --num-classes.")
+        return model
+    if not path.exists():
+        raise FileNotFoundError(f"There is no model at {path}.")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # zip and Keras raise many kinds
+        raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
+    try:
+        to_probabilities(model)
+    except UserError as error:
+        raise UserError(f"{path} cannot be exported: {error}") from error
+    try:
+        architecture_of(model)
+    except UserError:  # somebody else's
+        return in_float32(model)
+    return load(path)

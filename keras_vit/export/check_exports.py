@@ -1,0 +1,53 @@
+"""What was written, loaded in processes of their own and asked, before it becomes a version."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.errors import UserError
+from keras_vit.evaluation.timing import NoAnswer, Worker
+from keras_vit.export.formats import FORMATS
+from keras_vit.export.servable import in_float32
+from keras_vit.tasks import to_probabilities
+
+IMAGES = 4  # of random pixels
+
+
+def check_exports(model, paths):
+    """Loads each export in a process of its own and compares its answers with the model's.
+
+    Args:
+        model: The model, as `keras_vit.export.stage` takes it.
+        paths: Paths of what was written, by the name of the format.
+
+    Raises:
+        ValueError: If an export cannot be loaded or run, if it answers something that is not a
+            finite number, or, in a format that only stores, if a probability differs from the
+            model's.
+    """
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, *model.input_shape[1:]))
+    with tf.device("CPU"):  # whose float32 is the one of the processes
+        model = in_float32(model)
+        outputs = model(images.astype("float32"), training=False)
+        reference = keras.ops.convert_to_numpy(to_probabilities(model)(outputs))
+    if not np.isfinite(reference).all():
+        raise UserError("The model answers random images with something that is not a number.")
+    on_cpu = {"CUDA_VISIBLE_DEVICES": "-1"}  # this process may hold all memory of a GPU
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        asked, answered = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
+        np.save(asked, images.astype("uint8"))
+        workers = {
+            name: stack.enter_context(Worker(path, environment=on_cpu))
+            for name, path in paths.items()
+        }
+        for name, worker in workers.items():
+            try:
+                answers = worker.answer(asked, answered)
+            except NoAnswer as error:
+                raise UserError(f"What was written as {name} cannot be used: {error}") from error
+            if why := FORMATS[name].fault(answers, reference):
+                raise UserError(f"What was written as {name} cannot be used: {why}")
