@@ -2,7 +2,7 @@
 
 import {loadAndCompile, loadLiteRt, Tensor} from "@litertjs/core";
 import {readTexts} from "./archive.js";
-import {cutMiddle, decode} from "./picture.js";
+import {cropMiddle, decode} from "./picture.js";
 
 const WASM = new URL("./node_modules/@litertjs/core/wasm/", import.meta.url).href;
 
@@ -22,7 +22,7 @@ export async function openClassifier(bytes) {
 let opened = null;
 
 async function classify(model, told, labels, file) {
-  const image = cutMiddle(await decode(file), told.image_size, told);
+  const image = cropMiddle(await decode(file), told.image_size, told);
   const images = new Float32Array(channelsOf(image.pixels, told.channels));
   const tensor = new Tensor(images, [1, ...told.image_size, told.channels]);
   const start = performance.now();

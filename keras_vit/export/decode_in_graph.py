@@ -6,14 +6,8 @@ in the graph drops it, and the gap tells which it was.
 
 import tensorflow as tf
 
-from keras_vit.images.graph_decode import EXIF_BYTES, check_sides, jpeg_shape
-
-# The first entry of an EXIF header that says how a picture is turned, in both byte orders. \C is
-# one byte in TensorFlow's RE2.
-ORIENTATION = (
-    r"\C*?(?:\x12\x01\x03\x00\x01\x00\x00\x00|\x01\x12\x00\x03\x00\x00\x00\x01\x00)"
-    r"([\x01-\x08])\C*"
-)
+from keras_vit.images.graph_decode import check_sides, jpeg_shape
+from keras_vit.images.graph_exif import orientation
 
 
 def decode_each(encoded, decode, shape):
@@ -82,14 +76,8 @@ def _decode_png(encoded):
 
 
 def _upright(image, encoded):
-    """Turns an image as the EXIF header of its file says."""
-    head = tf.strings.substr(encoded, 0, EXIF_BYTES)
-    found = tf.strings.regex_replace(head, ORIENTATION, r"\1", replace_global=False)
-    code = tf.cond(
-        tf.strings.length(found) == 1,
-        lambda: tf.cast(tf.io.decode_raw(found, tf.uint8)[0], tf.int32),
-        lambda: 1,
-    )
+    """Turns an image as its file's EXIF says."""
+    code = orientation(encoded)
     image = tf.cond(code >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
     mirrored = tf.reduce_any(code == [2, 3, 6, 7])
     image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)

@@ -6,11 +6,23 @@ import threading
 import warnings
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from keras_vit.errors import UserError
+from keras_vit.images.exif import orientation_in, orientation_of
 
 MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow refuses more: a small file may claim gigabytes
+OWN_EXIF = ("JPEG", "MPO", "PNG")  # formats whose EXIF we find ourselves, as in the graph
+# What Pillow does to the pixels, by EXIF's orientation. (It turns a TIFF itself.)
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 MAX_ASPECT = 128  # one that is longer would cover the square of a model with gigabytes
 
 _one_at_a_time = threading.Lock()  # the filters of warnings belong to all threads
@@ -19,8 +31,8 @@ _one_at_a_time = threading.Lock()  # the filters of warnings belong to all threa
 def decode_picture(file, formats=None):
     """Decodes a picture to `(H, W, C)`, uint8, C 1 or 3, upright.
 
-    EXIF's orientation is respected, of an animation the first frame is taken, palettes and CMYK
-    become RGB, alpha is dropped, 16 bits become 8.
+    EXIF's orientation is respected as `keras_vit.images.exif` says, of an animation the first frame
+    is taken, palettes and CMYK become RGB, alpha is dropped, 16 bits become 8.
 
     Args:
         file: A path, the picture's bytes, or a file open for reading them.
@@ -43,9 +55,12 @@ def decode_picture(file, formats=None):
             image = Image.open(file, formats=formats)  # reads the header alone
         with image:
             _check_aspect(image, name)
+            orientation = orientation_of(image.fp)
             image.load()
-            if _is_turned(image):
-                ImageOps.exif_transpose(image, in_place=True)
+            if image.format not in OWN_EXIF:
+                orientation = orientation_in(_exif_of(image))
+            if orientation in TURNS:
+                image = image.transpose(TURNS[orientation])
             return _to_bytes(image, name)
     except UnidentifiedImageError as error:
         raise UserError(f"{name} is no image{_why_not(file)}.") from error
@@ -79,12 +94,10 @@ def _check_aspect(image, name):
         )
 
 
-def _is_turned(image):
-    with _quiet():
-        try:
-            return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        except Exception:  # anything, where EXIF is damaged; the pixels are not
-            return False
+def _exif_of(image):
+    """Returns EXIF data as Pillow found it, without what a JPEG puts before it."""
+    data = image.info.get("exif", b"")
+    return data.removeprefix(b"Exif\0\0") if isinstance(data, bytes) else b""
 
 
 def _to_bytes(image, name):

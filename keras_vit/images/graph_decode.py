@@ -4,14 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.images.decode import MAX_ASPECT, MAX_PIXELS, decode_picture
-
-# Tag 0x0112 of a picture's EXIF header with a value from 2 to 8, in both byte orders: not upright.
-# What merely looks like it costs time and nothing else. \C is one byte in TensorFlow's RE2.
-TURNED = (
-    r"\C*(\x12\x01\x03\x00\x01\x00\x00\x00[\x02-\x08]"
-    r"|\x01\x12\x00\x03\x00\x00\x00\x01\x00[\x02-\x08])\C*"
-)
-EXIF_BYTES = 65_536  # no longer can the segment of a JPEG be that holds EXIF
+from keras_vit.images.graph_exif import orientation
 
 
 def decode(encoded):
@@ -37,12 +30,8 @@ def is_plain_jpeg(encoded):
     """Says whether TensorFlow's decoder gives the right pixels: an upright JPEG, grey or RGB."""
     jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
     return tf.cond(
-        jpeg, lambda: _is_upright(encoded) & (jpeg_shape(encoded)[2] != 4), lambda: False
+        jpeg, lambda: (orientation(encoded) == 1) & (jpeg_shape(encoded)[2] != 4), lambda: False
     )
-
-
-def _is_upright(encoded):
-    return ~tf.strings.regex_full_match(tf.strings.substr(encoded, 0, EXIF_BYTES), TURNED)
 
 
 def jpeg_shape(encoded):

@@ -164,8 +164,10 @@ def create_app(
 
     @app.get("/")
     async def page():
-        text = importlib.resources.files("keras_vit.serve").joinpath("page.html").read_text("utf-8")
-        return HTMLResponse(text.replace("MODEL_NAME", html.escape(model.name)))
+        files = importlib.resources.files("keras_vit.serve")
+        text, script = (files.joinpath(x).read_text("utf-8") for x in ("page.html", "picture.js"))
+        text = text.replace("MODEL_NAME", html.escape(model.name))
+        return HTMLResponse(text.replace("PICTURE_JS", script))
 
     return app
 

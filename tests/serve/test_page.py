@@ -2,21 +2,36 @@
 
 import base64
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from exif_files import CASES, LONG, chunk, entry, tiff
 from PIL import Image
 from servers import serving
+from zoo import encode
 
+from keras_vit.export import export
+from keras_vit.images.decode import decode_picture
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
 from keras_vit.interpret import attention_rollout
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
 
 pytestmark = pytest.mark.slow
 
+PICTURE_JS = Path(__file__).parents[2] / "keras_vit" / "serve" / "picture.js"
 MAP = """() => {
   const canvas = document.getElementById("map");
   return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+}"""
+DECODE = """async ([url, content]) => {
+  const {decode} = await import(url);
+  const bytes = Uint8Array.from(atob(content), x => x.charCodeAt(0));
+  const {pixels, height, width} = await decode(new Blob([bytes]));
+  return {pixels: Array.from(pixels), height, width};
 }"""
 DROP = """content => {
   const bytes = Uint8Array.from(atob(content), x => x.charCodeAt(0));
@@ -60,6 +75,47 @@ def test_a_picture_gets_its_classes_and_where_it_looks(tmp_path, tiny, site, pag
         drawn = page.evaluate(MAP)
         shown = np.reshape(drawn["data"], (*looks.shape, 4))[..., 0]
         np.testing.assert_allclose(shown, 255 * looks / looks.max(), atol=1)
+
+
+@pytest.mark.parametrize(
+    "interpolation, fit, offset", [("bicubic", "crop", "round"), ("bilinear", "squash", "floor")]
+)
+def test_the_page_sees_the_pixels_that_python_sees(tmp_path, browser, interpolation, fit, offset):
+    preprocessing = Preprocessing(
+        crop_ratio=0.75, interpolation=interpolation, fit=fit, crop_offset=offset
+    )
+    model = classifier(vit("mu/4", image_size=(16, 24)), 3)
+    (path,) = export(model, tmp_path / "m", to=("savedmodel",), preprocessing=preprocessing)
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 11, 3)).astype("uint8")
+    image = Image.fromarray(pixels).resize((83, 61), Image.Resampling.BICUBIC)
+    stored = encode(image, "png")
+    (tmp_path / "plain.png").write_bytes(stored)
+    turned = stored[:33] + chunk(b"eXIf", tiff(">", [entry(">", 0x0112, 6, LONG)])) + stored[33:]
+    (tmp_path / "turned.png").write_bytes(turned)
+    with serving(path) as client:
+        page = browser.new_page()
+        page.goto(str(client.base_url))
+        for name in ("plain.png", "turned.png"):
+            page.set_input_files("#file", tmp_path / name)
+            page.wait_for_selector("#result:visible")
+            seen = page.evaluate(MAP.replace('"map"', '"pixels"'))
+            seen = np.reshape(seen["data"], (16, 24, 4))[..., :3].astype(int)
+            expected = open_artefact(path).read_image(tmp_path / name).astype(int)
+            assert np.abs(seen - expected).max() <= 1
+        page.close()
+
+
+def test_the_page_turns_a_picture_as_its_own_tag_says(browser):
+    """Files made byte by byte, by the pages' decoder in this browser, against Pillow's pixels."""
+    page = browser.new_page()
+    url = f"data:text/javascript;base64,{base64.b64encode(PICTURE_JS.read_bytes()).decode()}"
+    for name, (data, _) in CASES.items():
+        seen = page.evaluate(DECODE, [url, base64.b64encode(data).decode()])
+        expected = decode_picture(data)
+        assert (seen["height"], seen["width"]) == expected.shape[:2], name
+        difference = np.reshape(seen["pixels"], expected.shape) - expected.astype(int)
+        assert np.abs(difference).max() <= 2, name
+    page.close()
 
 
 def test_a_picture_can_be_dropped(tmp_path, page):
