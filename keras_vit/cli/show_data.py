@@ -39,12 +39,12 @@ def show_data(
 ):
     """Write a gallery of what the model will see, with class names, as one picture.
 
-    Without augmentation, encoded pictures are resized and cut in the middle; with it, they are cut
-    at random first, as in training.
+    Without augmentation, encoded pictures are resized and cropped in the middle. With it, they are
+    first cropped at random, as in training.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
-        out: The picture to write, gallery.png for one.
+        out: The picture to write, for example gallery.png.
         size: Side of the images in pixels; images in memory keep theirs.
         augment: How the images are changed at random.
         columns: Images per row.

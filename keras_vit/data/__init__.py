@@ -1,4 +1,4 @@
-"""Images from disk or memory to batches, in `tf.data`."""
+"""Batches of images from disk or memory, made in `tf.data`."""
 
 from keras_vit.data.broken import BrokenPictures
 from keras_vit.data.crop import centre_crop, inception_crop

@@ -64,7 +64,7 @@ class Order:
         return step * self.batch_size + self.worker * self.share + place
 
     def indices(self, counters):
-        """Says which examples stand at counters `(B,)`, int64."""
+        """Returns the indices of the examples at counters `(B,)`, int64."""
         distinct = -(-self.batch_size // self.repeats)
         step, place = counters // self.batch_size, counters % self.batch_size
         position = step * distinct + place % distinct
@@ -77,5 +77,5 @@ class Order:
         )
 
     def replacement(self, counter, attempt):
-        """Draws which example stands in for one that cannot be read, an integer."""
+        """Draws the index of the example that replaces one that cannot be read."""
         return int(np.random.default_rng([abs(self.seed), counter, attempt]).integers(self.count))

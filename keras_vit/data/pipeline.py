@@ -1,4 +1,4 @@
-"""From a split to batches: each is a pure function of (seed, step)."""
+"""Batches of a split: each is a pure function of (seed, step)."""
 
 import functools
 import os
@@ -43,13 +43,13 @@ def train_batches(
     """Streams shuffled training batches without end: images `(B, H, W, C)` uint8, labels `(B,)`.
 
     Every epoch passes through the split once in an order of its own. Batches are all full: one that
-    straddles two epochs takes from both. What stands at place `i` of batch `step` depends on
-    `seed`, `step` and `i` alone: the stream starts anywhere at no cost, does not depend on the
-    number of parallel calls, and the shares of several workers, put together, are the stream of
-    one. A `SequentialSplit` keeps less; its `Source` says what.
+    straddles two epochs takes from both. The example at place `i` of batch `step` depends only on
+    `seed`, `step` and `i`: the stream starts anywhere at no cost, does not depend on the number of
+    parallel calls, and the shares of several workers, put together, are the stream of one. A
+    `SequentialSplit` guarantees less, as its `Source` prints.
 
-    A picture that cannot be read is noted in `broken`, and another of the split stands in for it,
-    chosen by seed and place too.
+    A picture that cannot be read is noted in `broken` and replaced by another of the split, which
+    seed and place choose too.
 
     Up to 16 batches are changed at once, on as many cores, and held in memory with two more.
 
@@ -57,12 +57,13 @@ def train_batches(
         split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
         batch_size: Examples per batch, over all workers.
         seed: Seed of order and augmentation.
-        crop: From an encoded picture `()` and a key `()` to an image `(S, S, 3)`; encoded splits
-            alone have one, and need it (`keras_vit.data.inception_crop`).
-        augment: A stage of `keras_vit.data.augment`, images `(B, H, W, C)` and keys `(B,)` to
-            images.
-        mix: From images, labels and keys to images and soft labels `(B, K)`; it may look at
-            pairs of neighbours alone (`keras_vit.data.augment.mix`).
+        crop: A function of an encoded picture `()` and a key `()` that returns an image
+            `(S, S, 3)`, such as `keras_vit.data.inception_crop`. Encoded splits need one, and only
+            they have one.
+        augment: A stage of `keras_vit.data.augment`: a function of images `(B, H, W, C)` and keys
+            `(B,)` that returns images.
+        mix: A function of images, labels and keys that returns images and soft labels `(B, K)`,
+            such as `keras_vit.data.augment.mix`. It may combine only neighbours, `2j` and `2j + 1`.
         repeats: How often each example stands in a batch (repeated augmentation).
         start_step: Number of the first batch.
         worker: Which worker's share is streamed, `batch_size / workers` examples per batch.
@@ -75,8 +76,8 @@ def train_batches(
             training, not even this one started again, may do so. One worker needs none.
 
     Returns:
-        A `tf.data.Dataset`; `model.fit` needs `steps_per_epoch` with it. TensorFlow does not tune
-        it: give a map that you put behind it `num_parallel_calls`.
+        A `tf.data.Dataset`, with which `model.fit` needs `steps_per_epoch`. TensorFlow does not
+        tune it: pass `num_parallel_calls` to a map that follows.
 
     Raises:
         ValueError: If a number is out of its range, `crop` does not fit the split, a stage cannot
@@ -157,8 +158,8 @@ def eval_batches(split, *, batch_size, crop=None, broken=None):
     Args:
         split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
         batch_size: Examples per batch.
-        crop: From an encoded picture `()` and a key to an image `(S, S, 3)`; encoded splits alone
-            have one, and need it (`keras_vit.data.centre_crop`).
+        crop: A function of an encoded picture `()` and a key that returns an image `(S, S, 3)`,
+            such as `keras_vit.data.centre_crop`. Encoded splits need one, and only they have one.
         broken: A `BrokenPictures`.
 
     Returns:
@@ -228,7 +229,7 @@ def _check_crop(split, crop):
     if isinstance(split, Split) and crop is not None:
         raise UserError("`crop` decodes pictures: a split in memory has its pixels already.")
     if not isinstance(split, Split) and crop is None:
-        raise UserError("A split of encoded pictures needs `crop`, inception_crop for one.")
+        raise UserError("A split of encoded pictures needs `crop`, for example inception_crop.")
 
 
 def _ahead(batches):

@@ -80,7 +80,8 @@ class ReportBroken(keras.callbacks.Callback):
         broken = self.broken.collect()
         logs["broken_pictures"] = len(broken)
         if broken:
-            print(f"\n{len(broken)} pictures could not be read in epoch {epoch + 1}:")
+            pictures = f"{len(broken)} picture{'s' if len(broken) > 1 else ''}"
+            print(f"\n{pictures} could not be read in epoch {epoch + 1}:")
         for path, reason in list(broken.items())[: self.shown]:
             print(f"  {path}: {reason}")
         if len(broken) > self.shown:

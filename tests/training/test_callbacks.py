@@ -58,7 +58,7 @@ def test_broken_pictures_are_counted_and_printed_once_per_epoch(capsys):
     broken.add("a.jpg", "a.jpg is no image.")
     report.on_epoch_end(6, logs)
     assert logs == {"broken_pictures": 1}
-    assert "\n1 pictures could not be read in epoch 7:\n  a.jpg: " in capsys.readouterr().out
+    assert "\n1 picture could not be read in epoch 7:\n  a.jpg: " in capsys.readouterr().out
 
 
 def perceptron_fed_with_nan(**arguments):

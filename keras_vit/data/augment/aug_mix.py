@@ -11,7 +11,7 @@ from keras_vit.data.augment.tone import autocontrast, equalize, posterize, solar
 
 
 def _whole(amounts):
-    """Cuts fractions off, towards 0."""
+    """Truncates numbers towards 0."""
     return tf.cast(tf.cast(amounts, tf.int32), tf.float32)
 
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 def blend(start, end, factors):
-    """Goes from `start` towards `end` by a factor per image, and beyond it: uint8 `(B, H, W, C)`.
+    """Interpolates between `start` and `end`, or extrapolates: uint8 `(B, H, W, C)`.
 
     Clipped to 0..255 and truncated, as `PIL.Image.blend` does.
 

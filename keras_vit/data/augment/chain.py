@@ -32,7 +32,7 @@ def chain(*stages):
 
 
 def is_resumable(stage):
-    """Says whether a stage draws from its keys alone; a `functools.partial` is looked through."""
+    """Returns whether a stage draws only from its keys; of a `functools.partial` the function."""
     while isinstance(stage, functools.partial):
         stage = stage.func
     return getattr(stage, "resumable", True)
@@ -42,10 +42,10 @@ def layer_stage(layer):
     """Makes a stage of a Keras or KerasCV preprocessing layer, called as in training.
 
     The layer draws from a state of its own and not from the keys. A stream with such a stage
-    differs from run to run and between workers, which its attribute `resumable`, False, tells.
+    differs from run to run and between workers, so its attribute `resumable` is False.
 
     Args:
-        layer: From images `(B, H, W, C)`, 0 to 255, to images.
+        layer: A Keras layer that maps images `(B, H, W, C)`, 0 to 255, to images.
 
     Returns:
         A stage; its images have the dtype they came with, integers rounded and within range.

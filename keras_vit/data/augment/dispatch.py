@@ -6,7 +6,7 @@ import tensorflow as tf
 def dispatch(choices, branches, *values):
     """Calls each branch on the examples `(B, ...)` that chose it, and puts the results together.
 
-    Every branch is called once, with its examples alone; there may be none.
+    Every branch is called once, with only its own examples, of which there may be none.
 
     Args:
         choices: int32 `(B,)`, the number of a branch per example.

@@ -40,7 +40,7 @@ def random_erasing(
         aspect: Smallest and largest height over width.
         noise: Whether every value is drawn on its own (timm's "pixel"), or is `mean` ("const").
         mean: Middle of the noise in 0 to 255, one number or one per channel.
-        std: Standard deviation of the noise, likewise.
+        std: Standard deviation of the noise, in the same form as `mean`.
 
     Returns:
         A batch of the same shape and dtype.

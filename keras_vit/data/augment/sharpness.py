@@ -8,8 +8,9 @@ from keras_vit.data.augment.blend import as_uint8, blend
 
 
 def sharpness(images, factors):
-    """Goes from smoothed images `(B, H, W, C)` to these and beyond (`PIL.ImageEnhance.Sharpness`).
+    """Blends images `(B, H, W, C)` with smoothed ones, or sharpens them.
 
+    As `PIL.ImageEnhance.Sharpness`: a factor of 0 is smoothed, 1 the image, more is sharper.
     Smoothed is a mean of 3x3 pixels with weight 5 in the middle; the border stays as it is.
 
     Args:

@@ -35,7 +35,7 @@ def fingerprint(source):
 
 
 def describe_change(before, now):
-    """Says how two fingerprints differ.
+    """Describes how two fingerprints differ.
 
     Args:
         before: What `fingerprint` returned then.

@@ -65,7 +65,7 @@ def find_split_folders(root, findings):
                     f"(Classes called {classes} need a table.)"
                 )
             count = len(os.listdir(os.path.join(root, name)))
-            findings.add(FLAT, f"{name} with {count:,} files")
+            findings.add(FLAT, f"{name} of {count:,} file{'s' if count != 1 else ''}")
     return with_classes
 
 
@@ -117,7 +117,7 @@ def _entries(folder):
 
 
 def _leads_back(path):
-    """Says whether a link leads to a folder that holds it."""
+    """Returns whether a path is a link to a folder that holds it."""
     if not os.path.islink(path):
         return False
     holder, target = os.path.realpath(os.path.dirname(path)), os.path.realpath(path)

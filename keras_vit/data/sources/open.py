@@ -1,4 +1,4 @@
-"""A source by what a person types."""
+"""Any source, by the text that names it on a command line."""
 
 import os
 from pathlib import Path

@@ -34,8 +34,8 @@ class Split:
 
     Attributes:
         count: Number of examples.
-        read: From indices `(B,)` to images `(B, H, W, C)`, uint8, and labels `(B,)`, int64; a
-            TensorFlow function without state.
+        read: A TensorFlow function without state, of indices `(B,)`, that returns images
+            `(B, H, W, C)`, uint8, and labels `(B,)`, int64.
         image_shape: `(H, W, C)`.
         labels: The labels `(N,)`, int64, where they are known without reading.
         original: The split that this one is resized from.
@@ -102,9 +102,10 @@ class EncodedSplit:
 
     Attributes:
         count: Number of examples.
-        read: From an index `()`, int64, to the encoded picture, a string `()`, and its label `()`,
-            int64; a TensorFlow function without state. It may fail where a file is gone.
-        path: From an index to the name of the example in messages, for example its path.
+        read: A TensorFlow function without state, of an index `()`, int64, that returns the encoded
+            picture, a string `()`, and its label `()`, int64. It may fail if a file is gone.
+        path: A function of an index that returns the name of the example in messages, for example
+            its path.
         labels: The labels `(N,)`, int64, where they are known without reading.
         channels: Channels of its pictures once they are decoded.
     """
@@ -118,13 +119,13 @@ class EncodedSplit:
 
 @dataclasses.dataclass(frozen=True)
 class SequentialSplit:
-    """Labelled, encoded pictures that can be read from one end to the other alone.
+    """Labelled, encoded pictures that can only be read from one end to the other.
 
     Attributes:
         count: Number of examples.
-        stream: From `seed` (an int64 tensor `()`, or `None` for the stored order), `worker` and
-            `workers` (integers) to a `tf.data.Dataset` of encoded pictures and labels: one pass
-            over this worker's share, in an order that the seed fixes.
+        stream: A function of `seed` (an int64 tensor `()`, or `None` for the stored order),
+            `worker` and `workers` (integers) that returns a `tf.data.Dataset` of encoded pictures
+            and labels: one pass over this worker's share, in an order that the seed fixes.
         labels: `None`: they are not known without reading.
         channels: Channels of its pictures once they are decoded.
     """
@@ -225,7 +226,7 @@ class Source:
 
 
 def _is_line(name):
-    """Says whether a name can be a line of a UTF-8 file; a folder may be called otherwise."""
+    """Returns whether a name can be a line of a UTF-8 file; those of some folders cannot."""
     try:
         return bool(name.encode()) and name.splitlines() == [name]
     except (AttributeError, UnicodeEncodeError):

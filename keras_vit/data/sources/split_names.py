@@ -25,7 +25,8 @@ def split_name(text):
 def choose_splits(names, place):
     """Decides what the splits of a set are called here.
 
-    `val` is the test split where there is no other. A name of no known meaning stays as it is.
+    `val` becomes the test split where there is no other. A name of no known meaning stays as it
+    is.
 
     Args:
         names: What the splits are called there.
@@ -53,10 +54,7 @@ def choose_splits(names, place):
     if "test" not in found and "val" in found:
         found["test"] = found.pop("val")
         notes.append(f"There is no test split: {found['test'][0]} serves as one.")
-    if unknown := [name for name in found if name not in SPELLINGS]:
-        notes.append(
-            f"Splits that are neither train, val nor test, which no training uses: "
-            f"{len(unknown):,} ({first_few(unknown)})."
-        )
     order = sorted(found, key=lambda split: (split != "train", split != "test", split))
+    if unused := [found[split][0] for split in order if split not in ("train", "test")]:
+        notes.append(f"Splits that no training uses: {len(unused):,} ({first_few(unused)}).")
     return {split: found[split][0] for split in order}, notes

@@ -8,7 +8,7 @@ from keras_vit.errors import UserError, first_few
 
 
 class Row(NamedTuple):
-    """What a row says; `split` is `None` where the table has no such column."""
+    """The values of a row; `split` is `None` if the table has no such column."""
 
     path: str
     label: str
@@ -96,7 +96,7 @@ def _parse(table, number, content):
 
 
 def _has_splits(table, columns, name):
-    """Says whether a table has a column of splits; one that only looks like it is refused."""
+    """Returns whether a table has a column of splits; a column of a similar name is refused."""
     for column in columns:
         if column != name and column.strip().casefold() == name.casefold():
             raise UserError(f"{table} has a column {column!r}, which must be called {name!r}.")

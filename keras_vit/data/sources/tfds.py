@@ -29,7 +29,7 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
 
     Args:
         name: A name of the catalogue, `cifar10` or `imagenet2012:5.1.0`.
-        data_dir: Folder of prepared sets; by default what `TFDS_DATA_DIR` says, else TFDS' own.
+        data_dir: Folder of prepared sets; by default that of `TFDS_DATA_DIR`, else TFDS' own.
         train: A split in TFDS' syntax, such as `train[:98%]`.
         test: The test split in the same syntax; by default `test`, or, where the set has none, its
             validation split.
@@ -89,7 +89,7 @@ class Stored(NamedTuple):
     label_key: str
 
     def as_dataset(self, split, **options):
-        """Returns a dataset of pairs of image and label, in an order that is always the same."""
+        """Returns a dataset of pairs of image and label, always in the same order."""
         return self.builder.as_dataset(split=split, **options).map(self.pair)
 
     def pair(self, example):
@@ -102,7 +102,7 @@ def _open(name, data_dir):
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-    except Exception as error:  # TFDS and its catalogue raise what they like
+    except Exception as error:  # TFDS and its catalogue raise errors of any kind
         raise UnknownSetError(_why_not(name, error)) from error
     features = builder.info.features
     keys = builder.info.supervised_keys or ("image", "label")
@@ -113,7 +113,7 @@ def _open(name, data_dir):
         or not all(isinstance(features[k], kind) for k, kind in zip(keys, kinds, strict=True))
         or features[keys[0]].np_dtype != np.uint8
     ):
-        raise UserError(f"The set {name!r} of TFDS is no image classification.")
+        raise UserError(f"The set {name!r} of TFDS is not for image classification.")
     _prepare(builder, name, varying=None in features[keys[0]].shape)
     features = {key: builder.info.features[key] for key in keys}  # masks and boxes stay undecoded
     return Stored(builder, tfds.features.FeaturesDict(features), *keys)
@@ -124,7 +124,7 @@ def _prepare(builder, name, varying):
         if varying and not builder.data_path.exists():
             builder.download_and_prepare(file_format="array_record")
         builder.download_and_prepare()
-    except Exception as error:  # so does the network
+    except Exception as error:  # and so does the network
         if by_hand := builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
             place = builder.data_dir_root / "downloads" / "manual"
             raise UserError(

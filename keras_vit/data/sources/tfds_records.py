@@ -1,4 +1,4 @@
-"""Encoded pictures of a set of TensorFlow Datasets: from any place, from memory, or in a row."""
+"""Encoded pictures of a TensorFlow Datasets set: in any order, from memory, or end to end."""
 
 import os
 
@@ -26,7 +26,7 @@ def size(stored, split):
 
 
 def is_random_access(stored):
-    """Says whether records can be read one by one."""
+    """Returns whether records can be read one by one."""
     import tensorflow_datasets as tfds
 
     formats = stored.builder.info.available_file_formats()
@@ -87,7 +87,7 @@ def sequential(stored, split):
         return tf.data.TFRecordDataset(name).skip(span[0]).take(span[1])
 
     def shuffled(seed, worker, workers):
-        # The global seed of this function's own graph: `seed` alone shall count. Not 0, which
+        # The global seed of this function's own graph, so that only `seed` counts. Not 0, which
         # TensorFlow 2.21 compares with the other seed, and a tensor is no boolean.
         tf.compat.v1.set_random_seed(1)
         rank = tf.random.stateless_uniform([len(files)], tf.stack([seed, 0]))

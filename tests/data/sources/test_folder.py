@@ -115,7 +115,7 @@ def test_what_lies_beside_the_splits_is_named(tmp_path):
     source = from_folder(put(tmp_path, *names))
     assert set(source.notes) == {
         "There is no test split: 4 of 40 pictures, chosen by their names, serve as one.",
-        "Splits without class folders, left out: 2 (test with 1 files, val with 2 files).",
+        "Splits without class folders, left out: 2 (test of 1 file, val of 2 files).",
         "Folders beside those of the splits, left out: 1 (figures).",
         "Files in no class folder, left out: 1 (cover.png).",
         "Hidden files and folders, left out: 1 (.cache).",
@@ -127,6 +127,7 @@ def test_a_class_that_the_test_lacks_is_named(tmp_path):
     names = ["train/a/1.png", "train/b/1.png", "test/a/1.png", "val/b/1.png"]
     source = from_folder(put(tmp_path, *names))
     assert {
+        "Splits that no training uses: 1 (val).",
         "Classes of which test has no picture: 1 (b).",
         "Classes of which val has no picture: 1 (a).",
     } == set(source.notes)

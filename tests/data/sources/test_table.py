@@ -108,7 +108,7 @@ def test_what_is_odd_or_not_used_is_named(tmp_path, pictures):
         "Labels with spaces around them, left out: 1 (' 9').",
         "Labels that are not all the integers from 0 to K - 1 are taken as names: 7, 9.",
         "There is no test split: VALIDATION serves as one.",
-        "Splits that are neither train, val nor test, which no training uses: 1 (extra).",
+        "Splits that no training uses: 1 (extra).",
         "Classes of which test has no picture: 1 (9).",
         "Classes of which extra has no picture: 1 (7).",
     }

@@ -228,5 +228,5 @@ def test_a_set_that_cannot_be_used_is_a_sentence(tmp_path, prepared):
         assert "\n" not in str(error.value)
     with tfds.testing.mock_data(num_examples=2):
         for name in ("imdb_reviews", "coco"):
-            with pytest.raises(ValueError, match=f"'{name}' of TFDS is no image classification"):
+            with pytest.raises(ValueError, match=f"'{name}' of TFDS is not for image"):
                 from_tfds(name)
