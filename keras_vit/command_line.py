@@ -147,8 +147,8 @@ def quiet_stderr():
     """Holds back what C++ libraries write to the standard error stream as they load.
 
     TensorFlow 2.21 writes lines there before any setting can stop it. If an import fails, they are
-    written after all. Later lines obey `TF_CPP_MIN_LOG_LEVEL`, which is set to 3 (fatal errors)
-    where it is not set.
+    written after all. For later lines `TF_CPP_MIN_LOG_LEVEL` counts, which is set to 3 (fatal
+    errors) where it is not set.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryFile() as held_back:

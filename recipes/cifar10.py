@@ -4,7 +4,7 @@
     python -m recipes.cifar10 --preset cpu
     python -m recipes.cifar10 --preset article
 
-TensorFlow Datasets downloads 170 MB the first time, or reads what `--data-dir` holds.
+TensorFlow Datasets downloads 170 MB the first time, or reads the set from `--data-dir`.
 
 `gpu` is the plain ViT that "Vision Transformer for Small-Size Datasets" (arXiv:2112.13492, section
 4.1 and table 2) starts from: 93.58 % there, on the lossless original. Its 100 epochs of three
@@ -48,7 +48,7 @@ class Config(PatchDropout, Flip):
     patch_size: int = 4
     """Side of a patch, in pixels."""
     width: int = 192
-    """Numbers per token."""
+    """Width of the model: numbers per token."""
     depth: int
     """Transformer blocks."""
     mlp_dim: int = 384
@@ -62,11 +62,11 @@ class Config(PatchDropout, Flip):
     mean: tuple[float, ...] = (0.491, 0.482, 0.447)
     """Mean of the pixels from 0 to 1; by default of the training images."""
     std: tuple[float, ...] = (0.247, 0.243, 0.262)
-    """Standard deviation of the pixels, likewise."""
+    """Standard deviation of the pixels from 0 to 1; by default of the training images."""
     dropout: float = 0.0
-    """Rate on tokens and behind dense layers."""
+    """Dropout rate of tokens and after dense layers."""
     drop_path: float = 0.0
-    """Stochastic depth of the last block."""
+    """Stochastic depth: rate at which the last block is skipped in training."""
     padding: int = 4
     """Largest shift in pixels."""
     policy: bool = False
@@ -74,7 +74,7 @@ class Config(PatchDropout, Flip):
     erasing: float = 0.0
     """Share of the images that lose a rectangle."""
     data_dir: str | None = None
-    """Folder of TFDS' prepared sets; by default what TFDS_DATA_DIR says, else TFDS' own."""
+    """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     run_dir: str = "runs/cifar10"
     export_dir: str = "saved_models/cifar10"
 
@@ -104,7 +104,7 @@ class Gpu(Config):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cpu(Config):
-    """The strongest we found for two cores and an hour."""
+    """The best that was found for two cores and an hour."""
 
     epochs: int = 25
     batch_size: int = 128
@@ -157,7 +157,7 @@ SMOKE = (
 
 
 def augmentation(config):
-    """Mirrors, shifts, applies AutoAugment's policy, erases; whatever of it is asked for."""
+    """Chains what the flags ask for: mirroring, shifts, AutoAugment's policy, erasing."""
     stages = config.flips
     if config.padding:
         stages.append(functools.partial(random_crop, padding=config.padding))
@@ -171,7 +171,7 @@ def augmentation(config):
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
     devices = open_devices(config)
     source = from_tfds("cifar10", data_dir=config.data_dir)
     splits = {name: split.resized(config.image_size) for name, split in source.splits.items()}

@@ -31,7 +31,7 @@ class Config(Training):
     warmup_epochs: int = 15
     beta_2: float = 0.99
     width: int = 48
-    """Numbers per token."""
+    """Width of the model: numbers per token."""
     depth: int = 3
     """Transformer blocks."""
     num_heads: int = 3
@@ -44,7 +44,7 @@ SMOKE = (Config(epochs=2, warmup_epochs=1, width=16, depth=1, num_heads=2),)
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
     devices = open_devices(config)
     shape = ViTConfig(
         image_size=8,

@@ -4,10 +4,10 @@ r"""Fine-tuning: other people's weights, your own pictures.
     python -m recipes.finetune --weights vit_tiny.safetensors \
         --source folder:my_pictures
 
-Any checkpoint that `keras_vit.checkpoints.load` opens, a `.keras` file of ours among them, gets a
-new head and another image size. All weights are trained, those near the patches more slowly than
-those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe` trains the head alone, on
-features that stay as they are; `--head-epochs` does so at first; `--frozen-blocks` keeps the first
+Any checkpoint that `keras_vit.checkpoints.load` opens, or a `.keras` file of ours, gets a new head
+and another image size. All weights are trained, those near the patches more slowly than
+those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe` trains only the head, on
+features that do not change; `--head-epochs` does so at first; `--frozen-blocks` keeps the first
 blocks; `--lora-rank` trains additions of low rank (LoRA, arXiv:2106.09685), which are merged into
 what is saved.
 
@@ -39,7 +39,7 @@ class Config(PatchDropout, Flip):
     source: str = ""
     """cifar10, folder:DIR, or whatever else the data commands open."""
     data_dir: str | None = None
-    """Folder of TFDS' prepared sets; by default what TFDS_DATA_DIR says, else TFDS' own."""
+    """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     epochs: int = 6
     batch_size: int = 64
     learning_rate: float = 1e-3
@@ -52,15 +52,15 @@ class Config(PatchDropout, Flip):
     patch_size: int | None = None
     """Side of a patch in pixels, to which the kernel is resized; by default the checkpoint's."""
     probe: bool = False
-    """Whether the head alone is trained."""
+    """Whether only the head is trained."""
     frozen_blocks: int = 0
-    """First blocks, and the embedding with them, that stay as they are."""
+    """Number of first blocks that are not trained, nor is the embedding."""
     lora_rank: int = 0
-    """Rank of what is added to the kernels of the blocks, which stay; 0 is full fine-tuning."""
+    """Rank of what is added to the kernels of the blocks (LoRA); 0 trains all weights."""
     lora_on: str = "qv"
-    """qv, queries and values; or all, every dense layer of the blocks."""
+    """Where it is added: qv, queries and values; or all, every dense layer of the blocks."""
     drop_path: float = 0.0
-    """Stochastic depth of the last block."""
+    """Stochastic depth: rate at which the last block is skipped in training."""
     smallest_crop: float = 0.35
     """Smallest share of a picture that a training image shows."""
     padding: int = 4
@@ -77,13 +77,14 @@ class Config(PatchDropout, Flip):
                 )
         if self.lora_rank < 0 or self.lora_rank and (self.probe or self.frozen_blocks):
             raise UserError(
-                "`lora_rank` keeps all weights and must not be negative: received "
+                "`lora_rank` must not be negative, nor be given beside `probe` or "
+                "`frozen_blocks`: received "
                 f"lora_rank={self.lora_rank}, probe={self.probe}, "
                 f"frozen_blocks={self.frozen_blocks}."
             )
         if bool(self.probe) + (self.frozen_blocks != 0) + bool(self.freeze) > 1:
             raise UserError(
-                "One of `probe`, `frozen_blocks` and `freeze` says what stays: received "
+                "One of `probe`, `frozen_blocks` and `freeze` may be given: received "
                 f"probe={self.probe}, frozen_blocks={self.frozen_blocks}, freeze={self.freeze!r}."
             )
         for name, least in (("frozen_blocks", 0), ("image_size", 1), ("padding", 0)):
@@ -94,7 +95,7 @@ class Config(PatchDropout, Flip):
             raise UserError(f"`smallest_crop` must lie in (0, 1]: received {self.smallest_crop}.")
 
 
-# The tests give it the weights of a model that is as tiny.
+# The tests give it the weights of a tiny model.
 SMOKE = (
     Config(source="digits", image_size=8, epochs=3, batch_size=32, head_epochs=1),
     Config(source="digits", image_size=16, epochs=2, batch_size=32, probe=True),
@@ -113,7 +114,7 @@ SMOKE = (
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
     devices = open_devices(config)
     config = dataclasses.replace(config, freeze=_frozen(config))
     source = open_source(config.source, data_dir=config.data_dir)
@@ -163,7 +164,7 @@ def run(config):
 
 
 def _frozen(config):
-    """Returns the pattern of the weights that stay as they are."""
+    """Returns the regular expression of the weights that are not trained."""
     if config.probe:
         return r"^(?!head/)"
     if config.frozen_blocks:

@@ -3,10 +3,12 @@
     keras-vit check-data my_pictures
     python -m recipes.folder --data my_pictures
 
-The folder holds `train/<class>/*.jpg` and `test/<class>/*.jpg`, or `<class>/*.jpg` alone, of which
-a tenth is then set apart for the test. A CSV or JSONL of `path` and `label` will do as well.
+The folder holds `train/<class>/*.jpg` and `test/<class>/*.jpg`, or only `<class>/*.jpg`, of which
+a tenth is then set apart for the test. It may also be a .csv or .jsonl file with the columns `path`
+and `label`.
 
-From scratch a Vision Transformer needs many pictures: expect little below some hundreds per class.
+A Vision Transformer that is trained from scratch needs many pictures: with fewer than some hundreds
+per class expect little, and use `recipes.finetune`.
 The model is that of `recipes.cifar10 --preset cpu`, on pictures of 64x64 pixels.
 """
 
@@ -39,17 +41,17 @@ class Config(Flip):
     warmup_epochs: int = 2
     label_smoothing: float = 0.1
     image_size: int = 64
-    """Side of the images in pixels, to which pictures are cut and resized."""
+    """Side of the images in pixels, to which pictures are cropped and resized."""
     patch_size: int = 8
     """Side of a patch in pixels."""
     width: int = 192
-    """Numbers per token."""
+    """Width of the model: numbers per token."""
     depth: int = 6
     """Transformer blocks."""
     num_heads: int = 3
     """Attention heads per block."""
     drop_path: float = 0.1
-    """Stochastic depth of the last block."""
+    """Stochastic depth: rate at which the last block is skipped in training."""
     smallest_crop: float = 0.35
     """Smallest share of a picture that a training image shows."""
     trivial_augment: bool = True
@@ -64,7 +66,7 @@ SMOKE = (
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
     if not config.data:
         raise UserError("`data` must name a folder of class folders: --data my_pictures.")
     devices = open_devices(config)

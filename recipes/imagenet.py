@@ -39,7 +39,7 @@ class Config(Flip):
     data: str = "imagenet2012"
     """A folder, or the name of a TFDS set."""
     data_dir: str | None = None
-    """Folder of TFDS' prepared sets; by default what TFDS_DATA_DIR says, else TFDS' own."""
+    """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     batch_size: int = 1024
     learning_rate: float = 1e-3
     model: str = "S/16"
@@ -67,7 +67,7 @@ class Config(Flip):
     erasing: float = 0.0
     """Share of the images that lose a rectangle to noise."""
     drop_path: float = 0.0
-    """Stochastic depth of the last block."""
+    """Stochastic depth: rate at which the last block is skipped in training."""
     run_dir: str = "runs/imagenet"
     export_dir: str = "saved_models/imagenet"
 
@@ -117,7 +117,7 @@ SMOKE = (Plain(**TINY), DeiT(**TINY))
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparison of the artefacts."""
+    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
     devices = open_devices(config)
     source = open_source(config.data, data_dir=config.data_dir)
     stages = [

@@ -1,8 +1,10 @@
-"""From flags to a model that is ready for `fit`: weights, loss, optimizer, schedule."""
+"""Flags become a model that is ready for `fit`: weights, loss, optimizer, schedule."""
+
+from collections.abc import Callable
 
 import keras
 
-from keras_vit.run.flags import OPTIMIZERS
+from keras_vit.run.flags import OPTIMIZERS, Training
 from keras_vit.training import (
     WarmupSchedule,
     freeze,
@@ -12,18 +14,28 @@ from keras_vit.training import (
 )
 
 
-def compiled_model(config, build, steps, devices, *, adapt=None):
+def compiled_model(
+    config: Training,
+    build: Callable[[], keras.Model],
+    steps: int,
+    devices,
+    *,
+    adapt: Callable[[keras.Model], object] | None = None,
+):
     """Builds the model that trains, on its devices and in its precision.
 
     Args:
-        config: A recipe's `keras_vit.run.flags.Training`.
-        build: From nothing to a model from images to logits.
+        config: A recipe's `Training`.
+        build: A function that builds a model from images to logits.
         steps: Steps of an epoch.
         devices: A `tf.distribute.Strategy`.
-        adapt: A function of that model, to change it before it is trained.
+        adapt: A function that changes that model before it is trained.
 
     Returns:
-        A compiled `TrainingModel`.
+        A compiled `keras_vit.training.TrainingModel`.
+
+    Raises:
+        ValueError: If a pattern in `config.freeze` does not fit the model.
     """
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)
@@ -33,7 +45,7 @@ def compiled_model(config, build, steps, devices, *, adapt=None):
             if adapt is not None:
                 adapt(plain)
             if config.freeze:
-                print(f"{freeze(plain, config.freeze)} weights stay as they are.")
+                print(f"{freeze(plain, config.freeze)} weights are not trained.")
             model = training_model(plain)
             model.compile(
                 _optimizer(config, steps, model),
@@ -48,7 +60,7 @@ def compiled_model(config, build, steps, devices, *, adapt=None):
 
 
 def _optimizer(config, steps, model):
-    """Builds the optimizer; `steps` are an epoch's."""
+    """Builds the optimizer of a training whose epochs have `steps` steps."""
     average = dict(use_ema=True, ema_momentum=config.ema) if config.ema else {}
     if config.optimizer != "sgd":
         average["beta_2"] = config.beta_2

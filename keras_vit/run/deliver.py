@@ -1,4 +1,4 @@
-"""The end of every recipe: from a trained model to artefacts, their comparison and what is next."""
+"""The end of every recipe: the model is saved, scored, exported and compared with its exports."""
 
 import dataclasses
 import shlex

@@ -1,4 +1,4 @@
-"""What every recipe lets a person tune: one dataclass, each of whose fields is a flag."""
+"""The flags that all recipes have: one dataclass, each of whose fields is a flag."""
 
 import dataclasses
 import math
@@ -33,7 +33,7 @@ RANGES = {  # by interval: its check, and the fields whose values it holds
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Training:
-    """What every recipe lets a person tune."""
+    """The flags that all recipes have."""
 
     epochs: int
     """Epochs; each has as many steps as the training images fill batches."""

@@ -1,4 +1,4 @@
-"""What a run leaves for the one that goes on with it."""
+"""What a run saves besides its weights, and what a resumed run compares with it."""
 
 import dataclasses
 import time
@@ -8,7 +8,7 @@ from keras_vit.data.sources import describe_change, fingerprint
 from keras_vit.errors import UserError
 from keras_vit.training import Checkpoints
 
-# Where a run may be taken up again with another value: it changes no number of the training.
+# Flags that may differ when a run is resumed: they change no number of the training.
 FREE_ON_RESUME = {
     "data_service",
     "resume",
@@ -24,10 +24,10 @@ PLACES = {"data", "data_dir", "source"}
 
 
 def open_checkpoints(config, source, steps, devices):
-    """Opens a run's checkpoints, and takes up its notes where there are any.
+    """Opens a run's checkpoints, and reads the notes of the newest one.
 
     Args:
-        config: A recipe's `keras_vit.run.flags.Training`.
+        config: A recipe's `Training`.
         source: The `keras_vit.data.Source` that it learns from.
         steps: Steps of an epoch.
         devices: A `tf.distribute.Strategy`.
@@ -92,5 +92,5 @@ def _check_data(config, before, now):
 
 
 def _plain(value):
-    """Returns a value as JSON gives it back."""
+    """Returns a value as it is after a round trip through JSON."""
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,4 @@
-"""The middle of every recipe: from a source and a backbone to a trained, delivered classifier."""
+"""The middle of every recipe: a source and a backbone become a trained, delivered classifier."""
 
 import dataclasses
 import functools
@@ -41,14 +41,16 @@ SHOWN = 64  # training images in TensorBoard's gallery, at most
 def open_devices(config):
     """Opens the devices that a recipe's flags ask for.
 
-    It comes first in a recipe: with several workers TensorFlow wants to know them before it
-    computes anything.
+    Call it first in a recipe: TensorFlow must know all workers before it computes anything.
 
     Args:
         config: A recipe's `Training`.
 
     Returns:
         A `tf.distribute.Strategy`.
+
+    Raises:
+        ValueError: If a flag is wrong, or the devices are not there.
     """
     config.check()
     workers = config.workers.split(",") if config.workers else None
