@@ -10,13 +10,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import recipes.digits
 import recipes.finetune
+import recipes.folder
 from keras_vit.command_line import run_recipe
+from keras_vit.data import SequentialSplit, Source
+from keras_vit.errors import UserError
 from keras_vit.inference import open_artefact
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -115,7 +119,7 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
     assert re.search(rf"^{source}: 10 classes", out, re.MULTILINE)
     assert f"epochs={config.epochs}" in out
     if hasattr(config, "data"):
-        assert "1 pictures could not be read in epoch 1:" in out
+        assert "1 picture could not be read in epoch 1:" in out
         assert f"{Path('class 3', 'broken.jpg')}: " in out
     for command in ("tensorboard --logdir", "keras-vit predict", "python -m recipes."):
         assert command in out
@@ -196,6 +200,44 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, words, message, monkeypatc
     err = capsys.readouterr().err
     assert err.startswith("python -m recipes.digits: ") and message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_folder_is_trained_through_a_data_service(tmp_path):
+    dispatcher = tf.data.experimental.service.DispatchServer()
+    where = tf.data.experimental.service.WorkerConfig(dispatcher.target.removeprefix("grpc://"))
+    worker = tf.data.experimental.service.WorkerServer(where)
+    pictures = make_folder(tmp_path / "mine")
+    Path(pictures, "train", "class 3", "broken.jpg").unlink()  # the service wants JPEGs
+    config = dataclasses.replace(
+        recipes.folder.SMOKE[0],
+        data=pictures,
+        data_service=dispatcher.target,
+        run_dir=str(tmp_path / "run"),
+        export_dir=str(tmp_path / "exports"),
+    )
+    comparisons = recipes.folder.run(config)
+    assert [Path(row.artefact).name for row in comparisons] == ["mine.keras", "1", "1.tflite"]
+    del worker
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", ["train", "test"])
+def test_a_label_that_is_no_class_stops_a_recipe_in_one_sentence(tmp_path, wrong, monkeypatch):
+    picture = tf.io.encode_jpeg(np.zeros((20, 20, 3), "uint8")).numpy()
+    labels = {name: np.array([0, 1] * 10 + [2] * (name == wrong)) for name in ("train", "test")}
+
+    def stream(name):
+        pictures = [picture] * len(labels[name])
+        return lambda **_: tf.data.Dataset.from_tensor_slices((pictures, labels[name]))
+
+    splits = {name: SequentialSplit(len(each), stream(name)) for name, each in labels.items()}
+    source = Source("streams", ("a", "b"), splits)
+    monkeypatch.setattr(recipes.folder, "open_source", lambda *_, **__: source)
+    places = dict(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"))
+    config = dataclasses.replace(recipes.folder.SMOKE[0], data="streams", **places)
+    with pytest.raises(UserError, match=r"^Labels must lie in \[0, 2\): received 2, which is"):
+        recipes.folder.run(config)
 
 
 @pytest.mark.slow
