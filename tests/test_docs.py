@@ -20,7 +20,7 @@ PAGES = [ROOT / "README.md", ROOT / "saved_models/README.md", *sorted(ROOT.glob(
 RECIPES = [path for path in sorted(ROOT.glob("recipes/*.py")) if path.stem != "__init__"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+)`")
-PROGRAM = re.compile(r"keras-vit|python -m (recipes|benchmarks)\.\w+")
+PROGRAM = re.compile(r"(keras-vit|python -m (recipes|benchmarks)\.\w+)(?!\S)")
 PLACES = r"(?:keras_vit|recipes|tests|benchmarks|docs|examples|\.ci)"
 
 
