@@ -34,6 +34,7 @@ from keras_vit.data.augment import (
     random_crop,
     random_erasing,
 )
+from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig, vit
 from keras_vit.run import Flip, PatchDropout, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
@@ -77,6 +78,11 @@ class Config(PatchDropout, Flip):
     """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     run_dir: str = "runs/cifar10"
     export_dir: str = "saved_models/cifar10"
+
+    def check(self):
+        super().check()
+        if self.padding < 0:
+            raise UserError(f"`padding` must be at least 0: received {self.padding}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,16 +22,16 @@ import dataclasses
 import functools
 
 from keras_vit.checkpoints import load, recognise
-from keras_vit.data import Split, inception_crop, open_source
+from keras_vit.data import Split, open_source
 from keras_vit.data.augment import chain, random_crop, random_flip
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.run import Flip, PatchDropout, open_devices, run_recipe, train
+from keras_vit.run import Flip, PatchDropout, RandomCrops, open_devices, run_recipe, train
 from keras_vit.training import add_lora
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(PatchDropout, Flip):
+class Config(PatchDropout, RandomCrops, Flip):
     """The recipe for fine-tuning."""
 
     weights: str = ""
@@ -61,8 +61,6 @@ class Config(PatchDropout, Flip):
     """Where it is added: qv, queries and values; or all, every dense layer of the blocks."""
     drop_path: float = 0.0
     """Stochastic depth: rate at which the last block is skipped in training."""
-    smallest_crop: float = 0.35
-    """Smallest share of a picture that a training image shows."""
     padding: int = 4
     """Largest shift in pixels, where the images of a set are of one size."""
     run_dir: str = "runs/finetune"
@@ -91,8 +89,6 @@ class Config(PatchDropout, Flip):
             if getattr(self, name) < least:
                 value = getattr(self, name)
                 raise UserError(f"`{name}` must be at least {least}: received {value}.")
-        if not 0 < self.smallest_crop <= 1:
-            raise UserError(f"`smallest_crop` must lie in (0, 1]: received {self.smallest_crop}.")
 
 
 # The tests give it the weights of a tiny model.
@@ -126,10 +122,9 @@ def run(config):
         shift = config.padding * size // 32
         how = dict(augment=chain(*config.flips, functools.partial(random_crop, padding=shift)))
     else:
-        area = (config.smallest_crop, 1.0)
         how = dict(
             augment=random_flip if config.flip else None,
-            crop=functools.partial(inception_crop, size=size, area=area),
+            crop=config.random_crop(size),
             preprocessing=Preprocessing(image_size=size, crop_ratio=0.875),
         )
     checkpoint = recognise(config.weights)

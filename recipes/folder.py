@@ -13,19 +13,18 @@ The model is that of `recipes.cifar10 --preset cpu`, on pictures of 64x64 pixels
 """
 
 import dataclasses
-import functools
 
-from keras_vit.data import inception_crop, open_source
+from keras_vit.data import open_source
 from keras_vit.data.augment import chain, trivial_augment
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Flip, open_devices, run_recipe, train
+from keras_vit.run import Flip, RandomCrops, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Flip):
+class Config(RandomCrops, Flip):
     """The recipe for a folder."""
 
     data: str = ""
@@ -52,8 +51,6 @@ class Config(Flip):
     """Attention heads per block."""
     drop_path: float = 0.1
     """Stochastic depth: rate at which the last block is skipped in training."""
-    smallest_crop: float = 0.35
-    """Smallest share of a picture that a training image shows."""
     trivial_augment: bool = True
     """Whether TrivialAugment changes colour and geometry."""
     run_dir: str = "runs/folder"
@@ -87,9 +84,7 @@ def run(config):
         lambda names: classifier(
             vit(shape, drop_path=config.drop_path), len(names), class_names=names
         ),
-        crop=functools.partial(
-            inception_crop, size=config.image_size, area=(config.smallest_crop, 1.0)
-        ),
+        crop=config.random_crop(config.image_size),
         preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=0.875),
         augment=chain(*config.flips, *([trivial_augment] if config.trivial_augment else [])),
         bigger=["python", "-m", "recipes.folder", "--data", config.data]

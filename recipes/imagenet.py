@@ -24,16 +24,16 @@ pipeline are tested on small stand-ins.
 import dataclasses
 import functools
 
-from keras_vit.data import inception_crop, open_source
+from keras_vit.data import open_source
 from keras_vit.data.augment import chain, rand_augment, random_erasing
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
-from keras_vit.run import Flip, open_devices, run_recipe, train
+from keras_vit.run import Flip, RandomCrops, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Flip):
+class Config(RandomCrops, Flip):
     """What both recipes share."""
 
     data: str = "imagenet2012"
@@ -47,7 +47,6 @@ class Config(Flip):
     image_size: int = 224
     """Side of the images in pixels."""
     smallest_crop: float = 0.08
-    """Smallest share of a picture that a training image shows."""
     crop_ratio: float = 0.875
     """Share of the short side that evaluation keeps."""
     class_token: bool
@@ -150,9 +149,7 @@ def run(config):
             len(names),
             class_names=names,
         ),
-        crop=functools.partial(
-            inception_crop, size=config.image_size, area=(config.smallest_crop, 1.0)
-        ),
+        crop=config.random_crop(config.image_size),
         preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=config.crop_ratio),
         augment=chain(*stages),
         bigger=["python", "-m", "recipes.imagenet", "--model", "B/16"],

@@ -165,13 +165,18 @@ def vit(
         A `keras.Model`.
 
     Raises:
-        ValueError: If the configuration contradicts itself; the message says where.
+        ValueError: If the configuration contradicts itself, or a rate is out of its range.
         TypeError: If an override is no field of `ViTConfig`.
     """
     if isinstance(config, str):
         config = ViTConfig.of(config, **overrides)
     else:
         config = dataclasses.replace(config, **overrides)
+    rates = {"dropout": dropout, "attention_dropout": attention_dropout}
+    rates |= {"drop_path": drop_path, "patch_dropout": patch_dropout}
+    for name, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise UserError(f"`{name}` must lie in [0, 1): received {rate}.")
 
     images = keras.Input((*config.image_size, config.channels), name="images")
     scale, offset = _rescaling(mean, std, config.channels)
@@ -195,8 +200,6 @@ def vit(
         x = PatchDropout(patch_dropout, num_prefix_tokens=prefix, name="patch_dropout")(x)
     if config.pre_norm:
         x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="pre_norm")(x)
-    if not 0 <= drop_path < 1:
-        raise UserError(f"`drop_path` must lie in [0, 1): received {drop_path}.")
     rates = np.linspace(drop_path, 0, config.depth)[::-1]  # from the end: a lone block is the last
     for index, rate in enumerate(rates.tolist()):
         x = TransformerBlock(

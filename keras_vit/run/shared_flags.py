@@ -1,7 +1,9 @@
 """Flags that several recipes share, each with what it stands for."""
 
 import dataclasses
+import functools
 
+from keras_vit.data import inception_crop
 from keras_vit.data.augment import random_flip
 from keras_vit.errors import UserError
 from keras_vit.run.flags import Training
@@ -22,6 +24,23 @@ class Flip(Training):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomCrops(Training):
+    """A recipe whose training images are random crops of pictures."""
+
+    smallest_crop: float = 0.35
+    """Smallest share of a picture that a training image shows."""
+
+    def check(self):
+        super().check()
+        if not 0 < self.smallest_crop <= 1:
+            raise UserError(f"`smallest_crop` must lie in (0, 1]: received {self.smallest_crop}.")
+
+    def random_crop(self, size):
+        """Returns what crops encoded pictures to a side of `size` pixels."""
+        return functools.partial(inception_crop, size=size, area=(self.smallest_crop, 1.0))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class PatchDropout(Training):
     """A recipe that may drop patches in training ("Patch dropout", arXiv:2208.07220)."""
 
@@ -38,6 +57,10 @@ class PatchDropout(Training):
                 "`patch_dropout` and `patch_dropout_epochs` must be as many: "
                 f"received {rates} and {epochs}."
             )
+        if not all(0 <= rate < 1 for rate in rates):
+            raise UserError(f"`patch_dropout` must lie in [0, 1): received {rates}.")
+        if epochs[0] != 0 or list(epochs) != sorted(set(epochs)):
+            raise UserError(f"`patch_dropout_epochs` must rise from 0: received {epochs}.")
 
     @property
     def largest_patch_dropout(self):

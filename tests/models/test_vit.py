@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_vit.errors import UserError
 from keras_vit.models import SIZES, ViTConfig, vit
 from keras_vit.tasks import classifier
 
@@ -165,3 +166,10 @@ def test_a_contradiction_is_refused_in_a_sentence(wrong, message):
 def test_an_unknown_field_is_refused():
     with pytest.raises(TypeError, match="patchsize"):
         vit("mu/4", patchsize=8)
+
+
+@pytest.mark.parametrize("name", ["dropout", "attention_dropout", "drop_path", "patch_dropout"])
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 2.0, float("nan")])
+def test_a_rate_out_of_its_range_is_a_sentence(name, rate):
+    with pytest.raises(UserError, match=rf"`{name}` must lie in \[0, 1\): received {rate}"):
+        vit("mu/4", image_size=8, **{name: rate})
