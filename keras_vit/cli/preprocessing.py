@@ -25,10 +25,10 @@ def with_flags(remembered, source, splits, **flags):
         seen = fitted_preprocessing(split, wanted)
         ignored = [name for name, value in given.items() if getattr(seen, name) != value]
         if ignored:
-            names = " and ".join("--" + name.replace("_", "-") for name in ignored)
+            names = " or ".join("--" + name.replace("_", "-") for name in ignored)
             print(
                 f"keras-vit: {source.name} is in memory: its images are of one size and are seen "
-                f"whole, whatever {names} says.",
+                f"whole, without {names}.",
                 file=sys.stderr,
             )
             break
