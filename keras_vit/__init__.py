@@ -26,25 +26,6 @@ __all__ = ["ViTConfig", "__version__", "classifier", "export", "features", "load
 
 # `export` is a module that can be called: `keras_vit.export(model, folder)` and
 # `from keras_vit.export import stage` work in any order.
-_MODULES = (
-    "checkpoints",
-    "cli",
-    "command_line",
-    "data",
-    "errors",
-    "evaluation",
-    "export",
-    "files",
-    "images",
-    "inference",
-    "interpret",
-    "layers",
-    "models",
-    "run",
-    "serve",
-    "tasks",
-    "training",
-)
 _MODULE_OF = {
     "ViTConfig": "models",
     "classifier": "tasks",
@@ -55,12 +36,12 @@ _MODULE_OF = {
 
 
 def __getattr__(name):
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
     if name in _MODULE_OF:
         value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     elif name == "__version__":
         value = _version()
+    elif name in _modules():
+        return importlib.import_module(f"{__name__}.{name}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -68,7 +49,14 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *__all__, *_modules()})
+
+
+def _modules():
+    """Returns the names of the package's modules."""
+    import pkgutil
+
+    return {module.name for module in pkgutil.iter_modules(__path__)}
 
 
 def _version():

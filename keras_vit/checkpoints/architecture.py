@@ -5,25 +5,29 @@ import dataclasses
 import numpy as np
 
 from keras_vit.errors import UserError
-from keras_vit.layers import AttentionPool, LayerScale, MeanPool
+from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, LayerScale, MeanPool
 from keras_vit.models import ViTConfig, vit
 from keras_vit.tasks import classifier, features, to_probabilities
 
-POOLS = {MeanPool: "mean", AttentionPool: "attention"}
+POOLS = {
+    MeanPool: "mean",
+    ClassTokenAndMeanPool: "class_token_and_mean",
+    AttentionPool: "attention",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Everything that rebuilds a model of ours, but its weights.
+    """Everything that rebuilds a model of ours, except its weights.
 
     Attributes:
         config: The backbone's `ViTConfig`.
         pool: As `keras_vit.tasks.features` takes it; `None` for a backbone that gives tokens.
         num_classes: Number of classes, 0 for a model that gives features.
         pre_logits: As `keras_vit.tasks.classifier` takes it.
-        distillation_head: Likewise.
+        distillation_head: As `keras_vit.tasks.classifier` takes it.
         mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
-        std: Standard deviation of the pixels, likewise.
+        std: Standard deviation of the pixels on that scale, one number or one per channel.
     """
 
     config: ViTConfig
@@ -68,9 +72,15 @@ class Architecture:
 def architecture_of(model):
     """Reads the architecture off a model that `vit`, `features` or `classifier` built.
 
+    Args:
+        model: A `keras.Model`.
+
+    Returns:
+        An `Architecture`.
+
     Raises:
-        ValueError: If the model is another one, or has weights beside: those of `add_lora` for one,
-            which `keras_vit.training.copy_merged` merges.
+        ValueError: If the model is another one, or has further weights, for example those of
+            `add_lora`, which `keras_vit.training.copy_merged` merges.
     """
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for name, layer in layers.items() if name.startswith("block")]

@@ -23,7 +23,7 @@ def export_timm(model, path):
         arguments = export_timm(model, "vit.safetensors")
         theirs = timm.create_model(**arguments, checkpoint_path="vit.safetensors")  # with torch
 
-    The arguments are in the file's metadata too, as JSON under `config`, beside the mean and the
+    The arguments are in the file's metadata too, as JSON under `config`, with the mean and the
     standard deviation of the pixels that timm is to be given, and what `load` cannot read off the
     arrays.
 
@@ -51,7 +51,7 @@ def export_timm(model, path):
         "crop_mode": TIMM_MODES[preprocessing.fit],
         "interpolation": preprocessing.interpolation,
     }
-    told = {
+    ours = {
         "num_heads": architecture.config.num_heads,
         "activation": architecture.config.activation,
         "norm_epsilon": architecture.config.norm_epsilon,
@@ -59,7 +59,7 @@ def export_timm(model, path):
         "preprocessing": preprocessing.to_json(),
         "class_names": class_names_of(model) or None,
     }
-    config = {"timm": arguments, "pretrained_cfg": pretrained, "keras_vit": told}
+    config = {"timm": arguments, "pretrained_cfg": pretrained, "keras_vit": ours}
     with atomic_write(path) as unfinished:
         save_file(_arrays(architecture, model), unfinished, metadata={"config": json.dumps(config)})
     return arguments
@@ -73,7 +73,8 @@ def _arrays(architecture, model):
         prefix = model.get_layer("embed").num_prefix_tokens
         weights["embed/positions"] = model.get_layer("embed").positions[:, prefix:]
     elif config.num_registers and config.prefix_positions:
-        # timm's table has rows for registers too, or for patches alone: the class token takes its.
+        # timm's table has rows for registers too, or only for patches: add the class token's row
+        # to the token.
         table = weights["embed/positions"]
         if config.class_token:
             weights["embed/class_token"] = weights["embed/class_token"] + table[:, :1]
@@ -84,7 +85,8 @@ def _arrays(architecture, model):
             arrays[name] = np.ascontiguousarray(array, np.float32)
     if not config.patch_bias and not config.pre_norm:  # the one that timm has without
         arrays["patch_embed.proj.bias"] = np.zeros(config.width, np.float32)
-    if config.activation == "swiglu" and config.layer_scale is None:  # timm has it with one alone
+    # timm has SwiGLU only with LayerScale.
+    if config.activation == "swiglu" and config.layer_scale is None:
         for block, scale in itertools.product(range(config.depth), ("ls1", "ls2")):
             arrays[f"blocks.{block}.{scale}.gamma"] = np.ones(config.width, np.float32)
     return arrays
@@ -99,6 +101,7 @@ def _arguments(architecture):
     config = architecture.config
     lacks = {
         "pre_logits": architecture.pre_logits,
+        "pool='class_token_and_mean'": architecture.pool == "class_token_and_mean",
         "position='none'": config.position == "none",
         "pre_norm and a bias of the patches": config.pre_norm and config.patch_bias,
         "a distillation token without a class token or with registers": config.distillation_token
@@ -131,7 +134,7 @@ def _arguments(architecture):
         "embed_dim": config.width,
         "depth": config.depth,
         "num_heads": config.num_heads,
-        # timm cuts the product to a whole number.
+        # timm rounds the product down to an integer.
         "mlp_ratio": (config.mlp_dim * (2 if gated else 1) + 0.25) / config.width,
         "qkv_bias": config.qkv_bias,
         "qk_norm": config.qk_norm,

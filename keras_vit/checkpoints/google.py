@@ -1,7 +1,7 @@
 """Google's `.npz` files: vision_transformer's originals and AugReg, and big_vision's `params/...`.
 
-Both are Flax modules and differ in the numbers behind their names, and in where the class token
-comes: vision_transformer's has a position. Flax' GELU is the tanh approximation.
+Both are Flax modules. They differ in the numeric suffixes and in whether the class token has a
+position: vision_transformer's has one. Flax' GELU is the tanh approximation.
 """
 
 import re
@@ -35,7 +35,7 @@ def matches(arrays):
 
 
 def normalise(arrays):
-    """Leaves out big_vision's `params/` and towers of texts, and cuts blocks that are stacked."""
+    """Drops big_vision's `params/` and text towers, and splits stacked blocks."""
     return named_once(_parts(arrays))
 
 
@@ -56,7 +56,7 @@ def _parts(arrays):
 
 
 def read_config(config):
-    """Returns what a configuration beside the weights tells: there is none."""
+    """Returns an empty dictionary: Google's files have no configuration."""
     return {}
 
 
@@ -136,7 +136,7 @@ def table(architecture, arrays):
 
 
 def _flat(axis):
-    """Returns a function that makes an array a matrix, all axes but one together."""
+    """Returns a function that flattens an array to a matrix and keeps one axis."""
     return lambda array: array.reshape(-1, array.shape[axis])
 
 

@@ -97,7 +97,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     has_registers = "embeddings.register_tokens" in arrays
     head = _head(arrays)
     has_head = has_part(arrays, f"{head}.")
-    classes = shape_of(arrays, f"{head}.weight", 2)[0] if has_head else 0
+    classes, inputs = shape_of(arrays, f"{head}.weight", 2) if has_head else (0, width)
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
         patch_size=patch_size,
@@ -117,7 +117,8 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     imagenet = dino or "distillation_token" in tokens
     return Architecture(
         config=config,
-        pool="class_token",
+        # DINOv2's classifier reads the class token and the mean of the patches.
+        pool="class_token_and_mean" if dino and inputs == 2 * width else "class_token",
         num_classes=classes,
         distillation_head=has_part(arrays, "distillation_classifier."),
         **(IMAGENET if imagenet else {}),

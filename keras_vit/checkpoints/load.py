@@ -1,4 +1,4 @@
-"""From a checkpoint to the model that made it, or to one of another size."""
+"""Builds the model that made a checkpoint, or one of another size."""
 
 import dataclasses
 import warnings
@@ -26,7 +26,7 @@ def load(
     attention_dropout=0.0,
     drop_path=0.0,
     patch_dropout=0.0,
-    **told,
+    **options,
 ):
     """Builds the model that made a checkpoint, and sets its weights.
 
@@ -34,18 +34,19 @@ def load(
         source: As `recognise` takes it, or a `RecognisedCheckpoint`.
         image_size: Height and width in pixels, or one number, to which the positions are resized;
             by default the checkpoint's.
-        patch_size: Side of the patches in pixels, to which the kernel is resized, likewise.
-        channels: Channels per pixel, for which the kernel is folded, likewise.
+        patch_size: Side of the patches in pixels, to which the kernel is resized; by default the
+            checkpoint's.
+        channels: Channels per pixel, for which the kernel is folded; by default the checkpoint's.
         num_classes: Number of classes of a new head, 0 for features; by default the checkpoint's
             head stays.
         class_names: `num_classes` names in the order of the labels.
         pool: As `keras_vit.tasks.features` takes it; by default the checkpoint's.
         resize: As `keras_vit.checkpoints.resize_positions` takes `method`.
         dropout: As `keras_vit.models.vit` takes it.
-        attention_dropout: Likewise.
-        drop_path: Likewise.
-        patch_dropout: Likewise.
-        **told: As `recognise` takes it.
+        attention_dropout: As `keras_vit.models.vit` takes it.
+        drop_path: As `keras_vit.models.vit` takes it.
+        patch_dropout: As `keras_vit.models.vit` takes it.
+        **options: As `recognise` takes them, if `source` is a file or a folder.
 
     Returns:
         A `keras.Model` from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`, or to features
@@ -55,11 +56,11 @@ def load(
         ValueError: If the checkpoint is not recognised, does not hold exactly the weights of the
             model, or cannot be resized as asked for.
     """
-    if told and isinstance(source, RecognisedCheckpoint):
-        raise TypeError(f"`recognise` takes {', '.join(told)}, and has been called already.")
+    if options and isinstance(source, RecognisedCheckpoint):
+        raise TypeError(f"Pass {', '.join(options)} to `recognise`, which made this checkpoint.")
     checkpoint = source
     if not isinstance(source, RecognisedCheckpoint):
-        checkpoint = recognise(source, **told)
+        checkpoint = recognise(source, **options)
         for note in checkpoint.notes:
             warnings.warn(f"Not done as the configuration of {source} says: {note}.", stacklevel=2)
     old = checkpoint.architecture
@@ -91,7 +92,7 @@ def load(
 
 
 def _set_weights(model, checkpoint, new, resize, *, new_head):
-    """Sets each weight of a model once, but those of a new head."""
+    """Sets each weight of a model once, except those of a new head."""
     old_config, config = checkpoint.architecture.config, new.config
     for weight in model.weights:
         path = weight.path
@@ -126,7 +127,7 @@ def _set_weights(model, checkpoint, new, resize, *, new_head):
 
 
 def _of_channels(values, count):
-    """Returns what stands for each of another number of channels, as `fold_channels` takes them."""
+    """Returns a mean or deviation for other channels, in the order of `fold_channels`."""
     values = np.ravel(values)
     if count == 1 or len(values) == 1:
         return float(values.mean())

@@ -1,4 +1,4 @@
-"""A table: where each weight of ours stands in someone else's checkpoint."""
+"""Entries of a table that says where each weight of ours stands in someone else's checkpoint."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,13 +12,13 @@ class Entry:
 
     Attributes:
         names: The arrays' names in the checkpoint.
-        to_ours: From these arrays to ours.
-        to_theirs: From ours to a tuple of theirs; `None` where nothing is exported.
+        to_ours: Makes our array of these arrays.
+        to_theirs: Makes a tuple of these arrays of ours; `None` where nothing is exported.
     """
 
     names: tuple[str, ...]
-    to_ours: Callable
-    to_theirs: Callable | None = None
+    to_ours: Callable[..., np.ndarray]
+    to_theirs: Callable[[np.ndarray], tuple[np.ndarray, ...]] | None = None
 
 
 def same(name):

@@ -64,7 +64,7 @@ def read_configuration(source):
     processor = _read_object(path.parent / "preprocessor_config.json")
     if processor is not None:
         config["preprocessor_config"] = processor
-    if path.suffix == ".safetensors":  # goes before what lies beside it by chance
+    if path.suffix == ".safetensors":  # wins over what lies beside it by chance
         with safetensors.safe_open(path, "numpy") as file:
             config |= _parse_object((file.metadata() or {}).get("config", "{}"), path)
     return config
@@ -128,7 +128,7 @@ def _read_safetensors(path):
         raise UserError(f"{path} is no safetensors file: {error}.") from error
     arrays = {}
     for name, entry in entries:
-        if entry["dtype"] in SAFETENSORS_TYPES:  # whole numbers are buffers, not weights
+        if entry["dtype"] in SAFETENSORS_TYPES:  # integers are buffers, not weights
             values = np.frombuffer(entry["data"], SAFETENSORS_TYPES[entry["dtype"]])
             arrays[name] = _in_float32(values.reshape(entry["shape"]))
     return arrays

@@ -79,11 +79,11 @@ def recognise(
         source: A `.safetensors` or `.npz` file, the index of a sharded one, a folder that holds
             one, or a `.keras` file of ours.
         num_heads: Attention heads.
-        grid: Rows and columns of patches, as many by default.
+        grid: Rows and columns of patches, a square by default.
         activation: As `keras_vit.models.ViTConfig` has it.
-        norm_epsilon: Likewise.
+        norm_epsilon: Epsilon of every norm.
         mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
-        std: Standard deviation of the pixels, likewise.
+        std: Standard deviation of the pixels on that scale, one number or one per channel.
 
     Returns:
         A `RecognisedCheckpoint`.

@@ -19,7 +19,7 @@ from keras_vit.checkpoints.arrays import (
 from keras_vit.checkpoints.config_values import by_number, value_of
 from keras_vit.checkpoints.families import CLIP, IMAGENET, heads_of
 from keras_vit.checkpoints.image_processors import read_timm
-from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
+from keras_vit.checkpoints.timm_names import table as table
 from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
 
@@ -37,7 +37,7 @@ def matches(arrays):
 
 
 def normalise(arrays):
-    """Returns the arrays as they are: timm puts nothing before their names, and all are used."""
+    """Returns the arrays as they are: all of timm's are used under their own names."""
     return arrays
 
 
@@ -84,9 +84,9 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
         num_heads: Attention heads; by default what models of this width have.
         grid: Rows and columns of patches; by default what `image_size` makes, or as many rows as
             columns.
-        image_size: Height and width that a configuration tells, in pixels, or `None`.
-        is_ours: Whether `export_timm` wrote them, which has written no model of another kind.
-        pool: What a configuration tells of it, as `keras_vit.tasks.features` takes it, or `None`.
+        image_size: Height and width in a configuration, in pixels, or `None`.
+        is_ours: Whether `export_timm` wrote them, which writes no model of another kind.
+        pool: The pooling in a configuration, as `keras_vit.tasks.features` takes it, or `None`.
 
     Returns:
         An `Architecture`.
@@ -103,10 +103,10 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     tokens = [name for name in ("cls_token", "dist_token") if name in arrays]
     count = shape_of(arrays, "pos_embed", 3)[1]
     registers = shape_of(arrays, "reg_token", 3)[1] if "reg_token" in arrays else 0
-    if grid is None and (told := grid_from(image_size, patch_size)):
-        # A size that another number of positions belongs to is one that was trained before.
+    if grid is None and (configured := grid_from(image_size, patch_size)):
+        # A size that does not fit the positions is that of an earlier training.
         prefix = {0, len(tokens), registers, len(tokens) + registers}
-        grid = told if count - told[0] * told[1] in prefix else None
+        grid = configured if count - configured[0] * configured[1] in prefix else None
     with_prefix = bool(tokens) and _is_square(count - len(tokens), grid)
     with_registers = not with_prefix and not tokens and not _is_square(count, grid)
     count -= len(tokens) * with_prefix + registers * with_registers
@@ -169,11 +169,11 @@ def _is_square(count, grid):
     return count == (grid[0] * grid[1] if grid else math.isqrt(max(count, 0)) ** 2)
 
 
-def _pool(arrays, told):
+def _pool(arrays, configured):
     if has_part(arrays, "attn_pool."):
         return "attention"
-    if told == "mean" or told == "class_token" and "cls_token" in arrays:
-        return told
+    if configured == "mean" or configured == "class_token" and "cls_token" in arrays:
+        return configured
     return "mean" if has_part(arrays, "fc_norm.") or "cls_token" not in arrays else "class_token"
 
 
@@ -185,67 +185,3 @@ def _pixels(arrays, channels):
         return CLIP
     facebook = has_part(arrays, ".ls1.", "dist_token")
     return IMAGENET if facebook and "cls_token" in arrays else {}
-
-
-def table(architecture, arrays=None):
-    """Returns where each weight of a model stands, from our paths to entries.
-
-    Args:
-        architecture: An `Architecture`.
-        arrays: Arrays by name, to see what their positions are of; not needed for an export.
-    """
-    config = architecture.config
-    entries = {
-        "embed/projection/kernel": convolution("patch_embed.proj.weight", config.patch_size),
-        "embed/positions": same("pos_embed"),
-    }
-    if config.patch_bias:
-        entries["embed/projection/bias"] = same("patch_embed.proj.bias")
-    if config.class_token:
-        entries["embed/class_token"] = same("cls_token")
-    if config.distillation_token:
-        entries["embed/distillation_token"] = same("dist_token")
-    if config.num_registers:
-        entries["embed/registers"] = same("reg_token")
-        patches = config.grid[0] * config.grid[1]
-        if arrays is not None and arrays["pos_embed"].shape[1] == config.num_registers + patches:
-            # Positions of the registers are as good as a part of them.
-            entries["embed/registers"] = Entry(
-                ("reg_token", "pos_embed"), lambda own, table: own + table[:, : own.shape[1]]
-            )
-            entries["embed/positions"] = Entry(("pos_embed",), lambda table: table[:, -patches:])
-    if config.pre_norm:
-        entries |= norm("pre_norm", "norm_pre")
-    for index in range(config.depth):
-        entries |= _block(f"block{index:02d}", f"blocks.{index}", config)
-    if config.final_norm:
-        entries |= norm("norm", "norm")
-    elif architecture.pool:
-        entries |= norm("pool_norm", "fc_norm")
-    if architecture.pool == "attention":
-        entries["pool/probe"] = same("attn_pool.latent")
-        for ours, theirs in (("query", "q"), ("key_value", "kv"), ("out", "proj")):
-            entries |= dense(f"pool/{ours}", f"attn_pool.{theirs}")
-        entries |= norm("pool/norm", "attn_pool.norm")
-        entries |= dense("pool/mlp/hidden", "attn_pool.mlp.fc1")
-        entries |= dense("pool/mlp/out", "attn_pool.mlp.fc2")
-    if architecture.num_classes:
-        entries |= dense("head", "head")
-    if architecture.distillation_head:
-        entries |= dense("distillation_head", "head_dist")
-    return entries
-
-
-def _block(ours, theirs, config):
-    entries = norm(f"{ours}/norm1", f"{theirs}.norm1") | norm(f"{ours}/norm2", f"{theirs}.norm2")
-    entries |= dense(f"{ours}/attention/qkv", f"{theirs}.attn.qkv", bias=config.qkv_bias)
-    entries |= dense(f"{ours}/attention/out", f"{theirs}.attn.proj")
-    if config.qk_norm:
-        entries |= norm(f"{ours}/attention/query_norm", f"{theirs}.attn.q_norm")
-        entries |= norm(f"{ours}/attention/key_norm", f"{theirs}.attn.k_norm")
-    entries |= dense(f"{ours}/mlp/hidden", f"{theirs}.mlp.fc1")
-    entries |= dense(f"{ours}/mlp/out", f"{theirs}.mlp.fc2")
-    if config.layer_scale is not None:
-        for number in (1, 2):
-            entries[f"{ours}/scale{number}/scale"] = same(f"{theirs}.ls{number}.gamma")
-    return entries

@@ -1,4 +1,4 @@
-"""What wrappers put before all names: torch's `module.` and `_orig_mod.`, one's own `backbone.`."""
+"""Prefixes of names from wrappers: torch's `module.` and `_orig_mod.`, a class's `backbone.`."""
 
 import re
 

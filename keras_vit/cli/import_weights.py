@@ -1,4 +1,4 @@
-"""`keras-vit import`: other people's weights as a model of ours."""
+"""`keras-vit import`: turns other people's weights into a `.keras` file."""
 
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ def import_weights(
     channels: int | None = None,
     num_classes: int | None = None,
     class_names: Path | None = None,
-    pool: Literal["class_token", "mean", "attention"] | None = None,
+    pool: Literal["class_token", "mean", "class_token_and_mean", "attention"] | None = None,
     resize: Literal["bicubic", "bilinear"] = "bicubic",
     num_heads: int | None = None,
     grid: tuple[int, int] | None = None,
@@ -31,10 +31,10 @@ def import_weights(
     std: tuple[float, ...] | None = None,
     golden: Path | None = None,
 ):
-    """Make a checkpoint of timm, Google or Hugging Face a .keras file.
+    """Turn a checkpoint of timm, Google or Hugging Face into a .keras file.
 
-    Exit status 0: it was written; 1: it was, and its logits are not the golden ones; 2: the
-    checkpoint was not recognised, or does not fit.
+    Exit status 0: the file was written; 1: it was written, but its logits differ from the golden
+    ones; 2: the checkpoint was not recognised, or does not fit the flags.
 
     Args:
         source: A .safetensors or .npz file, a folder that holds one, or a .keras file of ours.
@@ -42,17 +42,18 @@ def import_weights(
         image_size: Height and width in pixels, or one number, to which the positions are resized.
         patch_size: Side of a patch in pixels, to which the kernel is resized.
         channels: Channels per pixel, for which the kernel is folded.
-        num_classes: Classes of a new head, or 0 for features; by default the head stays.
+        num_classes: Number of classes of a new head, 0 for features; by default the head stays.
         class_names: A file of one class name per line.
-        pool: What the features are; by default the checkpoint's.
-        resize: bicubic as timm does, bilinear as Google does.
-        num_heads: Attention heads, where models of this width have others or none is known.
-        grid: Rows and columns of patches, where they are not as many and nothing else tells.
-        activation: Form of the activation, where the family has another.
-        norm_epsilon: Epsilon of the norms, where the family has another.
+        pool: How tokens become features; by default as in the checkpoint.
+        resize: Interpolation of positions and kernel: bicubic as in timm, bilinear as in Google's
+            code.
+        num_heads: Number of attention heads, if it is not the usual one for the width.
+        grid: Rows and columns of patches, if they differ and no configuration says so.
+        activation: Activation of the MLPs, if it is not the usual one of the family.
+        norm_epsilon: Epsilon of the norms, if it is not the usual one of the family.
         mean: Mean of the pixels from 0 to 1, one number or three; by default the family's.
-        std: Standard deviation of the pixels, likewise.
-        golden: An .npz file with uint8 images, crops or images, and their logits.
+        std: Standard deviation of the pixels, one number or three; by default the family's.
+        golden: An .npz file with uint8 pixels under crops or images, and their logits.
     """
     if out.suffix != ".keras":
         raise UserError(f"--out must end in .keras: received {out}.")
@@ -63,12 +64,12 @@ def import_weights(
     with quiet_stderr():
         from keras_vit.checkpoints import load, recognise
         from keras_vit.export import save_keras
-    told = dict(num_heads=num_heads, grid=grid, activation=activation, norm_epsilon=norm_epsilon)
-    checkpoint = recognise(source, mean=_one_or_all(mean), std=_one_or_all(std), **told)
+    options = dict(num_heads=num_heads, grid=grid, activation=activation, norm_epsilon=norm_epsilon)
+    checkpoint = recognise(source, mean=_alone(mean), std=_alone(std), **options)
     print(f"{source}: {checkpoint}")
     model = load(
         checkpoint,
-        image_size=_one_or_all(image_size),
+        image_size=_alone(image_size),
         patch_size=patch_size,
         channels=channels,
         num_classes=num_classes,
@@ -84,7 +85,8 @@ def import_weights(
     return 0 if golden is None else _compare(model, *expected, golden)
 
 
-def _one_or_all(values):
+def _alone(values):
+    """Returns the one number of a flag that takes several, or all of them."""
     return values[0] if values and len(values) == 1 else values
 
 
@@ -111,7 +113,7 @@ def _check_golden(model, images, logits, path):
 
 
 def _compare(model, images, expected, path):
-    """Prints how near a model comes to golden logits; returns the exit status."""
+    """Compares a model with golden logits, prints the difference and returns the exit status."""
     logits = model.predict(images, verbose=0)
     difference = np.abs(logits - expected).max()
     equal = int((logits.argmax(-1) == expected.argmax(-1)).sum())

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_vit.errors import UserError
-from keras_vit.layers import AttentionPool, MeanPool
+from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, MeanPool
 
 
 def attention_rollout(model):
@@ -12,9 +12,9 @@ def attention_rollout(model):
 
     "Quantifying Attention Flow in Transformers" (arXiv:2005.00928, section 3.2): the scores of a
     block, averaged over its heads, and its residual path weigh one half each, and the blocks are
-    multiplied. It begins where the model pools: at the class token, at all patches alike, or at
-    what an attention pool looks at. What flows from class, distillation and register tokens is left
-    out, and the rest scaled to sum to 1.
+    multiplied. It begins where the model pools: at the class token, at all patches alike, at
+    both with one half each, or at what an attention pool looks at. What flows from class,
+    distillation and register tokens is left out, and the rest is scaled to sum to 1.
 
     Args:
         model: A model that `keras_vit.tasks.classifier` or `features` built.
@@ -53,8 +53,11 @@ def _beginning(pool, tokens, count, prefix):
     if isinstance(pool, AttentionPool):
         return ops.mean(ops.cast(pool.attention_scores(tokens), "float32"), axis=1)[:, 0]
     places = ops.arange(count)
+    mean = ops.cast(places >= prefix, "float32") / (count - prefix)
     if isinstance(pool, MeanPool):
-        weights = ops.cast(places >= prefix, "float32") / (count - prefix)
+        weights = mean
+    elif isinstance(pool, ClassTokenAndMeanPool):
+        weights = (ops.cast(places == 0, "float32") + mean) / 2
     else:
         weights = ops.cast(places == pool.index, "float32")
     return ops.broadcast_to(weights[None], (ops.shape(tokens)[0], count))

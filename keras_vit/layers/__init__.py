@@ -1,17 +1,18 @@
-"""Weights and their math, in `keras.ops` alone: any Keras backend runs them."""
+"""Weights and their math, only in `keras.ops`: any Keras backend runs them."""
 
 from keras_vit.layers.attention import SelfAttention
 from keras_vit.layers.block import TransformerBlock
 from keras_vit.layers.embed import PatchEncoder
 from keras_vit.layers.mlp import MLP
 from keras_vit.layers.patches import Patches, patch_grid, patchify, unpatchify
-from keras_vit.layers.pool import AttentionPool, MeanPool, TokenPool
+from keras_vit.layers.pool import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
 
 __all__ = [
     "MLP",
     "AttentionPool",
+    "ClassTokenAndMeanPool",
     "DropPath",
     "LayerScale",
     "MeanPool",

@@ -17,7 +17,7 @@ class PatchEncoder(keras.layers.Layer):
     The order along `T` is class token, distillation token, registers, patches. A learned table has
     a row for the class and distillation tokens too (ViT, arXiv:2010.11929, equation 1; DeiT,
     arXiv:2012.12877) unless `prefix_positions` is off (DeiT III, arXiv:2204.07118); a fixed one has
-    rows for the patches alone. Registers have no position
+    rows only for the patches. Registers have no position
     ("Vision Transformers Need Registers", arXiv:2309.16588).
 
     Args:

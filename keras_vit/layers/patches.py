@@ -1,5 +1,7 @@
 """Images to patches and back: the one file that knows the order of pixels."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -20,7 +22,7 @@ def patch_grid(image_size, patch_size):
         ValueError: If `patch_size` does not divide both sides.
     """
     height, width = image_size
-    if height is None or width is None:
+    if not (isinstance(height, numbers.Integral) and isinstance(width, numbers.Integral)):
         raise UserError(f"Patches need a fixed image size: received {height}x{width}.")
     if patch_size < 1 or height % patch_size or width % patch_size:
         raise UserError(

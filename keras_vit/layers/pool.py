@@ -40,6 +40,25 @@ class MeanPool(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_vit")
+class ClassTokenAndMeanPool(keras.layers.Layer):
+    """Joins the class token and the mean of the patches of `(B, T, D)` to `(B, 2*D)`; no weights.
+
+    The linear classifier of "DINOv2" (arXiv:2304.07193) reads both.
+
+    Args:
+        num_prefix_tokens: How many tokens precede the patches; the first is the class token.
+    """
+
+    def __init__(self, num_prefix_tokens=1, **kwargs):
+        super().__init__(**kwargs)
+        self.num_prefix_tokens = num_prefix_tokens
+
+    def call(self, tokens):
+        patches = tokens[:, self.num_prefix_tokens :]
+        return ops.concatenate([tokens[:, 0], ops.mean(patches, axis=1)], axis=-1)
+
+
+@keras.saving.register_keras_serializable("keras_vit")
 class AttentionPool(keras.layers.Layer):
     """Lets one learned query attend to the tokens `(B, T, D)` and an MLP refine it: `(B, D)`.
 

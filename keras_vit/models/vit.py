@@ -12,7 +12,7 @@ from keras_vit.layers.attention import check_heads
 
 # Ti: "Training data-efficient image transformers" (arXiv:2012.12877), table 1; S, B, L, g: "Scaling
 # Vision Transformers" (arXiv:2106.04560), table 2; H: "An Image is Worth 16x16 Words"
-# (arXiv:2010.11929), table 1; mu: for tests alone.
+# (arXiv:2010.11929), table 1; mu: only for tests.
 SIZES = {
     "mu": dict(width=32, depth=1, mlp_dim=128, num_heads=2),
     "Ti": dict(width=192, depth=12, mlp_dim=768, num_heads=3),
@@ -24,7 +24,7 @@ SIZES = {
 }
 
 
-LEAST = {  # the whole numbers of a configuration, and how small each may be
+LEAST = {  # the integers of a configuration, and how small each may be
     "patch_size": 1,
     "channels": 1,
     "width": 1,
@@ -64,7 +64,7 @@ class ViTConfig:
 
     Raises:
         ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
-            or a number is not whole or too small.
+            or a number is no integer or too small.
     """
 
     image_size: int | tuple[int, int] = 224
@@ -93,10 +93,10 @@ class ViTConfig:
         sides = size if isinstance(size, (tuple, list)) else (size, size)
         if len(sides) != 2:
             raise UserError(f"`image_size` must be one side or two: received {size}.")
-        sides = tuple(_whole_number("image_size", side, least=1) for side in sides)
+        sides = tuple(_integer("image_size", side, least=1) for side in sides)
         object.__setattr__(self, "image_size", sides)
         for name, least in LEAST.items():
-            number = _whole_number(name, getattr(self, name), least=least)
+            number = _integer(name, getattr(self, name), least=least)
             object.__setattr__(self, name, number)
         if not 0 < self.norm_epsilon < 1:
             raise UserError(
@@ -111,7 +111,7 @@ class ViTConfig:
 
         Args:
             name: A size of `SIZES`, a slash, and the patch size in pixels.
-            **overrides: Fields to set otherwise, `image_size` for one.
+            **overrides: Fields to change, for example `image_size`.
 
         Raises:
             ValueError: If the name is not of this form, or its size is unknown.
@@ -120,7 +120,7 @@ class ViTConfig:
         if size not in SIZES or not slash or not patch_size.isdecimal():
             raise UserError(
                 f"A model's name is one of {', '.join(SIZES)}, a slash and the patch size, "
-                f"'S/16' for one: received {name!r}."
+                f"for example 'S/16': received {name!r}."
             )
         return cls(**{**SIZES[size], "patch_size": int(patch_size), **overrides})
 
@@ -151,15 +151,16 @@ def vit(
     Args:
         config: A `ViTConfig`, or a name such as `"S/16"`.
         mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
-        std: Standard deviation of the pixels on that scale, likewise. Images are given as a decoder
-            leaves them, 0 to 255, and the first layer computes `(images / 255 - mean) / std`.
+        std: Standard deviation of the pixels on that scale, one number or one per channel. Images
+            are given as a decoder leaves them, 0 to 255, and the first layer computes
+            `(images / 255 - mean) / std`.
         dropout: Rate on the embedded tokens and behind every dense layer of a block.
         attention_dropout: Rate on the attention scores.
         drop_path: Rate of stochastic depth (arXiv:1603.09382) in the last block; it grows linearly
             from 0 in the first, as in DeiT (arXiv:2012.12877).
         patch_dropout: Share of the patches dropped in training (arXiv:2208.07220): a layer
             `patch_dropout` behind `embed`, or none at 0.
-        **overrides: Fields of the configuration to set otherwise, `image_size=(192, 256)` for one.
+        **overrides: Fields of the configuration to change, for example `image_size=(192, 256)`.
 
     Returns:
         A `keras.Model`.
@@ -235,11 +236,11 @@ def _rescaling(mean, std, channels):
     return np.divide(1 / 255, std).tolist(), np.divide(np.negative(mean), std).tolist()
 
 
-def _whole_number(name, value, *, least):
+def _integer(name, value, *, least):
     try:
         number = operator.index(value)
     except TypeError:
-        raise UserError(f"`{name}` must be a whole number: received {value!r}.") from None
+        raise UserError(f"`{name}` must be an integer: received {value!r}.") from None
     if number < least:
         raise UserError(f"`{name}` must be at least {least}: received {number}.")
     return number

@@ -3,7 +3,9 @@
 import keras
 
 from keras_vit.errors import UserError
-from keras_vit.layers import AttentionPool, MeanPool, TokenPool
+from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
+
+POOLS = ("class_token", "mean", "class_token_and_mean", "attention")
 
 
 def features(backbone, *, pool=None):
@@ -14,9 +16,9 @@ def features(backbone, *, pool=None):
 
     Args:
         backbone: A model that `keras_vit.models.vit` built.
-        pool: `"class_token"`, `"mean"` over the patches, or `"attention"` (a MAP head); by default
-            the class token where the backbone has one, else the mean. Where the backbone has no
-            last norm, a layer `pool_norm` follows.
+        pool: `"class_token"`, `"mean"` over the patches, `"class_token_and_mean"`, which joins both
+            to `(B, 2*D)`, or `"attention"` (a MAP head); by default the class token if the backbone
+            has one, else the mean. If the backbone has no last norm, a layer `pool_norm` follows.
 
     Returns:
         A `keras.Model` named `"features"`.
@@ -40,10 +42,12 @@ def pooled(backbone, pool=None):
 def _pooling(embed, block, pool):
     if pool is None:
         pool = "class_token" if embed.class_token else "mean"
+    if pool in ("class_token", "class_token_and_mean") and not embed.class_token:
+        raise UserError(f"pool={pool!r} needs a backbone with class_token=True.")
     if pool == "class_token":
-        if not embed.class_token:
-            raise UserError("pool='class_token' needs a backbone with class_token=True.")
         return TokenPool(0, name="pool")
+    if pool == "class_token_and_mean":
+        return ClassTokenAndMeanPool(embed.num_prefix_tokens, name="pool")
     if pool == "mean":
         return MeanPool(embed.num_prefix_tokens, name="pool")
     if pool == "attention":
@@ -54,4 +58,4 @@ def _pooling(embed, block, pool):
             norm_epsilon=block.norm_epsilon,
             name="pool",
         )
-    raise UserError(f"`pool` must be 'class_token', 'mean' or 'attention': received {pool!r}.")
+    raise UserError(f"`pool` must be one of {', '.join(POOLS)}: received {pool!r}.")

@@ -82,6 +82,7 @@ def test_every_array_counts(tmp_path, family):
 # What is taken for a model of another kind, for no name shows what it lacks.
 OPTIONAL = {"big_vision_token": {"params/cls"}}
 PATCHES = "patch_embed.proj.weight"  # without a bias beside it, nothing tells a timm model
+PREFIXES = r"^(deit\.|vit\.|dinov2\.|dinov2_with_registers\.|params/)?(.*encoderblock/)?"
 TOKENS = ("cls", "_token")  # without one the positions are too many, or not known
 OPTIONAL_ENDINGS = ("mask_token", "reg_token", "register_tokens", "params/pos_embedding")
 
@@ -97,7 +98,7 @@ def test_a_missing_array_is_refused(tmp_path, family):
             recognise(write(tmp_path, family, rest), **told(family))
             pytest.fail(f"{name} is missing and nothing says so")
         # Without what stands before all names, and of blocks that are one array.
-        tail = re.sub(r"^(deit\.|vit\.|params/)?(.*encoderblock/)?", "", name)
+        tail = re.sub(PREFIXES, "", name)
         unknown = "positions fill no grid" if name.endswith(TOKENS) else "is no Vision Transformer"
         is_known = tail in str(error.value)
         if not is_known and not (name.endswith((*TOKENS, PATCHES)) and unknown in str(error.value)):
@@ -116,6 +117,6 @@ def test_a_misshapen_array_is_refused_by_name(tmp_path, family):
             odd = {**arrays, name: np.zeros(shape, "float32")}
             with pytest.raises(ValueError) as error:
                 load(write(tmp_path, family, odd), **told(family))
-            tail = re.sub(r"^(deit\.|vit\.|params/)?(.*encoderblock/)?", "", name)
+            tail = re.sub(PREFIXES, "", name)
             named = (tail, "positions fill no grid")
             assert any(each in str(error.value) for each in named), (name, error.value)

@@ -99,9 +99,9 @@ MODELS = [
 
 
 @pytest.mark.parametrize("options", MODELS)
-@pytest.mark.parametrize("pool", ["class_token", "mean", "attention", None])
+@pytest.mark.parametrize("pool", ["class_token", "mean", "class_token_and_mean", "attention", None])
 def test_the_architecture_of_a_model_rebuilds_it(options, pool):
-    if pool == "class_token" and not options.get("class_token", True):
+    if pool in ("class_token", "class_token_and_mean") and not options.get("class_token", True):
         pool = "mean"
     backbone = vit("mu/4", image_size=8, mean=(0.1, 0.2, 0.3), std=0.4, **options)
     model = backbone if pool is None else features(backbone, pool=pool)

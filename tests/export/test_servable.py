@@ -45,6 +45,7 @@ def test_no_complement_of_the_error_function_is_left():
     [
         ({}, "class_token"),
         (dict(pre_norm=True, qk_norm=True, layer_scale=0.1, final_norm=False), "mean"),
+        (dict(num_registers=2), "class_token_and_mean"),
         (dict(activation="swiglu", distillation_token=True), "attention"),
     ],
 )

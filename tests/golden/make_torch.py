@@ -50,6 +50,12 @@ HUGGING_FACE_MODELS = {
     "hf_deit": ("DeiTForImageClassificationWithTeacher", "DeiTConfig", dict(num_labels=5)),
     "hf_mae": ("ViTMAEModel", "ViTMAEConfig", dict(mask_ratio=0.0)),
     "hf_dinov2": ("Dinov2Model", "Dinov2Config", {}),
+    "hf_dinov2_classifier": ("Dinov2ForImageClassification", "Dinov2Config", dict(num_labels=5)),
+    "hf_dinov2_registers_classifier": (
+        "Dinov2WithRegistersForImageClassification",
+        "Dinov2WithRegistersConfig",
+        dict(num_labels=5),
+    ),
     "hf_dinov2_swiglu": ("Dinov2Model", "Dinov2Config", dict(use_swiglu_ffn=True)),
     "hf_dinov2_registers": ("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", {}),
 }

@@ -12,6 +12,7 @@ MODELS = {
     "registers": (dict(num_registers=2), "class_token"),
     "distilled": (dict(distillation_token=True), "class_token"),
     "mean": (dict(class_token=False, num_registers=1), "mean"),
+    "both": (dict(num_registers=2), "class_token_and_mean"),
     "attention": (dict(final_norm=False), "attention"),
 }
 
@@ -43,6 +44,8 @@ def test_it_is_the_product_of_the_blocks(name):
     prefix = embed.num_prefix_tokens
     if name == "mean":
         row = total[:, prefix:].mean(axis=1)
+    elif name == "both":
+        row = (total[:, 0] + total[:, prefix:].mean(axis=1)) / 2
     elif name == "attention":
         looks = np.asarray(model.get_layer("pool").attention_scores(x)).mean(axis=1)
         row = (looks @ total)[:, 0]

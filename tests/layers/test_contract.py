@@ -5,6 +5,7 @@ import keras_vit.layers
 from keras_vit.layers import (
     MLP,
     AttentionPool,
+    ClassTokenAndMeanPool,
     DropPath,
     LayerScale,
     MeanPool,
@@ -56,6 +57,7 @@ CASES = [
     (TokenPool, dict(), TOKENS),
     (TokenPool, dict(index=1), TOKENS),
     (MeanPool, dict(num_prefix_tokens=1), TOKENS),
+    (ClassTokenAndMeanPool, dict(num_prefix_tokens=2), TOKENS),
     (AttentionPool, dict(num_heads=4, mlp_dim=32), TOKENS),
 ]
 

@@ -1,14 +1,16 @@
 """The same model on another Keras backend."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 import textwrap
 
+import keras
 import numpy as np
 import pytest
 
-from keras_vit.export import save_keras
+from keras_vit.interpret import attention_rollout
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
@@ -22,21 +24,24 @@ SCRIPT = """
     import sys
     import keras
     import numpy as np
-    import keras_vit.tasks
+    import keras_vit
+    from keras_vit.interpret import attention_rollout
 
-    assert keras.backend.backend() == "jax"
-    folder = sys.argv[1]
+    assert keras.backend.backend() == sys.argv[1]
+    folder = sys.argv[2]
     images = np.load(f"{folder}/images.npy")
-    for path in sys.argv[2:]:
+    for path in sys.argv[3:]:
         model = keras.saving.load_model(path)
-        np.save(path + ".npy", keras.ops.convert_to_numpy(model(images)))
+        answers = {"logits": model(images), "maps": attention_rollout(model)(images)}
+        np.savez(path + ".npz", **{k: keras.ops.convert_to_numpy(v) for k, v in answers.items()})
     assert "tensorflow" not in sys.modules
 """
 
 
-@pytest.mark.slow
-def test_jax_gives_the_same_logits(tmp_path):
-    pytest.importorskip("jax", reason="JAX is not installed (extra [jax])")
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_gives_the_same_answers(tmp_path, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
     images = np.random.default_rng(0).integers(0, 256, (4, 16, 8, 3)).astype("uint8")
     np.save(tmp_path / "images.npy", images)
     models = {}
@@ -46,11 +51,15 @@ def test_jax_gives_the_same_logits(tmp_path):
         backbone = vit("mu/4", image_size=(16, 8), depth=2, **options)
         path = tmp_path / f"{index}.keras"
         models[str(path)] = classifier(backbone, 5, pool=pool)
-        save_keras(models[str(path)], path)
+        models[str(path)].save(path)
     subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path), *models],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), backend, str(tmp_path), *models],
+        env={**os.environ, "KERAS_BACKEND": backend},
         check=True,
     )
     for path, model in models.items():
-        np.testing.assert_allclose(np.load(path + ".npy"), model(images), atol=1e-5)
+        with np.load(path + ".npz") as answers:
+            logits = keras.ops.convert_to_numpy(model(images))
+            np.testing.assert_allclose(answers["logits"], logits, atol=1e-5)
+            maps = keras.ops.convert_to_numpy(attention_rollout(model)(images))
+            np.testing.assert_allclose(answers["maps"], maps, atol=1e-5)

@@ -25,9 +25,10 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_are_the_official_number(name):
-    """Blocks are alike, so a deep model is counted from the same model with one and two blocks."""
-    depth = SIZES[name.partition("/")[0]]["depth"]
-    if depth <= 12:
+    """Blocks are alike, so a large model is counted from the same model with one and two blocks."""
+    size = SIZES[name.partition("/")[0]]
+    depth = size["depth"]
+    if size["width"] <= 192:
         assert classifier(vit(name), 1000).count_params() == PARAMETERS[name]
     else:
         one, two = (classifier(vit(name, depth=d), 1000).count_params() for d in (1, 2))
@@ -35,8 +36,8 @@ def test_parameters_are_the_official_number(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["L/16", "H/14", "g/14"])
-def test_a_deep_model_built_whole_has_the_official_number(name):
+@pytest.mark.parametrize("name", ["S/16", "B/16", "L/16", "H/14", "g/14"])
+def test_a_large_model_built_whole_has_the_official_number(name):
     assert classifier(vit(name), 1000).count_params() == PARAMETERS[name]
 
 
@@ -70,7 +71,7 @@ def test_uint8_and_float_pixels_give_the_same_tokens():
     model = vit("mu/4", image_size=8)
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
     np.testing.assert_array_equal(model(images), model(images.astype("float32")))
-    np.testing.assert_array_equal(model.predict(images, verbose=0), model(images))
+    np.testing.assert_allclose(model.predict(images, verbose=0), model(images), atol=1e-5)
 
 
 def test_pixels_are_rescaled_by_mean_and_standard_deviation():
@@ -88,7 +89,7 @@ def test_grey_images_are_no_input_of_a_colour_model():
         model.predict(np.zeros((2, 8, 8, 1)), verbose=0)
 
 
-def test_numpy_s_whole_numbers_are_whole_numbers():
+def test_numpys_integers_are_integers():
     config = ViTConfig.of("mu/4", image_size=np.int64(8), width=np.int64(64))
     assert config == ViTConfig.of("mu/4", image_size=(8, 8), width=64)
     assert type(config.width) is int
@@ -148,9 +149,9 @@ def test_an_unknown_name_is_refused(name):
         (dict(channels=0), "`channels` must be at least 1"),
         (dict(position="rotary"), "received 'rotary'"),
         (dict(image_size=(8, 8, 3)), r"one side or two: received \(8, 8, 3\)"),
-        (dict(image_size="8"), "`image_size` must be a whole number: received '8'"),
+        (dict(image_size="8"), "`image_size` must be an integer: received '8'"),
         (dict(image_size=0), "`image_size` must be at least 1"),
-        (dict(patch_size=4.0), "`patch_size` must be a whole number: received 4.0"),
+        (dict(patch_size=4.0), "`patch_size` must be an integer: received 4.0"),
         (dict(num_registers=-1), "`num_registers` must be at least 0: received -1"),
         (dict(norm_epsilon=-1), "`norm_epsilon` must lie between 0 and 1: received -1"),
         (dict(drop_path=1.0), r"`drop_path` must lie in \[0, 1\): received 1.0"),
