@@ -37,10 +37,10 @@ class Throughput(keras.callbacks.Callback):
 class PatchDropoutSchedule(keras.callbacks.Callback):
     """Sets the rate of the model's layer `patch_dropout` as epochs go by.
 
-    Each rate means another number of tokens, hence another compilation of the train step.
+    Each rate gives another number of tokens, so the train step is compiled again.
 
     Args:
-        rates: From the epoch, counted from 0, at whose start a rate begins to the rate.
+        rates: Maps the epoch (from 0) at which a rate takes effect to that rate.
 
     Raises:
         ValueError: If there is no rate for the first epoch.
@@ -67,7 +67,7 @@ class ReportBroken(keras.callbacks.Callback):
     meets each.
 
     Args:
-        broken: The `keras_vit.data.BrokenPictures` that the pipelines note them in.
+        broken: The `keras_vit.data.BrokenPictures` in which the pipelines record them.
         shown: How many paths are printed.
     """
 
@@ -91,15 +91,15 @@ class ReportBroken(keras.callbacks.Callback):
 class WatchFinite(keras.callbacks.Callback):
     """Counts the steps of a `TrainingModel` whose gradient was not finite, or ends training.
 
-    Such a step changes no weight, so that every file on disk stays finite. Under float16 it is
-    part of the search for the loss scale: there training ends when the scale has come down to 1.
+    Such a step changes no weight, so that every file on disk stays finite. With float16 such steps
+    are part of the search for the loss scale: training ends only when the scale has come down to 1.
 
     Args:
-        stop: Whether training ends; else the count is logged as `skipped_steps` after each epoch.
+        stop: Whether training ends. If not, the count is logged as `skipped_steps` each epoch.
 
     Raises:
         FloatingPointError: In training, if `stop`.
-        ValueError: Likewise, where the reason is a label that is no class.
+        ValueError: In training, if `stop` and the reason is an integer label that is no class.
     """
 
     def __init__(self, *, stop=True):
@@ -135,7 +135,7 @@ class WatchFinite(keras.callbacks.Callback):
 
 
 class WatchLoss(keras.callbacks.Callback):
-    """Ends training when the loss is not finite, on backends whose step does not look itself.
+    """Ends training when the loss is not finite, on backends whose step does not check it.
 
     Raises:
         FloatingPointError: In training.

@@ -1,4 +1,4 @@
-"""Low-rank adaptation: a fine-tuning that trains few numbers and costs nothing afterwards."""
+"""Low-rank adaptation: fine-tuning that trains few numbers and costs nothing afterwards."""
 
 import re
 
@@ -25,7 +25,7 @@ class NoKeys(keras.constraints.Constraint):
 
 
 def add_lora(model, *, rank, on="qv"):
-    """Gives the kernels of the blocks a trained addition of low rank, and freezes all but the head.
+    """Gives the kernels of the blocks a trained low-rank addition; freezes all else but the head.
 
     "LoRA: Low-Rank Adaptation of Large Language Models" (arXiv:2106.09685, section 4.1), as
     `keras.layers.Dense.enable_lora` has it, with `alpha = rank`.

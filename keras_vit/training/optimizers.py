@@ -6,8 +6,8 @@ import keras
 
 from keras_vit.errors import UserError
 
-# Matches what decay leaves out: every variable not called kernel. Keras asks with the backend's
-# name, on TensorFlow "embed/projection/kernel" with or without an output number ":0".
+# Matches what decay leaves out: every variable not called kernel. Keras passes the backend's name,
+# on TensorFlow "embed/projection/kernel" with or without an output number ":0".
 NO_KERNEL = r"^(?!(.*/)?kernel(:\d+)?$)"
 
 NO_BLOCK = r"^(?!block\d+/)"  # matches the path of every variable outside the blocks
@@ -15,7 +15,7 @@ NO_BLOCK = r"^(?!block\d+/)"  # matches the path of every variable outside the b
 
 @keras.saving.register_keras_serializable("keras_vit")
 class KernelDecayAdamW(keras.optimizers.AdamW):
-    """AdamW whose weight decay acts on kernels alone.
+    """AdamW whose weight decay acts on kernels only.
 
     "Decoupled Weight Decay Regularization" (arXiv:1711.05101). Biases, norms, tokens, positions and
     LayerScale stay undecayed. Keras' own list of exclusions is lost when a model is saved and
@@ -23,7 +23,7 @@ class KernelDecayAdamW(keras.optimizers.AdamW):
 
     Args:
         *args: As `keras.optimizers.AdamW` takes them.
-        **kwargs: Likewise.
+        **kwargs: As `keras.optimizers.AdamW` takes them.
     """
 
     def __init__(self, *args, **kwargs):
@@ -36,10 +36,10 @@ def adamw(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None, **
 
     Args:
         learning_rate: A number, or a schedule (`WarmupSchedule`).
-        weight_decay: Share of a kernel taken off per step, times the learning rate.
+        weight_decay: Share of a kernel subtracted per step, times the learning rate.
         beta_2: Decay of the second moment.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
-        **kwargs: What every Keras optimizer takes, `use_ema` for one.
+        **kwargs: What every Keras optimizer takes, for example `use_ema`.
 
     Returns:
         A `keras.optimizers.Optimizer`.
@@ -58,17 +58,17 @@ def adamw(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None, **
 
 
 def lamb(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None, **kwargs):
-    """Builds Keras' LAMB, AdamW for large batches, whose steps go by the size of each weight.
+    """Builds Keras' LAMB: AdamW with a trust ratio per weight, for large batches.
 
     "Large Batch Optimization for Deep Learning" (arXiv:1904.00962, algorithm 2), with the decay of
     kernels outside of the trust ratio, as Keras has it.
 
     Args:
         learning_rate: A number, or a schedule (`WarmupSchedule`).
-        weight_decay: Share of a kernel taken off per step, times the learning rate.
+        weight_decay: Share of a kernel subtracted per step, times the learning rate.
         beta_2: Decay of the second moment.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
-        **kwargs: What every Keras optimizer takes, `use_ema` for one.
+        **kwargs: What every Keras optimizer takes, for example `use_ema`.
 
     Returns:
         A `keras.optimizers.Optimizer`.
@@ -93,10 +93,10 @@ def sgd(learning_rate, *, weight_decay, momentum=0.9, global_clipnorm=None, **kw
 
     Args:
         learning_rate: A number, or a schedule (`WarmupSchedule`).
-        weight_decay: Share of a kernel taken off per step, times the learning rate.
+        weight_decay: Share of a kernel subtracted per step, times the learning rate.
         momentum: Decay of the velocity.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
-        **kwargs: What every Keras optimizer takes, `use_ema` for one.
+        **kwargs: What every Keras optimizer takes, for example `use_ema`.
 
     Returns:
         A `keras.optimizers.Optimizer`.
@@ -129,10 +129,10 @@ def muon(learning_rate, *, weight_decay, beta_2=0.95, global_clipnorm=None, **kw
 
     Args:
         learning_rate: A number, or a schedule (`WarmupSchedule`).
-        weight_decay: Share of a block's kernel taken off per step, times the learning rate.
+        weight_decay: Share of a block's kernel subtracted per step, times the learning rate.
         beta_2: Adam's decay of the second moment.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
-        **kwargs: What every Keras optimizer takes, `use_ema` for one.
+        **kwargs: What every Keras optimizer takes, for example `use_ema`.
 
     Returns:
         A `keras.optimizers.Optimizer`.

@@ -1,6 +1,7 @@
-"""What hangs on a weight's place in the model: its learning rate, and whether it is trained."""
+"""What depends on a weight's place in the model: its learning rate, and whether it is trained."""
 
 import re
+from collections.abc import Callable
 
 import keras
 
@@ -10,7 +11,13 @@ BLOCK = re.compile(r"block(\d+)/")
 HEAD = re.compile(r"(distillation_)?head/")
 
 
-def layerwise(build, *, depth, decay, head_first=False):
+def layerwise(
+    build: Callable[[float, bool], keras.optimizers.Optimizer],
+    *,
+    depth,
+    decay,
+    head_first=False,
+):
     """Builds an optimizer whose learning rates fall from the head to the patches.
 
     Weights at depth `l` get `decay ** (depth + 1 - l)` of the rate: the embedding is at 0, block
@@ -18,11 +25,11 @@ def layerwise(build, *, depth, decay, head_first=False):
     arXiv:2106.08254, appendix H; as MAE's fine-tuning does it).
 
     Args:
-        build: From a factor of the learning rate, and whether the weights wait for the head, to a
-            `keras.optimizers.Optimizer`.
+        build: `build(factor, waits_for_head)` makes the optimizer of a group of weights, whose
+            learning rate is multiplied by `factor` and stays 0 at first if `waits_for_head`.
         depth: Number of blocks.
-        decay: From one depth to the one below, in `(0, 1]`.
-        head_first: Whether all weights but those of the heads wait.
+        decay: Factor of the rate from one depth to the one below, in `(0, 1]`.
+        head_first: Whether all weights except those of the heads wait.
 
     Returns:
         A `keras.optimizers.Optimizer`; a `MultiOptimizer` unless there is one group of weights.
@@ -76,7 +83,7 @@ def freeze(model, pattern):
         which = "all" if chosen else "none"
         raise UserError(
             f"The pattern must match some weights and not others: {pattern!r} matches {which} of "
-            f"{len(model.trainable_variables)}, {model.trainable_variables[0].path} for one."
+            f"{len(model.trainable_variables)}, for example {model.trainable_variables[0].path}."
         )
     for variable in chosen:
         variable.trainable = False

@@ -1,4 +1,4 @@
-"""How the learning rate goes: up, down, and at last to zero."""
+"""The learning rate over the steps: warm-up, decay, cooldown."""
 
 import math
 
@@ -19,12 +19,13 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         learning_rate: The peak, reached after the warm-up.
         total_steps: Steps of the whole training.
         warmup_steps: Steps from zero to the peak.
-        decay: `"cosine"` to zero at the end (arXiv:1608.03983), `"linear"` likewise, `"constant"`,
-            or `"rsqrt"`, one over the root of the steps after the warm-up ("Scaling Vision
-            Transformers", arXiv:2106.04560, section 3.4), by whose length it does not go.
-        cooldown_steps: Last steps, in which the rate is led to zero linearly besides; what `rsqrt`
-            and `constant` end with.
-        delay_steps: First steps, in which the rate is zero; all else happens in those after them.
+        decay: `"cosine"` to zero at the end (arXiv:1608.03983), `"linear"` to zero at the end,
+            `"constant"`, or `"rsqrt"`: inverse square root of the steps after the warm-up, which
+            does not depend on the length of the training ("Scaling Vision Transformers",
+            arXiv:2106.04560, section 3.4).
+        cooldown_steps: Final steps over which the rate is also scaled linearly to zero; use it with
+            `rsqrt` and `constant`.
+        delay_steps: First steps, in which the rate is zero. Warm-up and decay begin after them.
 
     Raises:
         ValueError: If the rate is not positive, the decay unknown, or delay, warm-up and cooldown

@@ -17,7 +17,7 @@ def log_gallery(log_dir, images, labels, class_names, *, name="training images",
         labels: Classes `(B,)`, or soft labels `(B, K)`.
         class_names: Names in the order of the labels.
         name: Tag of the picture.
-        columns: Pictures per row; what does not fill a row is left out.
+        columns: Pictures per row. Pictures that do not fill a row are left out.
     """
     figure = gallery_figure(images, titles_of(labels, class_names), columns=columns)
     log_figure(log_dir, name, figure)
@@ -43,9 +43,9 @@ def log_hyperparameters(log_dir, hyperparameters, metrics):
 
     Args:
         log_dir: Folder that `tensorboard --logdir` is given.
-        hyperparameters: From names to values; what is neither number, string nor boolean is
-            written as a string.
-        metrics: From names to the run's final figures.
+        hyperparameters: Values by name. What is neither number, string nor boolean is written as a
+            string.
+        metrics: The run's final figures by name.
     """
     from tensorboard.plugins.hparams import api as hparams
 

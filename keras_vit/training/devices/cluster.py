@@ -8,8 +8,8 @@ import time
 
 from keras_vit.errors import UserError
 
-PATIENCE = 30  # seconds after which a worker without its peers says so again
-PAUSE = 0.5  # seconds between two looks
+PATIENCE = 30  # seconds after which a waiting worker prints again for whom
+PAUSE = 0.5  # seconds between two attempts
 
 
 def read_cluster(worker=None, workers=None):
@@ -28,7 +28,7 @@ def read_cluster(worker=None, workers=None):
     """
     if not workers:
         if worker is not None:
-            raise UserError(f"`worker` needs `workers`: received worker={worker} alone.")
+            raise UserError(f"`worker` needs `workers`: received only worker={worker}.")
         return _read_config(os.environ.get("TF_CONFIG") or "{}")
     workers = [address.strip() for address in workers]
     for address in workers:
@@ -69,8 +69,8 @@ def _read_config(text):
 def wait_for_workers(worker, workers):
     """Waits until all workers run, and says for whom.
 
-    TensorFlow itself waits without a word, and deaf to Ctrl-C. All workers but the first answer at
-    their ports who they are, until the first, who asks them, has met all and tells them to go.
+    TensorFlow itself waits without a message and ignores Ctrl-C. Each worker except the first
+    answers at its port which worker it is, until the first has asked all and tells them to go on.
 
     Args:
         worker: Which of the workers this process is, from 0.
@@ -87,12 +87,12 @@ def wait_for_workers(worker, workers):
         if worker:
             _answer(server, worker, workers)
             return
-    told = time.monotonic()
+    last = time.monotonic()
     while missing:
         for index, address in list(missing.items()):
             if _ask(address, "who", index, workers):
                 del missing[index]
-        told = _remind(told, missing)
+        last = _remind(last, missing)
         time.sleep(PAUSE)
     for index, address in enumerate(workers[1:], start=1):
         if not _ask(address, "go", index, workers):
@@ -102,9 +102,9 @@ def wait_for_workers(worker, workers):
 def _answer(server, worker, workers):
     """Answers who this worker is, until the first one says "go"."""
     server.settimeout(PAUSE)
-    told, asked = time.monotonic(), None
+    last, asked = time.monotonic(), None
     while asked != "go":
-        told = _remind(told, {0: workers[0]})
+        last = _remind(last, {0: workers[0]})
         with contextlib.suppress(OSError), server.accept()[0] as client:
             client.settimeout(PAUSE)
             asked = client.recv(64).decode(errors="replace").strip()
@@ -133,10 +133,10 @@ def _ask(address, question, worker, workers):
     return True
 
 
-def _remind(told, missing):
-    """Says from time to time who is missing; returns when it was said last."""
-    if not missing or time.monotonic() - told < PATIENCE:
-        return told
+def _remind(last, missing):
+    """Prints from time to time who is missing; returns when it was last printed."""
+    if not missing or time.monotonic() - last < PATIENCE:
+        return last
     print(
         f"Still waiting for {_list(missing)}: start the same command there, with its own number as "
         "worker; its port must be reachable from here.",

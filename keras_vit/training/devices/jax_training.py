@@ -1,4 +1,4 @@
-"""The JAX backend, TPUs above all: Keras' own trainer is right there and is used."""
+"""The JAX backend, mainly for TPUs: Keras' own trainer is correct there and is used."""
 
 import contextlib
 
@@ -17,7 +17,7 @@ class JaxDevices:
     """All devices that JAX sees, as `keras.distribution.DataParallel` has them.
 
     Attributes:
-        num_replicas_in_sync: How many they are.
+        num_replicas_in_sync: How many there are.
 
     Args:
         device: `"auto"`, `"cpu"`, `"gpu"` or `"tpu"`.
@@ -49,7 +49,9 @@ class JaxTrainingModel(JaxTrainer, ResumableModel):
     """`TrainingModel` on the JAX backend: stock `fit`, and what `Checkpoints` asks."""
 
     def compile(self, optimizer, loss=None, *, accumulation=1, ema_warmup=False, **kwargs):
-        """Configures the step; as `TrainingModel.compile`, without accumulation and warm-up of EMA.
+        """Configures the step as `TrainingModel.compile` does, without accumulation.
+
+        The warm-up of averages (EMA) is ignored.
 
         Raises:
             ValueError: If `accumulation` is not 1.

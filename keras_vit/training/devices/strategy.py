@@ -25,8 +25,8 @@ def strategy(device="auto", *, worker=None, workers=None):
             `"cpu"`, `"gpu"` and `"tpu"` insist. Build and compile the model in `with
             strategy(...).scope():`.
         worker: Which of the workers this process is, from 0; the first one writes the files.
-        workers: Address and port of each worker, `["10.0.0.1:2222", "10.0.0.2:2222"]`, alike in all
-            of them.
+        workers: Address and port of each worker, `["10.0.0.1:2222", "10.0.0.2:2222"]`, the same in
+            all of them.
 
     Returns:
         A `tf.distribute.Strategy`: TensorFlow's default on one device, `MirroredStrategy` on
@@ -73,7 +73,7 @@ def strategy(device="auto", *, worker=None, workers=None):
 
 
 def set_precision(precision):
-    """Sets what new layers compute in; weights stay float32.
+    """Sets the precision that new layers compute in; weights stay float32.
 
     Args:
         precision: `"float32"`, `"bfloat16"`, or `"float16"`, for which the train step scales the

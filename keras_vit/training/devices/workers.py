@@ -1,13 +1,14 @@
 """The workers of a strategy: who is the first, and what all of them agree on."""
 
 import contextlib
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 
 class Workers:
-    """The processes that train together under a strategy; mostly there is one.
+    """The processes that train together under a strategy; usually there is one.
 
     Attributes:
         count: How many there are.
@@ -36,7 +37,7 @@ class Workers:
         return whole if self.count == 1 else self._sum(whole)
 
     def largest(self, number):
-        """Returns the largest of the whole numbers that the workers pass; waits for all."""
+        """Returns the largest of the integers that the workers pass; waits for all."""
         return int(self.gather(np.int32(number)).max())
 
     def broadcast(self, content):
@@ -60,11 +61,11 @@ class Workers:
         return self._strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None).numpy()
 
 
-def per_worker(stream, strategy):
+def per_worker(stream: Callable[..., tf.data.Dataset], strategy):
     """Gives each worker its own share of a stream.
 
     Args:
-        stream: From `worker` and `workers` to a `tf.data.Dataset` of that worker's share.
+        stream: `stream(worker=0, workers=2)` makes the dataset of that worker's share.
         strategy: A `tf.distribute.Strategy`.
 
     Returns:

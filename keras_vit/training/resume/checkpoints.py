@@ -25,9 +25,9 @@ from keras_vit.training.resume.stop_signals import StopSignals
 class Checkpoints(keras.callbacks.Callback):
     """Saves everything a `TrainingModel` needs to go on, so that later steps are the same bits.
 
-    Weights, optimizer, averages, loss scale, seeds, metrics of the running epoch, the states of
-    other callbacks and the history of `fit` are saved together, the data's place by its step. Use
-    it as the last callback:
+    Weights, optimizer, averages, loss scale, seeds, metrics of the current epoch, the states of
+    other callbacks and the history of `fit` are saved together; the position in the data is the
+    step. Use it as the last callback:
 
         checkpoints = Checkpoints("runs/mine/checkpoints", steps_per_epoch=390, every=100)
         step = checkpoints.restore(model)  # 0 where there is nothing to go on with
@@ -36,7 +36,7 @@ class Checkpoints(keras.callbacks.Callback):
                   callbacks=[..., checkpoints])
 
     It saves after every epoch, every `every` steps, and on SIGTERM and Ctrl-C, after which the
-    program ends with status 143 or 130; an evaluation between two epochs is finished before. With
+    program ends with status 143 or 130; an evaluation between two epochs is completed first. With
     several workers, all agree on the step, the first writes, and all go on from what the first one
     reads: only its folder counts.
 
@@ -44,20 +44,20 @@ class Checkpoints(keras.callbacks.Callback):
     of replicas a run goes on too, with a notice.
 
     Args:
-        folder: Where the files `step-<number>.npz` stand; made if missing. One run at a time.
-        steps_per_epoch: As `fit` is given it.
-        every: Steps between two files, or `None`, once an epoch.
+        folder: Folder of the files `step-<number>.npz`; made if missing. One run at a time.
+        steps_per_epoch: As it is passed to `fit`.
+        every: Steps between two files; `None` saves once an epoch.
         callbacks: Callbacks whose states go on with the run: Keras' `EarlyStopping` and
             `ModelCheckpoint`, or any with `get_state()`, which returns a dictionary of numbers,
             strings, arrays, lists and dictionaries, and `set_state(state)`.
-        keep: How many files are kept, at least two.
-        notes: What JSON can hold; saved too, and returned by `find`.
+        keep: How many files are kept, at least 2.
+        notes: A dictionary that JSON can hold; saved too, and returned by `find`.
 
     Raises:
         ValueError: If a number is out of its range or a callback has no such state; in `fit`, if
             another process writes to the folder, or it holds a run that was not restored.
         FloatingPointError: In `fit`, where it should save weights that are not finite.
-        OSError: In `fit`, if the disk takes no more; the files before stay.
+        OSError: In `fit`, if a file cannot be written; the files before stay.
     """
 
     def __init__(self, folder, *, steps_per_epoch, every=None, callbacks=(), keep=2, notes=None):
@@ -81,7 +81,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._ended = 0  # epochs
 
     def find(self, strategy):
-        """Reads the newest checkpoint that is whole, for all workers the first one's.
+        """Reads the newest checkpoint that is whole; with several workers, the first one's.
 
         Returns:
             Its notes, or `None` where there is no checkpoint.
@@ -170,17 +170,17 @@ class Checkpoints(keras.callbacks.Callback):
         self._leave(self._agreed_signal())
 
     def close(self):
-        """Gives signals and folder back; `fit` calls it, however it ends."""
+        """Releases signals and folder; `fit` calls it, however it ends."""
         self._signals.release()
         self._files.close()
 
     def clear(self):
-        """Removes the checkpoints, when what they were for is done."""
+        """Removes the checkpoints once the run is complete."""
         self._files.clear()
         self._step = 0
 
     def _save_and_leave(self, step, *, due):
-        """Saves what is due, or before the program ends because a signal came."""
+        """Saves if it is due or a signal came; ends the program if one came."""
         number = self._agreed_signal()
         if due or number:
             self._save(step)
@@ -192,7 +192,7 @@ class Checkpoints(keras.callbacks.Callback):
     def _leave(self, number):
         """Ends the program where `number` is a signal's."""
         if number:
-            self._workers.largest(0)  # nobody leaves before the first has written
+            self._workers.largest(0)  # no worker leaves before the first has written
             name = signal.Signals(number).name
             print(f"\n{name}: stopped, step {self._step} is saved in {self.folder}.", flush=True)
             raise SystemExit(128 + number)

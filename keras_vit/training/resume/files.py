@@ -40,7 +40,7 @@ class CheckpointFolder:
     def __init__(self, path, *, keep):
         self.path = Path(path)
         self._keep = keep
-        # The system lets it go when the process dies, however it does.
+        # The system releases it when the process dies, however it dies.
         self._lock = filelock.FileLock(self.path / ".lock", thread_local=False)
 
     @property
@@ -70,7 +70,7 @@ class CheckpointFolder:
         """Writes a step's file, and removes all but the newest.
 
         Raises:
-            OSError: If the disk does not take it; the files before it stay.
+            OSError: If the file cannot be written; the files before it stay.
         """
         write_checkpoint(self.path / f"step-{step:09d}.npz", arrays, notes)
         for old in self._files()[self._keep :]:
@@ -92,7 +92,7 @@ class CheckpointFolder:
             unfinished.unlink(missing_ok=True)
 
     def close(self):
-        """Lets the folder go."""
+        """Releases the folder."""
         self._lock.release()
 
     def clear(self):
@@ -117,11 +117,11 @@ def write_checkpoint(path, arrays, notes):
 
     Args:
         path: The file.
-        arrays: From names to arrays.
-        notes: What JSON can hold.
+        arrays: Arrays by name.
+        notes: A dictionary that JSON can hold.
 
     Raises:
-        OSError: If the disk does not take it; the file is then as it was before.
+        OSError: If it cannot be written; the file is then as it was before.
     """
     with atomic_write(path) as unfinished, open(unfinished, "wb") as file:
         save_arrays(file, arrays, notes)

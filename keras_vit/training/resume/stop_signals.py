@@ -1,11 +1,11 @@
-"""SIGTERM and Ctrl-C, noted and acted on between two steps."""
+"""SIGTERM and Ctrl-C, recorded when they come and acted on between two steps."""
 
 import signal
 import threading
 
 
 class StopSignals:
-    """Notes the first signal that asks the program to end; a second one ends it at once.
+    """Records the first signal that asks the program to end; a second one ends it at once.
 
     Attributes:
         received: The signal's number, 0 where there was none.
@@ -16,7 +16,7 @@ class StopSignals:
         self._before = {}
 
     def watch(self):
-        """Begins; in other threads than the main one, where Python has no signals, it does not."""
+        """Begins to watch; does nothing outside of the main thread, where Python has no signals."""
         self.release()
         self.received = 0
         if threading.current_thread() is threading.main_thread():
@@ -24,7 +24,7 @@ class StopSignals:
                 self._before[number] = signal.signal(number, self._note)
 
     def release(self):
-        """Gives both signals back their meaning."""
+        """Restores the handlers that both signals had."""
         while self._before:
             signal.signal(*self._before.popitem())
 

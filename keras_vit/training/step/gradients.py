@@ -8,27 +8,27 @@ from keras_vit.errors import UserError
 from keras_vit.training.names import unique
 from keras_vit.training.step.parts import check_added_losses, check_mask, part_weight
 
-# How far apart the seeds of two replicas stand: the golden ratio of 2^31.
+# Distance between the seeds of two replicas: 2^31 divided by the golden ratio.
 REPLICA_STRIDE = 1327217885
 
 
 class Gradients:
-    """Computes loss and gradient from weights and seeds alone, one micro-batch after the other.
+    """Computes loss and gradient from values of weights and seeds, by micro-batches.
 
-    It changes no variable. Tracing it notes which statistics it returns, and which weights the
-    loss does not hang on.
+    It changes no variable. While tracing it records which non-trainable variables change and which
+    weights the loss does not depend on.
 
-    What a part weighs in the whole batch travels with it: gradients come out as sums, to be summed
-    over the replicas and divided by the sum of the weights.
+    It returns sums, times the weight of the part in the whole batch: add them over the replicas
+    and divide by the sum of the weights.
 
     Attributes:
-        statistics: Variables beside weights and seeds that the forward pass has set; known when it
-            was traced.
+        statistics: Variables other than weights and seeds that the forward pass sets; known once
+            it was traced.
 
     Args:
         model: A compiled Keras model.
         replicas: How many replicas share a batch.
-        accumulation: How many micro-batches a part is cut into.
+        accumulation: How many micro-batches a part is split into.
     """
 
     def __init__(self, model, *, replicas, accumulation=1):
@@ -63,12 +63,12 @@ class Gradients:
             x: Inputs `(B, ...)`.
             y: Targets `(B, ...)`.
             sample_weight: Weights `(B,)`, or `None`.
-            scale: What the loss is multiplied by, for the gradient alone.
+            scale: Factor of the loss, in the gradient only.
 
         Returns:
-            The mean loss; its weight; the outputs; the gradients times that weight, zeros where
-            the loss does not hang on a weight; new values of `seeds`; values of `statistics` times
-            the weight.
+            The mean loss `()`; its weight `()`; the outputs `(B, ...)`; the gradients times that
+            weight, of the weights' shapes, zeros where the loss does not depend on a weight; new
+            values of `seeds`, `(2,)` each; values of `statistics` times the weight.
         """
         if self._accumulation == 1:
             return self._whole(weights, seeds, x, y, sample_weight, scale)
@@ -99,7 +99,7 @@ class Gradients:
         seeds = [scope.get_current_value(seed) for seed in self.seeds]
         self.statistics = _statistics(self._model, scope, self.seeds)
         statistics = [scope.get_current_value(variable) for variable in self.statistics]
-        # Left out: the mean of nothing, where a replica has no example of an odd last batch.
+        # Without NaN, the mean of nothing, where a replica has no example of an odd last batch.
         gradients, statistics = tree.map_structure(
             lambda value: tf.math.multiply_no_nan(value, tf.cast(weight, value.dtype)),
             (gradients, statistics),
@@ -107,13 +107,13 @@ class Gradients:
         return loss, weight, y_pred, gradients, seeds, statistics
 
     def drop_unused(self, gradients):
-        """Puts `None`, as Keras' optimizers know it, where the loss does not hang on a weight."""
+        """Puts `None`, as Keras' optimizers do, where the loss does not depend on a weight."""
         return [None if i in self._unused else each for i, each in enumerate(gradients)]
 
     def _accumulated(self, weights, seeds, x, y, sample_weight, scale):
         """As `__call__`, one micro-batch after the other."""
         steps = self._accumulation
-        batch = tree.map_structure(lambda part: _cut(part, steps), (x, y, sample_weight))
+        batch = tree.map_structure(lambda part: _split(part, steps), (x, y, sample_weight))
         outputs = tree.map_structure(
             lambda output: tf.TensorArray(output.dtype, size=steps), self._model.output
         )
@@ -173,8 +173,8 @@ def _statistics(model, scope, seeds):
     ]
 
 
-def _cut(part, steps):
-    """Cuts `(B, ...)` into `(steps, B / steps, ...)`; `None` stays."""
+def _split(part, steps):
+    """Splits `(B, ...)` into `(steps, B / steps, ...)`; `None` stays."""
     if part is None:
         return None
     return tf.reshape(part, tf.concat([[steps, -1], tf.shape(part)[1:]], axis=0))

@@ -17,7 +17,7 @@ class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
     """
 
     def check_batch(self, batch):
-        """Looks at a batch of training, distributed or not, before it is used."""
+        """Checks a batch of training, distributed or not, before it is used."""
 
     def read_metrics(self):
         """Returns the metrics' running sums in this process' `r` replicas, `(r, ...)` each."""
@@ -47,7 +47,7 @@ class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
         def one_step(batch):
             strategy.run(in_replica, args=(batch,))
             floatx = keras.config.floatx()
-            # Outside of the replicas a metric is the one of all their sums.
+            # Outside of the replicas a metric is computed from all their sums.
             return tree.map_structure(
                 lambda value: tf.cast(value, floatx), self.get_metrics_result()
             )

@@ -42,7 +42,7 @@ class TrainingModel(ReplicaTrainer):
     counted in `skipped_steps`. Gradients are dense, an embedding's too.
 
     Attributes:
-        skipped_steps: A variable, how many steps were skipped for want of a finite gradient.
+        skipped_steps: A variable: the number of steps skipped because a gradient was not finite.
     """
 
     def compile(
@@ -68,11 +68,11 @@ class TrainingModel(ReplicaTrainer):
             weighted_metrics: As `keras.Model.compile` takes them.
             accumulation: Into how many micro-batches each replica's part of a batch is split, one
                 after the other; memory shrinks, the numbers stay.
-            ema_warmup: Whether the average of the weights, where the optimizer keeps one, forgets
-                faster at first: momentum `min(ema_momentum, (1 + t) / (10 + t))` at step `t`, as
+            ema_warmup: Whether the momentum of the average of the weights, if the optimizer keeps
+                one, is smaller at first: `min(ema_momentum, (1 + t) / (10 + t))` at step `t`, as
                 `tf.train.ExponentialMovingAverage` has it.
             jit_compile: Whether XLA compiles forward and backward.
-            run_eagerly: Whether nothing is compiled, to look inside.
+            run_eagerly: Whether nothing is compiled, for debugging.
 
         Raises:
             ValueError: If a number is out of its range, the losses of a batch's parts do not add
@@ -141,7 +141,7 @@ class TrainingModel(ReplicaTrainer):
             jit_compile: Whether XLA compiles it.
 
         Returns:
-            A function of nothing, that changes nothing.
+            A function without arguments that changes no variable.
         """
         compute = tf.function(self._gradients, jit_compile=jit_compile, autograph=False)
         weights = [tf.convert_to_tensor(v.value) for v in self.trainable_variables]

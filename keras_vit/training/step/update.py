@@ -19,20 +19,20 @@ class Update:
     """Unscales, checks, clips, decays, updates and averages, once per step.
 
     Call it in each replica with a gradient that is the same in all. A gradient that is not finite
-    changes nothing but the loss scale and `skipped`.
+    changes only the loss scale and `skipped`.
 
     Attributes:
         optimizers: The Keras optimizers that hold the variables.
-        scale: What the loss is multiplied by, for float16's sake ("Mixed Precision Training",
-            arXiv:1710.03740, section 3.2): halved when a gradient overflows, though not below 1,
-            doubled after `GROWTH_STEPS` that did not. 1 without `scale_loss`.
+        scale: Factor of the loss, needed by float16 ("Mixed Precision Training", arXiv:1710.03740,
+            section 3.2): halved when a gradient overflows, but not below 1, and doubled after
+            `GROWTH_STEPS` steps without overflow. 1 without `scale_loss`.
         skipped: How many gradients were not finite.
         variables: Everything that must be saved to go on, by name.
 
     Args:
         optimizer: A `keras.optimizers.Optimizer`.
         trainable_variables: The variables that the gradients belong to, in order.
-        ema_warmup: Whether averages forget faster at first.
+        ema_warmup: Whether the momentum of averages is smaller at first.
         scale_loss: Whether the loss is scaled.
     """
 

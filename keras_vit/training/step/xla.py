@@ -1,4 +1,4 @@
-"""Whether XLA pays: measured on the model and the machine at hand, never guessed."""
+"""Whether XLA is faster: measured with this model on this machine."""
 
 import statistics
 import time
@@ -18,8 +18,8 @@ def choose_xla(xla, model, batch):
     """Decides whether `compile(jit_compile=...)` should be on, and prints why.
 
     Args:
-        xla: `"on"`, `"off"`, or `"auto"`, which times forward and backward both ways, in turns.
-        model: A compiled `TrainingModel`; it stays as it is.
+        xla: `"on"`, `"off"`, or `"auto"`, which times forward and backward with and without.
+        model: A compiled `TrainingModel`; it is not changed.
         batch: One replica's part of a batch, images and labels.
 
     Returns:

@@ -1,5 +1,6 @@
 """Who the workers are, and how they wait for each other."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from keras_vit.training.devices.cluster import read_cluster, wait_for_workers
 
 WORKERS = ["10.0.0.1:2222", "10.0.0.2:2222"]
 ROOT = Path(__file__).parents[3]
-PROGRAM = "import sys; from keras_vit.training import cluster; cluster.PATIENCE = 1; "
+PROGRAM = "import sys; from keras_vit.training.devices import cluster; cluster.PATIENCE = 1; "
 PROGRAM += "cluster.wait_for_workers(int(sys.argv[1]), sys.argv[2:])"
 
 
@@ -36,6 +36,14 @@ def start(worker, workers):
         # A shell that starts the tests in the background lets them ignore Ctrl-C, and these too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def wait_for_line(process, beginning):
+    """Reads what a process prints until a line begins so; fails where it ends before."""
+    for line in process.stdout:
+        if line.startswith(beginning):
+            return
+    raise AssertionError(f"It never said {beginning!r}.")
 
 
 def test_spaces_between_addresses_are_no_part_of_them():
@@ -102,16 +110,17 @@ def test_a_port_that_is_taken_is_a_sentence():
 @pytest.mark.slow
 def test_three_workers_meet_in_any_order_and_say_for_whom_they_wait():
     workers = [f"localhost:{port}" for port in free_ports(3)]
-    first, second = start(0, workers), start(1, workers)
-    time.sleep(8)  # longer than both take to load and to lose their patience
-    assert first.poll() is None and second.poll() is None
-    third = start(2, workers)
-    told = [each.communicate(timeout=60)[0] for each in (first, second, third)]
-    assert [each.returncode for each in (first, second, third)] == [0, 0, 0]
-    one, two = (f"worker {index} at {workers[index]}" for index in (1, 2))
-    assert f"Worker 0 of 3, waiting for {one}, {two} ..." in told[0]
-    assert f"Still waiting for {two}: start the same command there" in told[0]
-    assert f"Still waiting for worker 0 at {workers[0]}" in told[1]
+    zero, one, two = (f"worker {index} at {address}" for index, address in enumerate(workers))
+    with start(0, workers) as first, start(1, workers) as second:
+        try:
+            assert f"Worker 0 of 3, waiting for {one}, {two} ..." in first.stdout.readline()
+            wait_for_line(first, f"Still waiting for {two}: start the same command there")
+            wait_for_line(second, f"Still waiting for {zero}")
+            with start(2, workers) as third:
+                assert [each.wait(timeout=60) for each in (first, second, third)] == [0, 0, 0]
+        finally:
+            first.kill()
+            second.kill()
 
 
 @pytest.mark.parametrize("other", [["localhost:1", "localhost:2"], None])
@@ -140,13 +149,11 @@ def test_a_worker_answers_anyone_and_goes_when_it_is_told_to():
     thread.start()
     _, port = workers[1].split(":")
     for words in (b"", b"GET / HTTP/1.1", b"\xff\xfe"):
-        while True:
-            try:
+        while True:  # until the thread has opened the port
+            with contextlib.suppress(ConnectionRefusedError):
                 with socket.create_connection(("localhost", int(port))) as client:
                     client.sendall(words)
                 break
-            except ConnectionRefusedError:
-                time.sleep(0.05)
     assert thread.is_alive()
     wait_for_workers(0, workers)
     thread.join()

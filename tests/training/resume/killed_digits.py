@@ -1,28 +1,43 @@
-"""Kills the digits recipe at random moments until it is done; compares with a run left alone.
+"""Kills the digits recipe after random numbers of steps; compares with a run left alone.
 
     python tests/training/resume/killed_digits.py FOLDER --kills 20
 
 Every loss of every step, written down the moment it is known, and every weight at the end must be
-the same bits. Checkpoints are written every second step, so that kills fall into saves as well.
+the same bits. Checkpoints are written every second step, so that kills fall into saves as well. The
+runs are forks of one process that has imported everything and computed nothing.
 """
 
 import argparse
+import dataclasses
+import os
 import random
-import subprocess
+import signal
 import sys
 import threading
-import time
+import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-FLAGS = ["--epochs", "20", "--warmup-epochs", "1", "--xla", "off", "--ema", "0.9"]
-FLAGS += ["--save-every", "2", "--accumulation", "2", "--width", "24", "--depth", "2"]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-CHILD = """
-import sys
-import keras
-import recipes.digits
-from keras_vit.run import run_recipe, training
+import keras  # noqa: E402, after the path and the level of logs
+
+import recipes.digits  # noqa: E402
+from keras_vit.run import training  # noqa: E402
+
+CONFIG = recipes.digits.Config(
+    epochs=8,
+    warmup_epochs=1,
+    xla="off",
+    ema=0.9,
+    save_every=2,
+    validation_epochs=4,
+    accumulation=2,
+    width=24,
+    depth=2,
+)
+
 
 class Log(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
@@ -33,52 +48,75 @@ class Log(keras.callbacks.Callback):
         weights = b"".join(weight.tobytes() for weight in self.model.get_weights())
         print("WEIGHTS", weights.hex(), file=sys.stderr, flush=True)
 
-training.deliver = lambda *args, **kwargs: None
-train = training.train
-recipes.digits.train = lambda *args, **kwargs: train(*args, callbacks=[Log()], **kwargs)
-run_recipe(recipes.digits.run, recipes.digits.Config, "")
-"""
+
+class Run:
+    """A fork that runs the recipe, what it prints to `stderr`, and whether it is still there."""
+
+    def __init__(self, folder):
+        read, write = os.pipe()
+        self._pid, self._is_over = os.fork(), threading.Event()
+        if self._pid == 0:
+            os.close(read)
+            os.dup2(write, 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            try:
+                train_and_log(folder)
+            except BaseException:  # a fork may not return to what its parent was doing
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        os.close(write)
+        self.stderr = os.fdopen(read)
+
+    def is_over(self):
+        return self._is_over.is_set()
+
+    def kill(self):
+        if not self.is_over():
+            os.kill(self._pid, signal.SIGKILL)
+
+    def wait(self):
+        self._is_over.set()  # it has closed what it prints to
+        os.waitpid(self._pid, 0)
 
 
-def start(folder):
-    places = ["--run-dir", str(folder / "run"), "--export-dir", str(folder / "exports")]
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, *FLAGS, *places],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def train_and_log(folder):
+    train = training.train
+    training.deliver = lambda *args, **kwargs: None
+    recipes.digits.train = lambda *args, **kwargs: train(*args, callbacks=[Log()], **kwargs)
+    places = dict(run_dir=str(folder / "run"), export_dir=str(folder / "exports"))
+    recipes.digits.run(dataclasses.replace(CONFIG, **places))
 
 
 def follow(process, kill_after=None, inside_save=None):
-    """Reads losses until the end or the kill.
-
-    Returns them, the weights if there was an end, and the seconds from the first loss on.
+    """Reads losses until the end or the kill; returns them, and the weights if there was an end.
 
     Args:
         process: The recipe.
-        kill_after: Seconds from the first loss to the kill.
+        kill_after: How many losses come before the kill.
         inside_save: The folder of checkpoints, if the kill then waits for a save to begin.
     """
-    losses, weights, killer, begin = {}, None, None, 0.0
+    losses, weights, killer = {}, None, None
     for line in process.stderr:
         kind, _, rest = line.partition(" ")
         if kind == "LOSS":
             step, loss = rest.split()
-            begin = begin or time.monotonic()
             losses[int(step)] = loss
-            if kill_after is not None and killer is None:
-                killer = threading.Timer(kill_after, kill, [process, inside_save])
+            if len(losses) == kill_after:
+                killer = threading.Thread(target=kill, args=[process, inside_save])
                 killer.start()
-        if kind == "WEIGHTS":
+        elif kind == "WEIGHTS":
             weights = rest.strip()
+        else:
+            print(line, end="")
     process.wait()
-    return losses, weights, time.monotonic() - begin
+    if killer is not None:
+        killer.join()  # before the next fork
+    return losses, weights
 
 
 def kill(process, inside_save):
-    while inside_save and process.poll() is None and not list(inside_save.glob(".unfinished-*")):
+    while inside_save and not process.is_over() and not list(inside_save.glob(".unfinished-*")):
         pass
     process.kill()
 
@@ -91,17 +129,17 @@ def main():
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
 
-    expected, weights, seconds = follow(start(arguments.folder / "whole"))
+    expected, weights = follow(Run(arguments.folder / "whole"))
     steps = len(expected)
-    print(f"left alone: {steps} steps, {seconds:.0f} s")
+    print(f"left alone: {steps} steps")
 
     equal, unfinished = 0, 0
     reached, resumed = {}, None
     for number in range(arguments.kills):
         checkpoints = arguments.folder / "killed" / "run" / "checkpoints"
-        losses, ended, _ = follow(
-            start(arguments.folder / "killed"),
-            chance.uniform(0, 1.5 * seconds / arguments.kills),
+        losses, ended = follow(
+            Run(arguments.folder / "killed"),
+            chance.randint(1, 3 * steps // 2 // arguments.kills),
             inside_save=checkpoints if number % 2 else None,
         )
         if ended is not None:
@@ -117,7 +155,7 @@ def main():
             flush=True,
         )
         resumed = max(losses)
-    losses, ended, _ = follow(start(arguments.folder / "killed"))
+    losses, ended = follow(Run(arguments.folder / "killed"))
     reached.update(losses)
     print(
         f"{equal} of {arguments.kills} kills changed no bit, {unfinished} were inside a save; "
