@@ -13,6 +13,7 @@ from keras_vit.training.resume.files import CheckpointFolder, load_arrays, save_
 from keras_vit.training.resume.state import (
     callback_state,
     check_callback,
+    check_run,
     match_variables,
     metric_arrays,
     set_callback_state,
@@ -115,7 +116,7 @@ class Checkpoints(keras.callbacks.Callback):
             return 0
         arrays, notes = found
         pairs = match_variables(self.folder, arrays, model)
-        self._check(notes)
+        check_run(self.folder, notes, self._kept_callbacks, self.steps_per_epoch)
         for variable, array in pairs:
             variable.assign(array)
         if notes["replicas"] != model.distribute_strategy.num_replicas_in_sync:
@@ -227,21 +228,6 @@ class Checkpoints(keras.callbacks.Callback):
                     f"stops; the one before it is whole, in {self.folder}."
                 ) from error
         self._step = step
-
-    def _check(self, notes):
-        """Raises a `ValueError` unless a checkpoint is of such a run."""
-        if notes["steps_per_epoch"] != self.steps_per_epoch:
-            raise UserError(
-                f"The checkpoint in {self.folder} has epochs of {notes['steps_per_epoch']} steps: "
-                f"received steps_per_epoch={self.steps_per_epoch}."
-            )
-        known = [each["name"] for each in notes["callbacks"]][:-1]  # without Keras' history
-        given = [type(callback).__name__ for callback in self._kept_callbacks]
-        if known != given:
-            raise UserError(
-                f"The checkpoint in {self.folder} knows the callbacks {known}: received "
-                f"callbacks={given}."
-            )
 
     def _all_callbacks(self):
         return [*self._kept_callbacks, self.model.history]

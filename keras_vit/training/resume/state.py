@@ -136,6 +136,21 @@ def set_metrics(model, workers, arrays):
     model.write_metrics(values)
 
 
+def check_run(folder, notes, callbacks, steps_per_epoch):
+    """Raises a `ValueError` unless the notes of a checkpoint are of such a run."""
+    if notes["steps_per_epoch"] != steps_per_epoch:
+        raise UserError(
+            f"The checkpoint in {folder} has epochs of {notes['steps_per_epoch']} steps: received "
+            f"steps_per_epoch={steps_per_epoch}."
+        )
+    known = [each["name"] for each in notes["callbacks"]][:-1]  # without Keras' history
+    given = [type(callback).__name__ for callback in callbacks]
+    if known != given:
+        raise UserError(
+            f"The checkpoint in {folder} knows the callbacks {known}: received callbacks={given}."
+        )
+
+
 def check_callback(callback):
     """Raises a `ValueError` unless a callback's state can be saved."""
     if not _attributes(callback) and not hasattr(callback, "get_state"):

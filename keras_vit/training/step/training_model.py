@@ -11,10 +11,7 @@ all replicas. Here a step is
 and `model.fit`, callbacks, metrics and strategies stay Keras' own.
 """
 
-import functools
-
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import tree
 
@@ -22,6 +19,7 @@ from keras_vit.errors import UserError
 from keras_vit.keras_private import all_layers
 from keras_vit.training.names import named_variables
 from keras_vit.training.step.gradients import Gradients, fold_seed
+from keras_vit.training.step.labels import label_out_of_range
 from keras_vit.training.step.parts import check_layers, check_losses, part_weight, per_example
 from keras_vit.training.step.replica_trainer import ReplicaTrainer
 from keras_vit.training.step.update import Update
@@ -167,17 +165,10 @@ class TrainingModel(ReplicaTrainer):
         Of such a label a GPU and XLA make a loss that is not finite; else TensorFlow raises.
         """
         _, y, _ = keras.utils.unpack_x_y_sample_weight(self._batch)
-        losses = tree.flatten(self._compiled_with["loss"])
-        if tree.is_nested(self.output) or not all(map(_takes_integers, losses)):
+        if tree.is_nested(self.output):
             return None
-        ignored = [getattr(loss, "ignore_class", None) for loss in losses]
-        for labels in self.distribute_strategy.experimental_local_results(y):
-            labels = np.asarray(labels)
-            wrong = (labels < 0) | (labels >= self.output.shape[-1])
-            wrong &= ~np.isin(labels, [each for each in ignored if each is not None])
-            if wrong.any():
-                return int(labels[wrong][0])
-        return None
+        parts = self.distribute_strategy.experimental_local_results(y)
+        return label_out_of_range(parts, self._compiled_with["loss"], self.output.shape[-1])
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
@@ -246,14 +237,3 @@ class TrainingModel(ReplicaTrainer):
 
 def _computes_in_float16(model):
     return any(layer.compute_dtype == "float16" for layer in all_layers(model))
-
-
-def _takes_integers(loss):
-    """Whether a loss takes the numbers of classes as labels."""
-    if isinstance(loss, functools.partial):
-        loss = loss.func
-    return (
-        isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-        or loss == "sparse_categorical_crossentropy"
-        or loss is keras.losses.sparse_categorical_crossentropy
-    )
