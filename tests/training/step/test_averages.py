@@ -43,7 +43,7 @@ def test_validation_scores_the_averages_that_are_saved(optimizer, replicas):
     history = fit(watched, validation_data=held_out, validation_freq=[1, 3])
     assert history["loss"] == losses  # training sees nothing of it
     np.testing.assert_array_equal(weights_of(watched), weights_of(plain))
-    scored = watched.evaluate(*held_out, verbose=0, return_dict=True)
+    scored = watched.evaluate(*held_out, batch_size=8, verbose=0, return_dict=True)
     assert {name: history[f"val_{name}"][-1] for name in scored} == scored
     for left, right in zip(
         plain.training_state.values(), watched.training_state.values(), strict=True
@@ -67,7 +67,7 @@ def test_with_warm_up_too_and_weights_are_back_for_the_next_epoch():
         np.testing.assert_array_equal(seen["begin"][epoch], seen["step"][STEPS * epoch - 1])
     assert (seen["end"][0] != seen["step"][STEPS - 1]).any()
     np.testing.assert_array_equal(seen["end"][-1], weights_of(model))
-    scored = model.evaluate(*held_out, verbose=0)
+    scored = model.evaluate(*held_out, batch_size=8, verbose=0)
     assert [history["val_loss"][-1], history["val_mse"][-1]] == scored
 
 
@@ -80,8 +80,8 @@ def test_the_best_average_is_what_early_stopping_keeps_and_what_is_saved(tmp_pat
         keras.callbacks.EarlyStopping("val_loss", patience=9, restore_best_weights=True),
     ]
     best = min(fit(model, validation_data=held_out, callbacks=callbacks)["val_loss"])
-    assert model.evaluate(*held_out, verbose=0)[0] == best
-    assert keras.saving.load_model(path).evaluate(*held_out, verbose=0)[0] == best
+    assert model.evaluate(*held_out, batch_size=8, verbose=0)[0] == best
+    assert keras.saving.load_model(path).evaluate(*held_out, batch_size=8, verbose=0)[0] == best
 
 
 def test_evaluate_by_hand_scores_the_weights():
