@@ -87,7 +87,7 @@ def rand_augment(images, keys, *, num_ops=2, magnitude=9, increasing=False, magn
     Raises:
         ValueError: If `num_ops`, `magnitude` or `magnitude_std` is negative.
     """
-    if min(num_ops, magnitude, magnitude_std) < 0:
+    if not all(value >= 0 for value in (num_ops, magnitude, magnitude_std)):  # NaN is not
         raise UserError(
             "`num_ops`, `magnitude` and `magnitude_std` must be at least 0: received "
             f"num_ops={num_ops}, magnitude={magnitude}, magnitude_std={magnitude_std}."

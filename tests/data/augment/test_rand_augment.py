@@ -85,7 +85,10 @@ def test_the_papers_magnitudes_go_on_to_30(keys):
     assert 255 in np.asarray(images)[:, 4, 4, 0]  # 60 times 5.5
 
 
-@pytest.mark.parametrize("wrong", [{"num_ops": -1}, {"magnitude": -1}, {"magnitude_std": -0.5}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"num_ops": -1}, {"magnitude": -1}, {"magnitude_std": -0.5}, {"magnitude_std": float("nan")}],
+)
 def test_negative_numbers_are_refused(wrong, picture, keys):
-    with pytest.raises(ValueError, match=f"at least 0: received .*{next(iter(wrong))}=-"):
+    with pytest.raises(ValueError, match=f"at least 0: received .*{next(iter(wrong))}=(-|nan)"):
         rand_augment(picture, keys(1), **wrong)
