@@ -7,8 +7,21 @@ const element = id => document.getElementById(id);
 let classifier = null;
 let latest = 0;  // which file was given last: what an earlier one gives comes too late
 
+/** Takes off the page what an earlier model or picture gave. */
+function clear() {
+  element("seen").hidden = true;
+  element("classes").replaceChildren();
+  element("time").textContent = "";
+}
+
 async function openModel(bytes) {
-  classifier = await openClassifier(bytes);
+  const mine = latest;
+  classifier = null;
+  element("about").textContent = "";
+  element("for-picture").hidden = true;
+  const opened = await openClassifier(bytes);
+  if (mine !== latest) return;
+  classifier = opened;
   const {image_size, format} = classifier.metadata;
   const count = classifier.labels ? `, ${classifier.labels.length} classes` : "";
   element("about").textContent = `${format}, images of ${image_size.join(" by ")} pixels${count}.`;
@@ -17,9 +30,6 @@ async function openModel(bytes) {
 
 async function show(file) {
   const mine = latest;
-  element("seen").hidden = true;
-  element("classes").replaceChildren();
-  element("time").textContent = "";
   const {image, classes, milliseconds} = await classifier.classify(file);
   if (mine !== latest) return;
   draw(image);
@@ -44,10 +54,12 @@ function draw({pixels, height, width}) {
 function onFile(name, use) {
   const label = element(`for-${name}`), input = element(name);
   const take = async file => {
+    if (!file) return;
     const mine = ++latest;
+    clear();
     element("error").textContent = "";
     try {
-      if (file) await use(file);
+      await use(file);
     } catch (error) {
       if (mine === latest) element("error").textContent = error.message;
     }

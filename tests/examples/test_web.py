@@ -70,6 +70,7 @@ def picture(folder, height, width, channels=3):
 
 def ask(page, model, image):
     page.set_input_files("#model", model)
+    page.wait_for_function("document.getElementById('about').textContent !== ''")
     page.wait_for_selector("#for-picture:visible")
     page.set_input_files("#picture", image)
     page.wait_for_selector("#classes tr")
@@ -115,6 +116,29 @@ def test_what_is_no_model_and_what_is_no_picture_is_said(tmp_path, page):
     page.wait_for_selector("#for-picture:visible")
     page.set_input_files("#picture", tmp_path / "x.tflite")
     page.wait_for_function("document.getElementById('error').textContent.includes('no picture')")
+
+
+def is_clear(page):
+    return not page.query_selector("#classes tr") and not page.is_visible("#seen")
+
+
+def test_another_model_takes_the_old_answer_off_the_page(tmp_path, page):
+    """Whether it can be opened or not."""
+    image = picture(tmp_path, 16, 24)
+    ask(page, exported(tmp_path / "m"), image)
+    grey = exported(tmp_path / "g", channels=1)
+    page.set_input_files("#model", grey)
+    page.wait_for_function("document.getElementById('classes').rows.length === 0")
+    page.wait_for_selector("#for-picture:visible")
+    assert is_clear(page) and page.inner_text("#time") == ""
+    page.set_input_files("#picture", image)  # the new model's answer, not the old one's
+    page.wait_for_function("document.getElementById('error').textContent.includes('grey')")
+    ask(page, exported(tmp_path / "again"), image)
+    (tmp_path / "x.tflite").write_bytes(b"no model")
+    page.set_input_files("#model", tmp_path / "x.tflite")
+    page.wait_for_function("document.getElementById('error').textContent.includes('no .tflite')")
+    assert is_clear(page) and page.inner_text("#about") == ""
+    assert not page.is_visible("#for-picture")
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 16, 24, 3)).astype("uint8")

@@ -86,7 +86,7 @@ def test_without_its_extra_it_is_refused_before_the_work(
     tmp_path, tiny_classifier, name, monkeypatch
 ):
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
-    with pytest.raises(ValueError, match=rf"{name} needs an extra, .*keras-vit\[{name}\]"):
+    with pytest.raises(ValueError, match=rf"{name} needs an extra: .*keras-vit\[{name}\]"):
         export(tiny_classifier, tmp_path / "new", to=(name,))
     assert not (tmp_path / "new").exists()
 

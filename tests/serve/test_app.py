@@ -238,18 +238,38 @@ BODY = IMAGE % b"7"
 HEAD = f"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n"
 
 
+def wait_until(holds, seconds=30):
+    """Waits until a function returns true; fails if it does not within some seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def wait_until_read(client):
+    """Waits until the server has read what was sent before: it answers in the order of arrival."""
+    for _ in range(3):
+        assert client.get("/healthz").status_code == 200
+
+
+def takes_connections(place):
+    try:
+        socket.create_connection(place, timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_answers_what_has_come_before_it_stops(tiny, number):
     with serving(tiny.litert) as client:
         place = ("127.0.0.1", client.base_url.port)
         with socket.create_connection(place, timeout=20) as connection:
             connection.sendall(HEAD.encode() + BODY[:10])
-            time.sleep(0.5)  # it has begun to read
+            wait_until_read(client)
             client.close()
             os.kill(client.process.pid, number)
-            time.sleep(0.5)
-            with pytest.raises(OSError):
-                socket.create_connection(place, timeout=5).close()
+            wait_until(lambda: not takes_connections(place))
             connection.sendall(BODY[10:])
             answer = connection.recv(4096).decode()
         assert answer.startswith("HTTP/1.1 200")
@@ -262,11 +282,11 @@ def test_half_a_body_keeps_no_one_waiting(tiny):
         place = ("127.0.0.1", client.base_url.port)
         with socket.create_connection(place, timeout=20) as slow:
             slow.sendall(HEAD.encode() + BODY[:10])
-            time.sleep(0.5)
+            wait_until_read(client)
             assert client.post("/v1/models/tiny:predict", content=BODY).status_code == 200
-        time.sleep(0.5)  # it has hung up in the middle of its body
+        # It has hung up in the middle of its body.
+        wait_until(lambda: 'requests_total{status="400"} 1.0' in client.get("/metrics").text)
         assert client.post("/v1/models/tiny:predict", content=BODY).status_code == 200
-        assert 'requests_total{status="400"} 1.0' in client.get("/metrics").text
 
 
 def ask_of(client):
@@ -290,7 +310,7 @@ def test_a_busy_server_tells_others_to_come_back():
     with serving_here(app) as client, concurrent.futures.ThreadPoolExecutor(1) as pool:
         first = pool.submit(ask_of, client)
         begun.wait(20)
-        time.sleep(0.2)
+        wait_until(lambda: app.state.requests == 1)
         busy = ask_of(client)
         assert busy.status_code == 429 and busy.headers["retry-after"] == "1"
         ended.set()
@@ -298,19 +318,23 @@ def test_a_busy_server_tells_others_to_come_back():
 
 
 def test_bodies_that_are_half_read_are_bounded_together():
+    begun, ended = asyncio.Event(), asyncio.Event()
+
     class Slow:
         headers = {}
 
         async def stream(self):
             yield b" " * 600
-            await asyncio.sleep(0.2)
+            begun.set()
+            await ended.wait()
 
     async def read():
         bodies = Bodies(max_body=1000, max_held=1000, timeout=5)
-        first, second = asyncio.create_task(bodies.read(Slow())), bodies.read(Slow())
-        await asyncio.sleep(0.1)
+        first = asyncio.create_task(bodies.read(Slow()))
+        await begun.wait()
         with pytest.raises(HTTPException) as error:
-            await second
+            await bodies.read(Slow())
+        ended.set()
         assert error.value.status_code == 429 and len(await first) == 600
         assert len(await bodies.read(Slow())) == 600  # there is room again
 
@@ -369,12 +393,15 @@ def test_it_lives_before_it_is_ready_and_says_what_a_model_lacks():
 
 
 def test_what_takes_too_long_is_given_up():
+    ended = threading.Event()
+
     def run(name, inputs):
-        time.sleep(0.5)
+        ended.wait(20)
         return {"y": np.zeros((len(inputs), 1))}
 
     with serving_here(create_app(model_that(run), timeout=0.1)) as client:
         assert ask_of(client).status_code == 504
+        ended.set()
 
 
 def test_a_model_that_still_computes_does_not_hold_the_stop():
