@@ -1,5 +1,6 @@
 """Mistakes of people, printed in one line; faults of code keep their traceback."""
 
+import contextlib
 import re
 
 # What Keras puts before the error that it wraps.
@@ -42,3 +43,25 @@ def first_few(items, limit=3):
     """Lists the first items of a sequence in a message: `a, b, c, ...`."""
     items = list(items)
     return ", ".join(map(str, items[:limit])) + (", ..." if len(items) > limit else "")
+
+
+@contextlib.contextmanager
+def needs_extra(name):
+    """Turns the error of an import that only an extra installs into a sentence.
+
+        with needs_extra("onnx"):
+            import onnxruntime
+
+    Args:
+        name: The extra of keras-vit.
+
+    Raises:
+        ValueError: If a package is not installed; it names the package and the extra.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "keras_vit"):
+            raise
+        raise UserError(f"{package} needs an extra: pip install 'keras-vit[{name}]'.") from error

@@ -8,7 +8,7 @@ import cyclopts
 
 from keras_vit.cli.answers import check_file, print_answers
 from keras_vit.errors import UserError
-from keras_vit.serve.client import Refused, connect
+from keras_vit.serve.connect import Refused, connect
 
 MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, as servers take them
 DAY = 86_400  # seconds
@@ -57,7 +57,7 @@ def client(
 
 
 def _answered(ask, group, timeout):
-    """Yields pairs of a path and an answer; where a group is refused, each is asked for alone."""
+    """Yields pairs of a path and an answer; of a group that is refused, each is sent by itself."""
     try:
         answers = ask([content for _, content in group], timeout)
     except Refused as error:
@@ -72,7 +72,7 @@ def _answered(ask, group, timeout):
 
 
 def _requests(paths):
-    """Yields lists of pairs, a path and its content, that are asked for at once."""
+    """Yields lists of pairs, a path and its content, that are sent at once."""
     group, size = [], 0
     for path in paths:
         try:

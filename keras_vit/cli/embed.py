@@ -9,7 +9,7 @@ import numpy as np
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, needs_extra
 from keras_vit.files import atomic_write
 
 
@@ -108,7 +108,8 @@ def _embed(features, batches, count, name, batch_size):
 
 def _neighbours(arrays, count):
     """Says how well the nearest training pictures name the test pictures."""
-    from sklearn.neighbors import KNeighborsClassifier
+    with needs_extra("recipes"):
+        from sklearn.neighbors import KNeighborsClassifier
 
     classifier = KNeighborsClassifier(count, metric="cosine")
     classifier.fit(arrays["train_features"], arrays["train_labels"])

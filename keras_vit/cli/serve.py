@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from keras_vit.command_line import quiet_stderr
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, needs_extra
 
 
 def serve_model(
@@ -23,7 +23,7 @@ def serve_model(
 ):
     """Serve a SavedModel, a .tflite or an .onnx file over REST, with a page to try it at /.
 
-    The paths are TensorFlow Serving's, /v1/models/NAME:predict for one; /healthz, /readyz and
+    The paths are TensorFlow Serving's, for example /v1/models/NAME:predict; /healthz, /readyz and
     /metrics (Prometheus) stand beside them. SIGTERM and Ctrl-C answer what has come, for at most
     ten seconds, and stop.
 
@@ -35,7 +35,7 @@ def serve_model(
         max_body: Bytes that a request may have.
         max_pixels: Pixels that the pictures of a request may claim together.
         max_batch: Images that are gathered from several requests, and that one may hold.
-        max_requests: Requests that wait for their answer; others are told to come back (429).
+        max_requests: Requests that wait for their answer; others are refused with 429.
         threads: Threads that compute; all by default.
     """
     limits = dict(
@@ -48,15 +48,11 @@ def serve_model(
         raise UserError(f"--threads must be at least 1: received {threads}.")
     if not 0 <= port <= 65_535:
         raise UserError(f"--port must lie in [0, 65535]: received {port}.")
-    try:
+    with needs_extra("serve"):
         import uvicorn
 
         from keras_vit.serve.app import create_app
         from keras_vit.serve.connections import Impatient
-    except ImportError as error:
-        raise UserError(
-            f"Serving needs an extra, pip install 'keras-vit[serve]': {error}."
-        ) from error
     from keras_vit.serve.model import open_served
 
     with quiet_stderr():
@@ -64,7 +60,7 @@ def serve_model(
     app = create_app(served, **limits)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=2048)
-    # Connections inherit it. asyncio sets it on those alone whose socket names its protocol;
+    # Connections inherit it. asyncio sets it only on those whose socket names its protocol;
     # without it an answer, sent in two parts, waits 40 ms for what acknowledges the first.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(

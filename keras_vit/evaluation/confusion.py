@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_vit.errors import needs_extra
+
 NAMED = 100  # beyond as many classes neither names nor numbers can be read
 
 
@@ -18,8 +20,9 @@ def confusion_figure(labels, predictions, class_names):
     Returns:
         The figure.
     """
-    from matplotlib.figure import Figure
-    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+    with needs_extra("recipes"):
+        from matplotlib.figure import Figure
+        from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
     counts = confusion_matrix(labels, predictions, labels=range(len(class_names)))
     if len(class_names) > NAMED:

@@ -4,11 +4,11 @@ import collections
 import dataclasses
 from pathlib import Path
 
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, needs_extra
 from keras_vit.inference.metadata import texts_in_zip
 
 FLOATS = ("FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16")
-EDGES = ("QUANTIZE", "DEQUANTIZE")  # what stands between floats outside and whole numbers inside
+EDGES = ("QUANTIZE", "DEQUANTIZE")  # conversions between float inputs and integer operators
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Operator:
         outputs: Types of those that it writes.
         shapes: Shapes of the tensors that it reads.
         place: Name of its first output, which tells the layer.
-        is_custom: Whether it is none of LiteRT's own, TensorFlow's ("Flex") among them.
+        is_custom: Whether LiteRT lacks it, as it lacks those of TensorFlow ("Flex").
     """
 
     name: str
@@ -46,7 +46,7 @@ class LitertFile:
     Attributes:
         size: In bytes.
         operators: Its `Operator`s, in their order.
-        signatures: From the signature's name to its inputs and outputs, texts such as
+        signatures: For each signature's name its inputs and outputs, texts such as
             `"images (1, 8, 8, 1) FLOAT32"`; -1 is any number.
         files: The texts that its zip archive holds, by name.
     """
@@ -63,7 +63,7 @@ class LitertFile:
 
     @property
     def custom(self):
-        """The operators that no runtime has built in."""
+        """The operators that are not built into runtimes."""
         return [each for each in self.operators if each.is_custom]
 
 
@@ -79,8 +79,9 @@ def read_litert(path):
     Raises:
         ValueError: If it is no LiteRT file.
     """
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
+    with needs_extra("export"):
+        from ai_edge_litert import schema_py_generated as schema
+        from ai_edge_litert.tools import flatbuffer_utils
 
     path = Path(path)
     if path.is_dir() or path.read_bytes()[4:8] != b"TFL3":

@@ -1,27 +1,30 @@
-"""Which operators an artefact is made of."""
+"""Which operators an export is made of."""
 
 import collections
 from pathlib import Path
 
+from keras_vit.errors import needs_extra
 from keras_vit.evaluation.litert_graph import read_litert
 
 
 def operators_of(path):
-    """Counts the operators of an artefact by name, the most frequent first.
+    """Counts the operators of an export by name, the most frequent first.
 
     Args:
-        path: A `.tflite` or `.onnx` file or a folder of OpenVINO. Whatever else it is, `{}`:
-            TensorFlow and Keras keep functions, and choose operators when they run.
+        path: A `.tflite` or `.onnx` file or a folder of OpenVINO. For anything
+            else the result is `{}`: TensorFlow and Keras choose operators when they run.
     """
     path = Path(path)
     if path.suffix == ".tflite":
         return read_litert(path).histogram
     if path.suffix == ".onnx":
-        import onnx
+        with needs_extra("onnx"):
+            import onnx
 
         names = [node.op_type for node in onnx.load(path, load_external_data=False).graph.node]
     elif (path / "model.xml").exists():
-        import openvino
+        with needs_extra("openvino"):
+            import openvino
 
         model = openvino.Core().read_model(path / "model.xml")
         names = [each.get_type_name() for each in model.get_ops()]

@@ -15,24 +15,24 @@ from keras_vit.export.openvino_folder import write_openvino
 from keras_vit.export.saved_model import write_saved_model
 
 SAME = 1e-5  # largest difference of a probability, of formats that only store
-NO_NUMBER = "it answers what is no number."
+NO_NUMBER = "it answers something that is not a finite number."
 
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A kind of artefact.
+    """A kind of export.
 
     Attributes:
-        suffix: What its name has behind the version, `"-int8.tflite"`; `""` of the folder that
+        suffix: What follows the version in its name, `"-int8.tflite"`; `""` of the folder that
             TensorFlow Serving loads.
-        write: From a model as `servable` returns it, a path, and what travels along, to the
-            artefact; it raises a `ValueError` where the model does not fit the format.
+        write: A function of a model as `servable` returns it, a path, and the metadata, which
+            writes the export; it raises a `ValueError` if the model does not fit the format.
         options: What else it takes: `calibration`, `dynamic_batch`.
         is_calibrated: Whether it must be given images for calibration.
         extra: The extra of this package that has what it needs beyond the core.
         needs: Modules of this extra.
-        largest_loss: Points of top-1 that it may lose; where `None`, probabilities may differ by
-            `SAME`, for it only stores.
+        largest_loss: Points of top-1 that it may lose; if `None`, it only stores, and
+            probabilities may differ by `SAME`.
     """
 
     suffix: str
@@ -45,7 +45,7 @@ class Format:
 
     @property
     def is_at_hand(self):
-        """Whether what it needs is installed."""
+        """Whether the packages that it needs are installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
 
     def fault(self, answers, reference):
@@ -63,10 +63,10 @@ class Format:
         return None
 
     def verdict(self, row):
-        """Says why an artefact is beyond the limit, or returns `None`.
+        """Says why an export is beyond the limit, or returns `None`.
 
         Args:
-            row: Its `keras_vit.inference.Comparison`.
+            row: Its `keras_vit.evaluation.Comparison`.
         """
         if not math.isfinite(row.difference):
             return NO_NUMBER
@@ -79,13 +79,15 @@ class Format:
 
 
 FORMATS = {
-    "savedmodel": Format("", write_saved_model),
+    "savedmodel": Format("", write_saved_model, extra="export", needs=("tensorflow_serving",)),
     **{
         name: Format(
             f"{variant.middle}.tflite",
             functools.partial(write_litert, name=name),
             options=("calibration", "dynamic_batch"),
             is_calibrated=variant.is_calibrated,
+            extra="export",
+            needs=("ai_edge_litert", "ai_edge_quantizer"),
             largest_loss=variant.largest_loss,
         )
         for name, variant in VARIANTS.items()
@@ -104,5 +106,5 @@ def check_formats(names):
     for name in names:
         if not FORMATS[name].is_at_hand:
             raise UserError(
-                f"{name} needs an extra, pip install 'keras-vit[{FORMATS[name].extra}]'."
+                f"{name} needs an extra: pip install 'keras-vit[{FORMATS[name].extra}]'."
             )

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_vit.errors import UserError, reason_of
+from keras_vit.errors import UserError, needs_extra, reason_of
 from keras_vit.export.answers import images_to_probabilities
 from keras_vit.export.metadata import metadata_texts
 
@@ -24,9 +24,10 @@ def write_onnx(model, path, *, class_names=None, preprocessing=None):
     Raises:
         ValueError: If ONNX Runtime does not load it.
     """
-    import onnx
-    import onnxruntime
-    import tf2onnx
+    with needs_extra("onnx"):
+        import onnx
+        import onnxruntime
+        import tf2onnx
 
     function, spec = images_to_probabilities(model)
     serve = tf.function(function, input_signature=[spec])

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from keras_vit.errors import UserError, reason_of
+from keras_vit.errors import UserError, needs_extra, reason_of
 from keras_vit.export.answers import write_probabilities
 from keras_vit.export.metadata import write_metadata
 
@@ -12,8 +12,8 @@ def write_openvino(model, path, *, class_names=None, preprocessing=None):
     """Writes the folder `path`: `model.xml`, its weights `model.bin` in float32, and the texts.
 
     `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out. It is loaded by OpenVINO
-    before this returns. OpenVINO computes in bfloat16 where a processor can, if it is not told
-    `INFERENCE_PRECISION_HINT=f32`.
+    before this returns. OpenVINO computes in bfloat16 on processors that can,
+    unless `INFERENCE_PRECISION_HINT=f32` is set.
 
     Args:
         model: A classifier from images to logits, as `servable` returns it.
@@ -24,7 +24,8 @@ def write_openvino(model, path, *, class_names=None, preprocessing=None):
     Raises:
         ValueError: If OpenVINO does not load it.
     """
-    import openvino
+    with needs_extra("openvino"):
+        import openvino
 
     with tempfile.TemporaryDirectory() as folder:
         write_probabilities(model, folder)

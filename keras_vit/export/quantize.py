@@ -1,4 +1,4 @@
-"""LiteRT files of whole numbers, by ai-edge-quantizer."""
+"""Quantised LiteRT files, by ai-edge-quantizer."""
 
 import contextlib
 import dataclasses
@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from keras_vit.errors import needs_extra
 from keras_vit.evaluation.litert_graph import read_litert
 
 SIGNATURE = "serving_default"
@@ -40,12 +41,12 @@ ALL = (  # the operators that our models become
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """How some operators compute; of several rules that meet one, the last holds.
+    """How some operators compute; if several rules match an operator, the last one wins.
 
     Attributes:
         weights: Bits of the weights.
-        activations: Bits of what goes in and out, 8 or 16, found by calibration; where `None` it
-            stays in floating point, and LiteRT quantises it as it comes.
+        activations: Bits of what goes in and out, 8 or 16, found by calibration; if `None`,
+            they stay in floating point, and LiteRT quantises them when it runs.
         operators: Which operators.
         where: Regular expression that their place (`Operator.place`) holds.
         algorithm: `GPTQ`, or `None` for rounding.
@@ -62,8 +63,8 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
     """Quantises a LiteRT file.
 
     The quantiser's own calibration is a moving average, which cuts off the outliers of Vision
-    Transformers; here it is the true minimum and maximum, but for GPTQ, which asks for other
-    figures. Four bits have a scale per 32 weights, or per channel where 32 does not divide.
+    Transformers; here it is the true minimum and maximum, except for GPTQ, which needs other
+    statistics. Four bits have a scale per 32 weights, or per channel where 32 does not divide.
 
     Args:
         model: The bytes of a float32 file.
@@ -74,13 +75,14 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
     Returns:
         The bytes of another.
     """
-    from ai_edge_quantizer import calibrator, quantizer
-    from ai_edge_quantizer.utils import qsv_utils
+    with needs_extra("export"):
+        from ai_edge_quantizer import calibrator, quantizer
+        from ai_edge_quantizer.utils import qsv_utils
 
     model = _with_any_scale(model)
     recipe, found = _recipe(rules, model, bytes_outside=bytes_outside), None
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")  # that keeping all tensors is for looking at them
+        warnings.simplefilter("ignore")  # it warns that keeping all tensors is for debugging
         if calibration is not None:
             gptq = any(rule.algorithm == GPTQ for rule in rules)
             true = {} if gptq else {"qsv_update_func": qsv_utils.min_max_update}
@@ -88,7 +90,7 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
             images = [{"images": image[None].astype("float32")} for image in calibration]
             calibrated.calibrate({SIGNATURE: images}, recipe)
             found = calibrated.get_model_qsvs()
-            if bytes_outside:  # from 0 to 255, and not what the images hold: a step is then a level
+            if bytes_outside:  # from 0 to 255, whatever the images hold: a step is then a level
                 pixels = found[f"{SIGNATURE}_images:0"]
                 pixels["min"], pixels["max"] = 0 * pixels["min"], 0 * pixels["max"] + 255
         quantized = quantizer.Quantizer(bytearray(model), recipe.get_quantization_recipe())
@@ -96,7 +98,7 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
 
 
 def _with_any_scale(model):
-    """Lets sums of 16 bits have any scale: LiteRT takes 1/32767 for a power of two, and fails."""
+    """Clears `potScaleInt16` on 16-bit sums: LiteRT refuses scales that are not powers of two."""
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
@@ -143,7 +145,7 @@ def _recipe(rules, model, *, bytes_outside):
 
 
 def _divides(size, model):
-    """Says whether all kernels of the blocks have blocks of so many weights."""
+    """Says whether blocks of `size` weights divide every kernel of the transformer blocks."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.tflite")
         path.write_bytes(model)

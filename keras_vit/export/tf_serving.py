@@ -4,8 +4,8 @@ import shlex
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from keras_vit.errors import needs_extra
 from keras_vit.files import atomic_write
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
@@ -40,6 +40,9 @@ def write_warm_up(path, name):
         path: Folder of a SavedModel.
         name: Name under which the model is served.
     """
+    with needs_extra("export"):
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
     signatures = tf.saved_model.load(str(path)).signatures
     with tf.io.TFRecordWriter(str(Path(path, WARM_UP))) as writer:
         for signature, function in sorted(signatures.items()):
@@ -69,7 +72,8 @@ def write_configurations(folder):
     """Writes `models.config` and `batching.config` into a folder of versions.
 
     Args:
-        folder: Folder of the versions, `saved_models/digits` for one, whose name is the model's.
+        folder: Folder of the versions, for example `saved_models/digits`; its name is the
+            model's.
 
     Returns:
         The command that serves it.

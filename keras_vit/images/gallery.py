@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_vit.errors import needs_extra
+
 
 def gallery_figure(images, titles, *, columns=8, scale=1):
     """Draws images `(B, H, W, C)`, 0 to 255, with a title above each, as a Matplotlib figure.
@@ -15,7 +17,8 @@ def gallery_figure(images, titles, *, columns=8, scale=1):
     Returns:
         The figure.
     """
-    import matplotlib
+    with needs_extra("recipes"):
+        import matplotlib
 
     matplotlib.use("Agg")
     import keras_cv

@@ -14,7 +14,6 @@ from keras_vit.inference.signature import check_answer
 from keras_vit.inference.versions import newest_saved_model
 
 OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
-EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}  # from a module to what installs it
 
 
 def open_artefact(path, *, threads=None):
@@ -51,10 +50,7 @@ def open_artefact(path, *, threads=None):
         check_answer(artefact)
         return artefact
     except Exception as error:  # each format's reader raises what it likes on a damaged file
-        reason = reason_of(error)
-        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
-            reason += f", pip install 'keras-vit[{EXTRAS[error.name]}]'"
-        raise UserError(f"{path} cannot be read as a model: {reason}") from error
+        raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
 
 
 def _newest_version(folder):

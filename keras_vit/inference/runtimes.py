@@ -1,6 +1,6 @@
-"""What artefacts run on: from a path to an `Artefact`, a function for each runtime.
+"""One function for each runtime: it opens a path and returns an `Artefact`.
 
-Each imports its runtime when it is called. `threads` is how many compute, all where it is `None`.
+Each imports its runtime when it is called. `threads` is how many threads compute, all if `None`.
 """
 
 import importlib.metadata
@@ -8,7 +8,7 @@ import os
 
 import numpy as np
 
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, needs_extra
 from keras_vit.inference.artefact import Artefact
 from keras_vit.inference.metadata import FOLDER, read_metadata, texts_in, texts_in_zip
 from keras_vit.inference.signature import (
@@ -97,7 +97,8 @@ def _set_threads(threads):
 
 def open_litert(path, threads):
     """Opens a `.tflite` file."""
-    from ai_edge_litert.interpreter import Interpreter
+    with needs_extra("export"):
+        from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads or os.cpu_count())
     interpreter.allocate_tensors()  # now, for it announces its delegate
@@ -138,7 +139,8 @@ def open_litert(path, threads):
 
 def open_onnx(path, threads):
     """Opens an `.onnx` file."""
-    import onnxruntime
+    with needs_extra("onnx"):
+        import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or os.cpu_count()
@@ -170,7 +172,8 @@ def open_onnx(path, threads):
 
 def open_openvino(path, threads):
     """Opens a folder of OpenVINO's `model.xml` and `model.bin`."""
-    import openvino
+    with needs_extra("openvino"):
+        import openvino
 
     # In float32, whatever else the processor could do.
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}

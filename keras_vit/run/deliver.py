@@ -13,6 +13,7 @@ from keras_vit.files import write_json
 from keras_vit.run.judge import judge, pick_samples
 from keras_vit.training import log_figure, log_hyperparameters
 
+EXPORTED = ("savedmodel", "tflite")  # formats
 SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
 
 
@@ -38,7 +39,7 @@ def deliver(model, source, evaluation, config, log_dir, *, preprocessing, bigger
     keras_path = run_dir / f"{source.name}.keras"
     print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
     save_keras(model, keras_path, preprocessing=preprocessing)
-    saved_model, litert = export(model, config.export_dir, preprocessing=preprocessing)
+    saved_model, litert = export(model, config.export_dir, to=EXPORTED, preprocessing=preprocessing)
 
     judged = judge(model, evaluation, seed=config.seed)
     result, tested, compared = judged.score, len(judged.score.labels), len(judged.labels)

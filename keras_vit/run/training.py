@@ -14,10 +14,10 @@ from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing,
 from keras_vit.data.augment import mix
 from keras_vit.data.labels import explain_labels, one_hot
 from keras_vit.errors import UserError
-from keras_vit.export import prepare_folder
+from keras_vit.export import check_formats, prepare_folder
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.run.compiled import compiled_model
-from keras_vit.run.deliver import deliver
+from keras_vit.run.deliver import EXPORTED, deliver
 from keras_vit.run.flags import Training
 from keras_vit.run.run_state import open_checkpoints
 from keras_vit.training import (
@@ -107,6 +107,7 @@ def train(
     workers = Workers(devices)
     with explain_lost_workers(workers), explain_labels():
         if workers.is_chief:
+            check_formats(EXPORTED)  # now, and not after the training
             prepare_folder(config.export_dir)
             prepare_folder(config.run_dir)
         preprocessing = fitted_preprocessing(source.splits["test"], preprocessing)

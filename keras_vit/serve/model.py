@@ -23,9 +23,9 @@ class ServedModel:
         name: Its name in the paths of the server.
         version: Its number, a text.
         runtime: What it runs on, with its version.
-        signatures: From names to `Signature`s.
-        run: From a signature's name and inputs, an array `(B, ...)` or B byte strings, to outputs
-            by name, arrays `(B, ...)`.
+        signatures: `Signature`s by name.
+        run: A function of a signature's name and inputs, an array `(B, ...)` or B byte strings,
+            that returns outputs by name, arrays `(B, ...)`.
         preprocessing: As `Artefact` has it.
     """
 
@@ -38,11 +38,11 @@ class ServedModel:
 
 
 def open_served(path, *, threads=None):
-    """Opens what `open_artefact` opens, but a Keras file, to be served.
+    """Opens a model on disk to be served: all that `open_artefact` opens except Keras files.
 
     Args:
         path: As `keras_vit.inference.open_artefact` takes it.
-        threads: Likewise.
+        threads: How many threads compute; all by default.
 
     Returns:
         A `ServedModel`.
@@ -69,9 +69,12 @@ def _saved_model(loaded):
 
     signatures = {}
     for name, function in loaded.signatures.items():
-        ((key, spec),) = function.structured_input_signature[1].items()
-        dtype = "bytes" if spec.dtype == tf.string else spec.dtype.name
-        signatures[name] = Signature(key, dtype, tuple(spec.shape[1:]))
+        inputs = function.structured_input_signature[1]
+        specs = [spec for spec in inputs.values() if spec.shape.rank]
+        if len(inputs) != 1 or not specs or None in specs[0].shape[1:]:
+            continue  # somebody else's: a request of ours has one input
+        dtype = "bytes" if specs[0].dtype == tf.string else specs[0].dtype.name
+        signatures[name] = Signature(*inputs, dtype, tuple(specs[0].shape[1:]))
 
     def run(name, inputs):
         outputs = loaded.signatures[name](**{signatures[name].input_name: tf.constant(inputs)})
@@ -81,7 +84,7 @@ def _saved_model(loaded):
 
 
 def _of_pixels(artefact):
-    """Gives what takes pixels the signatures of a SavedModel; pictures are decoded by Pillow."""
+    """Gives a model that takes pixels the signatures of a SavedModel; Pillow decodes pictures."""
     shape = artefact.image_shape
     floats = Signature("images", "float32", shape)
     signatures = {

@@ -26,6 +26,8 @@ class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def Predict(self, request, context):  # noqa: N802 - the stubs' own name
         self.seen.append((request.model_spec.name, request.model_spec.version.value))
+        if request.model_spec.name == "nameless":  # a model of somebody else
+            return predict_pb2.PredictResponse()
         if request.model_spec.name != "tiny":
             context.abort(grpc.StatusCode.NOT_FOUND, "Servable not found for request")
         function = self.loaded.signatures[request.model_spec.signature_name]
@@ -61,6 +63,9 @@ def rest_server():
                 return self.reply(404, {"error": "Could not find any versions of model missing"})
             if "odd" in self.path:
                 return self.reply(200, {"outputs": []})
+            if "numbers" in self.path:
+                row = {"classes": ["a"], "scores": ["high"], "valid": True}
+                return self.reply(200, {"predictions": [row]})
             if "list" in self.path:
                 return self.reply(200, [])
             if "small" in self.path and len(body["instances"]) > 1:
@@ -153,6 +158,8 @@ def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pi
     [
         ("{rest}/missing", "answers 404: Could not find any versions of model missing"),
         ("{rest}/odd", "does not answer as a classifier does: 'predictions'"),
+        ("{rest}/numbers", "does not answer as a classifier does: could not convert string"),
+        ("{grpc}/nameless", "does not answer as a classifier does: 'classes'"),
         ("{rest}/list", "does not answer as a classifier does: list indices"),
         ("{rest}/short", "answers 1 pictures with 0 predictions"),
         ("{rest}/picky", "0.png: {rest}/picky answers 413: A request may have 5 bytes"),

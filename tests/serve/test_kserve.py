@@ -15,7 +15,7 @@ from PIL import Image
 from servers import running
 
 from keras_vit.inference import open_artefact
-from keras_vit.serve.client import connect
+from keras_vit.serve.connect import connect
 
 PYTHON = os.environ.get("KERAS_VIT_KSERVE")
 

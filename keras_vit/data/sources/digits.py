@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_vit.data.sources.source import Source, Split
+from keras_vit.errors import needs_extra
 
 
 def digits():
@@ -12,8 +13,9 @@ def digits():
     digits. The 17 grey levels are spread over 0 to 255. The split is stratified and fixed:
     1,437 train, 360 test.
     """
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
+    with needs_extra("recipes"):
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
 
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype("uint8")[..., None]

@@ -1,4 +1,4 @@
-"""The other end: pictures to a server that speaks TensorFlow Serving's predict API."""
+"""The client's side of TensorFlow Serving's predict API: pictures to a server, by REST or gRPC."""
 
 import base64
 import contextlib
@@ -9,14 +9,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, needs_extra
 
 SIGNATURE = "serve_bytes"
 GRPC = re.compile(r"grpc://(?P<host>[^/]+)/(?P<name>[^/]+)(/versions/(?P<version>\d+))?/?")
 
 
-class Refused(ValueError):
-    """What is asked is more or other than the server takes: of several pictures one may be."""
+class Refused(UserError):
+    """The server refuses a request; of several pictures, one may be the reason."""
 
 
 def connect(url):
@@ -29,7 +29,7 @@ def connect(url):
     Returns:
         A function of a list of pictures' bytes and of the seconds to wait, to one dictionary each:
         `valid`, `classes` and `scores`. It raises a `ValueError` with what the server said,
-        `Refused` where the pictures are at fault.
+        `Refused` if the pictures are at fault.
 
     Raises:
         ValueError: If the address is none of these.
@@ -52,26 +52,35 @@ def _ask_rest(url, pictures, timeout):
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:
             predictions = json.load(response)["predictions"]
-        answers = [
-            {name: row[name] for name in ("valid", "classes", "scores")} for row in predictions
-        ]
+        answers = [_answer(row["valid"], row["classes"], row["scores"]) for row in predictions]
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
         with contextlib.suppress(ValueError, TypeError, KeyError):
             text = json.loads(text)["error"]
-        kind = Refused if error.code in (400, 413) else ValueError
+        kind = Refused if error.code in (400, 413) else UserError
         raise kind(f"{url} answers {error.code}: {text}") from error
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{url} does not answer as a classifier does: {error}.") from error
+    return _as_many(url, answers, pictures)
+
+
+def _answer(valid, classes, scores):
+    pairs = list(zip(map(str, classes), map(float, scores), strict=True))
+    return dict(valid=bool(valid), classes=[x for x, _ in pairs], scores=[x for _, x in pairs])
+
+
+def _as_many(url, answers, pictures):
+    """Returns answers; raises a `ValueError` unless there is one for each picture."""
     if len(answers) != len(pictures):
         raise UserError(f"{url} answers {len(pictures)} pictures with {len(answers)} predictions.")
     return answers
 
 
 def _ask_grpc(place, pictures, timeout):
-    import grpc
-    import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+    with needs_extra("export"):
+        import grpc
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
     request = predict_pb2.PredictRequest()
     request.model_spec.name = place["name"]
@@ -86,9 +95,15 @@ def _ask_grpc(place, pictures, timeout):
             response = stub.Predict(request, timeout)
         except grpc.RpcError as error:
             code = error.code().name
-            kind = Refused if code in ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED") else ValueError
+            kind = Refused if code in ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED") else UserError
             raise kind(f"grpc://{place['host']} answers {code}: {error.details()}") from error
-    outputs = {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
-    names = [[name.decode() for name in row] for row in outputs["classes"]]
-    columns = zip(outputs["valid"], names, outputs["scores"], strict=True)
-    return [dict(valid=bool(v), classes=c, scores=s.tolist()) for v, c, s in columns]
+    try:
+        outputs = {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
+        names = [[name.decode() for name in row] for row in outputs["classes"]]
+        columns = zip(outputs["valid"], names, outputs["scores"], strict=True)
+        answers = [_answer(*column) for column in columns]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"grpc://{place['host']} does not answer as a classifier does: {error}."
+        ) from error
+    return _as_many(f"grpc://{place['host']}", answers, pictures)
