@@ -16,7 +16,7 @@ def print_answers(answers, json_lines):
 
     Args:
         answers: Pairs of a path and a list of classes, `{"name": ..., "probability": ...}`.
-        json_lines: Whether JSON is asked for.
+        json_lines: Whether to print JSON.
     """
     if json_lines:
         for path, classes in answers:
@@ -32,7 +32,7 @@ def _print_table(answers):
     from rich.text import Text  # as it is: a name may look like markup
 
     table = Table(show_edge=False)
-    table.add_column("image", overflow="fold")  # a path that is cut cannot be copied
+    table.add_column("image", overflow="fold")  # a path that is cut off cannot be copied
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
     for path, classes in answers:

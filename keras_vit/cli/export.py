@@ -1,4 +1,4 @@
-"""`keras-vit export`: a trained model as everything that is deployed, and what each cost."""
+"""`keras-vit export`: a trained model in the formats of deployment, and what each cost."""
 
 import dataclasses
 import sys
@@ -32,28 +32,29 @@ def export_model(
     test_fraction: float | None = None,
     seed: int = 0,
 ):
-    """Export a model, check each artefact on real images, and print what it cost.
+    """Export a model, compare each export with it on real images, and print what it cost.
 
     Writes `<out>/<version>/`, `<out>/<version>.tflite` and so on, the report beside them as .json
-    and .md, and what TensorFlow Serving is configured by. An artefact beyond its limit is put aside
+    and .md, and the configuration of TensorFlow Serving. An export beyond its limit is put aside
     as .rejected. Exit status 0: all were accepted; 1: some were not, or could not be written; 2:
     nothing was exported.
 
     Args:
         model: A .keras file of a classifier, or a checkpoint as keras-vit import takes it.
-        data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set: some of its test
-            split judge, and some of its training split calibrate, drawn by the seed.
+        data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set: the exports
+            are compared on images of its test split and calibrated on images of its training
+            split, drawn by the seed.
         out: Folder of the versions, whose name is the model's.
         to: Formats, between commas: savedmodel, tflite, tflite-float16, tflite-int8,
             tflite-int8-dense, tflite-int8-full, tflite-int16, tflite-int4, onnx, openvino.
-        images: Test images that the artefacts are compared on, at most.
-        calibration: Training images that whole numbers are calibrated on.
+        images: Test images that the exports are compared on, at most.
+        calibration: Training images that calibrate the integer formats.
         dynamic_batch: Make .tflite files that take any number of images, and not one.
         crop_ratio: Share of the short side that the exports keep of a picture; by default what the
             model says, else all of it.
         interpolation: How the exports resize pictures; by default as the model says, else bicubic.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
-        test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
+        test_fraction: Share of the test split if a folder or table has none; 0.1 by default.
         seed: Seed of these choices.
     """
     for name, value in {"--images": images, "--calibration": calibration}.items():
@@ -74,7 +75,7 @@ def export_model(
     classifier = open_classifier(model)
     channels = classifier.input_shape[3]
     if "test" not in source.splits:
-        raise UserError(f"{source.name} has no test split that could judge the artefacts.")
+        raise UserError(f"{source.name} has no test split to compare the exports on.")
     test = source.splits["test"]
     if test.channels != channels:
         raise UserError(f"The model takes {channels} channels: {source.name} has {test.channels}.")
@@ -117,10 +118,10 @@ def export_model(
     Console().print(comparison_table(rows))
     places = {name: staged.paths.get(name, name) for name in (*failures, *rejected)}
     rejected |= {name: f"it cannot be written: {_line(x)}" for name, x in failures.items()}
-    judged = dict(data=source.name, images=len(pictures), seed=seed)
-    judged |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
-    judged["calibration_images"] = 0 if calibrating is None else len(calibrating)
-    write_report(out / f"{staged.version}.json", rows, rejected, **judged)
+    compared_on = dict(data=source.name, images=len(pictures), seed=seed)
+    compared_on |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
+    compared_on["calibration_images"] = 0 if calibrating is None else len(calibrating)
+    write_report(out / f"{staged.version}.json", rows, rejected, **compared_on)
     if "savedmodel" in staged.paths and "savedmodel" not in staged.rejected:
         print(f"Serve it:\n  {write_configurations(out)}")
     for name, why in rejected.items():

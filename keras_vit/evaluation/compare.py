@@ -1,4 +1,4 @@
-"""What an export cost: artefacts against the model they came from, on real images."""
+"""What an export costs: its answers and times beside those of the model it came from."""
 
 import contextlib
 import dataclasses
@@ -14,17 +14,17 @@ from keras_vit.evaluation.timing import Worker, for_each, time_in_turns
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """How one artefact answered.
+    """How one export answered.
 
     Attributes:
         artefact: Its path.
         size: Its size on disk, in bytes.
-        accuracy: Share of the images it classified rightly.
+        accuracy: Share of the images that it classified correctly.
         change: That minus the accuracy of the model it came from.
         agreement: Share of the images whose most probable class is that model's.
         difference: Largest difference of a probability from that model's.
         calibration_error: `Score.calibration_error`.
-        milliseconds: Median time of a call, by setting, `"1 thread, batch 16"` for one.
+        milliseconds: Median time of a call, by setting, for example `"1 thread, batch 16"`.
         runtime: What it ran on, with its version.
         operators: As `keras_vit.evaluation.operators.operators_of` counts them.
     """
@@ -64,11 +64,14 @@ def compare(paths, images, labels, reference, *, failures=None):
     """
     labels, reference = np.asarray(labels), np.asarray(reference)
     with tempfile.TemporaryDirectory() as folder:
-        asked, answered = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
-        np.save(asked, images)
+        images_file, answers_file = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
+        np.save(images_file, images)
         one_thread = _ask_in_turns(paths, 1, lambda worker: worker.runtime, failures)
         all_threads = _ask_in_turns(
-            list(one_thread), None, lambda worker: worker.answer(asked, answered), failures
+            list(one_thread),
+            None,
+            lambda worker: worker.answer(images_file, answers_file),
+            failures,
         )
     expected = Score.of(labels, reference)
     comparisons = []

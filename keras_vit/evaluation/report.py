@@ -1,11 +1,11 @@
-"""Comparisons of artefacts as a table in a terminal, as Markdown and as JSON."""
+"""Comparisons of exports as a table in a terminal, as Markdown and as JSON."""
 
 import dataclasses
 from pathlib import Path
 
 from keras_vit.files import atomic_write, write_json
 
-ANSWERS = {  # what an artefact answered, by heading
+ANSWERS = {  # what an export answered, by heading
     "size": lambda row: f"{row.size / 1e6:.2f} MB",
     "top-1": lambda row: f"{row.accuracy:.2%}",
     "change": lambda row: f"{100 * row.change:+.2f}",
@@ -16,11 +16,11 @@ ANSWERS = {  # what an artefact answered, by heading
 
 
 def comparison_table(comparisons):
-    """Lays comparisons out for `rich`: what they answered, and below how fast, a row each.
+    """Lays comparisons out for `rich`: a table of answers above a table of times, a row each.
 
     Args:
-        comparisons: `keras_vit.inference.Comparison`s. The first is what was exported: times of the
-            others are given as how many times faster a call is, too.
+        comparisons: `keras_vit.evaluation.Comparison`s. The first is of what was exported: each
+            time of the others is followed by how many times faster that is.
     """
     from rich.console import Group
     from rich.table import Table
@@ -28,7 +28,7 @@ def comparison_table(comparisons):
 
     answers, times = Table(), Table()
     for table, headings in ((answers, ANSWERS), (times, comparisons[0].milliseconds)):
-        table.add_column("artefact", overflow="fold")
+        table.add_column("export", overflow="fold")
         for heading in headings:
             lines = heading.replace(", batch", ",\nbatch").replace("largest ", "largest\n")
             table.add_column(lines, justify="right")
@@ -39,27 +39,27 @@ def comparison_table(comparisons):
     return Group(answers, times)
 
 
-def write_report(path, comparisons, rejected, **judged):
+def write_report(path, comparisons, rejected, **compared_on):
     """Writes `path`, JSON, and a Markdown table beside it, each whole or not at all.
 
     Args:
         path: A `pathlib.Path` that ends in `.json`.
         comparisons: As `comparison_table` takes them.
-        rejected: From the names of formats to why they are beyond their limit.
-        **judged: What they were judged on: data, number of images, seed.
+        rejected: For each rejected format's name, why it is beyond its limit.
+        **compared_on: What they were compared on: data, number of images, seed.
     """
     report = {
-        "judged": judged,
+        "judged": compared_on,
         "artefacts": [dataclasses.asdict(row) for row in comparisons],
         "rejected": rejected,
     }
     write_json(path, report)
     with atomic_write(path.with_suffix(".md")) as unfinished:
-        unfinished.write_text(_markdown(comparisons, rejected, judged), "utf-8")
+        unfinished.write_text(_markdown(comparisons, rejected, compared_on), "utf-8")
 
 
-def _markdown(comparisons, rejected, judged):
-    headings = ["artefact", *ANSWERS, *comparisons[0].milliseconds, "runtime", "operators"]
+def _markdown(comparisons, rejected, compared_on):
+    headings = ["export", *ANSWERS, *comparisons[0].milliseconds, "runtime", "operators"]
     lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     for row in comparisons:
         operators = ", ".join(f"{count} {name}" for name, count in row.operators.items())
@@ -67,8 +67,8 @@ def _markdown(comparisons, rejected, judged):
         cells += [*_times(row, comparisons[0]), row.runtime, operators]
         lines.append("| " + " | ".join(cells) + " |")
     reasons = [f"\n{name} was rejected: {why}" for name, why in rejected.items()]
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in judged.items())
-    return "\n".join([*lines, *reasons, f"\nJudged on: {told}."]) + "\n"
+    facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in compared_on.items())
+    return "\n".join([*lines, *reasons, f"\nJudged on: {facts}."]) + "\n"
 
 
 def _times(row, first):

@@ -1,4 +1,4 @@
-"""Artefacts that answer and are timed in processes of their own, taking turns."""
+"""Models that answer and are timed in processes of their own, taking turns."""
 
 import contextlib
 import functools
@@ -66,7 +66,7 @@ def for_each(workers, ask, failures=None):
 
 
 class NoAnswer(RuntimeError):
-    """An artefact cannot be loaded or run; `place` is its path."""
+    """A model on disk cannot be loaded or run; `place` is its path."""
 
     def __init__(self, place, reason):
         super().__init__(f"{place} cannot be replayed: {reason}")
@@ -74,11 +74,11 @@ class NoAnswer(RuntimeError):
 
 
 class Worker:
-    """A process that holds one artefact; a context manager.
+    """A process that holds one model from disk; a context manager.
 
     Args:
-        place: The artefact's path.
-        threads: How many threads compute; all where `None`.
+        place: The path of the model.
+        threads: How many threads compute; all if `None`.
         module: The program, `keras_vit.evaluation.worker` or one that speaks as it does.
         environment: Environment variables to set for it.
     """

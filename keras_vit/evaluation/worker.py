@@ -1,9 +1,9 @@
-"""Runs one artefact in a process of its own: `python -m keras_vit.evaluation.worker ARTEFACT`.
+"""Runs one model in a process of its own: `python -m keras_vit.evaluation.worker MODEL`.
 
-    python -m keras_vit.evaluation.worker ARTEFACT [THREADS]
+    python -m keras_vit.evaluation.worker MODEL [THREADS]
 
 It reads one JSON object per line and answers each with one: `{"answer": IMAGES.npy, "out":
-PROBABILITIES.npy}` and `{"time": BATCH, "calls": N}`, milliseconds per call. Unless the artefact is
+PROBABILITIES.npy}` and `{"time": BATCH, "calls": N}`, milliseconds per call. Unless the model is
 a Keras file, Keras is made impossible to import first, as on a server that does not have it.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from keras_vit.inference.open import open_artefact
 
-BATCH = 64  # images per call where nobody looks at the clock
+BATCH = 64  # images per call that is not timed
 
 
 def answer(artefact, images):
@@ -46,7 +46,7 @@ def redirect_output():
 
 
 def serve_requests(artefact, replies):
-    """Says on what an artefact runs, and answers lines until there is none."""
+    """Prints the runtime's name, then answers requests line by line until stdin closes."""
     print(json.dumps({"runtime": artefact.runtime}), file=replies, flush=True)
     for line in sys.stdin:
         order = json.loads(line)
@@ -60,7 +60,7 @@ def serve_requests(artefact, replies):
 
 
 def main(path, threads=None):
-    """Opens the artefact at `path` and answers for it."""
+    """Opens the model at `path` and answers requests for it."""
     replies = redirect_output()
     if not path.endswith(".keras"):
         sys.modules["keras"] = None  # any import of it now raises ImportError

@@ -1,4 +1,4 @@
-"""What was written, loaded in processes of their own and asked, before it becomes a version."""
+"""Checks exports before they become a version: each answers in a process of its own."""
 
 import contextlib
 import tempfile
@@ -38,15 +38,15 @@ def check_exports(model, paths):
         raise UserError("The model answers random images with something that is not a number.")
     on_cpu = {"CUDA_VISIBLE_DEVICES": "-1"}  # this process may hold all memory of a GPU
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        asked, answered = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
-        np.save(asked, images.astype("uint8"))
+        images_file, answers_file = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
+        np.save(images_file, images.astype("uint8"))
         workers = {
             name: stack.enter_context(Worker(path, environment=on_cpu))
             for name, path in paths.items()
         }
         for name, worker in workers.items():
             try:
-                answers = worker.answer(asked, answered)
+                answers = worker.answer(images_file, answers_file)
             except NoAnswer as error:
                 raise UserError(f"What was written as {name} cannot be used: {error}") from error
             if why := FORMATS[name].fault(answers, reference):

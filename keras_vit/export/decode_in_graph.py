@@ -15,7 +15,8 @@ def decode_each(encoded, decode, shape):
 
     Args:
         encoded: The pictures' bytes, strings `(B,)`.
-        decode: From one of them `()` to an image of `shape`, uint8; what it fails on is broken.
+        decode: A function of one of them `()` that returns an image of `shape`, uint8; pictures on
+            which it raises are broken.
         shape: `(H, W, C)`.
 
     Returns:

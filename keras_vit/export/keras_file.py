@@ -11,7 +11,7 @@ def save_keras(model, path, *, preprocessing=None):
 
     Args:
         model: A `keras.Model`.
-        path: File to write; replaced where it exists. Its folder is made where it is missing.
+        path: File to write; replaced if it exists. Its folder is made if it is missing.
         preprocessing: As `ClassHead` of `keras_vit.tasks` remembers it; by default it stays.
     """
     if preprocessing is not None:

@@ -27,9 +27,10 @@ class Variant:
 
     Attributes:
         middle: What its name has behind the version, `"-int8"`.
-        convert: From a SavedModel's folder and calibration images to the file's bytes.
+        convert: A function of a SavedModel's folder and calibration images that returns the file's
+            bytes.
         is_calibrated: Whether it needs these images.
-        is_whole: Whether it computes with whole numbers alone.
+        is_whole: Whether it computes only with integers.
         largest_loss: As `keras_vit.export.formats.Format` has it.
     """
 
@@ -67,13 +68,13 @@ def write_litert(
         preprocessing: As `keras_vit.export.metadata.metadata_texts` takes it.
 
     Raises:
-        ValueError: If an operator is none of LiteRT's own, or must compute in floating point where
-            there are to be whole numbers alone; it names the layer. If such a file is to take any
-            number of images.
+        ValueError: If an operator is none of LiteRT's own, or must compute in floating point in a
+            format of integers only; it names the layer. If such a file is to take any number of
+            images.
     """
     variant = VARIANTS[name]
     if variant.is_whole and dynamic_batch:
-        raise UserError(f"{name} is of batch 1: LiteRT shapes no batch in whole numbers.")
+        raise UserError(f"{name} is of batch 1: LiteRT has no dynamic batch for integers.")
     if variant.is_whole:
         model = servable(model, whole_numbers=True)
     batch_size = None if dynamic_batch else 1
@@ -96,7 +97,7 @@ def write_litert(
             floats = [each for each in read_litert(unfinished).operators if each.is_float]
             if floats:
                 places = ", ".join(f"{each.name} of {each.place}" for each in floats[:5])
-                raise UserError(f"These operators have no form of whole numbers here: {places}.")
+                raise UserError(f"These operators have no integer form here: {places}.")
         with zipfile.ZipFile(unfinished, "a") as archive:
             for file, text in texts.items():
                 archive.writestr(file, text)
@@ -120,7 +121,7 @@ def _float16(folder, _):
 
 
 def _quantized(*rules, **options):
-    """Returns a conversion to float32 and on by `rules`, as `quantize` takes them."""
+    """Returns a conversion to float32, then by `rules`, as `quantize` takes them."""
 
     def convert(folder, calibration):
         return quantize(_float32(folder, None), rules, calibration, **options)
@@ -129,7 +130,7 @@ def _quantized(*rules, **options):
 
 
 def _whole(*rules, **options):
-    """Returns a conversion to whole numbers alone, in 16 bits but for `rules`.
+    """Returns a conversion to integers only, in 16 bits except for `rules`.
 
     LiteRT multiplies no kernel of 8 bits, as the query of attention pooling becomes, with 16.
     """
@@ -138,8 +139,8 @@ def _whole(*rules, **options):
     return _quantized(everything, pooling, *rules, **options)
 
 
-# Dense layers of the blocks but those behind GELU: one scale for all that it gives loses most of
-# the accuracy; and not that of the patches, whose inputs lose some.
+# Dense layers of the blocks, except those fed by GELU (one activation scale costs most of the
+# accuracy) and the projection of the patches (costs some).
 CALIBRATED = Rule(activations=8, where=r"block\d+.*(qkv|attention[^;]*out|hidden)")
 
 VARIANTS = {
@@ -152,8 +153,8 @@ VARIANTS = {
         is_calibrated=True,
         largest_loss=0.3,
     ),
-    # Norms, softmax, GELU and sums in 16 bits. LiteRT turns no 16 bits into bytes: the last softmax
-    # has 8.
+    # Norms, softmax, GELU and sums in 16 bits. LiteRT cannot convert 16 bits to bytes: the last
+    # softmax has 8.
     "tflite-int8-full": Variant(
         "-int8-full",
         _whole(

@@ -8,7 +8,7 @@ from keras_vit.inference.metadata import LABELS, METADATA
 
 
 def metadata_texts(model, class_names=None, preprocessing=None, **more):
-    """Returns the texts that an artefact carries, by the names of their files.
+    """Returns the texts that an export holds, by the names of their files.
 
     `labels.txt` holds the class names, one a line; `metadata.json` holds the image's size, channels
     and range, the preprocessing, and `more`.

@@ -28,7 +28,7 @@ def write_saved_model(model, path, *, class_names=None, preprocessing=None):
         class_names: Names in the order of the logits, or `None`.
         preprocessing: As `endpoints` takes it.
     """
-    archive = keras.export.ExportArchive()  # not told of the model, or it stores each weight twice
+    archive = keras.export.ExportArchive()  # without the model, or it stores each weight twice
     for name, (function, spec) in endpoints(
         model, class_names=class_names, preprocessing=preprocessing
     ).items():
@@ -57,7 +57,7 @@ def endpoints(model, *, class_names=None, preprocessing=None):
             pictures are seen whole.
 
     Returns:
-        From the signature's name to a function and its `tf.TensorSpec`.
+        For each signature's name a function and its `tf.TensorSpec`.
     """
     shape, classes = model.input_shape[1:], model.output_shape[-1]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=shape[:2])

@@ -15,17 +15,17 @@ def servable(model, *, whole_numbers=False):
 
     Every layer computes in float32, whatever it was trained in: LiteRT converts no bfloat16, and a
     CPU that serves is faster without it. LayerNormalization is computed as `layer_norm` does, and
-    exact GELU by the error function, not by its complement, which ONNX and TF.js have not. Where
-    the class token alone is pooled, the last block's MLP computes no other. A model without layers
-    of keras_vit is only brought to float32.
+    exact GELU by the error function, not by its complement, which ONNX and TF.js lack. If only the
+    class token is pooled, the last block's MLP computes no other token. A model without layers of
+    keras_vit is only brought to float32.
 
     Args:
         model: A functional `keras.Model`; it stays as it is.
-        whole_numbers: Whether it is to compute with 16 bits: LayerNormalization is then computed as
-            `layer_norm_in_16_bits` does, which takes longer.
+        whole_numbers: Whether it will compute with 16-bit integers: LayerNormalization is then
+            computed as `layer_norm_in_16_bits` does, which takes longer.
 
     Returns:
-        Another one, whose answers are equal but for rounding.
+        Another one, whose answers are equal except for rounding.
 
     Raises:
         ValueError: If a layer cannot be rebuilt in float32.
@@ -75,13 +75,13 @@ def _rebuilt(model):
 
 
 def first_tokens(block, count, x):
-    """Computes a block as it does, `(B, T, D)`, but its first tokens alone: `(B, count, D)`."""
+    """Computes only the first tokens of a block's result, `(B, count, D)`."""
     x = (x + block.scale1(block.attention(block.norm1(x))))[:, :count]
     return x + block.scale2(block.mlp(block.norm2(x)))
 
 
 def _tokens_read(layer):
-    """Returns how many of the first tokens are read of what a layer gives; 0 where all are."""
+    """Returns how many of the first tokens of a layer's result are read; 0 if all are."""
     counts = []
     for reader in readers(layer):
         if isinstance(reader, TokenPool):
@@ -123,8 +123,8 @@ def layer_norm_in_16_bits(layer, x):
     scale of a token is set right by normalising once more.
 
     Args:
-        layer: As `layer_norm` takes it.
-        x: Likewise.
+        layer: The layer, as `layer_norm` takes it.
+        x: Tensor `(..., D)`.
     """
     centred = x - ops.mean(x, axis=-1, keepdims=True)
     part = centred * x.shape[-1] ** -0.5
@@ -132,6 +132,6 @@ def layer_norm_in_16_bits(layer, x):
     root = ops.rsqrt(ops.sqrt(variance + layer.epsilon))
     inverse = root * root
     x = centred * inverse
-    # The mean square and what epsilon adds are 1 together, but for rounding.
+    # The mean square and what epsilon adds are 1 together, except for rounding.
     whole = ops.mean(x * x, axis=-1, keepdims=True) + layer.epsilon * inverse * inverse
     return x * ops.rsqrt(whole) * layer.gamma + layer.beta

@@ -27,10 +27,10 @@ NO_TOKENS = (
 
 @dataclasses.dataclass
 class Staged:
-    """Artefacts under temporary names, before they become a version.
+    """Exports under temporary names, before they become a version.
 
     Attributes:
-        paths: From the name of a format to the artefact's path.
+        paths: The path of each export, by the name of its format.
         version: Their number, `None` until they are published.
         rejected: Names of the formats that are put aside.
         notes: What a person should know, a sentence each.
@@ -42,7 +42,7 @@ class Staged:
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def name(self, format_name):
-        """Returns what an artefact is called in the folder of the versions."""
+        """Returns the name of an export in the folder of the versions."""
         name = f"{self.version}{FORMATS[format_name].suffix}"
         return name + REJECTED * (format_name in self.rejected)
 
@@ -59,20 +59,20 @@ def stage(
     dynamic_batch=False,
     failures=None,
 ):
-    """Writes artefacts under temporary names, lets them be looked at, then makes them a version.
+    """Writes exports under temporary names; when the `with` block ends, they become a version.
 
     The version is one above the highest there is, 1 in an empty folder. The SavedModel is renamed
-    last, so TensorFlow Serving, which watches `folder`, never loads a half-made version; what is
-    interrupted leaves none.
+    last, so TensorFlow Serving, which watches `folder`, never loads a version that is not
+    complete; an export that is interrupted leaves none.
 
     Args:
         model: A classifier from images to logits; exported in float32 whatever it was trained in.
-        folder: Folder of the versions, `saved_models/digits` for one; made where it is missing.
+        folder: Folder of the versions, for example `saved_models/digits`; made if it is missing.
         to: Names of `FORMATS`.
         class_names: Names in the order of the logits; by default those that `classifier` was given.
         preprocessing: A `keras_vit.images.preprocessing.Preprocessing`; by default the one that the
             model remembers.
-        calibration: Images `(N, H, W, C)`, uint8, that formats of whole numbers are made for.
+        calibration: Images `(N, H, W, C)`, uint8, that calibrate the integer formats.
         dynamic_batch: Whether LiteRT files take any number of images, and not one.
         failures: Dictionary that takes, by format, the errors of those that cannot be written, so
             that the others can; where `None`, the first error is raised.
@@ -156,15 +156,16 @@ def export(model, folder, **options):
 
     Args:
         model: As `stage` takes it.
-        folder: Likewise.
-        **options: Likewise.
+        folder: Folder of the versions, as `stage` takes it.
+        **options: Arguments of `stage`.
 
     Returns:
         The paths, in the order of `to`.
 
     Raises:
-        ValueError: As `stage` does.
-        OSError: Likewise.
+        ValueError: As `stage` does, or if what was written does not answer as the model does; no
+            version is then made.
+        OSError: If nothing can be written to the folder.
     """
     with stage(model, folder, **options) as staged:
         check_exports(model, staged.paths)
@@ -177,7 +178,7 @@ def prepare_folder(folder):
     """Makes sure, before the work and not after it, that versions can be written to `folder`.
 
     Args:
-        folder: Folder of the versions; made where it is missing.
+        folder: Folder of the versions; made if it is missing.
 
     Returns:
         Its `pathlib.Path`.

@@ -1,4 +1,4 @@
-"""Exported models, opened from disk and asked; imports neither Keras nor TensorFlow."""
+"""Opens models on disk and runs them; importing it loads neither Keras nor TensorFlow."""
 
 from keras_vit.inference.artefact import Artefact
 from keras_vit.inference.open import open_artefact

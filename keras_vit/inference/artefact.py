@@ -18,11 +18,12 @@ class Artefact:
     Attributes:
         path: Where it was loaded from.
         image_shape: `(H, W, C)` of the images it takes.
-        class_names: Names in the order of the probabilities, or `None` where it carries none.
-        predict: From images `(B, H, W, C)`, 0 to 255, to probabilities `(B, K)`, float32.
+        class_names: Names in the order of the probabilities, or `None` if it holds none.
+        predict: A function of images `(B, H, W, C)`, 0 to 255, that returns probabilities `(B, K)`,
+            float32.
         runtime: What it runs on, with its version.
-        preprocessing: What is done to a picture before the model sees it; where the model does not
-            say, pictures are seen whole. Its `image_size` is that of `image_shape`.
+        preprocessing: What is done to a picture before the model sees it; by default the whole
+            picture is resized. Its `image_size` is that of `image_shape`.
         loaded: A SavedModel as TensorFlow loaded it, for its other signatures.
     """
 
@@ -39,14 +40,14 @@ class Artefact:
         object.__setattr__(self, "preprocessing", sized)
 
     def names_of(self, count):
-        """Returns the names of `count` classes, numbers where it carries none.
+        """Returns the names of `count` classes, numbers if it holds none.
 
         Raises:
-            ValueError: If it carries more or fewer.
+            ValueError: If it holds more names or fewer.
         """
         names = self.class_names or tuple(map(str, range(count)))
         if len(names) != count:
-            raise UserError(f"{self.path} carries {len(names)} names for {count} classes.")
+            raise UserError(f"{self.path} holds {len(names)} names for {count} classes.")
         return names
 
     def read_image(self, picture, formats=None):

@@ -1,4 +1,4 @@
-"""The texts that travel with an artefact: class names and what is done to a picture before."""
+"""The texts inside an exported model: class names and preprocessing."""
 
 import json
 import zipfile
@@ -8,7 +8,7 @@ from keras_vit.images.preprocessing import Preprocessing
 
 TOP_K = 5  # the most probable classes, which a served model names
 LABELS, METADATA = "labels.txt", "metadata.json"
-FOLDER = "assets.extra"  # of a SavedModel: where they lie
+FOLDER = "assets.extra"  # where a SavedModel keeps them
 LARGEST = 16 * 2**20  # bytes of a text that a stranger's file may hold
 
 

@@ -1,4 +1,4 @@
-"""What a file must take and give to be a classifier that can be asked for probabilities."""
+"""What a file must take and return to be a classifier of ours."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ def image_shape_of(inputs, outputs, dtypes=(FLOAT,)):
     """Returns `(H, W, C)` of the images that a signature takes.
 
     Args:
-        inputs: From each input's name to its shape, sides of any length as `None`, and its dtype.
-        outputs: From each output's name to the same.
+        inputs: For each input's name its shape, sides of any length as `None`, and its dtype.
+        outputs: For each output's name the same.
         dtypes: Dtypes that images may have.
 
     Returns:
@@ -50,7 +50,7 @@ def _described(tensors):
 
 
 def one_by_one(predict):
-    """Returns a function of images `(B, H, W, C)` that asks `predict` for one at a time."""
+    """Returns a function of images `(B, H, W, C)` that runs `predict` on one at a time."""
 
     def predict_all(images):
         return np.concatenate([predict(image[None]) for image in np.asarray(images)])

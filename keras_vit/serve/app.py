@@ -38,9 +38,9 @@ def create_app(
         max_pixels: Pixels that the pictures of a request may claim together, in their headers.
         max_batch: Images that are gathered from several requests, and that one may hold.
         wait: Seconds that a request waits for others.
-        max_requests: Requests that have come and wait for their answer; others are told to come
-            back (429). Those half read may have `max_requests` megabytes together, or one
-            `max_body`.
+        max_requests: Requests that have come and wait for their answer; others are refused with
+            429, to come back later. Those half read may have `max_requests` megabytes together, or
+            one `max_body`.
         timeout: Seconds in which a body must come, and then its answer.
 
     Returns:

@@ -16,10 +16,10 @@ class Batcher:
     """Gathers the inputs of several requests, runs them as one batch, and hands the answers back.
 
     Args:
-        run: From inputs, an array `(B, ...)` or a list of B, to outputs by name, arrays
-            `(B, ...)`; called in a thread.
+        run: A function of inputs, an array `(B, ...)` or a list of B, that returns outputs by
+            name, arrays `(B, ...)`; called in a thread.
         executor: A `concurrent.futures.Executor` whose threads call it.
-        max_batch: Examples per batch; a larger request is run alone.
+        max_batch: Examples per batch; a larger request runs by itself.
         wait: Seconds that the first request waits for others.
         observe: Called with the size of each batch.
     """

@@ -6,7 +6,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 class Impatient(H11Protocol):
     """Closes a connection that does not send the whole header of a request in time.
 
-    uvicorn itself waits for ever for the first one, and for one that has begun. The seconds are
+    uvicorn itself waits forever for the first header, and for one that has begun. The seconds are
     those of its `timeout_keep_alive`.
     """
 

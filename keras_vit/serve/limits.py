@@ -94,7 +94,7 @@ def check_inputs(inputs, max_batch, max_pixels):
 
 
 def claimed_pixels(picture):
-    """Returns how many pixels the header of a JPEG or PNG claims, 0 where there is none.
+    """Returns how many pixels the header of a JPEG or PNG claims, 0 if there is none.
 
     Args:
         picture: The picture's bytes.

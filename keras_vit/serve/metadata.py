@@ -8,7 +8,7 @@ def describe(model, outputs):
 
     Args:
         model: A `keras_vit.serve.model.ServedModel`.
-        outputs: From a signature's name to what it answered, arrays `(B, ...)` by name.
+        outputs: For each signature's name what it answered, arrays `(B, ...)` by name.
     """
     signatures = {
         name: {

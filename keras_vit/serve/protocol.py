@@ -49,13 +49,13 @@ def parse_request(body, signatures):
 
     Args:
         body: The bytes of the body.
-        signatures: From names to `Signature`s.
+        signatures: `Signature`s by name.
 
     Returns:
         A `Request`.
 
     Raises:
-        ValueError: If it is no request, with TensorFlow Serving's words where it has some.
+        ValueError: If it is no request; in TensorFlow Serving's words, if it has some.
     """
     try:
         request = json.loads(body, parse_constant=_refuse_constant)
@@ -86,7 +86,7 @@ def _refuse_constant(name):
 
 
 def _unwrap(value, signature):
-    """Takes an input out of the object that names it, where it stands in one."""
+    """Takes an input out of the object that names it, if it is in one."""
     if not isinstance(value, dict) or value.keys() == {"b64"}:
         return value
     if value.keys() != {signature.input_name}:
@@ -111,7 +111,7 @@ def _inputs(value, signature):
             f"received {array.shape}"
         )
     if signature.dtype == "uint8" and not ((array >= 0) & (array <= 255) & (array % 1 == 0)).all():
-        raise UserError(f"'{signature.input_name}' must be whole numbers from 0 to 255")
+        raise UserError(f"'{signature.input_name}' must be integers from 0 to 255")
     with np.errstate(over="ignore"):
         array = array.astype(signature.dtype)
     if not np.isfinite(array).all():
@@ -129,14 +129,14 @@ def _bytes(value):
 
 
 def format_answer(outputs, in_rows):
-    """Writes the answer of a signature.
+    """Formats the answer of a signature.
 
     Args:
-        outputs: From names to arrays `(B, ...)`.
-        in_rows: As `Request` has it.
+        outputs: Arrays `(B, ...)` by name.
+        in_rows: Whether the request had the row form.
 
     Returns:
-        What JSON can hold.
+        A dictionary that JSON can hold.
     """
     columns = {name: _plain(array) for name, array in outputs.items()}
     if not in_rows:

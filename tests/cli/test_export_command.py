@@ -135,7 +135,7 @@ def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan(
     for name in FORMATS:
         assert FORMATS[name].verdict(row) is None
         why = FORMATS[name].verdict(dataclasses.replace(row, difference=float("nan")))
-        assert why == "it answers what is no number."
+        assert why == "it answers something that is not a finite number."
     differing = dataclasses.replace(row, difference=0.1, change=-0.002)
     assert "a probability differs by 1.0e-01" in FORMATS["tflite"].verdict(differing)
     assert FORMATS["tflite-int8"].verdict(differing) is None

@@ -76,7 +76,7 @@ def test_pictures_come_in_base64(request_):
         (b'{"instances": [1], "signature_name": [1]}', r"name: \[1\] not found"),
         (
             b'{"instances": [[[[0.5]], [[1]]]], "signature_name": "serve_uint8"}',
-            "whole numbers from 0 to 255",
+            "integers from 0 to 255",
         ),
         (b'{"instances": ["text"], "signature_name": "serve_bytes"}', "A picture must be"),
         (b'{"instances": [{"b64": "?"}], "signature_name": "serve_bytes"}', "b64 cannot be"),
