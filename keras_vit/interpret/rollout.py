@@ -1,4 +1,4 @@
-"""Attention rollout: through all blocks, from the answer back to the patches."""
+"""Attention rollout: how much of an answer flows from each patch, through all blocks."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, MeanPool
 
 
 def attention_rollout(model):
-    """Returns a function from images to how much of the answer flows from each patch.
+    """Returns a function of images that maps how much of the answer flows from each patch.
 
     "Quantifying Attention Flow in Transformers" (arXiv:2005.00928, section 3.2): the scores of a
     block, averaged over its heads, and its residual path weigh one half each, and the blocks are

@@ -83,7 +83,7 @@ class SelfAttention(keras.layers.Layer):
     def _project(self, x):
         """Returns query `(B, h, T, d)`, key `(B, h, d, T)` and value `(B, h, T, d)`.
 
-        They are split, and not sliced: LiteRT's XNNPACK takes no slice that drops an axis.
+        They are split because LiteRT's XNNPACK supports no slice that drops an axis.
         """
         heads = (-1, x.shape[1], self.num_heads, self.head_dim)  # B T h d
         parts = ops.split(self.qkv(x), 3, axis=-1)
@@ -98,7 +98,7 @@ class SelfAttention(keras.layers.Layer):
         )
 
     def attention_scores(self, x):
-        """Returns how much each token looks at each other, `(B, h, T, T)`; each row sums to 1."""
+        """Returns the attention of each token to each token, `(B, h, T, T)`; each row sums to 1."""
         query, key, _ = self._project(x)
         return ops.softmax(ops.matmul(query, key), axis=-1)
 

@@ -16,12 +16,12 @@ class TransformerBlock(keras.layers.Layer):
     Args:
         num_heads: Number of attention heads; divides `D`.
         mlp_dim: Hidden units of the MLP.
-        activation: As `MLP` takes it.
+        activation: Activation of the MLP, as `MLP` takes it.
         norm_epsilon: Epsilon of every norm in the block.
         qkv_bias: Whether the projection to queries, keys and values has a bias.
         qk_norm: Whether attention normalises queries and keys.
-        layer_scale: Where LayerScale starts, or `None` for no LayerScale.
-        dropout: Rate behind every dense layer.
+        layer_scale: Initial value of LayerScale, or `None` for no LayerScale.
+        dropout: Rate of dropout after every dense layer.
         attention_dropout: Rate on the attention scores.
         drop_path: Probability that an example skips a branch in training.
 

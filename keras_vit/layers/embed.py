@@ -24,7 +24,7 @@ class PatchEncoder(keras.layers.Layer):
         width: Numbers per token `D`.
         grid: Rows and columns of patches, `N = rows * columns`.
         class_token: Whether to put a learned token first.
-        distillation_token: Whether to put a second learned token behind it.
+        distillation_token: Whether to put a second learned token after it.
         num_registers: How many further learned tokens precede the patches.
         position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
         prefix_positions: Whether class and distillation tokens have a learned position.

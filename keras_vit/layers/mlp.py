@@ -14,7 +14,7 @@ def quick_gelu(x):
 
 
 def swiglu(x):
-    """Halves `(..., 2*F)` and computes `silu(first) * second`, `(..., F)`.
+    """Splits `(..., 2*F)` into halves and computes `silu(first) * second`, `(..., F)`.
 
     "GLU Variants Improve Transformer" (arXiv:2002.05202), section 2.
     """
@@ -41,7 +41,7 @@ class MLP(keras.layers.Layer):
         activation: `"gelu"`, exact; `"gelu_tanh"`, its tanh approximation (arXiv:1606.08415);
             `"quick_gelu"`, its sigmoid approximation; or `"swiglu"`, whose first dense layer is
             twice as wide.
-        dropout: Rate of dropout behind each of the two dense layers.
+        dropout: Rate of dropout after each of the two dense layers.
 
     Raises:
         ValueError: If `activation` is none of these.

@@ -7,12 +7,12 @@ from keras_vit.layers.attention import check_heads
 from keras_vit.layers.mlp import MLP
 
 
-@keras.saving.register_keras_serializable("keras_vit", name="ClassTokenPool")  # once its name
+@keras.saving.register_keras_serializable("keras_vit", name="ClassTokenPool")  # its former name
 class TokenPool(keras.layers.Layer):
     """Takes one of the tokens `(B, T, D)`: `(B, D)`; has no weights.
 
     Args:
-        index: Which one: 0 is the class token, 1 the distillation token behind it.
+        index: Which one: 0 is the class token, 1 the distillation token after it.
     """
 
     def __init__(self, index=0, **kwargs):
@@ -68,7 +68,7 @@ class AttentionPool(keras.layers.Layer):
     Args:
         num_heads: Number of attention heads; divides `D`.
         mlp_dim: Hidden units of the MLP.
-        activation: As `MLP` takes it.
+        activation: Activation of the MLP, as `MLP` takes it.
         norm_epsilon: Epsilon of the norm before the MLP.
 
     Raises:
@@ -99,7 +99,7 @@ class AttentionPool(keras.layers.Layer):
             layer.build((shape[0], 1, width))
 
     def attention_scores(self, tokens):
-        """Returns how much the query looks at each token, `(B, h, 1, T)`; each row sums to 1."""
+        """Returns the attention of the query to each token, `(B, h, 1, T)`; each row sums to 1."""
         return self._attend(tokens)[0]
 
     def _attend(self, tokens):

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_vit.errors import UserError
 
-TEMPERATURE = 10_000.0  # of both formulas: the lowest frequency is its inverse, or near it
+TEMPERATURE = 10_000.0  # of both formulas: the lowest frequency is about its inverse
 
 
 def sincos_1d(length, width):

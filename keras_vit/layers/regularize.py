@@ -1,4 +1,4 @@
-"""What regularizes a block or its tokens: stochastic depth, a learned scale, fewer patches."""
+"""Regularization of a block or its tokens: stochastic depth, a learned scale, fewer patches."""
 
 import keras
 from keras import ops
@@ -11,7 +11,7 @@ class DropPath(keras.layers.Layer):
     """Zeroes whole examples of a branch `(B, ...)` in training and scales up the others.
 
     "Deep Networks with Stochastic Depth" (arXiv:1603.09382). An example survives with probability
-    `1 - rate` and is then multiplied by `1 / (1 - rate)`, so that the expectation stays.
+    `1 - rate` and is then multiplied by `1 / (1 - rate)`, so that the expectation is unchanged.
 
     Args:
         rate: Probability that an example is dropped, in `[0, 1)`.
@@ -42,7 +42,8 @@ class LayerScale(keras.layers.Layer):
     "Going deeper with Image Transformers" (arXiv:2103.17239), equation 4.
 
     Args:
-        initial_value: Where all `D` numbers start; the paper takes 0.1 to 1e-6, smaller with depth.
+        initial_value: Initial value of all `D` numbers; the paper takes 0.1 to 1e-6, less for
+            deeper models.
     """
 
     def __init__(self, initial_value=1e-5, **kwargs):
@@ -62,10 +63,11 @@ class LayerScale(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_vit")
 class PatchDropout(keras.layers.Layer):
-    """Keeps a random part of the patch tokens `(B, T, D)` in training, another for each image.
+    """Keeps a random part of the patch tokens `(B, T, D)` in training, a different one per image.
 
-    "PatchDropout: Economizing Vision Transformers Using Patch Dropout" (arXiv:2208.07220). What is
-    dropped costs nothing behind this layer. The positions must have been added; prefix tokens stay.
+    "PatchDropout: Economizing Vision Transformers Using Patch Dropout" (arXiv:2208.07220). Dropped
+    patches cost nothing in the layers that follow. Positions must have been added before; prefix
+    tokens are kept.
 
     Args:
         rate: Share of the patches that is dropped, in `[0, 1)`; at least one patch stays.

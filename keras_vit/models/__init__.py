@@ -1,4 +1,4 @@
-"""Backbones: functions from a configuration to a functional `keras.Model`."""
+"""Backbones: functions that build a functional `keras.Model` from a configuration."""
 
 from keras_vit.models.vit import SIZES, ViTConfig, vit
 

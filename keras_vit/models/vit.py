@@ -37,7 +37,7 @@ LEAST = {  # the integers of a configuration, and how small each may be
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ViTConfig:
-    """Holds what fixes the shapes and the math of a Vision Transformer.
+    """Fixes the shapes and the math of a Vision Transformer.
 
     Attributes:
         image_size: Height and width in pixels, or one number for both.
@@ -48,8 +48,8 @@ class ViTConfig:
         mlp_dim: Hidden units of each MLP.
         num_heads: Attention heads; divides `width`.
         class_token: Whether a class token precedes the patches.
-        distillation_token: Whether a distillation token does.
-        num_registers: How many registers do.
+        distillation_token: Whether a distillation token precedes the patches.
+        num_registers: How many registers precede the patches.
         position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
         prefix_positions: Whether class and distillation tokens have a learned position.
         patch_bias: Whether the projection of the patches has a bias.
@@ -60,7 +60,7 @@ class ViTConfig:
         norm_epsilon: Epsilon of every norm.
         qkv_bias: Whether the projection to queries, keys and values has a bias.
         qk_norm: Whether attention normalises queries and keys.
-        layer_scale: Where LayerScale starts, or `None` for no LayerScale.
+        layer_scale: Initial value of LayerScale, or `None` for no LayerScale.
 
     Raises:
         ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
@@ -154,12 +154,12 @@ def vit(
         std: Standard deviation of the pixels on that scale, one number or one per channel. Images
             are given as a decoder leaves them, 0 to 255, and the first layer computes
             `(images / 255 - mean) / std`.
-        dropout: Rate on the embedded tokens and behind every dense layer of a block.
+        dropout: Rate on the embedded tokens and after every dense layer of a block.
         attention_dropout: Rate on the attention scores.
         drop_path: Rate of stochastic depth (arXiv:1603.09382) in the last block; it grows linearly
             from 0 in the first, as in DeiT (arXiv:2012.12877).
         patch_dropout: Share of the patches dropped in training (arXiv:2208.07220): a layer
-            `patch_dropout` behind `embed`, or none at 0.
+            `patch_dropout` after `embed`, or none at 0.
         **overrides: Fields of the configuration to change, for example `image_size=(192, 256)`.
 
     Returns:
