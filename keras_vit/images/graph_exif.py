@@ -68,7 +68,7 @@ def _exif_of_jpeg(encoded):
         return tf.where(head[0] != 0xFFFF, distance, 1), stops, is_exif
 
     found, head, is_exif = _walk(encoded, 2, 5, step)
-    return tf.strings.substr(encoded, found + 10, tf.where(is_exif, head[1] - 8, 0))
+    return _part(encoded, found + 10, head[1] - 8, is_exif)
 
 
 def _exif_of_png(encoded):
@@ -80,7 +80,13 @@ def _exif_of_png(encoded):
 
     found, head, is_exif = _walk(encoded, 8, 4, step)
     length = 65_536 * head[0] + head[1]
-    return tf.strings.substr(encoded, found + 8, tf.where(is_exif, length, 0))
+    return _part(encoded, found + 8, length, is_exif)
+
+
+def _part(encoded, start, length, is_there):
+    """Returns a part of a file, or nothing; a start behind the end would raise the file's bytes."""
+    start, length = (tf.where(is_there, number, 0) for number in (start, length))
+    return tf.strings.substr(encoded, start, length)
 
 
 def _walk(encoded, start, numbers, step):

@@ -79,6 +79,21 @@ def test_webp_and_tiff_are_turned_as_their_own_tag_says():
     np.testing.assert_array_equal(decode_picture(data), np.rot90(SMOOTH, -1))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8\xff no picture",
+        b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"\xff" * 9,
+        b"\xff\xd8\xff\xe1\x00\x08Exif\x00\x00",
+        b"\x89PNG\r\n\x1a\n" + b"\xff" * 9,
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\x01eXIf",
+    ],
+)
+def test_a_file_that_ends_anywhere_has_an_orientation(in_graph, data):
+    for length in range(len(data) + 1):  # the error of a read behind the end cannot be shown
+        assert in_graph(data[:length]) == orientation_of(io.BytesIO(data[:length])) == 1
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_the_pages_find_the_same_orientation(tmp_path):
     for name, (data, _) in CASES.items():
