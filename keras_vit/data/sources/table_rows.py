@@ -69,6 +69,9 @@ def _read(table):
         with table.open(encoding="utf-8-sig", newline="") as file:
             if table.suffix.lower() == ".csv":
                 reader = csv.DictReader(file, strict=True)
+                header = reader.fieldnames or []
+                if twice := [name for name in header if name and header.count(name) > 1]:
+                    raise UserError(f"{table} has two columns called {twice[0]!r}.")
                 for row in reader:
                     yield reader.line_num, row
             else:

@@ -179,6 +179,7 @@ def test_without_a_column_of_splits_the_hash_of_the_path_decides(tmp_path):
             ["path,label,split", "a.png,x,train", "b.png,y,Training"],
             "one name: received Training and train, which both mean train, in .*table.csv",
         ),
+        (["path,label,label", "a.png,x,y"], "table.csv has two columns called 'label'"),
         (["path,label,Split", "a.png,x,train"], "a column 'Split', which must be called 'split'"),
         (["path,label, split", "a.png,x,train"], "a column ' split', which must be called 'split'"),
         (["path,label", '"a.png,1'], "cannot be read as a table"),
