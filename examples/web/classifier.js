@@ -9,22 +9,22 @@ const WASM = new URL("./node_modules/@litertjs/core/wasm/", import.meta.url).hre
 /** Opens the file's bytes; returns {metadata, labels, classify}. */
 export async function openClassifier(bytes) {
   const {"metadata.json": metadata = "{}", "labels.txt": labels} = readTexts(bytes);
-  const told = JSON.parse(metadata);
-  if (!told.image_size) throw new Error("This is no .tflite file that keras-vit export wrote.");
-  if (told.format === "tflite-int8-full") throw new Error("This page gives floats: take another format.");
-  if (told.batch_size === null) throw new Error("This page runs files of batch 1, not --dynamic-batch.");
+  const known = JSON.parse(metadata);
+  if (!known.image_size) throw new Error("This is no .tflite file that keras-vit export wrote.");
+  if (known.format === "tflite-int8-full") throw new Error("This page gives floats: take another format.");
+  if (known.batch_size === null) throw new Error("This page runs files of batch 1, not --dynamic-batch.");
   await (opened ??= loadLiteRt(WASM).catch(error => { opened = null; throw error; }));
   const model = await loadAndCompile(bytes, {accelerator: "wasm"});
   const names = labels?.split("\n");
-  return {metadata: told, labels: names, classify: file => classify(model, told, names, file)};
+  return {metadata: known, labels: names, classify: file => classify(model, known, names, file)};
 }
 
 let opened = null;
 
-async function classify(model, told, labels, file) {
-  const image = cropMiddle(await decode(file), told.image_size, told);
-  const images = new Float32Array(channelsOf(image.pixels, told.channels));
-  const tensor = new Tensor(images, [1, ...told.image_size, told.channels]);
+async function classify(model, known, labels, file) {
+  const image = cropMiddle(await decode(file), known.image_size, known);
+  const images = new Float32Array(channelsOf(image.pixels, known.channels));
+  const tensor = new Tensor(images, [1, ...known.image_size, known.channels]);
   const start = performance.now();
   const {probabilities} = await model.run({images: tensor});
   const scores = Array.from(await probabilities.data());

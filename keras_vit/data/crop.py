@@ -20,7 +20,7 @@ def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3
 
     The window's area is uniform in `area`, the logarithm of its aspect ratio in `aspect`: "Going
     Deeper with Convolutions" (arXiv:1409.4842, section 6), in the form that torchvision and timm
-    draw it (ten attempts, then the largest window in the middle). Of a JPEG the window alone is
+    draw it (ten attempts, then the largest window in the middle). Of a JPEG only the window is
     decoded, at the smallest of its own scales that covers the output.
 
     Args:

@@ -36,7 +36,7 @@ def decode_picture(file, formats=None):
 
     Args:
         file: A path, the picture's bytes, or a file open for reading them.
-        formats: Formats that it may have, `("JPEG", "PNG")` for one; all that Pillow reads where
+        formats: Formats that it may have, such as `("JPEG", "PNG")`; all that Pillow reads where
             `None`.
 
     Returns:
@@ -52,7 +52,7 @@ def decode_picture(file, formats=None):
     name = "The picture" if hasattr(file, "read") else str(file)
     try:
         with _quiet():
-            image = Image.open(file, formats=formats)  # reads the header alone
+            image = Image.open(file, formats=formats)  # reads only the header
         with image:
             _check_aspect(image, name)
             orientation = orientation_of(image.fp)

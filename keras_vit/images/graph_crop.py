@@ -13,8 +13,8 @@ def crop_images(images, preprocessing):
         preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
 
     Returns:
-        The images, equal to those of `keras_vit.images.crop.crop_pixels` but for the rounding of
-        single levels.
+        The images. They equal those of `keras_vit.images.crop.crop_pixels`, except that single
+        levels are rounded otherwise.
     """
     height, width = preprocessing.image_size
     old = tf.cast(tf.shape(images)[1:3], tf.float32)
