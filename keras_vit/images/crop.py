@@ -1,4 +1,4 @@
-"""One picture file to the pixels that a model takes."""
+"""Reads one picture file as the pixels that a model takes."""
 
 import numpy as np
 from PIL import Image
@@ -10,25 +10,26 @@ ROUNDING = {"round": np.round, "floor": np.floor}  # of halves, to even
 
 
 def read_image(picture, preprocessing, *, channels=3, formats=None):
-    """Reads a picture as `(H, W, C)`, uint8, 0 to 255, upright.
+    """Reads a picture, upright, resized and cropped, as `(H, W, C)`, uint8, 0 to 255.
 
-    A grey picture serves a model of three channels; colour is never turned into grey. Alpha is
-    dropped, 16 bits become 8.
+    A grey picture is repeated for a model of three channels; a coloured one is never turned into
+    grey. Alpha is dropped, and 16 bits become 8.
 
     Args:
-        picture: A path, or the bytes, of a picture that Pillow reads.
-        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
+        picture: Path or bytes of a picture that Pillow reads.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`, which
+            is `(H, W)`.
         channels: Channels `C` of the model, 1 or 3.
-        formats: Formats that the file may have, as `keras_vit.images.decode.decode_picture` takes
-            them.
+        formats: Formats that the file may have, such as `("JPEG", "PNG")`; `None` allows all that
+            Pillow reads.
 
     Returns:
-        The pixels.
+        The pixels, an array `(H, W, C)`, uint8.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If `decode_picture` refuses it, or it has more channels than
-            the model takes.
+        ValueError: If `keras_vit.images.decode.decode_picture` refuses it, `channels` is neither 1
+            nor 3, or the model takes one channel and the picture is coloured.
     """
     pixels = decode_picture(picture, formats)
     if channels not in (1, 3):
@@ -47,16 +48,17 @@ def crop_pixels(pixels, preprocessing):
     """Resizes a picture `(h, w, C)`, uint8, and crops its middle `(H, W, C)`, uint8.
 
     Args:
-        pixels: The picture, one or three channels.
-        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
+        pixels: The picture, `C` 1 or 3.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`, which
+            is `(H, W)`.
 
     Returns:
-        The image, as Pillow resizes.
+        The image `(H, W, C)`, uint8, resized by Pillow.
     """
     size, old = np.array(preprocessing.image_size), np.array(pixels.shape[:2])
     new = np.array(preprocessing.resized)
     if preprocessing.fit == "crop":
-        covered, binding = new, np.argmax(new / old)  # the side that becomes what must be covered
+        covered, binding = new, np.argmax(new / old)  # the side that must be enlarged most
         new = np.maximum(covered, covered[binding] * old // old[binding])
     if (new != old).any():
         image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])

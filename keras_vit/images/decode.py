@@ -1,4 +1,4 @@
-"""One encoded picture to pixels, by Pillow; imports neither Keras nor TensorFlow."""
+"""Decodes one picture with Pillow; imports neither Keras nor TensorFlow."""
 
 import contextlib
 import io
@@ -12,8 +12,8 @@ from keras_vit.errors import UserError
 from keras_vit.images.exif import orientation_in, orientation_of
 
 MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow refuses more: a small file may claim gigabytes
-OWN_EXIF = ("JPEG", "MPO", "PNG")  # formats whose EXIF we find ourselves, as in the graph
-# What Pillow does to the pixels, by EXIF's orientation. (It turns a TIFF itself.)
+OWN_EXIF = ("JPEG", "MPO", "PNG")  # formats whose EXIF is read by our rule, as in the graph
+# The transposition that turns a picture upright, by its EXIF orientation. (Pillow turns a TIFF.)
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -23,29 +23,30 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-MAX_ASPECT = 128  # one that is longer would cover the square of a model with gigabytes
+MAX_ASPECT = 128  # long side by short side: resizing a longer picture would take gigabytes
 
-_one_at_a_time = threading.Lock()  # the filters of warnings belong to all threads
+_one_at_a_time = threading.Lock()  # all threads share the filters of warnings
 
 
 def decode_picture(file, formats=None):
     """Decodes a picture to `(H, W, C)`, uint8, C 1 or 3, upright.
 
-    EXIF's orientation is respected as `keras_vit.images.exif` says, of an animation the first frame
-    is taken, palettes and CMYK become RGB, alpha is dropped, 16 bits become 8.
+    The EXIF orientation is applied by the rule of `keras_vit.images.exif`. An animation gives its
+    first frame, palettes and CMYK become RGB, alpha is dropped, and 16 bits become 8.
 
     Args:
-        file: A path, the picture's bytes, or a file open for reading them.
-        formats: Formats that it may have, such as `("JPEG", "PNG")`; all that Pillow reads where
-            `None`.
+        file: A path, the bytes of the picture, or a file that is open for reading bytes.
+        formats: Formats that the file may have, such as `("JPEG", "PNG")`; `None` allows all that
+            Pillow reads.
 
     Returns:
-        The pixels.
+        The pixels, an array `(H, W, C)`, uint8.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no image, is damaged, claims more than `MAX_PIXELS` or sides
-            beyond `MAX_ASPECT` in its header, or holds pixels of a range that is not known.
+        ValueError: If the file is no image or is damaged, its header claims more than `MAX_PIXELS`
+            pixels or an aspect ratio above `MAX_ASPECT`, or its pixels are floating-point or lie
+            beyond 16 bits.
     """
     if isinstance(file, bytes):
         file = io.BytesIO(file)
@@ -68,7 +69,7 @@ def decode_picture(file, formats=None):
         raise FileNotFoundError(f"There is no file {name}.") from None
     except _Refused as error:
         raise UserError(str(error)) from None
-    except Exception as error:  # Pillow's decoders raise what they like on damaged files
+    except Exception as error:  # Pillow's decoders raise errors of any kind on damaged files
         reason = str(error).strip().rstrip(".") or type(error).__name__
         raise UserError(f"{name} cannot be decoded: {reason}.") from error
 
@@ -79,7 +80,7 @@ class _Refused(Exception):
 
 @contextlib.contextmanager
 def _quiet():
-    # Pillow warns of large pictures, too, and refuses only those of twice that size.
+    # Pillow warns of large pictures, and refuses only those of twice that size.
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -95,7 +96,7 @@ def _check_aspect(image, name):
 
 
 def _exif_of(image):
-    """Returns EXIF data as Pillow found it, without what a JPEG puts before it."""
+    """Returns the EXIF data that Pillow found, without the prefix that a JPEG has."""
     data = image.info.get("exif", b"")
     return data.removeprefix(b"Exif\0\0") if isinstance(data, bytes) else b""
 
@@ -103,12 +104,12 @@ def _exif_of(image):
 def _to_bytes(image, name):
     if image.mode == "F":
         raise _Refused(f"{name} holds floating-point pixels, whose range is not known.")
-    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion clips at 255
+    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
         pixels = np.asarray(image)
         if pixels.min() < 0 or pixels.max() > 65_535:
             raise _Refused(f"{name} holds pixels beyond 16 bits, whose range is not known.")
         return (pixels // 257).astype("uint8")[..., None]
-    image.info.pop("transparency", None)  # or Pillow looks for alpha in it and warns
+    image.info.pop("transparency", None)  # else Pillow looks for alpha in it and warns
     if image.mode in ("1", "L", "LA", "La"):
         return np.asarray(image.convert("L"))[..., None]
     return np.asarray(image.convert("RGB"))

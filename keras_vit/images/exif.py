@@ -1,10 +1,10 @@
-"""How a picture is turned: the orientation that its file's own EXIF says, by one rule.
+"""Reads the EXIF orientation of a JPEG or PNG, by one rule.
 
-Every reader follows the rule: this one, `graph_exif` and the pages' `picture.js`. It is the tag
-0x0112 of the first image file directory (IFD0) of a JPEG's first `Exif` segment, or of a PNG's
-`eXIf` chunk. It may be an integer of 1, 2 or 4 bytes, in either byte order, wherever it stands in
-the directory. A thumbnail's tag, XMP, and bytes that only look like a tag do not count; neither
-does a value beyond 1 to 8.
+This reader, `graph_exif` and `picture.js` of the browser pages follow the same rule. The
+orientation is the tag 0x0112 of the first image file directory (IFD0) of a JPEG's first `Exif`
+segment, or of a PNG's `eXIf` chunk. It may be an integer of 1, 2 or 4 bytes, in either byte order,
+anywhere in the directory. A thumbnail's tag, XMP, bytes that only look like a tag, and values
+outside 1 to 8 are ignored.
 """
 
 import struct
@@ -15,10 +15,14 @@ UPRIGHT = 1
 
 
 def orientation_of(file):
-    """Returns the orientation, 1 to 8, that a JPEG or PNG says; 1 where it says none.
+    """Reads the EXIF orientation of a JPEG or PNG.
 
     Args:
-        file: Open for reading bytes, at any place; it is where it was afterwards.
+        file: A file that is open for reading bytes. It may be at any position, to which it
+            returns.
+
+    Returns:
+        An integer from 1 to 8; 1 (upright) where the file holds no orientation.
     """
     place = file.tell()
     try:
@@ -34,10 +38,13 @@ def orientation_of(file):
 
 
 def orientation_in(exif):
-    """Returns the orientation, 1 to 8, of EXIF data that starts with its byte order; else 1.
+    """Reads the orientation in EXIF data.
 
     Args:
-        exif: The bytes, without the `Exif` that a JPEG puts before them.
+        exif: The bytes from the byte order on (`II` or `MM`), without the prefix `Exif` of a JPEG.
+
+    Returns:
+        An integer from 1 to 8; 1 (upright) where the data hold no orientation.
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None or len(exif) < 8:
@@ -61,9 +68,9 @@ def _exif_of_jpeg(file):
         marker = head[1]
         if marker == 0xFF:  # fill
             file.seek(-1, 1)
-        elif marker in (0xDA, 0xD9):  # the scan, the end
+        elif marker in (0xDA, 0xD9):  # start of scan, end of image
             break
-        elif marker != 0x01 and not 0xD0 <= marker <= 0xD8:  # those have no length
+        elif marker != 0x01 and not 0xD0 <= marker <= 0xD8:  # these have no length
             length = max(0, int.from_bytes(file.read(2), "big") - 2)
             start = file.tell()
             if marker == 0xE1 and file.read(min(6, length)) == b"Exif\0\0":

@@ -6,16 +6,19 @@ from keras_vit.errors import needs_extra
 
 
 def gallery_figure(images, titles, *, columns=8, scale=1):
-    """Draws images `(B, H, W, C)`, 0 to 255, with a title above each, as a Matplotlib figure.
+    """Draws images `(B, H, W, C)`, 0 to 255, in rows, with a title above each.
 
     Args:
-        images: The batch, one or three channels.
-        titles: A text per image.
-        columns: Pictures per row; what does not fill a row is left out.
+        images: The batch, `C` 1 or 3.
+        titles: `B` texts.
+        columns: Images per row; the last images are left out where they do not fill a row.
         scale: Height of a row in inches.
 
     Returns:
-        The figure.
+        A Matplotlib figure.
+
+    Raises:
+        ValueError: If Matplotlib is not installed; the sentence names the extra that is missing.
     """
     with needs_extra("recipes"):
         import matplotlib
@@ -30,7 +33,7 @@ def gallery_figure(images, titles, *, columns=8, scale=1):
     figure = keras_cv.visualization.plot_image_gallery(
         images[: rows * columns], value_range=(0, 255), rows=rows, cols=columns, scale=scale
     )
-    figure.set_frameon(True)  # a transparent ground would leave the letters jagged
+    figure.set_frameon(True)  # on a transparent background the letters would be jagged
     for axis, title in zip(figure.axes, titles, strict=False):
         axis.set_title(title, fontsize=8, parse_math=False)
     pyplot.close(figure)  # pyplot would keep it for ever
@@ -38,12 +41,15 @@ def gallery_figure(images, titles, *, columns=8, scale=1):
 
 
 def titles_of(labels, class_names):
-    """Returns a title per label: the class's name, of a soft label all names with their shares.
+    """Writes a title for each label: the name of its class, or the names in a mixture.
 
     Args:
-        labels: Classes `(B,)`, or probabilities `(B, K)`. Shares below a tenth are left out: label
-            smoothing is no mixture.
-        class_names: Names in the order of the labels.
+        labels: Integer labels `(B,)`, or probabilities `(B, K)`. Probabilities below 0.1 are left
+            out, as they come from label smoothing and not from a mixture.
+        class_names: The `K` names, in the order of the labels.
+
+    Returns:
+        A list of `B` texts; that of a mixture has a line for each class, with its probability.
     """
     if np.ndim(labels) == 1:
         return [class_names[label] for label in labels]

@@ -1,4 +1,4 @@
-"""The centre crop inside TensorFlow's graph, the twin of `keras_vit.images.crop`."""
+"""The centre crop inside TensorFlow's graph; `keras_vit.images.crop` does the same with Pillow."""
 
 import tensorflow as tf
 
@@ -9,25 +9,26 @@ def crop_images(images, preprocessing):
     """Resizes images `(B, h, w, C)`, uint8, and crops their middle `(B, H, W, C)`, uint8.
 
     Args:
-        images: The pixels.
-        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
+        images: The pixels, all of one size.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`, which
+            is `(H, W)`.
 
     Returns:
-        The images. They equal those of `keras_vit.images.crop.crop_pixels`, except that single
-        levels are rounded otherwise.
+        The images `(B, H, W, C)`, uint8. They equal those of `keras_vit.images.crop.crop_pixels`,
+        except that a few values differ by one level, from rounding.
     """
     height, width = preprocessing.image_size
     old = tf.cast(tf.shape(images)[1:3], tf.float32)
     new = tf.constant(preprocessing.resized, tf.float32)
     if preprocessing.fit == "crop":
-        # The side that binds becomes what must be covered, and the other one follows.
+        # The side that must be enlarged most gets exactly its new length; the other one follows.
         covered, binding = new, tf.argmax(new / old)
         new = tf.floor(tf.gather(covered, binding) * old / tf.gather(old, binding))
-        new = tf.maximum(new, covered)  # floor of a quotient that is exact
+        new = tf.maximum(new, covered)  # the floor of an exact quotient may be one too low
     truncate = {"round": tf.round, "floor": tf.floor}[preprocessing.crop_offset]
     scale, shift = new / old, -truncate((new - [float(height), float(width)]) / 2)
-    # First the rows, then the columns, with integers between, as PIL does: a difference of one
-    # level in many pixels would turn an answer that is close.
+    # First the rows, then the columns, rounded to integers between, as Pillow does: a difference of
+    # one level in many pixels would change a prediction that is close.
     kernel = KERNELS[preprocessing.interpolation]
     first = [tf.shape(images)[1], width]
     images = _scale(images, first, [1.0, scale[1]], [0.0, shift[1]], kernel)

@@ -1,4 +1,4 @@
-"""Encoded pictures to pixels, inside TensorFlow's graph."""
+"""Decodes pictures inside TensorFlow's graph."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,13 +10,16 @@ from keras_vit.images.graph_exif import orientation
 def decode(encoded):
     """Decodes a whole picture to `(H, W, 3)`, uint8, upright.
 
-    JPEGs in the graph, whatever else Pillow reads by `keras_vit.images.decode.decode_picture`.
+    TensorFlow decodes upright JPEGs, `keras_vit.images.decode.decode_picture` all other pictures.
 
     Args:
-        encoded: The picture's bytes, a string `()`.
+        encoded: The bytes of the picture, a string `()`.
+
+    Returns:
+        The pixels.
 
     Raises:
-        tf.errors.InvalidArgumentError: If it cannot be decoded.
+        tf.errors.InvalidArgumentError: When it runs, if the picture cannot be decoded.
     """
 
     def of_jpeg():
@@ -27,18 +30,35 @@ def decode(encoded):
 
 
 def is_plain_jpeg(encoded):
-    """Says whether TensorFlow's decoder gives the right pixels: an upright JPEG, grey or RGB."""
-    jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+    """Returns whether a picture is an upright JPEG, grey or RGB, which TensorFlow decodes right.
+
+    Args:
+        encoded: The bytes of the picture, a string `()`.
+
+    Returns:
+        A boolean tensor `()`.
+
+    Raises:
+        tf.errors.OpError: When it runs, if `jpeg_shape` refuses the header of a JPEG.
+    """
+    is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
     return tf.cond(
-        jpeg, lambda: (orientation(encoded) == 1) & (jpeg_shape(encoded)[2] != 4), lambda: False
+        is_jpeg, lambda: (orientation(encoded) == 1) & (jpeg_shape(encoded)[2] != 4), lambda: False
     )
 
 
 def jpeg_shape(encoded):
-    """Reads height, width and channels from the header of a JPEG, three int32 `()`.
+    """Reads height and width in pixels, and channels, from the header of a JPEG.
+
+    Args:
+        encoded: The bytes of the JPEG, a string `()`.
+
+    Returns:
+        Three int32 tensors `()`.
 
     Raises:
-        tf.errors.OpError: If the header is damaged, or `check_sides` refuses what it claims.
+        tf.errors.OpError: When it runs, if the header is damaged, or `check_sides` refuses the
+            size that it claims.
     """
     shape = tf.io.extract_jpeg_shape(encoded)
     check_sides(tf.cast(shape[:2], tf.int64))
@@ -46,7 +66,15 @@ def jpeg_shape(encoded):
 
 
 def check_sides(sides):
-    """Raises an error for height and width, int64 `(2,)`, beyond `MAX_PIXELS` or `MAX_ASPECT`."""
+    """Refuses a picture that is too large or too long to be decoded.
+
+    Args:
+        sides: Height and width in pixels, int64 `(2,)`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When it runs, if there are more than
+            `keras_vit.images.decode.MAX_PIXELS` pixels, or the aspect ratio is above `MAX_ASPECT`.
+    """
     tf.debugging.assert_less_equal(tf.reduce_prod(sides), tf.constant(MAX_PIXELS, tf.int64))
     tf.debugging.assert_less_equal(tf.reduce_max(sides), MAX_ASPECT * tf.reduce_min(sides))
 
@@ -55,9 +83,16 @@ def decode_window(encoded, box, ratio=1):
     """Decodes a window of a JPEG to `(h, w, 3)`, uint8.
 
     Args:
-        encoded: The picture's bytes, a string `()`.
+        encoded: The bytes of the JPEG, a string `()`.
         box: Top, left, height and width in pixels of the whole picture, int32 `(4,)`.
-        ratio: 1, 2, 4 or 8: by how much the JPEG's own cosine transform makes it smaller.
+        ratio: 1, 2, 4 or 8: the factor by which the JPEG's own cosine transform shrinks the
+            picture.
+
+    Returns:
+        The pixels; `h` and `w` are height and width of the box, divided by `ratio`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When it runs, if the JPEG is damaged.
     """
     image = tf.io.decode_and_crop_jpeg(
         encoded,
@@ -70,11 +105,22 @@ def decode_window(encoded, box, ratio=1):
 
 
 def decode_by_pillow(encoded):
-    """Decodes any picture that Pillow reads to `(H, W, 3)`, uint8, upright."""
+    """Decodes any picture that Pillow reads to `(H, W, 3)`, uint8, upright.
+
+    Args:
+        encoded: The bytes of the picture, a string `()`.
+
+    Returns:
+        The pixels.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When it runs, if
+            `keras_vit.images.decode.decode_picture` refuses the picture.
+    """
 
     def decode_rgb(data):
         try:
-            pixels = decode_picture(np.asarray(data, object).item())  # eagerly an array, else bytes
+            pixels = decode_picture(np.asarray(data, object).item())  # array if eager, else bytes
         except ValueError:
             return np.zeros((0, 0, 3), "uint8")  # TensorFlow would print the traceback each time
         return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))

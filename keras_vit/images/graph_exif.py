@@ -1,28 +1,33 @@
-"""How a picture is turned, inside TensorFlow's graph: the twin of `keras_vit.images.exif`."""
+"""Reads the EXIF orientation inside TensorFlow's graph, by the rule of `keras_vit.images.exif`."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from keras_vit.images.exif import ORIENTATION
 
-SIZES = [0, 1, 0, 2, 4, 0, 1, 0, 2, 4]  # bytes of TIFF's integers, by their type; others are none
+SIZES = [0, 1, 0, 2, 4, 0, 1, 0, 2, 4]  # bytes per integer by TIFF's type; 0 is no integer
 EXIF = [0x4578, 0x6966, 0]  # "Exif\0\0", as numbers of two bytes
 CHUNK = [0x6558, 0x4966]  # "eXIf"
 END = [0x4945, 0x4E44]  # "IEND"
 
 
 def orientation(encoded):
-    """Returns the orientation, int64 `()`, 1 to 8, that a JPEG or PNG says; 1 where it says none.
+    """Reads the EXIF orientation of a JPEG or PNG.
 
     Args:
-        encoded: The picture's bytes, a string `()`.
+        encoded: The bytes of the picture, a string `()`.
+
+    Returns:
+        An int64 tensor `()`, 1 to 8; 1 (upright) where the file holds no orientation.
     """
-    # To parse costs as much as to decode: most files hold no EXIF, which two searches show.
+    # Parsing costs as much as decoding; most files hold no EXIF, which two searches show.
     holds_exif = tf.reduce_any([_holds(encoded, name) for name in (r"Exif\x00\x00", "eXIf")])
     return tf.cond(holds_exif, lambda: _parse(encoded), lambda: tf.constant(1, tf.int64))
 
 
 def _holds(encoded, name):
-    """Says whether a name stands anywhere in a file, by a search that begins with `memchr`."""
+    """Returns whether a file holds a name anywhere, by a search that begins with `memchr`."""
     without = tf.strings.regex_replace(encoded, name, "", replace_global=False)
     return tf.strings.length(without) != tf.strings.length(encoded)
 
@@ -44,13 +49,13 @@ def _parse(encoded):
 
 
 def _orientation_in(exif, is_little):
-    """Returns the orientation that EXIF data says, in the given byte order."""
+    """Reads the orientation, int64 `()`, in EXIF data of the given byte order."""
     data = tf.cast(tf.io.decode_raw(exif, tf.uint8), tf.int64)
     start = _number(data[4:8], 4, is_little)
     claimed = _number(tf.concat([data[start : start + 2], [0, 0]], 0)[:2], 2, is_little)
     count = tf.clip_by_value((tf.size(data, tf.int64) - start - 2) // 12, 0, claimed)
     entries = tf.reshape(data[start + 2 : start + 2 + 12 * count], (-1, 12))
-    entries = tf.concat([entries, [[0] * 12]], 0)  # one more, so that there is a last one
+    entries = tf.concat([entries, [[0] * 12]], 0)  # so that there is at least one
     is_tag = _number(entries[:, :2], 2, is_little) == ORIENTATION
     entry = entries[tf.argmax(is_tag)]  # the first one decides
     kind = tf.minimum(_number(entry[2:4], 2, is_little), len(SIZES))
@@ -61,7 +66,7 @@ def _orientation_in(exif, is_little):
 
 
 def _number(data, size, is_little):
-    """Returns the numbers that the first `size` of the bytes `(..., n)` say."""
+    """Reads the first `size` of the bytes `(..., n)` as integers `(...)`, int64."""
     places = tf.range(tf.shape(data, tf.int64)[-1])
     size = tf.cast(size, tf.int64)
     powers = tf.where(is_little, places, size - 1 - places)
@@ -79,8 +84,8 @@ def _exif_of_jpeg(encoded):
         distance = 2 + tf.where(has_length, tf.maximum(head[1], 2), 0)
         return tf.where(head[0] != 0xFFFF, distance, 1), stops, is_exif
 
-    found, head, is_exif = _walk(encoded, 2, 5, step)
-    return _part(encoded, found + 10, head[1] - 8, is_exif)
+    place, head, is_exif = _walk(encoded, 2, 5, step)
+    return _part(encoded, place + 10, head[1] - 8, is_exif)
 
 
 def _exif_of_png(encoded):
@@ -90,29 +95,39 @@ def _exif_of_png(encoded):
         is_exif, is_end = (tf.reduce_all(head[2:] == name) for name in (CHUNK, END))
         return 12 + 65_536 * head[0] + head[1], is_exif | is_end, is_exif
 
-    found, head, is_exif = _walk(encoded, 8, 4, step)
+    place, head, is_exif = _walk(encoded, 8, 4, step)
     length = 65_536 * head[0] + head[1]
-    return _part(encoded, found + 8, length, is_exif)
+    return _part(encoded, place + 8, length, is_exif)
 
 
 def _part(encoded, start, length, is_there):
-    """Returns a part of a file, or nothing; a start behind the end would raise the file's bytes."""
+    """Returns a part of a file, or an empty string where it is not there.
+
+    A start behind the end of the file would raise an error that quotes all bytes of the file.
+    """
     start, length = (tf.where(is_there, number, 0) for number in (start, length))
     return tf.strings.substr(encoded, start, length)
 
 
-def _walk(encoded, start, numbers, step):
-    """Walks from part to part of a file, each of which starts with numbers of two bytes.
+def _walk(
+    encoded,
+    start,
+    numbers,
+    step: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]],
+):
+    """Walks from part to part of a file, each of which starts with integers of two bytes.
 
     Args:
-        encoded: The file, a string `()`.
-        start: Place of the first part.
-        numbers: How many numbers are read of each part.
-        step: Function of these numbers, int64 `(numbers,)`, to how many bytes further the next part
-            is, whether the walk stops here, and whether this is what was looked for.
+        encoded: The bytes of the file, a string `()`.
+        start: Position of the first part, in bytes.
+        numbers: How many integers are read at the start of each part.
+        step: Is called with these integers, int64 `(numbers,)`, and returns the distance to the
+            next part in bytes, whether the walk stops here, and whether the part is the one that is
+            looked for.
 
     Returns:
-        The place where it stopped, the numbers there, and whether this is what was looked for.
+        The position where the walk stopped, the integers there, and whether this is the part that
+        is looked for.
     """
     last = tf.cast(tf.strings.length(encoded), tf.int64) - 2 * numbers
 
@@ -123,7 +138,7 @@ def _walk(encoded, start, numbers, step):
     def body(place, _):
         distance, stops, _ = step(head(place))
         place = tf.where(stops, place, place + distance)
-        return place, stops | (place > last)  # what leads out of the file ends the walk
+        return place, stops | (place > last)  # the end of the file ends the walk
 
     def walk():
         first = tf.constant(start, tf.int64)

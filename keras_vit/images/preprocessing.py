@@ -1,4 +1,4 @@
-"""What evaluation does to a picture before a model sees it; models and exports remember it."""
+"""How evaluation resizes and crops pictures for a model; models and exports store it."""
 
 import dataclasses
 import math
@@ -10,20 +10,20 @@ from keras_vit.errors import UserError
 INTERPOLATIONS = ("bicubic", "bilinear")
 FITS = ("crop", "squash")
 OFFSETS = ("round", "floor")
-SMALLEST_RATIO = 0.05  # margins are resized, too: a stranger's file could ask for anything
+SMALLEST_RATIO = 0.05  # a file from elsewhere could demand images that are enlarged without limit
 CHOICES = {"interpolation": INTERPOLATIONS, "fit": FITS, "crop_offset": OFFSETS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """How a picture of any size becomes an image of a model's size.
+    """How a picture of any size `(h, w, C)` becomes an image `(H, W, C)` of the size of a model.
 
-    The picture is resized, antialiased, to `image_size / crop_ratio`, sides truncated, and the
-    middle is cropped. Pixels stay 0 to 255: the model's first layer normalises them.
+    The picture is resized, antialiased, to `image_size / crop_ratio` (sides are rounded down), and
+    its middle is cropped. Pixels stay 0 to 255: the model's first layer normalises them.
 
     Attributes:
-        image_size: Height and width in pixels, or one integer for both; `None` where only the model
-            knows them.
+        image_size: Height and width `(H, W)` in pixels, or one integer for both; `None` where only
+            the model knows them.
         crop_ratio: Share of the short side that is kept ("crop percentage"), in `[0.05, 1]`.
         interpolation: `"bicubic"` or `"bilinear"`.
         fit: `"crop"` resizes to cover the size and keeps the aspect ratio; `"squash"` resizes to
@@ -67,7 +67,13 @@ class Preprocessing:
         return tuple(math.floor(side / self.crop_ratio) for side in self.image_size)
 
     def but(self, **given) -> Self:
-        """Returns a copy with those values that are not `None`.
+        """Returns a copy in which some attributes have other values.
+
+        Args:
+            **given: New values by the names of attributes; those that are `None` change nothing.
+
+        Returns:
+            A `Preprocessing`.
 
         Raises:
             ValueError: If a value is out of its range.
@@ -76,7 +82,7 @@ class Preprocessing:
         return dataclasses.replace(self, **given)
 
     def to_json(self):
-        """Returns the values that are known as a dictionary that JSON can hold."""
+        """Returns a dictionary for JSON of the attributes that are not `None`."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()
@@ -85,14 +91,17 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, values) -> Self:
-        """Reads what `to_json` returned.
+        """Makes a `Preprocessing` of the dictionary that `to_json` returned.
 
         Args:
-            values: A dictionary. Other keys are ignored; a key that is missing, or is `null`, has
-                the default: pictures are seen whole, resized bicubically.
+            values: A dictionary of attributes. Keys that are missing or `None` get the default,
+                and other keys are ignored.
+
+        Returns:
+            A `Preprocessing`.
 
         Raises:
-            ValueError: If it is no dictionary, or a value is out of its range.
+            ValueError: If `values` is no dictionary, or a value is out of its range.
         """
         if not isinstance(values, dict):
             raise UserError(f"Preprocessing must be a dictionary: received {_short(values)}.")
