@@ -57,6 +57,8 @@ def show_data(
     for name, value in {"--size": size, "--columns": columns, "--rows": rows}.items():
         if value < 1:
             raise UserError(f"{name} must be at least 1: received {value}.")
+    if seed < 0:
+        raise UserError(f"--seed must be at least 0: received {seed}.")
     _check_ending(out)
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     if split not in opened.splits:
@@ -83,10 +85,12 @@ def _some_images(split, count, size, augment, seed):
     """Draws `count` examples as training would: images `(B, H, W, C)`, uint8, and labels `(B,)`."""
     from keras_vit.data import BrokenPictures, centre_crop, inception_crop, train_batches
     from keras_vit.data.sources import Split
+    from keras_vit.images.preprocessing import Preprocessing
 
     crop = None
     if not isinstance(split, Split):
-        crop = functools.partial(inception_crop if augment else centre_crop, size=size)
+        whole = functools.partial(centre_crop, preprocessing=Preprocessing(image_size=size))
+        crop = functools.partial(inception_crop, size=size) if augment else whole
     broken = BrokenPictures()
     batches = train_batches(
         split,

@@ -74,6 +74,7 @@ def test_digits_and_a_gallery_of_one(tmp_path, run):
     [
         (["digits"], "--out"),
         (["digits", "--out", "x.png", "--rows", "0"], "--rows must be at least 1: received 0"),
+        (["digits", "--out", "x.png", "--seed=-1"], "--seed must be at least 0: received -1"),
         (
             ["digits", "--out", "x.png", "--split", "val"],
             "must be one of train, test: received val",
