@@ -31,8 +31,8 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
         name: A name of the catalogue, `cifar10` or `imagenet2012:5.1.0`.
         data_dir: Folder of prepared sets; by default that of `TFDS_DATA_DIR`, else TFDS' own.
         train: A split in TFDS' syntax, such as `train[:98%]`.
-        test: The test split in the same syntax; by default `test`, or, where the set has none, its
-            validation split.
+        test: The test split in the same syntax; by default `test`, or, where the set has none or
+            none with labels, its validation split.
         memory_limit: Bytes that may be held in memory.
 
     Returns:
@@ -46,9 +46,8 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
     known = list(stored.builder.info.splits)  # empty where TFDS mocks a set
     notes = []
     if test is None:
-        test = _test_split(known)
-        if split_name(test) == "val":
-            notes.append(f"There is no test split: {test} serves as one.")
+        test, note = _test_split(stored, known)
+        notes += note
     expressions = {"train": train, "test": test}
     for expression in expressions.values():
         _check_split(stored, expression)
@@ -71,13 +70,18 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
     return Source(name, class_names, splits, tuple(notes), version=version)
 
 
-def _test_split(known):
-    """Returns which split of a set is its test split, in TFDS' words."""
-    for kind in ("test", "val"):
-        names = sorted(name for name in known if split_name(name) == kind)
-        if names:
-            return kind if kind in names else names[0]
-    return "test"
+def _test_split(stored, known):
+    """Returns which split of a set is its test split, in TFDS' words, and notes for a person.
+
+    Competitions publish test splits without labels, ImageNet's for example.
+    """
+    names = {kind: sorted(n for n in known if split_name(n) == kind) for kind in ("test", "val")}
+    first = {kind: kind if kind in few else few[0] for kind, few in names.items() if few}
+    test, val = first.get("test"), first.get("val")
+    if val and (test is None or not records.has_labels(stored, test)):
+        without = f"The split {test} has no labels" if test else "There is no test split"
+        return val, [f"{without}: {val} serves as {'the test' if test else 'one'}."]
+    return test or "test", []
 
 
 class Stored(NamedTuple):
@@ -157,6 +161,6 @@ def _check_split(stored, expression):
 
 
 def _decode_all(stored, split):
-    batches = stored.as_dataset(split).batch(1024).as_numpy_iterator()
+    batches = records.decoded(stored, split).batch(1024).as_numpy_iterator()
     images, labels = map(list, zip(*batches, strict=True))
     return Split.in_memory(np.concatenate(images), np.concatenate(labels))

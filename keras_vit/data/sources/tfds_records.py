@@ -25,6 +25,18 @@ def size(stored, split):
     )
 
 
+def has_labels(stored, split):
+    """Returns whether the first example of a split has a label; TFDS writes -1 where none has."""
+    if is_random_access(stored):
+        _, label = random_access(stored, split).read(tf.constant(0, tf.int64))
+        return label >= 0
+    import tensorflow_datasets as tfds
+
+    undecoded = {stored.image_key: tfds.decode.SkipDecoding()}
+    first = stored.as_dataset(f"{split}[:1]", decoders=undecoded).as_numpy_iterator()
+    return all(label >= 0 for _, label in first)
+
+
 def is_random_access(stored):
     """Returns whether records can be read one by one."""
     import tensorflow_datasets as tfds
@@ -35,17 +47,38 @@ def is_random_access(stored):
 
 def random_access(stored, split):
     """Opens a split stored as `array_record` as an `EncodedSplit`."""
+    length, record = _array_records(stored, split)
+
+    def read(index):
+        return _parse(stored, record(index))
+
+    return EncodedSplit(length, read, f"record {{}} of {split}".format)
+
+
+def decoded(stored, split):
+    """Returns a dataset of the images and labels of a split, always in the same order."""
+    import tensorflow_datasets as tfds
+
+    if stored.builder.info.file_format is not tfds.core.FileFormat.ARRAY_RECORD:
+        return stored.as_dataset(split)
+    length, record = _array_records(stored, split)
+    records = tf.data.Dataset.range(length).map(record)
+    return records.map(stored.features.deserialize_example).map(stored.pair)
+
+
+def _array_records(stored, split):
+    """Returns how many records a split has, and a TensorFlow function from an index to a record."""
     import tensorflow_datasets as tfds
 
     source = stored.builder.as_data_source(
         split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
 
-    def read(index):
-        record = tf.numpy_function(lambda i: source[int(i)], [index], tf.string, stateful=False)
-        return _parse(stored, tf.ensure_shape(record, []))
+    def record(index):
+        read = tf.numpy_function(lambda i: source[int(i)], [index], tf.string, stateful=False)
+        return tf.ensure_shape(read, [])
 
-    return EncodedSplit(len(source), read, f"record {{}} of {split}".format)
+    return len(source), record
 
 
 def in_memory(stored, split):

@@ -16,10 +16,11 @@ class KerasVitPictures(tfds.core.GeneratorBasedBuilder):
     """Pictures of differing size, each of one grey level, in order; found by its name."""
 
     VERSION = tfds.core.Version("1.0.0")
+    SHAPE = (None, None, 3)
 
     def _info(self):
         features = {
-            "image": tfds.features.Image(encoding_format="png"),
+            "image": tfds.features.Image(shape=self.SHAPE, encoding_format="png"),
             "label": tfds.features.ClassLabel(names=["even", "odd"]),
             "mask": tfds.features.Image(),  # to be left alone
         }
@@ -99,6 +100,51 @@ def test_splits_that_are_not_used_are_named(tmp_path, prepared):
     assert note == "Splits that are not used: 1 (validation)."
     source = from_tfds("keras_vit_many_splits", data_dir=tmp_path)
     assert source.notes == ("Splits that are not used: 2 (extra, validation).",)
+
+
+class KerasVitSquares(KerasVitPictures):
+    """As `KerasVitPictures`, all of one size."""
+
+    SHAPE = (4, 4, 3)
+
+    def _generate_examples(self, count):
+        for i, example in super()._generate_examples(count):
+            yield i, {**example, "image": np.full(self.SHAPE, i, "uint8")}
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_images_of_one_size_are_decoded_from_either_format(tmp_path, file_format):
+    KerasVitSquares(data_dir=tmp_path, file_format=file_format).download_and_prepare()
+    split = from_tfds("keras_vit_squares", data_dir=tmp_path).splits["train"]
+    images, labels = split.read(np.arange(split.count))
+    assert isinstance(split, Split) and list(images[:, 0, 0, 0]) == list(range(40))
+    assert list(labels) == [i % 2 for i in range(40)]
+
+
+class KerasVitCompetition(KerasVitPictures):
+    """As `KerasVitPictures`, with a test split that has no labels beside the validation split."""
+
+    def _split_generators(self, _):
+        counts = {**COUNTS, "test": 5}
+        return {name: self._generate_examples(count) for name, count in counts.items()}
+
+    def _generate_examples(self, count):
+        for i, example in super()._generate_examples(count):
+            yield i, {**example, "label": -1 if count == 5 else i % 2}
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.parametrize("limit", [2**30, 0])
+def test_a_test_split_without_labels_gives_way_to_the_validation_split(
+    tmp_path, file_format, limit
+):
+    KerasVitCompetition(data_dir=tmp_path, file_format=file_format).download_and_prepare()
+    source = from_tfds("keras_vit_competition", data_dir=tmp_path, memory_limit=limit)
+    assert source.splits["test"].count == COUNTS["validation"]
+    assert source.notes == (
+        "The split test has no labels: validation serves as the test.",
+        "Splits that are not used: 1 (test).",
+    )
 
 
 def test_labels_of_tfds_that_are_no_class_are_refused(tmp_path):
