@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,18 @@ def pytest_collection_finish():
 @pytest.fixture(autouse=True)
 def fixed_seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def unchecked_exports(request, monkeypatch):
+    """Leaves out the check of exports, a process of TensorFlow each, in fast tests of other things.
+
+    The tests in `test_check_exports.py`, the slow ones and the fixture `tiny` keep it.
+    """
+    is_slow = request.node.get_closest_marker("slow") is not None
+    folder = sys.modules.get("keras_vit.export.version_folder")
+    if folder and not is_slow and request.path.name != "test_check_exports.py":
+        monkeypatch.setattr(folder, "check_exports", lambda model, paths: None)
 
 
 @pytest.fixture(scope="module", autouse=True)

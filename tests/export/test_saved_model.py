@@ -154,6 +154,8 @@ def test_what_lies_beside_it(served):
         "pixels": "0 to 255",
         "crop_ratio": 0.75,
         "interpolation": "bicubic",
+        "fit": "crop",
+        "crop_offset": "round",
     }
 
 
