@@ -1,4 +1,4 @@
-"""Batches of images from disk or memory, made in `tf.data`."""
+"""Batches of images from disk or memory, as `tf.data` datasets."""
 
 from keras_vit.data.broken import BrokenPictures
 from keras_vit.data.crop import centre_crop, inception_crop

@@ -1,4 +1,4 @@
-"""Pictures that cannot be read: noted while a pipeline runs, for the end of the epoch."""
+"""Pictures that cannot be read: recorded while a pipeline runs, reported at the end of an epoch."""
 
 import threading
 
@@ -8,14 +8,29 @@ from keras_vit.images.decode import decode_picture
 
 
 def why_unreadable(error):
-    """Returns a sentence on why TensorFlow could not read a file, given its `tf.errors.OpError`."""
+    """Explains why TensorFlow could not read a file.
+
+    Args:
+        error: The `tf.errors.OpError` that it raised.
+
+    Returns:
+        A sentence.
+    """
     if isinstance(error, tf.errors.NotFoundError):
         return "There is no such file."
     return str(error.message).partition("\n")[0]
 
 
 def why_broken(split, index):
-    """Returns a sentence on why an example of an `EncodedSplit` cannot be read."""
+    """Explains why an example of an `EncodedSplit` cannot be read.
+
+    Args:
+        split: The split.
+        index: Index of the example, an integer.
+
+    Returns:
+        A sentence.
+    """
     try:
         encoded, _ = split.read(tf.constant(index, tf.int64))
         decode_picture(encoded.numpy())
@@ -27,10 +42,10 @@ def why_broken(split, index):
 
 
 class BrokenPictures:
-    """Notes which pictures could not be read, each once, and why.
+    """Records which pictures could not be read, each once, and why.
 
     Attributes:
-        reasons: What was wrong, by the path of the picture.
+        reasons: A sentence for each of these pictures, by its path.
     """
 
     def __init__(self):
@@ -39,12 +54,17 @@ class BrokenPictures:
         self._lock = threading.Lock()  # pipelines run in threads of their own
 
     def add(self, path, reason):
-        """Notes that a picture could not be read."""
+        """Records that a picture could not be read.
+
+        Args:
+            path: Path of the picture, or another name of it.
+            reason: A sentence on what is wrong.
+        """
         with self._lock:
             self._new[path] = self.reasons[path] = reason
 
     def collect(self):
-        """Returns reasons by path of the pictures that were noted since the last call."""
+        """Returns the reasons, by path, of the pictures that were added since the last call."""
         with self._lock:
             new, self._new = self._new, {}
         return new

@@ -1,4 +1,4 @@
-"""What is wrong with a source: broken pictures, equal ones in two splits, labels that disagree."""
+"""Checks a source for broken pictures, pictures in two splits, and labels that disagree."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,18 +13,21 @@ TINY = 16  # pixels; a picture with a side below this is worth a look
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What `check_source` found; `dataclasses.asdict` makes it JSON.
+    """What `check_source` found; `dataclasses.asdict` turns it into a dictionary for JSON.
+
+    The entries of `broken`, `duplicates`, `conflicts` and `strange_labels` are dictionaries with
+    the keys that are listed.
 
     Attributes:
-        source: The source in a sentence.
-        notes: What opening it found and did not use.
-        faults: What must be repaired before anything is trained.
-        splits: Counts, sizes and classes, by the name of the split.
+        source: A sentence that describes the source.
+        notes: `Source.notes`: sentences on what was found and is not used.
+        faults: `Source.faults`: sentences on what must be repaired before anything is trained.
+        splits: Counts, sizes in pixels and classes, a dictionary for each split, by its name.
         broken: Pictures that cannot be read: `split`, `path`, `reason`.
         duplicates: Equal pictures in two splits: `split`, `path`, `other_split`, `other_path`.
         conflicts: Equal pictures of a split with different labels: `split`, `paths`, `classes`.
-        strange_labels: Examples whose label is the number of no class: `split`, `path`, `label`.
-        absent: Classes that the split `train` lacks.
+        strange_labels: Examples whose label belongs to no class: `split`, `path`, `label`.
+        absent: Names of the classes of which the split `train` has no picture that can be read.
     """
 
     source: str
@@ -39,7 +42,7 @@ class Report:
 
     @property
     def is_good(self):
-        """Whether nothing is wrong."""
+        """Whether the check found nothing that must be repaired."""
         pictures = self.broken, self.duplicates, self.conflicts, self.strange_labels
         return not any((*pictures, self.faults, self.absent))
 
@@ -47,12 +50,12 @@ class Report:
 def check_source(source, advance: Callable[[int], None] = lambda count: None):
     """Reads every picture of a source once and reports what is wrong.
 
-    Pictures are equal if their pixels are: a copy under another name, or in another lossless
-    format, is found.
+    Pictures are equal if their pixels are equal, so a copy under another name or in another
+    lossless format is found.
 
     Args:
-        source: A `Source`.
-        advance: Called with the number of examples that were read since the last call.
+        source: A `keras_vit.data.Source`.
+        advance: Is called with the number of examples that were read since the last call.
 
     Returns:
         A `Report`.
@@ -92,7 +95,7 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
 
 
 def _describe(scan, numbers, names):
-    """Counts a split's pictures, sizes and classes; of broken pictures only their number."""
+    """Counts the pictures, sizes and classes of a split; broken pictures are only counted."""
     labels, sizes = scan.labels[scan.good], scan.sizes[scan.good]
     counts = np.bincount(labels[(labels >= 0) & (labels < len(names))], minlength=len(names))
     tiny = scan.good[sizes.min(axis=1, initial=TINY) < TINY]

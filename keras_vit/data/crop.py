@@ -1,4 +1,4 @@
-"""Crops: encoded pictures `()` and keys `()` to images of one size `(S, S, 3)`, uint8."""
+"""Crops, which decode an encoded picture to an image of a given size, uint8."""
 
 import math
 
@@ -18,20 +18,24 @@ from keras_vit.images.graph_decode import (
 def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3)):
     """Decodes a random window of a picture and resizes it to `(S, S, 3)`, uint8.
 
-    The window's area is uniform in `area`, the logarithm of its aspect ratio in `aspect`: "Going
-    Deeper with Convolutions" (arXiv:1409.4842, section 6), in the form that torchvision and timm
-    draw it (ten attempts, then the largest window in the middle). Of a JPEG only the window is
-    decoded, at the smallest of its own scales that covers the output.
+    The window's area is uniform in `area`, and its aspect ratio log-uniform in `aspect`: "Going
+    Deeper with Convolutions" (arXiv:1409.4842, section 6), drawn as torchvision and timm do (ten
+    attempts, then the largest window in the middle). Only the window of a JPEG is decoded, at the
+    smallest of the JPEG's own scales that covers the output.
 
     Args:
-        encoded: The picture's bytes, a string `()`.
-        key: uint64 `()`.
+        encoded: The bytes of the picture, a string `()`.
+        key: uint64 `()`, from which the window is drawn.
         size: Side `S` of the output in pixels.
-        area: Smallest and largest share of the picture's area.
-        aspect: Smallest and largest width by height.
+        area: Smallest and largest area of the window, as shares of the picture's area.
+        aspect: Smallest and largest aspect ratio of the window, width by height.
 
     Returns:
-        The image; bilinear, antialiased where the window is more than twice the output.
+        The image, resized bilinearly, and antialiased where the decoded window is more than twice
+        as long as the output.
+
+    Raises:
+        tf.errors.OpError: When it runs, if the picture cannot be decoded.
     """
 
     def window(height, width):
@@ -40,7 +44,7 @@ def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3
     def of_jpeg():
         height, width, _ = jpeg_shape(encoded)
         box = window(height, width)
-        # 0, 1, 2 or 3 halvings by the JPEG's own cosine transform; bilinear does the rest.
+        # 0 to 3 halvings by the JPEG's own cosine transform; bilinear resizing does the rest.
         halvings = tf.cast(
             tf.math.log(tf.cast(tf.reduce_min(box[2:]), tf.float32) / size) / math.log(2), tf.int32
         )
@@ -68,18 +72,33 @@ def centre_crop(encoded, key=None, *, preprocessing):
     """Decodes a picture, resizes it and crops its middle to `(H, W, 3)`, uint8.
 
     Args:
-        encoded: The picture's bytes, a string `()`.
-        key: Ignored: nothing is drawn.
-        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
+        encoded: The bytes of the picture, a string `()`.
+        key: Ignored; every crop takes one, and this one draws nothing.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`, which
+            is `(H, W)`.
 
     Returns:
         The image.
+
+    Raises:
+        tf.errors.OpError: When it runs, if the picture cannot be decoded.
     """
     return crop_images(decode(encoded)[None], preprocessing)[0]
 
 
 def random_window(height, width, key, area, aspect):
-    """Draws the window of `inception_crop`: top, left, height and width, int32 `(4,)`."""
+    """Draws the window of `inception_crop`.
+
+    Args:
+        height: Height of the picture in pixels, an integer tensor `()`.
+        width: Width of the picture in pixels, an integer tensor `()`.
+        key: uint64 `()`.
+        area: Smallest and largest area of the window, as shares of the picture's area.
+        aspect: Smallest and largest aspect ratio of the window, width by height.
+
+    Returns:
+        Top, left, height and width in pixels, int32 `(4,)`.
+    """
     full_height, full_width = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
     shares, slants, downs, rights = tf.unstack(tf.reshape(uniform(key[None], 40), (4, 10)))
     areas = (area[0] + shares * (area[1] - area[0])) * full_height * full_width

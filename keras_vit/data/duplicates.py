@@ -1,4 +1,4 @@
-"""Equal pictures: in two splits, or in one split under different labels."""
+"""Finds equal pictures in two splits, or in one split under different labels."""
 
 import itertools
 
@@ -6,13 +6,14 @@ import numpy as np
 
 
 def number_pictures(scans):
-    """Numbers the pictures of all splits so that equal ones have equal numbers.
+    """Numbers the pictures of all splits so that equal pictures have equal numbers.
 
     Args:
-        scans: The `Scan` of each split by its name.
+        scans: The `keras_vit.data.scan.Scan` of each split, by the name of the split.
 
     Returns:
-        `{split: numbers (M,)}`, in the order of `Scan.good`.
+        A dictionary from each split's name to its numbers `(M,)`, int64, in the order of
+        `Scan.good`.
     """
     digests = [scan.digests[scan.good] for scan in scans.values()]
     _, numbers = np.unique(np.concatenate(digests), return_inverse=True)
@@ -21,15 +22,15 @@ def number_pictures(scans):
 
 
 def find_duplicates(scans, numbers):
-    """Lists the pictures of a split that an earlier split holds too.
+    """Lists the pictures of each split that an earlier split holds too.
 
     Args:
-        scans: The `Scan` of each split by its name.
+        scans: The `keras_vit.data.scan.Scan` of each split, by the name of the split.
         numbers: What `number_pictures` returned.
 
     Returns:
-        Dictionaries of `split`, `path`, `other_split` and `other_path`, the later split being the
-        other.
+        A list of dictionaries: `split` and `path` of a picture in the earlier split, and
+        `other_split` and `other_path` of its copy in the later one.
     """
     duplicates = []
     for name, other in itertools.combinations(scans, 2):
@@ -50,14 +51,15 @@ def find_duplicates(scans, numbers):
 
 
 def find_conflicts(scans, numbers):
-    """Lists groups of equal pictures of a split that have different labels.
+    """Lists groups of equal pictures of one split that have different labels.
 
     Args:
-        scans: The `Scan` of each split by its name.
+        scans: The `keras_vit.data.scan.Scan` of each split, by the name of the split.
         numbers: What `number_pictures` returned.
 
     Returns:
-        Pairs of a split's name and the indices of a group.
+        A list of pairs, one for each group: the name of the split, and the list of the indices of
+        the examples.
     """
     conflicts = []
     for name, scan in scans.items():

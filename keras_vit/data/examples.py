@@ -1,13 +1,14 @@
-"""Examples of encoded splits: read, decoded and cropped one by one, broken pictures replaced.
+"""Reads, decodes and crops the examples of encoded splits one by one; replaces broken pictures.
 
-TensorFlow's decoders fail on a broken picture, and a graph cannot catch that. A dataset can drop
-the failed element. So each element carries its ordinal, and a gap between two ordinals shows which
-pictures were dropped; only these are handled in Python. A *heartbeat* is an element without a
+TensorFlow's decoders fail on a broken picture. A graph cannot catch the error, but a dataset can
+drop the failed element. So each element carries its ordinal, and a gap between two ordinals shows
+which pictures were dropped; only these are handled in Python. A *heartbeat* is an element without a
 picture, inserted every 256 elements and at the end, so that a gap is noticed even if no picture
-behind it can be read.
+after it can be read.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -22,19 +23,26 @@ HEARTBEAT = 256  # every 256th element is a heartbeat
 NO_KEY = np.uint64(0)  # evaluation draws nothing at random
 
 
-def train_examples(split, order, crop, start, broken=None):
-    """Streams `(ordinal, image, label)` of an `EncodedSplit` without end.
+def train_examples(
+    split, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], start, broken=None
+):
+    """Streams the examples of an `EncodedSplit` without end, for training.
+
+    A picture that cannot be read is recorded in `broken` and replaced by another of the split.
 
     Args:
         split: The split.
-        order: Its `Order`.
-        crop: A function of an encoded picture `()` and its counter `()` that returns an image
-            `(S, S, 3)`.
+        order: The `keras_vit.data.order.Order` of its examples.
+        crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
+            image `(S, S, 3)`, uint8.
         start: Ordinal of the first example, in this worker's numbering.
-        broken: A `BrokenPictures`.
+        broken: A `BrokenPictures`; by default nothing is recorded.
+
+    Returns:
+        A `tf.data.Dataset` of ordinals `()`, int64, images `(S, S, 3)` and labels `()`.
 
     Raises:
-        ValueError: If the first hundred pictures cannot be read.
+        ValueError: If no picture can be read in a hundred attempts.
     """
     broken = broken or BrokenPictures()
 
@@ -56,7 +64,7 @@ def train_examples(split, order, crop, start, broken=None):
         return ordinal, heartbeat, *tf.cond(heartbeat, lambda: tuple(nothing), picture)
 
     def replacement(ordinal):
-        """Returns the image and label of an ordinal, or of the first other that can be read."""
+        """Returns image and label of an ordinal, or of the first replacement that can be read."""
         counter = order.counters(tf.constant(ordinal, tf.int64))
         index = int(order.indices(counter[None])[0])
         for attempt in range(ATTEMPTS):
@@ -83,20 +91,28 @@ def train_examples(split, order, crop, start, broken=None):
     return _fill_gaps(good, start, replacements)
 
 
-def sequential_examples(split, order, crop, start, broken=None):
-    """Streams `(ordinal, image, label)` of a `SequentialSplit` without end.
+def sequential_examples(
+    split, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], start, broken=None
+):
+    """Streams the examples of a `SequentialSplit` without end, for training.
 
-    What comes before `start` is read and dropped. The next picture takes the place of a broken one.
+    Records before `start` are read and dropped. A picture that cannot be read is recorded in
+    `broken` and left out; the next one takes its place.
 
     Args:
         split: The split.
-        order: Its `Order`, of which seed and worker count.
-        crop: As `train_examples` takes it.
+        order: A `keras_vit.data.order.Order`: its seed chooses the order of the stream, its worker
+            the share.
+        crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
+            image `(S, S, 3)`, uint8.
         start: Ordinal of the first example, in this worker's numbering.
-        broken: A `BrokenPictures`.
+        broken: A `BrokenPictures`; by default nothing is recorded.
+
+    Returns:
+        A `tf.data.Dataset` of ordinals `()`, int64, images `(S, S, 3)` and labels `()`.
     """
 
-    @tf.autograph.experimental.do_not_convert  # the stream's own Python stays as it is
+    @tf.autograph.experimental.do_not_convert  # `stream` is plain Python, not to be rewritten
     def epoch(number):
         return split.stream(seed=number + order.seed, worker=order.worker, workers=order.workers)
 
@@ -111,14 +127,17 @@ def sequential_examples(split, order, crop, start, broken=None):
     return _note_gaps(good, start, "record {} of the stream".format, _cannot_tell, broken)
 
 
-def eval_examples(split, crop, broken=None):
-    """Streams `(image, label)` of an encoded split once, in order, without broken pictures.
+def eval_examples(split, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], broken=None):
+    """Streams the examples of an encoded split once, in order, without broken pictures.
 
     Args:
         split: An `EncodedSplit` or `SequentialSplit`.
-        crop: A function of an encoded picture `()` and a key `()` that returns an image
-            `(H, W, 3)`.
-        broken: A `BrokenPictures`.
+        crop: Is called with an encoded picture `()` and a key `()`, uint64, and returns an image
+            `(H, W, 3)`, uint8.
+        broken: A `BrokenPictures`, in which broken pictures are recorded; by default they are not.
+
+    Returns:
+        A `tf.data.Dataset` of images `(H, W, 3)` and labels `()`.
     """
     ordinals = tf.data.Dataset.range(split.count)
     if isinstance(split, SequentialSplit):
@@ -139,8 +158,8 @@ def eval_examples(split, crop, broken=None):
     return examples.map(lambda _, image, label: (image, label))
 
 
-def _note_gaps(elements, start, path, reason, broken):
-    """Notes missing ordinals in `broken` and puts nothing in their place."""
+def _note_gaps(elements, start, path: Callable[[int], str], reason: Callable[[int], str], broken):
+    """Records missing ordinals in `broken` and puts nothing in their place."""
     broken = broken or BrokenPictures()
     image = elements.element_spec[2]
 
@@ -157,18 +176,22 @@ def _cannot_tell(ordinal):
     return "It cannot be decoded."
 
 
-def _fill_gaps(elements, start, replacements):
-    """Puts `replacements(ordinals)`, arrays of whole examples, where ordinals are missing.
+def _fill_gaps(
+    elements,
+    start,
+    replacements: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]],
+):
+    """Puts replacements where ordinals are missing, and removes the heartbeats.
 
     Args:
-        elements: A dataset of ordinal, whether it is a heartbeat, image and label; the ordinal of
-            a heartbeat is that of the next picture.
+        elements: A dataset of ordinals, whether the element is a heartbeat, images and labels; the
+            ordinal of a heartbeat is that of the next picture.
         start: The first ordinal.
-        replacements: A function of ordinals `(M,)` that returns ordinals, images and labels, any
-            number of them.
+        replacements: Is called with the missing ordinals `(M,)`, and returns ordinals, images and
+            labels of examples, any number of them.
 
     Returns:
-        A dataset of ordinals, images and labels, without the heartbeats.
+        A dataset of ordinals, images and labels.
     """
     _, _, image, label = elements.element_spec
 

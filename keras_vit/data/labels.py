@@ -1,6 +1,6 @@
-"""Labels are integers from 0 to K - 1: refused where they are known, or where they become targets.
+"""Checks that labels are integers from 0 to K - 1, where they are read or become targets.
 
-A label that is no class would otherwise become a target of zeros, which trains on nothing.
+`tf.one_hot` would turn a label outside this range into a target of zeros, which trains on nothing.
 """
 
 import contextlib
@@ -15,10 +15,17 @@ OUT_OF_RANGE = re.compile(r"(Labels must lie in \[0, \d+\): received)[^-\d]*(-?\
 
 
 def check_labels(labels, count):
-    """Returns labels `(N,)` of `count` examples as int64.
+    """Checks the labels `(N,)` of a split whose classes are not known yet.
+
+    Args:
+        labels: Integers `(N,)`, in any form that NumPy takes.
+        count: Number of examples `N`.
+
+    Returns:
+        The labels as an int64 array.
 
     Raises:
-        ValueError: If they are not as many, not integers, or one is negative.
+        ValueError: If their shape is not `(N,)`, or they are not integers, or one is negative.
     """
     labels = np.asarray(labels)
     if labels.shape != (count,):
@@ -34,7 +41,14 @@ def check_labels(labels, count):
 
 
 def check_range(labels, num_classes):
-    """Returns labels `(N,)` that were read, all of which must be the number of a class.
+    """Checks that every label `(N,)` belongs to one of `K` classes.
+
+    Args:
+        labels: An array of integers.
+        num_classes: K.
+
+    Returns:
+        The same labels.
 
     Raises:
         ValueError: If one does not lie in `[0, K)`.
@@ -42,8 +56,8 @@ def check_range(labels, num_classes):
     strange = (labels < 0) | (labels >= num_classes)
     if strange.any():
         raise UserError(
-            f"Labels must lie in [0, {num_classes}): received {labels[strange][0]}, which is the "
-            "number of no class."
+            f"Labels must lie in [0, {num_classes}): received {labels[strange][0]}, which belongs "
+            "to no class."
         )
     return labels
 
@@ -54,7 +68,10 @@ def one_hot(labels, num_classes, smoothing=0.0):
     Args:
         labels: Integers.
         num_classes: K.
-        smoothing: Share of the target that is spread evenly over all classes.
+        smoothing: Share of the target that is spread evenly over all classes, 0 to 1.
+
+    Returns:
+        A float32 tensor `(B, K)`.
 
     Raises:
         ValueError: If the labels are not integers `(B,)`.
@@ -80,11 +97,18 @@ def one_hot(labels, num_classes, smoothing=0.0):
 
 @contextlib.contextmanager
 def explain_labels():
-    """Turns what a pipeline raises for a label that is no class into a `UserError`."""
+    """Turns TensorFlow's error for a label outside `[0, K)` into a sentence.
+
+    A context manager around whatever runs a pipeline with `one_hot` in it.
+
+    Raises:
+        ValueError: If the block raises the error of `one_hot` for such a label; all other errors
+            pass unchanged.
+    """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = OUT_OF_RANGE.search(error.message)
-        if found is None:
+        match = OUT_OF_RANGE.search(error.message)
+        if match is None:
             raise
-        raise UserError(f"{found[1]} {found[2]}, which is the number of no class.") from error
+        raise UserError(f"{match[1]} {match[2]}, which belongs to no class.") from error

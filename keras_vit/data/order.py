@@ -1,4 +1,4 @@
-"""Which example comes when: pure functions of (seed, place in the stream)."""
+"""The order of examples in training: a pure function of the seed and the place in the stream."""
 
 import dataclasses
 
@@ -13,17 +13,23 @@ class Order:
     """The order in which an endless stream of batches passes through `count` examples.
 
     Every pass visits each example once, in an order of its own. A *counter* numbers the places of
-    the whole stream: batch `step` holds the counters from `step * batch_size` on. With several
-    workers, each holds an equal, contiguous share of every batch.
+    the whole stream: batch `step` holds the counters from `step * batch_size` on. Each of several
+    workers has an equal, contiguous share of every batch; an *ordinal* numbers the places of one
+    worker's stream, 0, 1, 2, ...
 
     Attributes:
         count: Number of examples.
         batch_size: Places per batch, over all workers.
         seed: Seed of the orders.
         repeats: How often an example stands in a batch ("Augment your batch", arXiv:1901.09335, as
-            DeiT repeats it): a batch holds `ceil(batch_size / repeats)` examples.
-        worker: Which worker's share.
+            DeiT repeats it): a batch holds `ceil(batch_size / repeats)` different examples.
+        worker: Number of this worker, from 0.
         workers: How many workers there are.
+
+    Raises:
+        ValueError: If `batch_size`, `repeats` or `workers` is below 1, a batch needs more than
+            `count * repeats` places, `workers` does not divide `batch_size`, or `worker` does not
+            lie in `[0, workers)`.
     """
 
     count: int
@@ -59,12 +65,26 @@ class Order:
         return self.batch_size // self.workers
 
     def counters(self, ordinals):
-        """Turns this worker's own numbering `(...)`, 0, 1, 2, ..., into counters, int64."""
+        """Turns ordinals of this worker into counters of the whole stream.
+
+        Args:
+            ordinals: int64, any shape.
+
+        Returns:
+            int64, the same shape.
+        """
         step, place = ordinals // self.share, ordinals % self.share
         return step * self.batch_size + self.worker * self.share + place
 
     def indices(self, counters):
-        """Returns the indices of the examples at counters `(B,)`, int64."""
+        """Looks up which examples stand at some places of the stream.
+
+        Args:
+            counters: int64 `(B,)`.
+
+        Returns:
+            Indices of the examples, int64 `(B,)`, in `[0, count)`.
+        """
         distinct = -(-self.batch_size // self.repeats)
         step, place = counters // self.batch_size, counters % self.batch_size
         position = step * distinct + place % distinct
@@ -77,5 +97,13 @@ class Order:
         )
 
     def replacement(self, counter, attempt):
-        """Draws the index of the example that replaces one that cannot be read."""
+        """Draws the example that replaces one that cannot be read.
+
+        Args:
+            counter: Counter of the place, an integer.
+            attempt: How many replacements have failed before, an integer.
+
+        Returns:
+            Index of the example, an integer in `[0, count)`.
+        """
         return int(np.random.default_rng([abs(self.seed), counter, attempt]).integers(self.count))

@@ -1,7 +1,8 @@
-"""Batches of a split: each is a pure function of (seed, step)."""
+"""Batches of a split: each is a pure function of seed and step."""
 
 import functools
 import os
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +22,7 @@ from keras_vit.data.sources.source import (
 from keras_vit.errors import UserError
 
 CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
-AT_ONCE = min(16, os.cpu_count() or 1)  # batches that are worked on, whose memory it bounds
+AT_ONCE = min(16, os.cpu_count() or 1)  # batches prepared in parallel; bounds their memory
 
 
 def train_batches(
@@ -29,9 +30,9 @@ def train_batches(
     *,
     batch_size,
     seed,
-    crop=None,
-    augment=None,
-    mix=None,
+    crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    mix: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None,
     repeats=1,
     start_step=0,
     worker=0,
@@ -42,33 +43,30 @@ def train_batches(
 ):
     """Streams shuffled training batches without end: images `(B, H, W, C)` uint8, labels `(B,)`.
 
-    Every epoch passes through the split once in an order of its own. Batches are all full: one that
-    straddles two epochs takes from both. The example at place `i` of batch `step` depends only on
-    `seed`, `step` and `i`: the stream starts anywhere at no cost, does not depend on the number of
-    parallel calls, and the shares of several workers, put together, are the stream of one. A
-    `SequentialSplit` guarantees less, as its `Source` prints.
+    Every epoch passes through the split once, in an order of its own; all batches are full, and one
+    may hold examples of two epochs. The example at place `i` of batch `step` depends only on
+    `seed`, `step` and `i`: the stream can start at any step at no cost, does not depend on the
+    number of parallel calls, and is the same for several workers together as for one. A
+    `SequentialSplit` guarantees less; its `Source` prints what.
 
-    A picture that cannot be read is noted in `broken` and replaced by another of the split, which
-    seed and place choose too.
-
-    Up to 16 batches are changed at once, on as many cores, and held in memory with two more.
+    A picture that cannot be read is recorded in `broken`; `seed` and place choose its replacement.
+    Up to 16 batches are prepared at once, on as many cores; these and two more are in memory.
 
     Args:
         split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
         batch_size: Examples per batch, over all workers.
         seed: Seed of order and augmentation.
-        crop: A function of an encoded picture `()` and a key `()` that returns an image
-            `(S, S, 3)`, such as `keras_vit.data.inception_crop`. Encoded splits need one, and only
-            they have one.
-        augment: A stage of `keras_vit.data.augment`: a function of images `(B, H, W, C)` and keys
-            `(B,)` that returns images.
-        mix: A function of images, labels and keys that returns images and soft labels `(B, K)`,
-            such as `keras_vit.data.augment.mix`. It may combine only neighbours, `2j` and `2j + 1`.
+        crop: Turns an encoded picture `()` and a key `()`, uint64, into an image `(S, S, 3)`, such
+            as `keras_vit.data.inception_crop`. Encoded splits need one; a `Split` takes none.
+        augment: A stage of `keras_vit.data.augment`, which takes images `(B, H, W, C)` and keys
+            `(B,)` and returns images.
+        mix: Turns images, labels `(B,)` and keys into images and soft labels `(B, K)`, such as
+            `keras_vit.data.augment.mix`. It may combine only the neighbours `2j` and `2j + 1`.
         repeats: How often each example stands in a batch (repeated augmentation).
         start_step: Number of the first batch.
-        worker: Which worker's share is streamed, `batch_size / workers` examples per batch.
+        worker: Number of the worker, from 0, whose share of the batches is streamed.
         workers: How many workers there are.
-        broken: A `BrokenPictures`.
+        broken: A `BrokenPictures`; by default nothing is recorded.
         service: Address of a tf.data service, `"grpc://10.0.0.9:5000"`, whose workers read and
             decode. Each example is then seen at most once an epoch, in no certain order, and
             broken pictures are left out: the guarantees above do not hold.
@@ -76,12 +74,12 @@ def train_batches(
             training, not even this one started again, may do so. One worker needs none.
 
     Returns:
-        A `tf.data.Dataset`, with which `model.fit` needs `steps_per_epoch`. TensorFlow does not
-        tune it: pass `num_parallel_calls` to a map that follows.
+        An endless `tf.data.Dataset` of `batch_size / workers` examples per batch; `model.fit` needs
+        `steps_per_epoch`. TensorFlow does not tune it: pass `num_parallel_calls` to a map after it.
 
     Raises:
-        ValueError: If a number is out of its range, `crop` does not fit the split, a stage cannot
-            start in the middle, or no picture can be read.
+        ValueError: If a number is out of its range, `crop`, `service` or `job` does not fit, a
+            stage cannot start in the middle, `mix` gets an odd share, or no picture can be read.
     """
     _check_crop(split, crop)
     if (start_step or workers > 1) and not is_resumable(augment):
@@ -150,17 +148,23 @@ def train_batches(
     return _ahead(batches.map(finish, num_parallel_calls=AT_ONCE))
 
 
-def eval_batches(split, *, batch_size, crop=None, broken=None):
-    """Streams a split once, in order, the last batch as long as it comes.
+def eval_batches(
+    split,
+    *,
+    batch_size,
+    crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    broken=None,
+):
+    """Streams a split once, in order; the last batch may be shorter.
 
-    A picture that cannot be read is noted in `broken` and left out.
+    A picture that cannot be read is recorded in `broken` and left out.
 
     Args:
         split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
         batch_size: Examples per batch.
-        crop: A function of an encoded picture `()` and a key that returns an image `(S, S, 3)`,
-            such as `keras_vit.data.centre_crop`. Encoded splits need one, and only they have one.
-        broken: A `BrokenPictures`.
+        crop: Turns an encoded picture `()` and a key `()` into an image `(H, W, 3)`, such as
+            `keras_vit.data.centre_crop`. Encoded splits need one; a `Split` takes none.
+        broken: A `BrokenPictures`; by default nothing is recorded.
 
     Returns:
         A `tf.data.Dataset` of images `(B, H, W, C)` uint8 and labels `(B,)`.
@@ -180,20 +184,20 @@ def eval_batches(split, *, batch_size, crop=None, broken=None):
 
 
 def fitted_batches(split, preprocessing, *, batch_size, broken=None):
-    """Streams any split once, in order, as a model is to see its images.
+    """Streams any split once, in order, resized and cropped as a model expects.
 
     Args:
         split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
-        preprocessing: What the model expects: a `keras_vit.images.preprocessing.Preprocessing`
-            with an `image_size`, as `fitted_preprocessing` takes it.
+        preprocessing: What the model expects, a `keras_vit.images.preprocessing.Preprocessing`
+            with an `image_size`; `None` keeps the size of a `Split`.
         batch_size: Examples per batch.
-        broken: A `BrokenPictures`.
+        broken: A `BrokenPictures`; by default nothing is recorded.
 
     Returns:
         A `tf.data.Dataset` of images `(B, H, W, C)` uint8 and labels `(B,)`.
 
     Raises:
-        ValueError: If `batch_size` is below 1.
+        ValueError: If `batch_size` is below 1, or encoded pictures have no `preprocessing`.
     """
     preprocessing = fitted_preprocessing(split, preprocessing)
     if isinstance(split, Split):
@@ -205,13 +209,15 @@ def fitted_batches(split, preprocessing, *, batch_size, broken=None):
 def fitted_preprocessing(split, preprocessing):
     """Returns the `Preprocessing` that `fitted_batches` applies to a split.
 
-    Encoded pictures are seen as the model expects. The images of a set in memory are of one size
-    already: they are seen whole, resized where the model takes another size.
+    Encoded pictures are resized and cropped as the model expects. Images in memory are of one size
+    already: they are never cropped, and resized only where the model takes another size.
 
     Args:
-        split: The split.
-        preprocessing: What the model expects, with an `image_size`; of a set in memory also
-            `None`, which keeps its size.
+        split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
+        preprocessing: What the model expects, with an `image_size`; `None` keeps a `Split`'s size.
+
+    Returns:
+        A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
 
     Raises:
         ValueError: If encoded pictures have no `preprocessing`.
@@ -233,12 +239,12 @@ def _check_crop(split, crop):
 
 
 def _ahead(batches):
-    """Prepares two batches while one is in use; pictures are decoded by all threads, untuned.
+    """Prepares two batches while one is in use; all threads decode pictures, without autotuning.
 
-    TensorFlow 2.21's tuner can miss that its iterator is given up, which then waits for the tuner's
-    next round, up to a minute. (Of several replicas, TensorFlow's own iterators still may.)
+    TensorFlow 2.21's tuner may not notice that an iterator was deleted; the deletion then waits for
+    the next round of the tuner, up to a minute. (TensorFlow's own iterators for replicas still do.)
     """
     options = tf.data.Options()
     options.autotune.enabled = False
-    options.autotune.initial_parallelism = 2**30  # else 16, however many threads there are
+    options.autotune.initial_parallelism = 2**30  # else at most 16 of the threads
     return batches.prefetch(2).with_options(options)

@@ -16,7 +16,7 @@ from keras_vit.data.sources.source import SequentialSplit, Split
 from keras_vit.images.decode import decode_picture
 
 BLOCK = 1024  # examples between two reports of progress
-UNKNOWN = -1  # the label of what could not even be read
+UNKNOWN = -1  # the label of an example that cannot be read
 
 
 @dataclasses.dataclass
@@ -25,10 +25,10 @@ class Scan:
 
     Attributes:
         labels: `(N,)`, int64.
-        sizes: Heights and widths `(N, 2)`, int32; zeros where a picture is broken.
-        digests: Hashes `(N,)` of shape and pixels, 16 bytes.
-        broken: What is wrong, by the index of the example.
-        path: A function of an index that returns the name of the example in messages.
+        sizes: Heights and widths in pixels `(N, 2)`, int32; zeros where a picture is broken.
+        digests: Hashes `(N,)` of shape and pixels, 16 bytes each.
+        broken: A sentence on what is wrong with a picture, by the index of the example.
+        path: Returns the path, or another name, of the example with an index.
     """
 
     labels: np.ndarray
@@ -39,7 +39,7 @@ class Scan:
 
     @property
     def good(self):
-        """Indices of the pictures that can be read, `(M,)`."""
+        """Indices of the pictures that can be read, int64 `(M,)`."""
         return np.flatnonzero(self.sizes[:, 0])
 
 
@@ -48,7 +48,7 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
 
     Args:
         split: A `Split`, `EncodedSplit` or `SequentialSplit`.
-        advance: Called with the number of examples that were read since the last call.
+        advance: Is called with the number of examples that were read since the last call.
 
     Returns:
         A `Scan`.
@@ -74,7 +74,7 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
             scan.digests[index] = np.void(_digest(pixels))
 
     examples = zip(range(split.count), _examples(split), strict=False)
-    # Threads are enough: Pillow's decoders and hashing release Python's lock.
+    # Threads are enough: Pillow's decoders and the hash functions release Python's lock.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for block in iter(lambda: list(itertools.islice(examples, BLOCK)), []):
             for _ in pool.map(look, *zip(*block, strict=True)):
@@ -84,7 +84,7 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
 
 
 def _examples(split):
-    """Yields a function per example that returns its encoded picture, or its pixels, and label."""
+    """Yields, for each example, a function that returns its label and its picture or pixels."""
     if isinstance(split, Split):
         for start in range(0, split.count, BLOCK):
             indices = np.arange(start, min(start + BLOCK, split.count))
@@ -97,7 +97,7 @@ def _examples(split):
                 pair = next(stream)
             except StopIteration:
                 return
-            except tf.errors.OpError as error:  # the rest of the file is lost; TensorFlow goes on
+            except tf.errors.OpError as error:  # the rest of this file is lost, not the next files
                 yield functools.partial(_raise, error)
             else:
                 yield lambda pair=pair: pair
@@ -111,7 +111,7 @@ def _raise(error):
 
 
 def _digest(pixels):
-    """Hashes shape and pixels to 16 bytes; a grey picture of three channels equals one of one."""
+    """Hashes shape and pixels to 16 bytes; a grey picture has one hash, with 1 or 3 channels."""
     first, last = pixels[..., 0], pixels[..., -1]
     if np.array_equal(first, last) and np.array_equal(first, pixels[..., pixels.shape[2] // 2]):
         pixels = pixels[..., :1]

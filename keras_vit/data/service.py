@@ -1,9 +1,10 @@
-"""Reading on other machines: tf.data's service between the pictures and the trainer."""
+"""Reads and decodes pictures on other machines, by tf.data's service."""
 
 import dataclasses
 import hashlib
 import socket
 import urllib.parse
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -12,29 +13,34 @@ from keras_vit.errors import UserError
 from keras_vit.images.graph_decode import is_plain_jpeg
 
 ENDLESS = np.iinfo("int64").max
-SAMPLE = 100  # pictures looked at before the service is trusted with all
+SAMPLE = 100  # pictures that are checked before the service gets all of them
 
 
-def service_examples(split, order, crop, start, service, job=None):
-    """Streams `(ordinal, image, label)` of an `EncodedSplit`, read and decoded by a service.
+def service_examples(
+    split, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], start, service, job=None
+):
+    """Streams the examples of an `EncodedSplit` without end, read and decoded by a service.
 
     A service gives consumers that name the same job one stream to share, whatever their datasets
     are. The workers of a training name one job, so that every example goes to one of them, at most
-    once an epoch. Order is not kept; broken pictures, and what a worker of the service held when
-    it died, are lost.
+    once an epoch. The order is not kept. Broken pictures are lost, and so are those that a worker
+    of the service held when it died.
 
     Args:
-        split: The split, of JPEGs.
-        order: Its `Order`, of one worker.
-        crop: A function of an encoded picture `()` and its counter `()` that returns an image
-            `(S, S, 3)`.
+        split: The split; its pictures must be upright JPEGs, grey or RGB.
+        order: The `keras_vit.data.order.Order` of its examples, with one worker.
+        crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
+            image `(S, S, 3)`, uint8.
         start: Ordinal of the first example.
         service: Address of the service's dispatcher, `"grpc://10.0.0.9:5000"`.
-        job: Name of the training; without one, nobody shares the stream.
+        job: Name of the training; without one, the stream is not shared.
+
+    Returns:
+        A `tf.data.Dataset` of ordinals `()`, int64, images `(S, S, 3)` and labels `()`.
 
     Raises:
-        ValueError: If the address does not look like one, nothing answers there, or a picture needs
-            Python to be decoded, which is not where the service is.
+        ValueError: If the address is malformed, nothing answers there, or one of a hundred sampled
+            pictures is no JPEG that TensorFlow can decode without Python.
     """
     _check_reachable(service)
     for index in np.linspace(0, split.count - 1, min(SAMPLE, split.count)).astype("int64"):
@@ -72,7 +78,7 @@ def _job_name(job, split, order, start):
 
 
 def _check_reachable(service):
-    """Raises a `ValueError` where TensorFlow would wait for ever."""
+    """Refuses an address at which TensorFlow would wait for ever."""
     address = urllib.parse.urlsplit(service)
     if address.scheme != "grpc" or not address.hostname or not address.port:
         raise UserError(f"`service` must look like grpc://host:5000: received {service!r}.")
@@ -86,4 +92,4 @@ def _is_plain(split, index):
     try:
         return bool(is_plain_jpeg(split.read(tf.constant(index))[0]))
     except tf.errors.OpError:
-        return True  # broken, and left out
+        return True  # broken pictures are left out

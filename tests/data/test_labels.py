@@ -21,9 +21,7 @@ def test_a_label_that_is_no_class_never_becomes_a_target(wrong):
     images = tf.data.Dataset.from_tensors((PIXELS, labels, keys))
     for options in ({}, {"mixup": 1.0}):
         mixed = images.map(lambda *batch, o=options: mix(*batch, num_classes=3, **o))
-        message = (
-            rf"^Labels must lie in \[0, 3\): received {wrong}, which is the number of no class"
-        )
+        message = rf"^Labels must lie in \[0, 3\): received {wrong}, which belongs to no class"
         with pytest.raises(UserError, match=message), explain_labels():
             list(mixed)
 
