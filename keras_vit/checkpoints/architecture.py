@@ -22,10 +22,11 @@ class Architecture:
 
     Attributes:
         config: The backbone's `ViTConfig`.
-        pool: As `keras_vit.tasks.features` takes it; `None` for a backbone that gives tokens.
-        num_classes: Number of classes, 0 for a model that gives features.
-        pre_logits: As `keras_vit.tasks.classifier` takes it.
-        distillation_head: As `keras_vit.tasks.classifier` takes it.
+        pool: How tokens are pooled, as `keras_vit.tasks.features` takes it; `None` for a backbone
+            that returns tokens.
+        num_classes: Number of classes, 0 for a model that returns features.
+        pre_logits: Units of a dense layer before the head, or `None`.
+        distillation_head: Whether a second head reads the distillation token.
         mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
         std: Standard deviation of the pixels on that scale, one number or one per channel.
     """
@@ -39,18 +40,19 @@ class Architecture:
     std: float | tuple[float, ...] = 0.5
 
     def build(self, *, class_names=None, **rates):
-        """Builds the model.
+        """Builds the model of this architecture, with new weights.
 
         Args:
-            class_names: As `keras_vit.tasks.classifier` takes it.
-            **rates: Dropouts, as `keras_vit.models.vit` takes them.
+            class_names: One name per class in the order of the labels, or `None`.
+            **rates: Dropout rates, as `keras_vit.models.vit` takes them.
 
         Returns:
-            A `keras.Model` from images to logits, to features where there are no classes, or to
-            tokens where nothing is pooled.
+            A `keras.Model` from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`, to features
+            `(B, D)` where there are no classes, or to tokens `(B, T, D)` where nothing is pooled.
 
         Raises:
-            ValueError: If there are names and no classes.
+            ValueError: If there are names and no classes, or as many names as classes are not
+                given; or if `keras_vit.models.vit` or a task refuses a value.
         """
         if class_names is not None and not self.num_classes:
             raise UserError(
@@ -79,8 +81,8 @@ def architecture_of(model):
         An `Architecture`.
 
     Raises:
-        ValueError: If the model is another one, or has further weights, for example those of
-            `add_lora`, which `keras_vit.training.copy_merged` merges.
+        ValueError: If another function built the model, or if it has further weights, for example
+            those of `add_lora`, which `keras_vit.training.copy_merged` merges.
     """
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for name, layer in layers.items() if name.startswith("block")]
@@ -113,7 +115,7 @@ def architecture_of(model):
         qk_norm=block.attention.qk_norm,
         layer_scale=block.scale1.initial_value if has_scale else None,
     )
-    found = Architecture(
+    architecture = Architecture(
         config=config,
         pool=None if pool is None else POOLS.get(type(pool), "class_token"),
         num_classes=layers["head"].units if "head" in layers else 0,
@@ -122,16 +124,18 @@ def architecture_of(model):
         mean=_one_or_all(mean),
         std=_one_or_all(std),
     )
-    _check_weights(model, found)
-    if found.num_classes:
+    _check_weights(model, architecture)
+    if architecture.num_classes:
         to_probabilities(model)  # raises if something follows the head and is no softmax
-    return found
+    return architecture
 
 
-def _check_weights(model, found):
+def _check_weights(model, architecture):
     """Raises a `ValueError` unless a model has the weights of its architecture and no others."""
-    own, known = ({weight.path for weight in each.weights} for each in (model, found.build()))
-    if other := sorted(own ^ known):
+    own, expected = (
+        {weight.path for weight in each.weights} for each in (model, architecture.build())
+    )
+    if other := sorted(own ^ expected):
         raise UserError(
             f"The model has {len(other)} weights that are not known: {', '.join(other[:5])}."
         )

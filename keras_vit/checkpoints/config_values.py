@@ -1,4 +1,4 @@
-"""Values of a configuration, each checked for its kind: the file may be anyone's."""
+"""Reads values of a configuration file and checks the type of each: anyone may have written it."""
 
 import numbers
 
@@ -34,15 +34,18 @@ KINDS = {
 
 
 def value_of(config, name, kind):
-    """Returns a value of a configuration, `None` where it has none.
+    """Returns one value of a configuration, after a check of its type.
 
     Args:
         config: The configuration, a dictionary.
         name: The value's name.
         kind: What it must be, a key of `KINDS`.
 
+    Returns:
+        The value, or `None` where the configuration has none.
+
     Raises:
-        ValueError: If it is something else.
+        ValueError: If the value is not of this kind.
     """
     value = config.get(name)
     if value is not None and not KINDS[kind](value):
@@ -51,5 +54,12 @@ def value_of(config, name, kind):
 
 
 def by_number(values):
-    """Returns a list of values that a configuration numbers, `None` where a number is missing."""
+    """Turns a dictionary with the keys `"0"`, `"1"`, ... into a list.
+
+    Args:
+        values: The dictionary, for example `id2label` of a `config.json`.
+
+    Returns:
+        A list of as many values, in the order of the numbers; `None` stands for a missing one.
+    """
     return [values.get(str(index)) for index in range(len(values))]

@@ -1,4 +1,4 @@
-"""The way back: weights of ours as timm reads them."""
+"""Writes weights of our models as timm reads them."""
 
 import itertools
 import json
@@ -23,21 +23,22 @@ def export_timm(model, path):
         arguments = export_timm(model, "vit.safetensors")
         theirs = timm.create_model(**arguments, checkpoint_path="vit.safetensors")  # with torch
 
-    The arguments are in the file's metadata too, as JSON under `config`, with the mean and the
-    standard deviation of the pixels that timm is to be given, and what `load` cannot read off the
+    The file's metadata holds the arguments too, as JSON under `config`, with the mean and the
+    standard deviation by which timm must normalise the pixels, and what `load` cannot read off the
     arrays.
 
     Args:
         model: A model that `keras_vit.models.vit`, `features` or `classifier` built.
-        path: The file; written whole or not at all.
+        path: The file to write; it is written whole or not at all.
 
     Returns:
-        What `timm.create_model` takes: `model_name`, the architecture of timm whose class and
-        epsilon the model has (1e-6 where it is smaller, as Hugging Face's 1e-12), and what is
-        otherwise.
+        A dictionary of arguments for `timm.create_model`: `model_name`, a model of timm with the
+        same class and epsilon (1e-6 stands for a smaller one, such as Hugging Face's 1e-12), and
+        everything in which ours differs from it.
 
     Raises:
-        ValueError: If timm has no such model.
+        ValueError: If timm has no such model, or another function built the model.
+        OSError: If the file cannot be written.
     """
     architecture = architecture_of(model)
     arguments = _arguments(architecture)
@@ -66,7 +67,7 @@ def export_timm(model, path):
 
 
 def _arrays(architecture, model):
-    """Returns timm's arrays by name."""
+    """Returns the model's weights as timm's arrays, by timm's names."""
     config = architecture.config
     weights = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
     if config.position != "learned":
@@ -83,7 +84,7 @@ def _arrays(architecture, model):
     for ours, entry in timm.table(architecture).items():
         for name, array in zip(entry.names, entry.to_theirs(weights[ours]), strict=True):
             arrays[name] = np.ascontiguousarray(array, np.float32)
-    if not config.patch_bias and not config.pre_norm:  # the one that timm has without
+    if not config.patch_bias and not config.pre_norm:  # timm has no other model without a bias
         arrays["patch_embed.proj.bias"] = np.zeros(config.width, np.float32)
     # timm has SwiGLU only with LayerScale.
     if config.activation == "swiglu" and config.layer_scale is None:
@@ -93,7 +94,7 @@ def _arrays(architecture, model):
 
 
 def _arguments(architecture):
-    """Returns what `timm.create_model` takes.
+    """Returns the arguments for `timm.create_model`.
 
     Raises:
         ValueError: If timm has no such model.

@@ -25,22 +25,36 @@ NAME = "Google"
 PROJECTION = re.compile(r"((?:[^/]+/)*?)(?:params/(?:img/)?)?embedding/(?:kernel|bias)$")
 BLOCK = "Transformer/encoderblock_"
 POSITIONS = "Transformer/posembed_input/pos_embedding"  # big_vision: pos_embedding
-SIDE = 224  # pixels, where fixed positions do not tell
+SIDE = 224  # pixels of an image, which fixed positions do not show
 
 
 def matches(arrays):
-    """Says whether arrays have the names of one of Google's two."""
+    """Returns whether `arrays`, a dictionary by name, have the names of one of Google's formats.
+
+    Raises:
+        ValueError: If `normalise` does.
+    """
     names = normalise(arrays)
     return has_prefix(names, "embedding/") and has_prefix(names, BLOCK)
 
 
 def normalise(arrays):
-    """Drops big_vision's `params/` and text towers, and splits stacked blocks."""
+    """Drops big_vision's `params/` and text towers, and splits stacked blocks.
+
+    Args:
+        arrays: Arrays by their names in the file.
+
+    Returns:
+        Arrays by the names that `architecture` and `table` use.
+
+    Raises:
+        ValueError: If two arrays get the same name, or a stack of blocks is one number.
+    """
     return named_once(_parts(arrays))
 
 
 def _parts(arrays):
-    # Of SigLIP's two towers the one of images.
+    # SigLIP has a tower for images and one for texts: keep that for images.
     root = "params/img/" if any(name.startswith("params/img/") for name in arrays) else ""
     for name, array in arrays.items():
         if not name.startswith(root):
@@ -56,12 +70,29 @@ def _parts(arrays):
 
 
 def read_config(config):
-    """Returns an empty dictionary: Google's files have no configuration."""
+    """Returns an empty dictionary whatever `config` holds: Google's files have no configuration."""
     return {}
 
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
-    """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
+    """Reads the architecture off names and shapes.
+
+    Args:
+        arrays: Arrays by name, as `normalise` returns them.
+        num_heads: Attention heads; by default as many as the arrays show.
+        grid: Rows and columns of patches; by default a square, or for fixed
+            positions that of an image of 224 pixels.
+        image_size: Not used: the positions show the grid.
+        is_ours: Not used: only timm's format is exported.
+        pool: Not used: the arrays show the pooling.
+
+    Returns:
+        An `Architecture`.
+
+    Raises:
+        ValueError: If an array that shows a size is missing or has another shape, `num_heads`
+            contradicts the arrays, or the positions do not fill the grid.
+    """
     big_vision = not has_part(arrays, "/MlpBlock_3/")
     patch_size, _, channels, width = shape_of(arrays, "embedding/kernel", 4)
     attention = "MultiHeadDotProductAttention_0" if big_vision else "MultiHeadDotProductAttention_1"
@@ -101,7 +132,15 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
 
 
 def table(architecture, arrays):
-    """Returns where each weight of a model stands, from our paths to entries."""
+    """Returns which of the checkpoint's arrays each weight of a model is made of.
+
+    Args:
+        architecture: The `Architecture` of the model.
+        arrays: Arrays by name, as `normalise` returns them.
+
+    Returns:
+        A dictionary from the path of each weight of ours to an `Entry`.
+    """
     config = architecture.config
     big_vision = not has_part(arrays, "/MlpBlock_3/")
     heads = config.num_heads

@@ -24,8 +24,8 @@ from keras_vit.models import ViTConfig
 NAME = "Hugging Face"
 MODELS = r"(?:vit|deit|dinov2|dinov2_with_registers)\."
 PREFIX = re.compile(f"^{MODELS}")
-# DINOv2's token for what is masked in its training, ViT's pooler, which no classifier uses, and
-# MAE's decoder.
+# DINOv2's token for masked patches in training, ViT's pooler, which no classifier uses, and MAE's
+# decoder.
 UNUSED = re.compile(r"^(embeddings\.mask_token$|pooler\.|decoder\.)")
 MADE_UP = re.compile(r"LABEL_\d+")
 PATCHES = "embeddings.patch_embeddings.projection"
@@ -39,20 +39,45 @@ ACTIVATIONS = {
 
 
 def matches(arrays):
-    """Says whether arrays have the names of one of these models."""
+    """Returns whether `arrays`, a dictionary by name, have the names of one of these models.
+
+    Raises:
+        ValueError: If `normalise` does.
+    """
     names = normalise(arrays)
     return has_prefix(names, PATCHES) and has_prefix(names, "encoder.layer.0.attention.attention.")
 
 
 def normalise(arrays):
-    """Leaves out the model's name before the arrays', and the arrays that no model of ours has."""
+    """Drops the model's name from the names of arrays, and the arrays that we do not use.
+
+    Args:
+        arrays: Arrays by their names in the file.
+
+    Returns:
+        Arrays by the names that `architecture` and `table` use.
+
+    Raises:
+        ValueError: If two arrays get the same name.
+    """
     arrays = named_once((PREFIX.sub("", name), array) for name, array in arrays.items())
     return {name: array for name, array in arrays.items() if not UNUSED.match(name)}
 
 
 def read_config(config):
-    """Returns what `config.json` and `preprocessor_config.json` say."""
-    found = {
+    """Reads what `config.json` and `preprocessor_config.json` say about the model.
+
+    Args:
+        config: The object of `config.json`; that of the other file is its `preprocessor_config`.
+
+    Returns:
+        A dictionary of what is known of `num_heads`, `norm_epsilon`, `class_names`, `activation`,
+        `image_size`, and what `read_processor` returns.
+
+    Raises:
+        ValueError: If a value has the wrong type or makes no sense, or the activation is unknown.
+    """
+    settings = {
         "num_heads": value_of(config, "num_attention_heads", "an integer"),
         "norm_epsilon": value_of(config, "layer_norm_eps", "a number"),
         "class_names": _class_names(config),
@@ -61,14 +86,14 @@ def read_config(config):
     if activation and not config.get("use_swiglu_ffn"):
         if activation not in ACTIVATIONS:
             raise UserError(f"config.json has hidden_act={activation!r}, which is unknown.")
-        found["activation"] = ACTIVATIONS[activation]
+        settings["activation"] = ACTIVATIONS[activation]
     if isinstance(config.get("image_size"), list):
-        found["image_size"] = _tuple(value_of(config, "image_size", "integers"))
+        settings["image_size"] = _tuple(value_of(config, "image_size", "integers"))
     elif side := value_of(config, "image_size", "an integer"):
-        found["image_size"] = (side, side)
+        settings["image_size"] = (side, side)
     if (processor := value_of(config, "preprocessor_config", "an object")) is not None:
-        found |= read_processor(processor, config.get("model_type"))
-    return {name: value for name, value in found.items() if value is not None}
+        settings |= read_processor(processor, config.get("model_type"))
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _tuple(values):
@@ -76,7 +101,7 @@ def _tuple(values):
 
 
 def _class_names(config):
-    """Returns the names that a configuration gives the classes, `None` where it makes them up."""
+    """Returns the class names of a configuration, `None` for made-up ones such as `LABEL_0`."""
     numbered = by_number(value_of(config, "id2label", "an object") or {})
     if not all(isinstance(name, str) and name for name in numbered):
         return None
@@ -84,7 +109,25 @@ def _class_names(config):
 
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
-    """Reads the architecture off names and shapes; arguments as `timm.architecture` has them."""
+    """Reads the architecture off names and shapes.
+
+    Args:
+        arrays: Arrays by name, as `normalise` returns them.
+        num_heads: Attention heads; by default as many as published models of this width
+            have.
+        grid: Rows and columns of patches; by default what `image_size` makes, or a
+            square.
+        image_size: Height and width in the configuration, in pixels, or `None`.
+        is_ours: Not used: only timm's format is exported.
+        pool: Not used: the arrays show the pooling.
+
+    Returns:
+        An `Architecture`.
+
+    Raises:
+        ValueError: If an array that shows a size is missing or has another shape, the number of
+            heads is not known, or the positions do not fill the grid.
+    """
     width, channels, patch_size, _ = shape_of(arrays, f"{PATCHES}.weight", 4)
     tokens = [
         name for name in ("cls_token", "distillation_token") if f"embeddings.{name}" in arrays
@@ -130,7 +173,15 @@ def _head(arrays):
 
 
 def table(architecture, arrays):
-    """Returns where each weight of a model stands, from our paths to entries."""
+    """Returns which of the checkpoint's arrays each weight of a model is made of.
+
+    Args:
+        architecture: The `Architecture` of the model.
+        arrays: Arrays by name, as `normalise` returns them.
+
+    Returns:
+        A dictionary from the path of each weight of ours to an `Entry`.
+    """
     config = architecture.config
     entries = {
         "embed/projection/kernel": convolution(f"{PATCHES}.weight", config.patch_size),

@@ -1,7 +1,7 @@
-"""What others do to a picture before their model sees it, as a `Preprocessing` of ours.
+"""Reads how others preprocess a picture, as a `Preprocessing` of ours.
 
 `read_processor` reads the `preprocessor_config.json` of Hugging Face's transformers, `read_timm`
-the `pretrained_cfg` of timm. Both return notes on what ours cannot do.
+the `pretrained_cfg` of timm. Both return notes on what a `Preprocessing` cannot express.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ HALF = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3)
 OF_CLIP = dict(image_mean=list(CLIP["mean"]), image_std=list(CLIP["std"]))
 SQUARE, LARGER = {"height": 224, "width": 224}, {"height": 256, "width": 256}
 SHORT = {"shortest_edge": 224}
-# What the processors of transformers 4.57 do where their file does not say.
+# What the processors of transformers 4.57 do where their file has no such entry.
 DEFAULTS = {
     "ViT": dict(size=SQUARE, resample=2, do_center_crop=False, **HALF),
     "DeiT": dict(size=LARGER, resample=3, do_center_crop=True, crop_size=SQUARE, **HALF),
@@ -37,7 +37,7 @@ MODEL_TYPES = {
 }
 RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # by Pillow's number
 OTHER_STEPS = ("do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis")
-SQUASHES = 384  # pixels, from which on ConvNext's processor crops nothing
+SQUASHES = 384  # pixels; from this size on ConvNext's processor crops nothing
 
 
 def read_timm(config):
@@ -45,13 +45,14 @@ def read_timm(config):
 
     Args:
         config: timm's `config.json`, with `pretrained_cfg` inside or, in old files, its values
-            beside the others; or the metadata that `export_timm` writes, which says ours.
+            beside the others; or the metadata that `export_timm` writes, which holds ours.
 
     Returns:
-        A dictionary: `preprocessing`, a `Preprocessing`; and `notes`, texts.
+        A dictionary: `preprocessing`, a `Preprocessing`; and `notes`, texts about what is done
+        differently.
 
     Raises:
-        ValueError: If a value makes no sense.
+        ValueError: If a value has the wrong type or is out of its range.
     """
     ours = value_of(config, "keras_vit", "an object") or {}
     if "preprocessing" in ours:
@@ -79,29 +80,30 @@ def read_timm(config):
 
 
 def read_processor(config, model_type=None):
-    """Reads Hugging Face's `preprocessor_config.json`, as transformers' slow processors obey it.
+    """Reads Hugging Face's `preprocessor_config.json`, as transformers' slow processors do.
 
     Args:
         config: The file's object.
-        model_type: That of `config.json`, which names the processor where the file does not.
+        model_type: `model_type` of `config.json`, which names the processor where the file does
+            not.
 
     Returns:
-        A dictionary: `preprocessing`, a `Preprocessing` for images of the size that it says;
-        `mean` and `std`, which the model is to subtract and divide by on the scale 0 to 1; and
-        `notes`, texts.
+        A dictionary: `preprocessing`, a `Preprocessing` for images of the size in the file; `mean`
+        and `std`, which the model must subtract and divide by on the scale 0 to 1; and `notes`,
+        texts about what is done differently.
 
     Raises:
-        ValueError: If a value makes no sense.
+        ValueError: If a value has the wrong type or is out of its range.
     """
     notes = [f"{name}=true" for name in OTHER_STEPS if value_of(config, name, "true or false")]
     kind = _kind(config, model_type)
     if kind not in DEFAULTS:
         notes.append(f"image_processor_type={kind!r} (read as ViTImageProcessor)")
     defaults = DEFAULTS.get(kind, DEFAULTS["ViT"])
-    said = {**defaults, **{name: value for name, value in config.items() if value is not None}}
-    if kind != "ConvNext" and kind in DEFAULTS and said.pop("crop_pct", None) is not None:
+    settings = {**defaults, **{name: value for name, value in config.items() if value is not None}}
+    if kind != "ConvNext" and kind in DEFAULTS and settings.pop("crop_pct", None) is not None:
         notes.append(f"crop_pct (which {kind}ImageProcessor ignores)")
-    resample = value_of(said, "resample", "an integer")
+    resample = value_of(settings, "resample", "an integer")
     if not 0 <= resample < len(RESAMPLE):
         raise UserError(f"A configuration's resample must be one of Pillow's: received {resample}.")
     interpolation = RESAMPLE[resample]
@@ -109,11 +111,11 @@ def read_processor(config, model_type=None):
         notes.append(f"resample={resample} ({interpolation}; bicubic is used)")
         interpolation = "bicubic"
     preprocessing = Preprocessing(interpolation=interpolation, crop_offset="floor")
-    geometry = _geometry(said, kind in BY_SHORT_SIDE, notes)
+    geometry = _geometry(settings, kind in BY_SHORT_SIDE, notes)
     preprocessing = dataclasses.replace(preprocessing, **geometry)
     if config.keys().isdisjoint({"size", "crop_size"}):
         preprocessing = dataclasses.replace(preprocessing, image_size=None)
-    return dict(preprocessing=preprocessing, notes=tuple(notes), **_scale(said))
+    return dict(preprocessing=preprocessing, notes=tuple(notes), **_scale(settings))
 
 
 def _kind(config, model_type):
@@ -126,20 +128,20 @@ def _kind(config, model_type):
     return MODEL_TYPES.get(model_type, "ViT") if isinstance(model_type, str | None) else "ViT"
 
 
-def _geometry(said, by_short_side, notes):
+def _geometry(settings, by_short_side, notes):
     """Returns `image_size`, `crop_ratio` and `fit`; appends to `notes` what they cannot say."""
-    resized = _sides(said, "size", by_short_side)
-    crops = value_of(said, "do_center_crop", "true or false")
-    crop = _sides(said, "crop_size", False) if crops else None
+    resized = _sides(settings, "size", by_short_side)
+    crops = value_of(settings, "do_center_crop", "true or false")
+    crop = _sides(settings, "crop_size", False) if crops else None
     if crops and not isinstance(crop, tuple):
         raise UserError(f"A configuration's crop_size must be two sides: received {crop}.")
-    ratio = value_of(said, "crop_pct", "a number")
+    ratio = value_of(settings, "crop_pct", "a number")
     if ratio is not None and isinstance(resized, int):
         if not SMALLEST_RATIO <= ratio <= 1:
             raise UserError(f"A configuration's crop_pct must lie in (0, 1]: received {ratio!r}.")
         crop = (resized, resized)
         resized = crop if resized >= SQUASHES else int(resized / ratio)
-    if value_of(said, "do_resize", "true or false") is False:
+    if value_of(settings, "do_resize", "true or false") is False:
         notes.append("do_resize=false (pictures are resized to cover the image)")
         size = crop or resized
         return dict(image_size=size, crop_ratio=1.0, fit="crop")
@@ -155,19 +157,19 @@ def _geometry(said, by_short_side, notes):
     if any(part > whole for part, whole in zip(crop, resized, strict=True)):
         notes.append("crop_size beyond size (nothing is padded)")
         return dict(image_size=crop, crop_ratio=1.0, fit=fit)
-    found = Preprocessing(image_size=crop, crop_ratio=_ratio(crop[0], resized[0]), fit=fit)
-    if found.resized != resized:
+    exact = Preprocessing(image_size=crop, crop_ratio=_ratio(crop[0], resized[0]), fit=fit)
+    if exact.resized != resized:
         notes.append(f"size={resized} beside crop_size={crop} (one share is kept of both sides)")
-    return dict(image_size=crop, crop_ratio=found.crop_ratio, fit=fit)
+    return dict(image_size=crop, crop_ratio=exact.crop_ratio, fit=fit)
 
 
-def _sides(said, name, by_short_side):
+def _sides(settings, name, by_short_side):
     """Returns a height and a width, or one integer that only the short side must have."""
-    value = said.get(name)
+    value = settings.get(name)
     if isinstance(value, list) and len(value) == 2:
         value = dict(zip(("height", "width"), value, strict=True))
     if not isinstance(value, dict):
-        side = value_of(said, name, "an integer")
+        side = value_of(settings, name, "an integer")
         value = {"shortest_edge": side} if by_short_side else {"height": side, "width": side}
     short = value_of(value, "shortest_edge", "an integer")
     sides = tuple(value_of(value, key, "an integer") for key in ("height", "width"))
@@ -184,16 +186,16 @@ def _ratio(part, whole):
     return ratio
 
 
-def _scale(said):
+def _scale(settings):
     """Returns mean and standard deviation of the pixels on the scale 0 to 1."""
-    mean, std = (_numbers(said, name) for name in ("image_mean", "image_std"))
-    if value_of(said, "do_normalize", "true or false") is False:
+    mean, std = (_numbers(settings, name) for name in ("image_mean", "image_std"))
+    if value_of(settings, "do_normalize", "true or false") is False:
         mean, std = 0.0, 1.0
-    factor = value_of(said, "rescale_factor", "a number")
+    factor = value_of(settings, "rescale_factor", "a number")
     factor = 1 / 255 if factor is None else factor
     if not 0 < factor < math.inf:
         raise UserError(f"A configuration's rescale_factor must be above 0: received {factor!r}.")
-    if value_of(said, "do_rescale", "true or false") is False:
+    if value_of(settings, "do_rescale", "true or false") is False:
         factor = 1.0
     if not math.isclose(255 * factor, 1, rel_tol=1e-6):  # (x f - m) / s, of x / 255
         mean, std = (_divided(values, 255 * factor) for values in (mean, std))
@@ -201,9 +203,9 @@ def _scale(said):
     return dict(mean=checked.mean, std=checked.std)
 
 
-def _numbers(said, name):
-    values = said[name]
-    return values if isinstance(values, int | float) else tuple(value_of(said, name, "numbers"))
+def _numbers(settings, name):
+    values = settings[name]
+    return values if isinstance(values, int | float) else tuple(value_of(settings, name, "numbers"))
 
 
 def _divided(values, divisor):

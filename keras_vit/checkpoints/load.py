@@ -31,22 +31,25 @@ def load(
     """Builds the model that made a checkpoint, and sets its weights.
 
     Args:
-        source: As `recognise` takes it, or a `RecognisedCheckpoint`.
-        image_size: Height and width in pixels, or one number, to which the positions are resized;
-            by default the checkpoint's.
+        source: A `.safetensors` or `.npz` file, the index of a sharded one, a folder that holds
+            one, a `.keras` file of ours, or a `RecognisedCheckpoint`.
+        image_size: Height and width in pixels, or one number for both, to which the positions are
+            resized; by default the checkpoint's.
         patch_size: Side of the patches in pixels, to which the kernel is resized; by default the
             checkpoint's.
         channels: Channels per pixel, for which the kernel is folded; by default the checkpoint's.
         num_classes: Number of classes of a new head, 0 for features; by default the checkpoint's
             head stays.
-        class_names: `num_classes` names in the order of the labels.
-        pool: As `keras_vit.tasks.features` takes it; by default the checkpoint's.
-        resize: As `keras_vit.checkpoints.resize_positions` takes `method`.
-        dropout: As `keras_vit.models.vit` takes it.
-        attention_dropout: As `keras_vit.models.vit` takes it.
-        drop_path: As `keras_vit.models.vit` takes it.
-        patch_dropout: As `keras_vit.models.vit` takes it.
-        **options: As `recognise` takes them, if `source` is a file or a folder.
+        class_names: `num_classes` names in the order of the labels; by default those of the
+            checkpoint, if its head stays.
+        pool: `"class_token"`, `"mean"`, `"class_token_and_mean"` or `"attention"`; by default the
+            checkpoint's.
+        resize: `"bicubic"` or `"bilinear"`, how positions and the kernel are resized.
+        dropout: Rate on the embedded tokens and after every dense layer of a block.
+        attention_dropout: Rate on the attention scores.
+        drop_path: Rate of stochastic depth in the last block.
+        patch_dropout: Share of the patches dropped in training.
+        **options: Arguments of `recognise`, if `source` is a file or a folder.
 
     Returns:
         A `keras.Model` from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`, or to features
@@ -54,7 +57,8 @@ def load(
 
     Raises:
         ValueError: If the checkpoint is not recognised, does not hold exactly the weights of the
-            model, or cannot be resized as asked for.
+            model, or cannot be resized to these sizes.
+        TypeError: If there are `options` and `source` is a `RecognisedCheckpoint`.
     """
     if options and isinstance(source, RecognisedCheckpoint):
         raise TypeError(f"Pass {', '.join(options)} to `recognise`, which made this checkpoint.")

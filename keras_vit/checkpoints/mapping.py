@@ -1,4 +1,4 @@
-"""Entries of a table that says where each weight of ours stands in someone else's checkpoint."""
+"""Entries of a table that maps each weight of ours to arrays of someone else's checkpoint."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,8 +12,8 @@ class Entry:
 
     Attributes:
         names: The arrays' names in the checkpoint.
-        to_ours: Makes our array of these arrays.
-        to_theirs: Makes a tuple of these arrays of ours; `None` where nothing is exported.
+        to_ours: Makes our array from these arrays, which it takes in the order of `names`.
+        to_theirs: Makes a tuple of these arrays from ours; `None` where nothing is exported.
     """
 
     names: tuple[str, ...]
@@ -22,17 +22,25 @@ class Entry:
 
 
 def same(name):
-    """Returns an entry of an array that is stored as ours is."""
+    """Returns the `Entry` of the array `name`, which is stored as ours is."""
     return Entry((name,), lambda array: array, lambda array: (array,))
 
 
 def transposed(name):
-    """Returns an entry of a matrix `(out, in)`, as torch stores it."""
+    """Returns the `Entry` of the array `name`, a matrix `(out, in)` as torch stores it."""
     return Entry((name,), np.transpose, lambda array: (array.T,))
 
 
 def convolution(name, patch_size):
-    """Returns an entry of a patch kernel `(D, C, P, P)`, as torch stores it."""
+    """Returns the entry of a patch kernel `(D, C, P, P)`, as torch stores it.
+
+    Args:
+        name: Name of the array.
+        patch_size: Side `P` of a patch, in pixels.
+
+    Returns:
+        An `Entry`, whose array of ours is `(P*P*C, D)`.
+    """
 
     def to_theirs(kernel):
         kernel = kernel.reshape(patch_size, patch_size, -1, kernel.shape[-1])  # P P C D
@@ -45,11 +53,28 @@ def convolution(name, patch_size):
 
 
 def dense(ours, theirs, *, bias=True):
-    """Returns the entries of a dense layer, as torch stores it."""
+    """Returns the entries of a dense layer, as torch stores it.
+
+    Args:
+        ours: Path of our layer.
+        theirs: Name of the layer in the checkpoint.
+        bias: Whether it has a bias.
+
+    Returns:
+        A dictionary from the paths of our weights to `Entry`s.
+    """
     entries = {f"{ours}/kernel": transposed(f"{theirs}.weight")}
     return {**entries, f"{ours}/bias": same(f"{theirs}.bias")} if bias else entries
 
 
 def norm(ours, theirs):
-    """Returns the entries of a layer norm, as torch stores it."""
+    """Returns the entries of a layer norm, as torch stores it.
+
+    Args:
+        ours: Path of our layer.
+        theirs: Name of the layer in the checkpoint.
+
+    Returns:
+        A dictionary from the paths of our weights to `Entry`s.
+    """
     return {f"{ours}/gamma": same(f"{theirs}.weight"), f"{ours}/beta": same(f"{theirs}.bias")}

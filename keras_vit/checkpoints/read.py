@@ -9,7 +9,7 @@ import safetensors
 
 from keras_vit.errors import UserError
 
-# ml_dtypes gives NumPy the number that NumPy lacks.
+# ml_dtypes gives NumPy the type that it lacks, bfloat16.
 SAFETENSORS_TYPES = {
     "F64": np.float64,
     "F32": np.float32,
@@ -32,7 +32,8 @@ def read_arrays(source):
         Arrays by name, in float32.
 
     Raises:
-        ValueError: If it is nothing of these, damaged, or could run code.
+        ValueError: If there is no such file, it is damaged, or it is a pickle, which can run
+            code.
     """
     path = _weights_of(Path(source))
     if path.name.endswith(".index.json"):
@@ -50,21 +51,27 @@ def read_arrays(source):
 
 
 def read_configuration(source):
-    """Returns what a checkpoint's configuration files say.
+    """Reads a checkpoint's configuration files.
 
-    That is `config.json` beside the weights and the weights' own metadata under `config`, as
-    `export_timm` writes it; `preprocessor_config.json` beside them is an entry of its own,
+    These are `config.json` beside the weights and the weights' own metadata under `config`, as
+    `export_timm` writes it; `preprocessor_config.json` beside them becomes the entry
     `preprocessor_config`.
 
+    Args:
+        source: The checkpoint, as `read_arrays` takes it.
+
+    Returns:
+        A dictionary, empty where there is no configuration.
+
     Raises:
-        ValueError: If one is no JSON object.
+        ValueError: If there is no checkpoint, or one of the files is no JSON object.
     """
     path = _weights_of(Path(source))
     config = _read_object(path.parent / "config.json") or {}
     processor = _read_object(path.parent / "preprocessor_config.json")
     if processor is not None:
         config["preprocessor_config"] = processor
-    if path.suffix == ".safetensors":  # wins over what lies beside it by chance
+    if path.suffix == ".safetensors":  # wins over files that happen to lie beside it
         with safetensors.safe_open(path, "numpy") as file:
             config |= _parse_object((file.metadata() or {}).get("config", "{}"), path)
     return config
@@ -86,7 +93,7 @@ def _parse_object(text, place):
 
 
 def _weights_of(path):
-    """Returns the file of weights that a path means."""
+    """Returns the file of weights at a path, which may be a folder that holds one."""
     if not path.exists():
         raise UserError(f"There is no checkpoint at {path}.")
     if not path.is_dir():
@@ -99,7 +106,7 @@ def _weights_of(path):
             return files[0]
     pickles = sorted(each for each in path.iterdir() if each.suffix in PICKLES)
     if pickles:
-        return pickles[0]  # which is refused, with a way out
+        return pickles[0]  # `read_arrays` refuses it and says what to do
     raise UserError(f"There is no .safetensors or .npz file in {path}.")
 
 
@@ -150,5 +157,5 @@ def _plain(array):
 
 
 def _in_float32(array):
-    with np.errstate(over="ignore"):  # what becomes infinite is named by who uses it
+    with np.errstate(over="ignore"):  # `recognise` names the arrays that become infinite
         return array.astype(np.float32, copy=False)

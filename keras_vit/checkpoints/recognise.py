@@ -1,4 +1,4 @@
-"""What a checkpoint is, from the names and shapes of its arrays."""
+"""Recognises a checkpoint from the names and shapes of its arrays."""
 
 import dataclasses
 from pathlib import Path
@@ -16,7 +16,7 @@ from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.tasks import class_names_of, preprocessing_of
 
 FORMATS = (timm, google, hugging_face)
-USUAL = Preprocessing(crop_ratio=0.875)  # where a checkpoint does not say its own
+USUAL = Preprocessing(crop_ratio=0.875)  # where a checkpoint has none of its own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,9 +30,9 @@ class RecognisedCheckpoint:
         table: Maps the path of each weight of ours to a `keras_vit.checkpoints.mapping.Entry`.
         class_names: Names of the classes, where the checkpoint or a file beside it has them.
         preprocessing: What evaluation does to a picture before the model sees it.
-        notes: What a configuration asks for and is not done, texts.
-        prefix: What a wrapper put before the names, `"module."` for example; empty where nothing.
-        beside: Names of the arrays without the prefix, those of a head for example.
+        notes: Texts, what the configuration asks for and is not done.
+        prefix: What a wrapper put before the names, for example `"module."`; empty without one.
+        beside: Names of the arrays without the prefix, for example those of a head.
     """
 
     format: str
@@ -79,8 +79,8 @@ def recognise(
         source: A `.safetensors` or `.npz` file, the index of a sharded one, a folder that holds
             one, or a `.keras` file of ours.
         num_heads: Attention heads.
-        grid: Rows and columns of patches, a square by default.
-        activation: As `keras_vit.models.ViTConfig` has it.
+        grid: Rows and columns of patches; by default those in the configuration, or a square.
+        activation: Activation of the MLPs, as `keras_vit.models.ViTConfig` takes it.
         norm_epsilon: Epsilon of every norm.
         mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
         std: Standard deviation of the pixels on that scale, one number or one per channel.
@@ -89,43 +89,44 @@ def recognise(
         A `RecognisedCheckpoint`.
 
     Raises:
-        ValueError: If it is not recognised, its arrays contradict each other, or a weight is NaN or
-            infinite.
+        ValueError: If the file cannot be read or is not recognised, its arrays contradict each
+            other or an argument, a weight is NaN or infinite, or a `.keras` file is given with
+            any argument.
     """
-    given = dict(
+    settings = dict(
         num_heads=num_heads, activation=activation, norm_epsilon=norm_epsilon, mean=mean, std=std
     )
-    given = {name: value for name, value in given.items() if value is not None}
+    settings = {name: value for name, value in settings.items() if value is not None}
     if Path(source).suffix == ".keras":
-        return _recognise_own(source, {**given, **({} if grid is None else {"grid": grid})})
+        return _recognise_own(source, {**settings, **({} if grid is None else {"grid": grid})})
     chosen, arrays, prefix, beside = _recognise_format(source)
-    given = {**_read_config(chosen, source), **given}
+    settings = {**_read_config(chosen, source), **settings}
     arrays = chosen.normalise(arrays)
-    found = chosen.architecture(
+    architecture = chosen.architecture(
         arrays,
-        num_heads=given.pop("num_heads", None),
+        num_heads=settings.pop("num_heads", None),
         grid=grid,
-        image_size=given.pop("image_size", None),
-        is_ours=given.pop("is_ours", False),
-        pool=given.pop("pool", None),
+        image_size=settings.pop("image_size", None),
+        is_ours=settings.pop("is_ours", False),
+        pool=settings.pop("pool", None),
     )
-    class_names = given.pop("class_names", None)
-    pixels = {name: given.pop(name) for name in ("mean", "std") if name in given}
-    preprocessing, notes = given.pop("preprocessing", USUAL), given.pop("notes", ())
-    config = dataclasses.replace(found.config, **given)
-    found = dataclasses.replace(found, config=config, **pixels)
+    class_names = settings.pop("class_names", None)
+    pixels = {name: settings.pop(name) for name in ("mean", "std") if name in settings}
+    preprocessing, notes = settings.pop("preprocessing", USUAL), settings.pop("notes", ())
+    config = dataclasses.replace(architecture.config, **settings)
+    architecture = dataclasses.replace(architecture, config=config, **pixels)
     if preprocessing.image_size not in (None, config.image_size):
         notes += (f"images of {preprocessing.image_size} (the model takes {config.image_size})",)
-    scale = dict(mean=found.mean, std=found.std)
+    scale = dict(mean=architecture.mean, std=architecture.std)
     preprocessing = preprocessing.but(image_size=config.image_size, **scale)
-    table = chosen.table(found, arrays)
+    table = chosen.table(architecture, arrays)
     _check_names(source, arrays, table)
     _check_finite(source, arrays)
-    if class_names is not None and len(class_names) != found.num_classes:
+    if class_names is not None and len(class_names) != architecture.num_classes:
         class_names = None  # of another head
     return RecognisedCheckpoint(
         format=chosen.NAME,
-        architecture=found,
+        architecture=architecture,
         arrays=arrays,
         table=table,
         class_names=class_names,
@@ -137,7 +138,7 @@ def recognise(
 
 
 def _recognise_format(source):
-    """Returns a format, arrays by its names, the prefix that they had and which had none."""
+    """Returns the format, its arrays by name, their prefix and the names of those without it."""
     arrays = read_arrays(source)
     for each in FORMATS:
         try:
@@ -182,24 +183,24 @@ def _check_finite(source, arrays):
         raise UserError(f"{source} holds numbers that are NaN or infinite: {first_few(broken, 5)}.")
 
 
-def _recognise_own(source, given):
-    if given:
-        raise UserError(f"A .keras file of ours takes no {', '.join(given)}: it holds its own.")
+def _recognise_own(source, settings):
+    if settings:
+        raise UserError(f"A .keras file of ours takes no {', '.join(settings)}: it holds its own.")
     try:
         model = keras.saving.load_model(source, compile=False)
     except Exception as error:  # zip and Keras raise many kinds
         raise UserError(f"{source} cannot be read as a model: {reason_of(error)}") from error
     try:
-        found = architecture_of(model)
+        architecture = architecture_of(model)
     except ValueError as error:
         raise UserError(f"{source}: {error}") from error
     arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
     _check_finite(source, arrays)
     return RecognisedCheckpoint(
         format="keras_vit",
-        architecture=found,
+        architecture=architecture,
         arrays=arrays,
         table={path: same(path) for path in arrays},
         class_names=class_names_of(model),
-        preprocessing=preprocessing_of(model).but(mean=found.mean, std=found.std),
+        preprocessing=preprocessing_of(model).but(mean=architecture.mean, std=architecture.std),
     )

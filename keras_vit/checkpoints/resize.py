@@ -13,7 +13,7 @@ def resize_positions(table, old_grid, new_grid, *, prefix=0, method="bicubic"):
     Args:
         table: One row per token; the first `prefix` stay.
         old_grid: Rows and columns of patches that the table is for.
-        new_grid: Rows and columns that it shall be for.
+        new_grid: Rows and columns of patches that the result is for.
         prefix: How many rows belong to no patch.
         method: `"bicubic"` with antialiasing, as timm does it; `"bilinear"` between the corners,
             as Google's vision_transformer does it.
@@ -38,15 +38,15 @@ def resize_positions(table, old_grid, new_grid, *, prefix=0, method="bicubic"):
 
 
 def resize_kernel(kernel, old_patch, new_patch, *, method="bicubic"):
-    """Resizes a patch kernel `(P*P*C, D)` so that resized patches give what they gave.
+    """Resizes a patch kernel `(P*P*C, D)` so that resized patches keep their projections.
 
     "FlexiViT: One Model for All Patch Sizes" (arXiv:2212.08013, section 3.2): with the matrix `B`
     that resizes a patch, the kernel is multiplied by the pseudo-inverse of `B` transposed.
 
     Args:
         kernel: Rows in the order of `patchify`.
-        old_patch: Side of the patches that it is for, in pixels.
-        new_patch: Side of the patches that it shall be for.
+        old_patch: Side of the patches that the kernel is for, in pixels.
+        new_patch: Side of the patches that the result is for, in pixels.
         method: `"bicubic"` with antialiasing, as timm resizes; `"bilinear"`, as big_vision does.
 
     Returns:
@@ -66,22 +66,22 @@ def resize_kernel(kernel, old_patch, new_patch, *, method="bicubic"):
 
 
 def fold_channels(kernel, old, new):
-    """Makes an RGB patch kernel `(P*P*C, D)` one for another number of channels.
+    """Converts an RGB patch kernel `(P*P*C, D)` to another number of channels.
 
-    One channel gets the sum of the three, as a grey image is seen by them where all have the same
-    mean and standard deviation, and nearly so elsewhere; more get them in turn, scaled so that the
-    sum stays (timm's `adapt_input_conv`).
+    For one channel the three are summed: a grey image then gives what it gives as RGB, exactly
+    where all channels have the same mean and standard deviation. More channels repeat the three in
+    turn, scaled so that the sum stays (timm's `adapt_input_conv`).
 
     Args:
         kernel: Rows in the order of `patchify`.
-        old: Number of channels that it is for, 3.
-        new: Number of channels that it shall be for.
+        old: Number of channels that the kernel is for, 3.
+        new: Number of channels that the result is for.
 
     Returns:
         A kernel `(P*P*C', D)`.
 
     Raises:
-        ValueError: If it is not for three channels.
+        ValueError: If `old` is not 3 and differs from `new`.
     """
     if old == new:
         return kernel

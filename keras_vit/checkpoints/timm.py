@@ -1,7 +1,7 @@
 """timm's `VisionTransformer`: ViT, DeiT, DeiT III, DINO, DINOv2, MAE, CLIP's and SigLIP's towers.
 
-The same names hold models that differ in what no array shows: the epsilon of the norms and the form
-of GELU. Here they follow the family that the arrays belong to; `load` takes others.
+Models with the same names may differ in what no array shows: the epsilon of the norms and the form
+of GELU. Here these follow the family that the arrays belong to; `load` takes other values.
 """
 
 import math
@@ -32,39 +32,50 @@ SIGLIP_TANH = {(768, 32), (1152, 16), (1536, 16)}
 
 
 def matches(arrays):
-    """Says whether arrays have timm's names."""
+    """Returns whether `arrays`, a dictionary by name, have timm's names."""
     return has_prefix(arrays, "patch_embed.proj.") and has_prefix(arrays, "blocks.0.attn.")
 
 
 def normalise(arrays):
-    """Returns the arrays as they are: all of timm's are used under their own names."""
+    """Returns `arrays` unchanged: all of timm's are used, under their own names."""
     return arrays
 
 
 def read_config(config):
-    """Returns what timm's `config.json`, or the metadata that `export_timm` writes, says."""
+    """Reads timm's `config.json`, or the metadata that `export_timm` writes.
+
+    Args:
+        config: The configuration, a dictionary.
+
+    Returns:
+        A dictionary of what is known of `mean`, `std`, `image_size`, `activation`, `class_names`,
+        `pool`, `num_heads`, `norm_epsilon` and `is_ours`, and what `read_timm` returns.
+
+    Raises:
+        ValueError: If a value has the wrong type or makes no sense, or the pooling is none of ours.
+    """
     pretrained = value_of(config, "pretrained_cfg", "an object") or config  # old files have one
     ours = value_of(config, "keras_vit", "an object") or {}
     pool = value_of(config, "global_pool", "a text")
     if pool is not None and pool not in POOLS:
         raise UserError(f"timm's global_pool={pool!r} is none of ours.")
-    found = {
+    settings = {
         "mean": value_of(pretrained, "mean", "numbers"),
         "std": value_of(pretrained, "std", "numbers"),
         "image_size": (value_of(pretrained, "input_size", "integers") or [])[1:],
     }
-    found = {name: tuple(values) for name, values in found.items() if values}
-    found |= read_timm(config)
+    settings = {name: tuple(values) for name, values in settings.items() if values}
+    settings |= read_timm(config)
     if "quickgelu" in (value_of(config, "architecture", "a text") or ""):
-        found["activation"] = "quick_gelu"
+        settings["activation"] = "quick_gelu"
     if ours:
-        found["is_ours"] = True
+        settings["is_ours"] = True
     names = config.get("label_names")
     names = by_number(names) if isinstance(names, dict) else names
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
-        found["class_names"] = names
+        settings["class_names"] = names
     if POOLS.get(pool):
-        found["pool"] = POOLS[pool]
+        settings["pool"] = POOLS[pool]
     kinds = {
         "num_heads": "an integer",
         "activation": "a text",
@@ -73,7 +84,7 @@ def read_config(config):
         "class_names": "texts",
     }
     of_ours = {name: value_of(ours, name, kind) for name, kind in kinds.items()}
-    return found | {name: value for name, value in of_ours.items() if value is not None}
+    return settings | {name: value for name, value in of_ours.items() if value is not None}
 
 
 def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=False, pool=None):
@@ -82,17 +93,18 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     Args:
         arrays: Arrays by name.
         num_heads: Attention heads; by default what models of this width have.
-        grid: Rows and columns of patches; by default what `image_size` makes, or as many rows as
-            columns.
+        grid: Rows and columns of patches; by default what `image_size` makes, or a square.
         image_size: Height and width in a configuration, in pixels, or `None`.
-        is_ours: Whether `export_timm` wrote them, which writes no model of another kind.
+        is_ours: Whether `export_timm` wrote them, so that checks for other models are left out.
         pool: The pooling in a configuration, as `keras_vit.tasks.features` takes it, or `None`.
 
     Returns:
         An `Architecture`.
 
     Raises:
-        ValueError: If something cannot be read off.
+        ValueError: If an array that shows a size is missing or has another shape, the number of
+            heads is not known, the positions do not fill the grid, or the model is of a kind that
+            ours is not.
     """
     width, channels, patch_size, _ = shape_of(arrays, "patch_embed.proj.weight", 4)
     if not is_ours:
@@ -147,7 +159,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
 
 
 def _refuse_others(arrays, pool):
-    """Raises a `ValueError` for models whose names are these and whose blocks are others."""
+    """Raises a `ValueError` for models with the same names and another architecture."""
     clip, pooled = has_part(arrays, "norm_pre."), has_part(arrays, "attn_pool.")
     prefix = {"cls_token", "reg_token"} & arrays.keys()
     scaled = has_part(arrays, ".ls1.", ".ls2.")

@@ -1,14 +1,17 @@
-"""Where each weight of ours stands among timm's arrays."""
+"""The table that maps each weight of ours to timm's arrays."""
 
 from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
 
 
 def table(architecture, arrays=None):
-    """Returns where each weight of a model stands, from our paths to entries.
+    """Returns which of timm's arrays each weight of a model is made of.
 
     Args:
-        architecture: An `Architecture`.
-        arrays: Arrays by name, to see what their positions are of; not needed for an export.
+        architecture: The `Architecture` of the model.
+        arrays: Arrays by name, which show whether registers have positions; `None` for an export.
+
+    Returns:
+        A dictionary from the path of each weight of ours to an `Entry`.
     """
     config = architecture.config
     entries = {

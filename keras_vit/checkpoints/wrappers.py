@@ -1,4 +1,4 @@
-"""Prefixes of names from wrappers: torch's `module.` and `_orig_mod.`, a class's `backbone.`."""
+"""Prefixes that wrappers put before names: torch's `module.` and `_orig_mod.`, or `backbone.`."""
 
 import re
 
@@ -7,19 +7,19 @@ from keras_vit.errors import UserError
 
 
 def prefix_of(arrays, projection):
-    """Returns what precedes the names of a model.
+    """Returns the prefix before the names of a model's arrays.
 
     Args:
         arrays: Arrays by name.
-        projection: Pattern of the names of a format's patch projection; its first group is what
-            precedes them.
+        projection: Compiled regular expression of the names of a format's patch projection; its
+            first group is the prefix.
 
     Returns:
         The prefix, such as `"module.backbone."`, empty where nothing precedes the names, and `None`
         where no array is one of them.
 
     Raises:
-        ValueError: If there are several models.
+        ValueError: If there are several prefixes, hence several models.
     """
     prefixes = sorted({match[1] for name in arrays if (match := projection.match(name))})
     if len(prefixes) > 1:
@@ -31,13 +31,20 @@ def prefix_of(arrays, projection):
 
 
 def without_prefix(arrays, prefix):
-    """Returns arrays by the names that follow a prefix.
+    """Removes a prefix from the names of arrays.
 
-    Arrays beside the prefix, such as the `head.weight` of a model whose backbone is behind
-    `backbone.`, lose what precedes all names.
+    Names without the prefix, such as `head.weight` beside a backbone's `backbone.blocks...`, lose
+    only the part of it that all names share.
+
+    Args:
+        arrays: Arrays by name.
+        prefix: The prefix, such as `"module.backbone."`.
+
+    Returns:
+        The arrays by their new names.
 
     Raises:
-        ValueError: If two arrays get one name.
+        ValueError: If two arrays get the same name.
     """
     shared = ""
     for part in re.findall(r"[^./]+[./]", prefix):

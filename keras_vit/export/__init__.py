@@ -1,4 +1,4 @@
-"""A trained `keras.Model` to files: Keras' own, and what a server or a phone loads."""
+"""Writes a trained `keras.Model` as files: Keras' own, and those that servers and phones load."""
 
 import sys
 import types

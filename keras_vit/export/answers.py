@@ -1,4 +1,4 @@
-"""What every converter is given: a classifier from images to probabilities, and no more."""
+"""The function that every converter gets: a classifier from images to probabilities."""
 
 import keras
 import tensorflow as tf
@@ -7,12 +7,15 @@ from keras_vit.tasks import to_probabilities
 
 
 def write_probabilities(model, path, *, batch_size=None):
-    """Writes a SavedModel that converters read: `images` in, `probabilities` out, no more.
+    """Writes a SavedModel for converters: `images` `(B, H, W, C)` in, `probabilities` `(B, K)` out.
 
     Args:
         model: A classifier, as `keras_vit.tasks.to_probabilities` takes it.
         path: Folder to write.
-        batch_size: Images a call, any number where `None`.
+        batch_size: Images per call, any number where `None`.
+
+    Raises:
+        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
     """
     archive = keras.export.ExportArchive()
     function, spec = images_to_probabilities(model, batch_size=batch_size)
@@ -21,11 +24,18 @@ def write_probabilities(model, path, *, batch_size=None):
 
 
 def images_to_probabilities(model, *, batch_size=None):
-    """Returns what every converter is given: a function, and the `tf.TensorSpec` of its `images`.
+    """Wraps a classifier as a function from images to probabilities, for converters.
 
     Args:
         model: A classifier, as `keras_vit.tasks.to_probabilities` takes it.
-        batch_size: Images a call, any number where `None`.
+        batch_size: Images per call, any number where `None`.
+
+    Returns:
+        A pair: a `Callable[[tf.Tensor], dict[str, tf.Tensor]]` that takes images `(B, H, W, C)` and
+        returns `{"probabilities": (B, K)}`, and the `tf.TensorSpec` of its images.
+
+    Raises:
+        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
     """
     convert = to_probabilities(model)
 

@@ -1,4 +1,4 @@
-"""Checks exports before they become a version: each answers in a process of its own."""
+"""Checks exports before they become a version, each in a process of its own."""
 
 import contextlib
 import tempfile
@@ -22,15 +22,15 @@ def check_exports(model, paths):
 
     Args:
         model: The model, as `keras_vit.export.stage` takes it.
-        paths: Paths of what was written, by the name of the format.
+        paths: Paths of the exports, by the name of the format.
 
     Raises:
-        ValueError: If an export cannot be loaded or run, if it answers something that is not a
-            finite number, or, in a format that only stores, if a probability differs from the
-            model's.
+        ValueError: If the model or an export answers something that is not a finite number, if an
+            export cannot be loaded or run, or if, in a format that stores the weights unchanged, a
+            probability differs from the model's.
     """
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, *model.input_shape[1:]))
-    with tf.device("CPU"):  # whose float32 is the one of the processes
+    with tf.device("CPU"):  # whose float32 is that of the processes
         model = in_float32(model)
         outputs = model(images.astype("float32"), training=False)
         reference = keras.ops.convert_to_numpy(to_probabilities(model)(outputs))

@@ -1,8 +1,10 @@
-"""Encoded pictures to images inside a served graph, where neither Python nor Pillow is.
+"""Decodes pictures inside a served graph, without Python and Pillow.
 
-The pixels are those that evaluation sees. A broken picture does not fail its neighbours: a dataset
-in the graph drops it, and the gap tells which it was.
+The pixels equal those of evaluation. A broken picture does not fail the rest of its batch: a
+dataset in the graph drops it, and the gap in the order shows which one it was.
 """
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -10,18 +12,18 @@ from keras_vit.images.graph_decode import check_sides, jpeg_shape
 from keras_vit.images.graph_exif import orientation
 
 
-def decode_each(encoded, decode, shape):
-    """Decodes pictures, each on its own.
+def decode_each(encoded, decode: Callable[[tf.Tensor], tf.Tensor], shape):
+    """Decodes a batch of pictures; a broken one does not fail the others.
 
     Args:
         encoded: The pictures' bytes, strings `(B,)`.
-        decode: A function of one of them `()` that returns an image of `shape`, uint8; pictures on
-            which it raises are broken.
+        decode: Decodes the bytes `()` of one picture to an image of `shape`, uint8; it raises for a
+            broken one.
         shape: `(H, W, C)`.
 
     Returns:
-        Images `(B, H, W, C)`, uint8, zeros where a picture is broken; and which ones are whole,
-        booleans `(B,)`.
+        A pair: images `(B, H, W, C)`, uint8, zeros where a picture is broken; and booleans `(B,)`,
+        `False` where it is broken.
     """
     count = tf.size(encoded, tf.int64)
 
@@ -29,7 +31,7 @@ def decode_each(encoded, decode, shape):
         return index, tf.ensure_shape(decode(encoded[index]), shape)
 
     whole = tf.data.Dataset.range(count).map(element, num_parallel_calls=tf.data.AUTOTUNE)
-    # One more, so that there is something where every picture is broken.
+    # One more element, so that the dataset is not empty if every picture is broken.
     last = tf.data.Dataset.from_tensors((count, tf.zeros(shape, tf.uint8)))
     elements = whole.ignore_errors().concatenate(last)
     places, images = elements.batch(count + 1).get_single_element()
@@ -39,15 +41,18 @@ def decode_each(encoded, decode, shape):
 
 
 def decode(encoded, channels):
-    """Decodes a JPEG or a PNG to `(H, W, C)`, uint8, upright; without alpha.
+    """Decodes a JPEG or a PNG to an upright image `(H, W, C)`, uint8, without alpha.
 
     Args:
         encoded: The picture's bytes, a string `()`.
-        channels: 3, or 1 for grey pictures, in whatever way they are stored.
+        channels: 3, or 1 for grey pictures, which may be stored as RGB.
+
+    Returns:
+        The image, turned and mirrored as its EXIF orientation says.
 
     Raises:
-        tf.errors.InvalidArgumentError: If it is neither, is damaged, has colours where grey is
-            asked for, or `check_sides` refuses what its header claims.
+        tf.errors.InvalidArgumentError: If it is neither a JPEG nor a PNG, is damaged, has colours
+            and `channels` is 1, or `check_sides` refuses the size in its header.
     """
     is_jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
     image = tf.cond(is_jpeg, lambda: _decode_jpeg(encoded), lambda: _decode_png(encoded))
@@ -60,12 +65,12 @@ def decode(encoded, channels):
 
 
 def _decode_jpeg(encoded):
-    jpeg_shape(encoded)  # raises where the header claims too much
+    jpeg_shape(encoded)  # raises if the size in the header is too large
     return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _decode_png(encoded):
-    """Decodes a PNG, whose first chunk names its width and height; all else is refused."""
+    """Decodes a PNG whose first chunk holds its width and height; refuses anything else."""
     is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
     tf.debugging.assert_equal(is_png, True, "A picture is a JPEG or a PNG.")
     is_first = tf.strings.substr(encoded, 12, 4) == b"IHDR"
@@ -77,7 +82,7 @@ def _decode_png(encoded):
 
 
 def _upright(image, encoded):
-    """Turns an image as its file's EXIF says."""
+    """Turns and mirrors an image as the EXIF orientation of its file says."""
     code = orientation(encoded)
     image = tf.cond(code >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
     mirrored = tf.reduce_any(code == [2, 3, 6, 7])

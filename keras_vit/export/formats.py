@@ -1,4 +1,4 @@
-"""The formats that a classifier is exported to, a row each."""
+"""The formats that a classifier is exported to, one row of a table each."""
 
 import dataclasses
 import functools
@@ -14,29 +14,30 @@ from keras_vit.export.onnx_file import write_onnx
 from keras_vit.export.openvino_folder import write_openvino
 from keras_vit.export.saved_model import write_saved_model
 
-SAME = 1e-5  # largest difference of a probability, of formats that only store
+SAME = 1e-5  # largest difference of a probability in formats that store the weights unchanged
 NO_NUMBER = "it answers something that is not a finite number."
 
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A kind of export.
+    """One format of an export.
 
     Attributes:
-        suffix: What follows the version in its name, `"-int8.tflite"`; `""` of the folder that
-            TensorFlow Serving loads.
-        write: A function of a model as `servable` returns it, a path, and the metadata, which
-            writes the export; it raises a `ValueError` if the model does not fit the format.
-        options: What else it takes: `calibration`, `dynamic_batch`.
-        is_calibrated: Whether it must be given images for calibration.
-        extra: The extra of this package that has what it needs beyond the core.
-        needs: Modules of this extra.
-        largest_loss: Points of top-1 that it may lose; if `None`, it only stores, and
-            probabilities may differ by `SAME`.
+        suffix: What follows the version in the export's name, for example `"-int8.tflite"`; `""`
+            for the folder that TensorFlow Serving loads.
+        write: Writes the export. It takes a model as `servable` returns it, the path to write, and
+            by keyword `class_names`, `preprocessing` and those of `options`; it raises a
+            `ValueError` if the model does not fit the format.
+        options: Further keywords of `write`: `"calibration"`, `"dynamic_batch"`.
+        is_calibrated: Whether it needs images for calibration.
+        extra: The extra of this package whose packages it needs; empty if it needs none.
+        needs: Modules that this extra installs.
+        largest_loss: Percentage points of top-1 accuracy that it may lose; `None` for a format that
+            stores the weights unchanged, whose probabilities may differ by `SAME`.
     """
 
     suffix: str
-    write: Callable
+    write: Callable[..., None]
     options: tuple[str, ...] = ()
     is_calibrated: bool = False
     extra: str = ""
@@ -45,15 +46,18 @@ class Format:
 
     @property
     def is_at_hand(self):
-        """Whether the packages that it needs are installed."""
+        """Whether the modules that it needs are installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
 
     def fault(self, answers, reference):
-        """Says why answers cannot be those of a good export, or returns `None`.
+        """Checks the answers of an export against those of its model.
 
         Args:
             answers: Probabilities `(N, K)` of the export.
-            reference: Those of the model it came from.
+            reference: Probabilities `(N, K)` of the model it came from.
+
+        Returns:
+            A sentence on what is wrong, or `None` if nothing is.
         """
         if answers.shape != reference.shape or not np.isfinite(answers).all():
             return NO_NUMBER
@@ -63,10 +67,13 @@ class Format:
         return None
 
     def verdict(self, row):
-        """Says why an export is beyond the limit, or returns `None`.
+        """Checks whether an export stays within the limit of its format.
 
         Args:
             row: Its `keras_vit.evaluation.Comparison`.
+
+        Returns:
+            A sentence on why it does not, or `None` if it does.
         """
         if not math.isfinite(row.difference):
             return NO_NUMBER
@@ -98,7 +105,15 @@ FORMATS = {
 
 
 def check_formats(names):
-    """Raises a `ValueError` unless `names` are some of `FORMATS`, each once and installed."""
+    """Checks the names of formats.
+
+    Args:
+        names: Names of `FORMATS`.
+
+    Raises:
+        ValueError: If there is none, one is unknown or named twice, or the packages that it needs
+            are not installed.
+    """
     if not names or len(set(names)) < len(names) or not set(names) <= set(FORMATS):
         raise UserError(
             f"`to` must be some of {', '.join(FORMATS)}, each once: received {', '.join(names)}."

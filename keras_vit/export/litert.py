@@ -1,4 +1,4 @@
-"""A classifier as LiteRT (TFLite) files, from float32 down to four bits."""
+"""Writes a classifier as LiteRT (TFLite) files, from float32 down to four bits."""
 
 import dataclasses
 import re
@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from keras_vit.errors import UserError
@@ -17,25 +18,26 @@ from keras_vit.export.quantize import ALL, GPTQ, SIGNATURE, Rule, quantize
 from keras_vit.export.servable import servable
 from keras_vit.files import atomic_write
 
-# An operator and its layer, in what the converter says of one that it cannot write.
+# An operator and its layer, in the converter's error about one that it cannot write.
 FOREIGN = re.compile(r'error: loc\(callsite\(fused\["(\w+):", "([^"@]+)')
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """A kind of LiteRT file.
+    """One kind of LiteRT file.
 
     Attributes:
-        middle: What its name has behind the version, `"-int8"`.
-        convert: A function of a SavedModel's folder and calibration images that returns the file's
-            bytes.
-        is_calibrated: Whether it needs these images.
+        middle: What follows the version in its name, for example `"-int8"`.
+        convert: Returns the bytes of the file. It takes the folder of a SavedModel and calibration
+            images `(N, H, W, C)`, uint8, or `None`.
+        is_calibrated: Whether it needs calibration images.
         is_whole: Whether it computes only with integers.
-        largest_loss: As `keras_vit.export.formats.Format` has it.
+        largest_loss: Percentage points of top-1 accuracy that it may lose, or `None`, as in
+            `keras_vit.export.formats.Format`.
     """
 
     middle: str
-    convert: Callable
+    convert: Callable[[str, np.ndarray | None], bytes]
     is_calibrated: bool = False
     is_whole: bool = False
     largest_loss: float | None = None
@@ -51,26 +53,26 @@ def write_litert(
     calibration=None,
     dynamic_batch=False,
 ):
-    """Writes the file `path`: `images` `(1, H, W, C)` in, `probabilities` `(1, K)` out.
+    """Writes a LiteRT file: `images` `(1, H, W, C)` in, `probabilities` `(1, K)` out.
 
-    Pixels 0 to 255, built-in operators only, batch 1: a dynamic batch costs operators and is
-    refused by delegates. Class names, signature and what is done to a picture are appended as a zip
-    archive holding `labels.txt` and `metadata.json`, which runtimes ignore and `unzip` reads, as
-    TFLite's metadata does it.
+    Pixels run from 0 to 255. Only built-in operators are used. The batch is 1, because a dynamic
+    batch costs operators and delegates refuse it. A zip archive with `labels.txt` and
+    `metadata.json` (signature, preprocessing) is appended, as TFLite's metadata is: runtimes ignore
+    it and `unzip` reads it.
 
     Args:
         model: A classifier from images to logits, as `servable` returns it.
         path: File to write.
         name: A key of `VARIANTS`.
         class_names: Names in the order of the logits, or `None`.
+        preprocessing: A `Preprocessing`; by default the whole picture is resized.
         calibration: Images `(N, H, W, C)`, uint8, for the variants that need them.
         dynamic_batch: Whether it takes any number of images.
-        preprocessing: As `keras_vit.export.metadata.metadata_texts` takes it.
 
     Raises:
-        ValueError: If an operator is none of LiteRT's own, or must compute in floating point in a
-            format of integers only; it names the layer. If such a file is to take any number of
-            images.
+        ValueError: If LiteRT has no built-in operator for a layer; if, in a format of integers
+            only, an operator computes in floating point, or `dynamic_batch` is set; or if
+            `keras_vit.tasks.to_probabilities` refuses the model.
     """
     variant = VARIANTS[name]
     if variant.is_whole and dynamic_batch:
@@ -83,11 +85,11 @@ def write_litert(
     with tempfile.TemporaryDirectory() as folder, atomic_write(path) as unfinished:
         write_probabilities(model, folder, batch_size=None if dynamic_batch else 1)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that TensorFlow's own interpreter is going
+            warnings.simplefilter("ignore")  # that TensorFlow will remove its own interpreter
             try:
                 images = calibration if variant.is_calibrated else None
                 unfinished.write_bytes(variant.convert(folder, images))
-            except Exception as error:  # the converter's own kind is not public
+            except Exception as error:  # the class of the converter's errors is not public
                 if places := sorted({f"{x} of {y}" for x, y in FOREIGN.findall(str(error))}):
                     raise UserError(
                         f"LiteRT has no such operators of its own: {', '.join(places[:5])}."
@@ -121,7 +123,7 @@ def _float16(folder, _):
 
 
 def _quantized(*rules, **options):
-    """Returns a conversion to float32, then by `rules`, as `quantize` takes them."""
+    """Returns a `Variant.convert` to float32, then by `rules` as `quantize` takes them."""
 
     def convert(folder, calibration):
         return quantize(_float32(folder, None), rules, calibration, **options)
@@ -130,9 +132,10 @@ def _quantized(*rules, **options):
 
 
 def _whole(*rules, **options):
-    """Returns a conversion to integers only, in 16 bits except for `rules`.
+    """Returns a `Variant.convert` to integers only, in 16 bits except for `rules`.
 
-    LiteRT multiplies no kernel of 8 bits, as the query of attention pooling becomes, with 16.
+    LiteRT cannot multiply 16-bit activations with an 8-bit constant, which the query of attention
+    pooling becomes: that product has 8 bits.
     """
     everything = Rule(activations=16, operators=ALL)
     pooling = Rule(activations=8, operators=("BATCH_MATMUL",), where=r"/pool.*/MatMul(;|$)")
@@ -153,8 +156,8 @@ VARIANTS = {
         is_calibrated=True,
         largest_loss=0.3,
     ),
-    # Norms, softmax, GELU and sums in 16 bits. LiteRT cannot convert 16 bits to bytes: the last
-    # softmax has 8.
+    # Norms, softmax, GELU and sums have 16 bits. LiteRT cannot convert 16 bits to bytes, so the
+    # last softmax has 8.
     "tflite-int8-full": Variant(
         "-int8-full",
         _whole(
@@ -169,8 +172,8 @@ VARIANTS = {
     "tflite-int16": Variant(
         "-int16", _whole(), is_calibrated=True, is_whole=True, largest_loss=0.3
     ),
-    # Four bits in the blocks, by GPTQ (arXiv:2210.17323); eight for pixels, logits, and what makes
-    # queries and keys, whose products lose most.
+    # Four bits in the blocks, by GPTQ (arXiv:2210.17323); eight for pixels, logits, and the
+    # projections to queries and keys, whose products lose most.
     "tflite-int4": Variant(
         "-int4",
         _quantized(

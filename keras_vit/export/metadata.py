@@ -1,4 +1,4 @@
-"""What every export carries: class names, and what is done to a picture before."""
+"""Metadata that every export holds: class names and preprocessing."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from keras_vit.inference.metadata import LABELS, METADATA
 
 
 def metadata_texts(model, class_names=None, preprocessing=None, **more):
-    """Returns the texts that an export holds, by the names of their files.
+    """Returns the metadata of an export as texts.
 
     `labels.txt` holds the class names, one a line; `metadata.json` holds the image's size, channels
     and range, the preprocessing, and `more`.
@@ -16,8 +16,12 @@ def metadata_texts(model, class_names=None, preprocessing=None, **more):
     Args:
         model: A classifier of images.
         class_names: Names in the order of the logits, or `None`.
-        preprocessing: A `Preprocessing`; by default pictures are seen whole.
-        **more: Other entries of `metadata.json`.
+        preprocessing: A `Preprocessing`; by default the whole picture is resized.
+        **more: Further entries of `metadata.json`.
+
+    Returns:
+        A dictionary of texts by the names of their files; without `class_names` there is no
+        `labels.txt`.
     """
     height, width, channels = model.input_shape[1:]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=(height, width))
@@ -33,6 +37,12 @@ def metadata_texts(model, class_names=None, preprocessing=None, **more):
 
 
 def write_metadata(folder, *args, **more):
-    """Writes what `metadata_texts` returns as files in a folder."""
+    """Writes the metadata of an export as files.
+
+    Args:
+        folder: Folder to write to; must exist.
+        *args: Arguments of `metadata_texts`.
+        **more: Keyword arguments of `metadata_texts`.
+    """
     for name, text in metadata_texts(*args, **more).items():
         Path(folder, name).write_bytes(text.encode())

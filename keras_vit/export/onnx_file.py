@@ -1,4 +1,4 @@
-"""A classifier as an ONNX file."""
+"""Writes a classifier as an ONNX file."""
 
 import tensorflow as tf
 
@@ -10,19 +10,20 @@ OPSET = 18  # the highest that tf2onnx writes
 
 
 def write_onnx(model, path, *, class_names=None, preprocessing=None):
-    """Writes the file `path`: `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out.
+    """Writes an ONNX file: `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out.
 
-    Class names and what is done to a picture are properties of the model, `labels.txt` and
-    `metadata.json`. The file is checked and loaded by ONNX Runtime before this returns.
+    Class names and preprocessing are properties of the model, `labels.txt` and `metadata.json`.
+    ONNX Runtime loads the file as a check before this returns.
 
     Args:
         model: A classifier from images to logits, as `servable` returns it.
         path: File to write.
         class_names: Names in the order of the logits, or `None`.
-        preprocessing: As `keras_vit.export.metadata.metadata_texts` takes it.
+        preprocessing: A `Preprocessing`; by default the whole picture is resized.
 
     Raises:
-        ValueError: If ONNX Runtime does not load it.
+        ValueError: If a package of the extra `onnx` is missing, ONNX Runtime does not load the
+            file, or `keras_vit.tasks.to_probabilities` refuses the model.
     """
     with needs_extra("onnx"):
         import onnx
@@ -37,6 +38,6 @@ def write_onnx(model, path, *, class_names=None, preprocessing=None):
     try:
         onnx.checker.check_model(str(path), full_check=True)
         onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # each raises what it likes
+    except Exception as error:  # each package has its own errors
         reason = reason_of(error)
         raise UserError(f"ONNX Runtime does not load what tf2onnx wrote: {reason}") from error

@@ -1,4 +1,4 @@
-"""A classifier as a folder that OpenVINO loads."""
+"""Writes a classifier as a folder that OpenVINO loads."""
 
 import tempfile
 from pathlib import Path
@@ -9,20 +9,22 @@ from keras_vit.export.metadata import write_metadata
 
 
 def write_openvino(model, path, *, class_names=None, preprocessing=None):
-    """Writes the folder `path`: `model.xml`, its weights `model.bin` in float32, and the texts.
+    """Writes a folder of OpenVINO: `images` `(B, H, W, C)` in, `probabilities` `(B, K)` out.
 
-    `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out. It is loaded by OpenVINO
-    before this returns. OpenVINO computes in bfloat16 on processors that can,
-    unless `INFERENCE_PRECISION_HINT=f32` is set.
+    It holds `model.xml`, the weights `model.bin` in float32, and the metadata. OpenVINO loads it as
+    a check before this returns. OpenVINO computes in bfloat16 on processors that can, unless
+    `INFERENCE_PRECISION_HINT=f32` is set.
 
     Args:
         model: A classifier from images to logits, as `servable` returns it.
         path: Folder to make; must not exist.
         class_names: Names in the order of the logits, or `None`.
-        preprocessing: As `keras_vit.export.metadata.metadata_texts` takes it.
+        preprocessing: A `Preprocessing`; by default the whole picture is resized.
 
     Raises:
-        ValueError: If OpenVINO does not load it.
+        ValueError: If OpenVINO is not installed or does not load the folder, or
+            `keras_vit.tasks.to_probabilities` refuses the model.
+        FileExistsError: If `path` exists.
     """
     with needs_extra("openvino"):
         import openvino

@@ -1,4 +1,4 @@
-"""Quantised LiteRT files, by ai-edge-quantizer."""
+"""Quantises LiteRT files with ai-edge-quantizer."""
 
 import contextlib
 import dataclasses
@@ -41,14 +41,14 @@ ALL = (  # the operators that our models become
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """How some operators compute; if several rules match an operator, the last one wins.
+    """How some operators are quantised; if several rules match an operator, the last one wins.
 
     Attributes:
-        weights: Bits of the weights.
-        activations: Bits of what goes in and out, 8 or 16, found by calibration; if `None`,
+        weights: Bits of the weights, 4 or 8.
+        activations: Bits of inputs and outputs, 8 or 16, whose scales calibration finds; if `None`,
             they stay in floating point, and LiteRT quantises them when it runs.
-        operators: Which operators.
-        where: Regular expression that their place (`Operator.place`) holds.
+        operators: Names of the operators, as in `ALL`.
+        where: Regular expression that is searched in `Operator.place`.
         algorithm: `GPTQ`, or `None` for rounding.
     """
 
@@ -62,25 +62,29 @@ class Rule:
 def quantize(model, rules, calibration=None, *, bytes_outside=False):
     """Quantises a LiteRT file.
 
-    The quantiser's own calibration is a moving average, which cuts off the outliers of Vision
-    Transformers; here it is the true minimum and maximum, except for GPTQ, which needs other
-    statistics. Four bits have a scale per 32 weights, or per channel where 32 does not divide.
+    The quantiser's own calibration is a moving average, which clips the outliers of Vision
+    Transformers. Here the true minimum and maximum are used, except for GPTQ, which needs other
+    statistics. Weights of four bits have a scale for each 32 of them, or for each channel where 32
+    does not divide the kernels.
 
     Args:
         model: The bytes of a float32 file.
-        rules: `Rule`s.
-        calibration: Images `(N, H, W, C)`, uint8, for rules of activations and for GPTQ.
+        rules: `Rule`s, in order of precedence, the strongest last.
+        calibration: Images `(N, H, W, C)`, uint8, for rules with `activations` and for GPTQ.
         bytes_outside: Whether images and probabilities are uint8.
 
     Returns:
-        The bytes of another.
+        The bytes of the quantised file.
+
+    Raises:
+        ValueError: If a package of the extra `export` is missing.
     """
     with needs_extra("export"):
         from ai_edge_quantizer import calibrator, quantizer
         from ai_edge_quantizer.utils import qsv_utils
 
     model = _with_any_scale(model)
-    recipe, found = _recipe(rules, model, bytes_outside=bytes_outside), None
+    recipe, ranges = _recipe(rules, model, bytes_outside=bytes_outside), None
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")  # it warns that keeping all tensors is for debugging
         if calibration is not None:
@@ -89,12 +93,12 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
             calibrated = calibrator.Calibrator(model, **true)
             images = [{"images": image[None].astype("float32")} for image in calibration]
             calibrated.calibrate({SIGNATURE: images}, recipe)
-            found = calibrated.get_model_qsvs()
-            if bytes_outside:  # from 0 to 255, whatever the images hold: a step is then a level
-                pixels = found[f"{SIGNATURE}_images:0"]
+            ranges = calibrated.get_model_qsvs()
+            if bytes_outside:  # from 0 to 255, so that a step is one level of a pixel
+                pixels = ranges[f"{SIGNATURE}_images:0"]
                 pixels["min"], pixels["max"] = 0 * pixels["min"], 0 * pixels["max"] + 255
         quantized = quantizer.Quantizer(bytearray(model), recipe.get_quantization_recipe())
-        return bytes(quantized.quantize(found, enable_progress_report=False).quantized_model)
+        return bytes(quantized.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
 def _with_any_scale(model):
@@ -145,7 +149,7 @@ def _recipe(rules, model, *, bytes_outside):
 
 
 def _divides(size, model):
-    """Says whether blocks of `size` weights divide every kernel of the transformer blocks."""
+    """Returns whether `size` divides the rows of every kernel of the transformer blocks."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.tflite")
         path.write_bytes(model)

@@ -1,4 +1,4 @@
-"""A classifier as a SavedModel that TensorFlow Serving loads."""
+"""Writes a classifier as a SavedModel that TensorFlow Serving loads."""
 
 import functools
 from pathlib import Path
@@ -17,16 +17,19 @@ from keras_vit.tasks import to_probabilities
 
 
 def write_saved_model(model, path, *, class_names=None, preprocessing=None):
-    """Writes the folder `path` with the signatures of `endpoints`.
+    """Writes a SavedModel folder with the signatures of `endpoints`.
 
-    Class names lie in `assets.extra/labels.txt`, one per line, and what is done to a picture in
-    `assets.extra/metadata.json`. Neither Keras nor this package is needed to load it.
+    `assets.extra/labels.txt` holds the class names, one per line, and `assets.extra/metadata.json`
+    the preprocessing. Neither Keras nor this package is needed to load the folder.
 
     Args:
-        model: A classifier from images to logits.
+        model: A classifier from images to logits, as `servable` returns it.
         path: Folder to make; must not exist.
         class_names: Names in the order of the logits, or `None`.
-        preprocessing: As `endpoints` takes it.
+        preprocessing: A `Preprocessing`; by default the whole picture is resized.
+
+    Raises:
+        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
     """
     archive = keras.export.ExportArchive()  # without the model, or it stores each weight twice
     for name, (function, spec) in endpoints(
@@ -40,24 +43,33 @@ def write_saved_model(model, path, *, class_names=None, preprocessing=None):
 
 
 def endpoints(model, *, class_names=None, preprocessing=None):
-    """Returns what a served classifier answers, from names to functions and their inputs.
+    """Returns the signatures of a served classifier.
 
-    - `serve`: `images` `(B, H, W, C)`, float32, 0 to 255, to `probabilities` `(B, K)` and, of the
-      five best, `classes` `(B, 5)`, names, and `scores` `(B, 5)`;
-    - `serve_uint8`: the same of uint8;
-    - `serve_bytes`: the same of `image_bytes` `(B,)`, JPEG or PNG of any size, and `valid` `(B,)`;
-      a broken picture gets zeros and empty names; only of a model of 1 or 3 channels;
-    - `features`: `images` to `features` `(B, D)`;
-    - `attention`: `images` to `attention` `(B, h, w)`, by `keras_vit.interpret.attention_rollout`.
+    - `serve` takes `images` `(B, H, W, C)`, float32, 0 to 255, and returns `probabilities` `(B, K)`
+      and, for the five most probable classes, `classes` `(B, 5)`, their names, and `scores`
+      `(B, 5)`, their probabilities.
+    - `serve_uint8` takes the images as uint8 and returns the same.
+    - `serve_bytes` takes `image_bytes` `(B,)`, JPEGs or PNGs of any size, and returns the same and
+      `valid` `(B,)`. A broken picture gets zeros and empty names. Only a model of 1 or 3 channels
+      has it.
+    - `features` takes `images` and returns `features` `(B, D)`.
+    - `attention` takes `images` and returns `attention` `(B, h, w)`, the result of
+      `keras_vit.interpret.attention_rollout`.
+
+    Only a Vision Transformer of ours has the last two.
 
     Args:
         model: A classifier from images to logits.
-        class_names: Names in the order of the logits; numbers where `None`.
-        preprocessing: What `serve_bytes` does to a picture, as evaluation does it; by default
-            pictures are seen whole.
+        class_names: Names in the order of the logits; the index of the class where `None`.
+        preprocessing: The `Preprocessing` of `serve_bytes`, as in evaluation; by default the whole
+            picture is resized.
 
     Returns:
-        For each signature's name a function and its `tf.TensorSpec`.
+        A dictionary from the name of each signature to a pair: a
+        `Callable[[tf.Tensor], dict[str, tf.Tensor]]` and the `tf.TensorSpec` of its input.
+
+    Raises:
+        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
     """
     shape, classes = model.input_shape[1:], model.output_shape[-1]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=shape[:2])
@@ -91,7 +103,7 @@ def endpoints(model, *, class_names=None, preprocessing=None):
         }
 
     pixels = functools.partial(tf.TensorSpec, (None, *shape), name="images")
-    found = {
+    signatures = {
         "serve": (answer, pixels(tf.float32)),
         "serve_uint8": (answer_pixels, pixels(tf.uint8)),
     }
@@ -99,19 +111,22 @@ def endpoints(model, *, class_names=None, preprocessing=None):
         layers = {layer.name: layer for layer in model.layers}
         features = keras.Model(model.input, layers.get("pool_norm", layers["pool"]).output)
         rollout = attention_rollout(model)
-        found["features"] = (
+        signatures["features"] = (
             lambda images: {"features": features(images, training=False)},
             pixels(tf.float32),
         )
-        found["attention"] = (lambda images: {"attention": rollout(images)}, pixels(tf.float32))
+        signatures["attention"] = (
+            lambda images: {"attention": rollout(images)},
+            pixels(tf.float32),
+        )
     if shape[2] in (1, 3):
         spec = tf.TensorSpec((None,), tf.string, name="image_bytes")
-        found["serve_bytes"] = (answer_bytes, spec)
-    return found
+        signatures["serve_bytes"] = (answer_bytes, spec)
+    return signatures
 
 
 def has_tokens(model):
-    """Says whether a model is a Vision Transformer of ours that pools its tokens."""
+    """Returns whether `model`, a `keras.Model`, is a Vision Transformer of ours with a pooling."""
     layers = {layer.name: layer for layer in model.layers}
     return (
         isinstance(layers.get("embed"), PatchEncoder)

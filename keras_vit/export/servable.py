@@ -1,4 +1,4 @@
-"""A model rewritten for export: the same numbers in forms that converters take."""
+"""Rewrites a model for export: the same numbers by operations that converters support."""
 
 import functools
 
@@ -11,21 +11,22 @@ from keras_vit.layers import MLP, TokenPool, TransformerBlock
 
 
 def servable(model, *, whole_numbers=False):
-    """Rebuilds a functional model with the same weights, to be exported and not trained.
+    """Rebuilds a functional model with the same weights for export; it is not meant for training.
 
-    Every layer computes in float32, whatever it was trained in: LiteRT converts no bfloat16, and a
-    CPU that serves is faster without it. LayerNormalization is computed as `layer_norm` does, and
-    exact GELU by the error function, not by its complement, which ONNX and TF.js lack. If only the
-    class token is pooled, the last block's MLP computes no other token. A model without layers of
-    keras_vit is only brought to float32.
+    Every layer computes in float32, whatever it was trained in: LiteRT converts no bfloat16, and
+    serving on a CPU is faster without it. `layer_norm` replaces LayerNormalization, and the error
+    function replaces its complement in exact GELU, because ONNX and TF.js lack the complement. If
+    only the class token is pooled, the last block's MLP computes only that token. A model without
+    layers of keras_vit is only converted to float32.
 
     Args:
-        model: A functional `keras.Model`; it stays as it is.
-        whole_numbers: Whether it will compute with 16-bit integers: LayerNormalization is then
-            computed as `layer_norm_in_16_bits` does, which takes longer.
+        model: A functional `keras.Model`; it is not changed.
+        whole_numbers: Whether the export will compute with 16-bit integers: then
+            `layer_norm_in_16_bits` replaces LayerNormalization, which takes longer.
 
     Returns:
-        Another one, whose answers are equal except for rounding.
+        A `keras.Model` whose answers are equal except for rounding; `model` itself if it has no
+        layers of keras_vit and already computes in float32.
 
     Raises:
         ValueError: If a layer cannot be rebuilt in float32.
@@ -51,6 +52,9 @@ def in_float32(model):
     Args:
         model: A functional `keras.Model`.
 
+    Returns:
+        A `keras.Model` with the same weights.
+
     Raises:
         ValueError: If a layer cannot be rebuilt in float32.
     """
@@ -67,7 +71,7 @@ def _rebuilt(model):
     try:
         copy = keras.models.clone_model(model, clone_function=rebuild, recursive=True)
         copy.set_weights(model.get_weights())
-    except Exception as error:  # a layer of somebody else raises what it likes
+    except Exception as error:  # other people's layers raise errors of any class
         raise UserError(
             f"The model {model.name!r} cannot be rebuilt in float32: {reason_of(error)}"
         ) from error
@@ -75,7 +79,16 @@ def _rebuilt(model):
 
 
 def first_tokens(block, count, x):
-    """Computes only the first tokens of a block's result, `(B, count, D)`."""
+    """Computes only the first tokens of what a transformer block returns.
+
+    Args:
+        block: A built `TransformerBlock`.
+        count: How many tokens to compute.
+        x: Tokens `(B, T, D)` that enter the block.
+
+    Returns:
+        Tokens `(B, count, D)`.
+    """
     x = (x + block.scale1(block.attention(block.norm1(x))))[:, :count]
     return x + block.scale2(block.mlp(block.norm2(x)))
 
@@ -94,19 +107,21 @@ def _tokens_read(layer):
 
 
 def gelu(x):
-    """Computes exact GELU by the error function."""
+    """Computes exact GELU of `x`, a tensor of any shape, by the error function."""
     return 0.5 * x * (1 + ops.erf(x * 2**-0.5))
 
 
 def layer_norm(layer, x):
     """Normalises `x` as a `LayerNormalization` does, without a negation.
 
-    Keras subtracts the mean by adding its negative, for which LiteRT has no 8-bit and no 16-bit
-    operator.
+    Keras subtracts the mean by adding its negative, and LiteRT has no negation in 8 or 16 bits.
 
     Args:
-        layer: The layer, built; over the last axis, with gamma and beta.
+        layer: A built `LayerNormalization` over the last axis, with gamma and beta.
         x: Tensor `(..., D)`.
+
+    Returns:
+        A tensor `(..., D)`.
     """
     centred = x - ops.mean(x, axis=-1, keepdims=True)
     variance = ops.mean(centred * centred, axis=-1, keepdims=True)
@@ -114,17 +129,20 @@ def layer_norm(layer, x):
 
 
 def layer_norm_in_16_bits(layer, x):
-    """Normalises `x` as `layer_norm` does, in steps that 16 bits are enough for.
+    """Normalises `x` as `layer_norm` does, in steps for which 16 bits are enough.
 
-    Vision Transformers have tokens whose values are a hundred times larger than others'
-    (arXiv:2309.16588), and one scale must hold them all. Squares that are stored would leave the
-    others nothing: the mean square is a product, whose sum LiteRT keeps in 64 bits. Its inverse
-    root of 16 bits is a table of 512 steps: the root is taken first. What is still lost in the
-    scale of a token is set right by normalising once more.
+    Vision Transformers have tokens whose values are a hundred times larger than those of others
+    (arXiv:2309.16588), and one scale must hold them all. Stored squares would lose the small ones,
+    so the mean square is computed as a matrix product, whose sum LiteRT keeps in 64 bits. LiteRT's
+    16-bit inverse root is a table of 512 steps, so the root is taken first. A second normalisation
+    corrects what is still lost in the scale of a token.
 
     Args:
-        layer: The layer, as `layer_norm` takes it.
+        layer: A built `LayerNormalization` over the last axis, with gamma and beta.
         x: Tensor `(..., D)`.
+
+    Returns:
+        A tensor `(..., D)`.
     """
     centred = x - ops.mean(x, axis=-1, keepdims=True)
     part = centred * x.shape[-1] ** -0.5
@@ -132,6 +150,6 @@ def layer_norm_in_16_bits(layer, x):
     root = ops.rsqrt(ops.sqrt(variance + layer.epsilon))
     inverse = root * root
     x = centred * inverse
-    # The mean square and what epsilon adds are 1 together, except for rounding.
+    # The mean square and the share of epsilon sum to 1, except for rounding.
     whole = ops.mean(x * x, axis=-1, keepdims=True) + layer.epsilon * inverse * inverse
     return x * ops.rsqrt(whole) * layer.gamma + layer.beta

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving wants beside a SavedModel: warm-up requests and configurations."""
+"""Writes what TensorFlow Serving needs beside a SavedModel: warm-up requests, configurations."""
 
 import shlex
 from pathlib import Path
@@ -32,13 +32,17 @@ allowed_batch_sizes: {BATCH_SIZES[-1]}
 
 
 def write_warm_up(path, name):
-    """Writes a request per signature and batch size, which a server answers before it is ready.
+    """Writes warm-up requests, which a server answers before it reports that it is ready.
 
-    Without them the first real request of each kind waits until its graph is optimised.
+    There is one for each signature and batch size. Without them the first real request of each kind
+    waits until its graph is optimised.
 
     Args:
         path: Folder of a SavedModel.
         name: Name under which the model is served.
+
+    Raises:
+        ValueError: If a package of the extra `export` is missing.
     """
     with needs_extra("export"):
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
@@ -58,7 +62,7 @@ def write_warm_up(path, name):
 
 
 def _blank(spec, batch_size):
-    """Returns black images, or pictures of one black pixel, as a protobuf."""
+    """Returns a batch of black images, or of encoded pictures of one black pixel, as a protobuf."""
     shape = (batch_size, *spec.shape[1:])
     if spec.dtype == tf.string:
         pixel = tf.io.encode_png(tf.zeros((1, 1, 3), tf.uint8))
@@ -72,11 +76,11 @@ def write_configurations(folder):
     """Writes `models.config` and `batching.config` into a folder of versions.
 
     Args:
-        folder: Folder of the versions, for example `saved_models/digits`; its name is the
+        folder: Folder of the versions, for example `saved_models/digits`; its name becomes the
             model's.
 
     Returns:
-        The command that serves it.
+        A shell command, a text, that serves the folder with Docker.
     """
     folder = Path(folder).resolve()
     with atomic_write(folder / "models.config") as unfinished:

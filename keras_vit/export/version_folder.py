@@ -1,4 +1,4 @@
-"""All formats at once, under the next version number."""
+"""Exports a model in several formats at once, under the next version number."""
 
 import contextlib
 import dataclasses
@@ -31,9 +31,9 @@ class Staged:
 
     Attributes:
         paths: The path of each export, by the name of its format.
-        version: Their number, `None` until they are published.
-        rejected: Names of the formats that are put aside.
-        notes: What a person should know, a sentence each.
+        version: Their version number, `None` until the `with` block ends.
+        rejected: Names of the formats whose exports are renamed to `.rejected`.
+        notes: Remarks for the user, a sentence each.
     """
 
     paths: dict[str, Path]
@@ -42,7 +42,14 @@ class Staged:
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def name(self, format_name):
-        """Returns the name of an export in the folder of the versions."""
+        """Returns the name of an export in the folder of the versions, for example `3-int8.tflite`.
+
+        Args:
+            format_name: Name of its format, a key of `FORMATS`.
+
+        Returns:
+            The name of the file or folder.
+        """
         name = f"{self.version}{FORMATS[format_name].suffix}"
         return name + REJECTED * (format_name in self.rejected)
 
@@ -61,29 +68,29 @@ def stage(
 ):
     """Writes exports under temporary names; when the `with` block ends, they become a version.
 
-    The version is one above the highest there is, 1 in an empty folder. The SavedModel is renamed
-    last, so TensorFlow Serving, which watches `folder`, never loads a version that is not
-    complete; an export that is interrupted leaves none.
+    The version is one above the highest in the folder, 1 in an empty folder. The SavedModel is
+    renamed last, so TensorFlow Serving, which watches `folder`, never loads an incomplete version.
+    An interrupted export leaves none.
 
     Args:
         model: A classifier from images to logits; exported in float32 whatever it was trained in.
         folder: Folder of the versions, for example `saved_models/digits`; made if it is missing.
-        to: Names of `FORMATS`.
-        class_names: Names in the order of the logits; by default those that `classifier` was given.
+        to: Names of formats, keys of `FORMATS`.
+        class_names: Names in the order of the logits; by default those that the model stores.
         preprocessing: A `keras_vit.images.preprocessing.Preprocessing`; by default the one that the
-            model remembers.
+            model stores.
         calibration: Images `(N, H, W, C)`, uint8, that calibrate the integer formats.
-        dynamic_batch: Whether LiteRT files take any number of images, and not one.
-        failures: Dictionary that takes, by format, the errors of those that cannot be written, so
-            that the others can; where `None`, the first error is raised.
+        dynamic_batch: Whether LiteRT files take any number of images instead of one.
+        failures: Dictionary to which the error of each format that cannot be written is added, by
+            the format's name, while the others are written; if `None`, the first error is raised.
 
     Yields:
         A `Staged`.
 
     Raises:
-        ValueError: If the model gives no logits `(B, K)`, the names are not `K` lines, a format is
-            unknown, not installed, or lacks its calibration, none can be written, or the folder's
-            name is one that TensorFlow cannot load from.
+        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model, the names are not `K`
+            single lines, a format is unknown, not installed, or lacks its calibration images, no
+            format can be written, or TensorFlow cannot load from a folder of this name.
         OSError: If nothing can be written to the folder.
     """
     class_names = _check(model, to, class_names, calibration)
@@ -102,7 +109,7 @@ def stage(
                 FORMATS[name].write(
                     model, path, **carried, **{key: options[key] for key in FORMATS[name].options}
                 )
-            except Exception as error:  # converters raise what they like
+            except Exception as error:  # converters raise errors of any class
                 if failures is None:
                     raise
                 failures[name] = error
@@ -124,22 +131,22 @@ def stage(
 
 
 def _locked(folder):
-    """Keeps other exports to a folder from what must be done at once."""
+    """Returns a lock that other exports to the folder respect."""
     return filelock.FileLock(folder / ".lock", thread_local=False)
 
 
 @contextlib.contextmanager
 def _unfinished(folder):
-    """Makes a folder for what is not finished; removes it, and those that killed exports left.
+    """Makes a folder for unfinished exports; removes it, and those that killed exports left.
 
-    Each is locked as long as its export lives: the system lets a lock go when its process dies.
+    Each is locked as long as its export runs: the system releases a lock when its process dies.
     """
     with _locked(folder):
         for left in folder.glob(".export-*"):
             lock = _locked(left)
-            with contextlib.suppress(filelock.Timeout):  # its export is at work
+            with contextlib.suppress(filelock.Timeout):  # its export is still running
                 lock.acquire(blocking=False)
-                lock.release()  # some systems remove no file that is open
+                lock.release()  # some systems cannot remove an open file
                 shutil.rmtree(left, ignore_errors=True)
         partial = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
         lock = _locked(partial)
@@ -152,19 +159,21 @@ def _unfinished(folder):
 
 
 def export(model, folder, **options):
-    """Writes `folder/<version>/`, a SavedModel, and `folder/<version>.tflite`, or other formats.
+    """Exports a classifier as the next version in a folder and checks what was written.
+
+    By default that is `folder/<version>/`, a SavedModel, and `folder/<version>.tflite`.
 
     Args:
-        model: As `stage` takes it.
-        folder: Folder of the versions, as `stage` takes it.
-        **options: Arguments of `stage`.
+        model: A classifier from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`.
+        folder: Folder of the versions, for example `saved_models/digits`; made if it is missing.
+        **options: Further arguments of `stage`, for example `to`.
 
     Returns:
-        The paths, in the order of `to`.
+        A tuple of the paths, in the order of `to`.
 
     Raises:
-        ValueError: As `stage` does, or if what was written does not answer as the model does; no
-            version is then made.
+        ValueError: If `stage` refuses the arguments, or an export does not answer as the model
+            does; no version is then made.
         OSError: If nothing can be written to the folder.
     """
     with stage(model, folder, **options) as staged:
@@ -175,17 +184,17 @@ def export(model, folder, **options):
 
 
 def prepare_folder(folder):
-    """Makes sure, before the work and not after it, that versions can be written to `folder`.
+    """Makes the folder of the versions and checks that they can be written to it.
 
     Args:
         folder: Folder of the versions; made if it is missing.
 
     Returns:
-        Its `pathlib.Path`.
+        The folder, a `pathlib.Path`.
 
     Raises:
-        ValueError: If its path holds a character that TensorFlow takes for a pattern, or that is
-            punctuation where TensorFlow Serving is configured.
+        ValueError: If its path holds a character of TensorFlow's file patterns, or one that the
+            configuration of TensorFlow Serving cannot hold.
         OSError: If nothing can be written to it.
     """
     folder = Path(folder)
@@ -201,12 +210,12 @@ def prepare_folder(folder):
 
 
 def _check(model, to, class_names, calibration):
-    """Returns the class names, or raises a `ValueError`."""
+    """Checks the arguments of `stage`; returns the class names, or `None` where there are none."""
     to_probabilities(model)
     check_formats(to)
-    needy = [name for name in to if FORMATS[name].is_calibrated]
-    if needy and (calibration is None or not len(calibration)):
-        raise UserError(f"{', '.join(needy)} must be calibrated on images: received none.")
+    calibrated = [name for name in to if FORMATS[name].is_calibrated]
+    if calibrated and (calibration is None or not len(calibration)):
+        raise UserError(f"{', '.join(calibrated)} must be calibrated on images: received none.")
     if class_names is None:
         class_names = class_names_of(model)
     return None if class_names is None else _one_line_each(class_names, model.output_shape[-1])

@@ -1,4 +1,4 @@
-"""What a model saw: attention maps."""
+"""Shows which parts of an image a model looked at: attention maps."""
 
 from keras_vit.interpret.rollout import attention_rollout
 

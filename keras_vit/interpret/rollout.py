@@ -8,20 +8,22 @@ from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, MeanPool
 
 
 def attention_rollout(model):
-    """Returns a function of images that maps how much of the answer flows from each patch.
+    """Returns a function that maps how much of a model's answer flows from each patch.
 
     "Quantifying Attention Flow in Transformers" (arXiv:2005.00928, section 3.2): the scores of a
-    block, averaged over its heads, and its residual path weigh one half each, and the blocks are
-    multiplied. It begins where the model pools: at the class token, at all patches alike, at
-    both with one half each, or at what an attention pool looks at. What flows from class,
-    distillation and register tokens is left out, and the rest is scaled to sum to 1.
+    block, averaged over its heads, and its residual path weigh one half each, and the matrices of
+    the blocks are multiplied. The flow begins where the model pools: at the class token, at all
+    patches equally, at both with one half each, or at the tokens that an attention pool attends to.
+    The shares of class, distillation and register tokens are dropped, and those of the patches are
+    scaled to sum to 1.
 
     Args:
         model: A model that `keras_vit.tasks.classifier` or `features` built.
 
     Returns:
-        A function from images `(B, H, W, C)`, 0 to 255, to maps `(B, h, w)`, float32, one number
-        per patch. It costs a forward pass and the scores of each block once more.
+        A `Callable[[tensor], tensor]`: it takes images `(B, H, W, C)`, 0 to 255, and returns maps
+        `(B, h, w)`, float32, one number per patch. A call costs a forward pass and the scores of
+        each block once more.
 
     Raises:
         ValueError: If the model has no blocks or does not pool.
@@ -49,7 +51,7 @@ def attention_rollout(model):
 
 
 def _beginning(pool, tokens, count, prefix):
-    """Returns how much a pool takes from each of `count` tokens, `(B, T)`, summing to 1."""
+    """Returns the share that a pool takes from each of `count` tokens, `(B, T)`, summing to 1."""
     if isinstance(pool, AttentionPool):
         return ops.mean(ops.cast(pool.attention_scores(tokens), "float32"), axis=1)[:, 0]
     places = ops.arange(count)

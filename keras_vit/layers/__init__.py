@@ -1,4 +1,4 @@
-"""Weights and their math, only in `keras.ops`: any Keras backend runs them."""
+"""Layers of a Vision Transformer, written only in `keras.ops`, so that any backend runs them."""
 
 from keras_vit.layers.attention import SelfAttention
 from keras_vit.layers.block import TransformerBlock

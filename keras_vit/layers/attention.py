@@ -7,7 +7,15 @@ from keras_vit.errors import UserError
 
 
 def check_heads(width, num_heads):
-    """Raises a `ValueError` unless `num_heads` divides `width`."""
+    """Checks that attention heads divide the width of a token.
+
+    Args:
+        width: Numbers per token `D`.
+        num_heads: Number of heads.
+
+    Raises:
+        ValueError: If `num_heads` is below 1 or does not divide `width`.
+    """
     if num_heads < 1 or width % num_heads:
         raise UserError(
             f"`num_heads` must divide the width: received num_heads={num_heads}, width={width}."
@@ -98,7 +106,14 @@ class SelfAttention(keras.layers.Layer):
         )
 
     def attention_scores(self, x):
-        """Returns the attention of each token to each token, `(B, h, T, T)`; each row sums to 1."""
+        """Computes the attention of each token to each token; each row sums to 1.
+
+        Args:
+            x: Tokens `(B, T, D)`.
+
+        Returns:
+            Scores `(B, h, T, T)`, one matrix per head, without dropout.
+        """
         query, key, _ = self._project(x)
         return ops.softmax(ops.matmul(query, key), axis=-1)
 

@@ -78,7 +78,14 @@ class TransformerBlock(keras.layers.Layer):
             layer.build(shape)
 
     def attention_scores(self, x):
-        """Returns the attention of the block on tokens `(B, T, D)`, `(B, h, T, T)`."""
+        """Computes the attention of each token to each token in this block.
+
+        Args:
+            x: Tokens `(B, T, D)` that enter the block.
+
+        Returns:
+            Scores `(B, h, T, T)`, one matrix per head; each row sums to 1.
+        """
         return self.attention.attention_scores(self.norm1(x))
 
     def call(self, x):

@@ -9,7 +9,14 @@ from keras_vit.errors import UserError
 
 
 def quick_gelu(x):
-    """Computes `x * sigmoid(1.702 * x)`, the approximation that OpenAI's CLIP was trained with."""
+    """Computes `x * sigmoid(1.702 * x)`, the approximation of GELU in OpenAI's CLIP.
+
+    Args:
+        x: Tensor of any shape.
+
+    Returns:
+        A tensor of the same shape.
+    """
     return x * ops.sigmoid(1.702 * x)
 
 
@@ -17,6 +24,12 @@ def swiglu(x):
     """Splits `(..., 2*F)` into halves and computes `silu(first) * second`, `(..., F)`.
 
     "GLU Variants Improve Transformer" (arXiv:2002.05202), section 2.
+
+    Args:
+        x: Tensor `(..., 2*F)`.
+
+    Returns:
+        A tensor `(..., F)`.
     """
     gate, value = ops.split(x, 2, axis=-1)
     return ops.silu(gate) * value

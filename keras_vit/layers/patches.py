@@ -19,7 +19,8 @@ def patch_grid(image_size, patch_size):
         `(H // P, W // P)`.
 
     Raises:
-        ValueError: If `patch_size` does not divide both sides.
+        ValueError: If `patch_size` is below 1 or does not divide both sides, or a side is no
+            integer.
     """
     height, width = image_size
     if not (isinstance(height, numbers.Integral) and isinstance(width, numbers.Integral)):
@@ -47,7 +48,7 @@ def patchify(images, patch_size):
         The patches, in the dtype of the images.
 
     Raises:
-        ValueError: If `patch_size` does not divide the image.
+        ValueError: If `patch_size` does not divide the image, or its size is not fixed.
     """
     _, height, width, channels = images.shape
     rows, columns = patch_grid((height, width), patch_size)

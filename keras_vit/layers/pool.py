@@ -1,4 +1,4 @@
-"""Tokens to one vector per image."""
+"""Pooling layers: tokens to one vector per image."""
 
 import keras
 from keras import ops
@@ -9,10 +9,10 @@ from keras_vit.layers.mlp import MLP
 
 @keras.saving.register_keras_serializable("keras_vit", name="ClassTokenPool")  # its former name
 class TokenPool(keras.layers.Layer):
-    """Takes one of the tokens `(B, T, D)`: `(B, D)`; has no weights.
+    """Selects one of the tokens `(B, T, D)` as the feature `(B, D)`; has no weights.
 
     Args:
-        index: Which one: 0 is the class token, 1 the distillation token after it.
+        index: Index of the token: 0 is the class token, 1 the distillation token after it.
     """
 
     def __init__(self, index=0, **kwargs):
@@ -99,7 +99,14 @@ class AttentionPool(keras.layers.Layer):
             layer.build((shape[0], 1, width))
 
     def attention_scores(self, tokens):
-        """Returns the attention of the query to each token, `(B, h, 1, T)`; each row sums to 1."""
+        """Computes the attention of the query to each token; each row sums to 1.
+
+        Args:
+            tokens: Tensor `(B, T, D)`.
+
+        Returns:
+            Scores `(B, h, 1, T)`, one row per head.
+        """
         return self._attend(tokens)[0]
 
     def _attend(self, tokens):

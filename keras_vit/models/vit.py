@@ -24,7 +24,7 @@ SIZES = {
 }
 
 
-LEAST = {  # the integers of a configuration, and how small each may be
+LEAST = {  # the smallest value of each integer in a configuration
     "patch_size": 1,
     "channels": 1,
     "width": 1,
@@ -40,10 +40,10 @@ class ViTConfig:
     """Fixes the shapes and the math of a Vision Transformer.
 
     Attributes:
-        image_size: Height and width in pixels, or one number for both.
-        patch_size: Side of a square patch in pixels; divides the image.
-        channels: Channels per pixel.
-        width: Numbers per token.
+        image_size: Height and width `(H, W)` in pixels, or one number for both.
+        patch_size: Side `P` of a square patch in pixels; divides the image.
+        channels: Channels `C` per pixel.
+        width: Numbers per token `D`.
         depth: Number of blocks.
         mlp_dim: Hidden units of each MLP.
         num_heads: Attention heads; divides `width`.
@@ -54,8 +54,8 @@ class ViTConfig:
         prefix_positions: Whether class and distillation tokens have a learned position.
         patch_bias: Whether the projection of the patches has a bias.
         pre_norm: Whether a norm `pre_norm` precedes the blocks, as in CLIP (arXiv:2103.00020).
-        final_norm: Whether the norm `norm` follows them; without it, a head normalises what it has
-            pooled, as MAE's fine-tuning does (arXiv:2111.06377, appendix A.1).
+        final_norm: Whether a norm `norm` follows the blocks; without it, a head normalises the
+            pooled feature, as MAE's fine-tuning does (arXiv:2111.06377, appendix A.1).
         activation: `"gelu"`, exact, `"gelu_tanh"`, `"quick_gelu"` or `"swiglu"`.
         norm_epsilon: Epsilon of every norm.
         qkv_bias: Whether the projection to queries, keys and values has a bias.
@@ -64,7 +64,8 @@ class ViTConfig:
 
     Raises:
         ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
-            or a number is no integer or too small.
+            `image_size` has more than two sides, `norm_epsilon` is not between 0 and 1, or another
+            number is no integer or too small.
     """
 
     image_size: int | tuple[int, int] = 224
@@ -113,8 +114,13 @@ class ViTConfig:
             name: A size of `SIZES`, a slash, and the patch size in pixels.
             **overrides: Fields to change, for example `image_size`.
 
+        Returns:
+            A `ViTConfig`.
+
         Raises:
-            ValueError: If the name is not of this form, or its size is unknown.
+            ValueError: If the name is not of this form, its size is unknown, or the configuration
+                contradicts itself.
+            TypeError: If an override is no field of `ViTConfig`.
         """
         size, slash, patch_size = name.partition("/")
         if size not in SIZES or not slash or not patch_size.isdecimal():
@@ -126,7 +132,7 @@ class ViTConfig:
 
     @property
     def grid(self):
-        """Rows and columns of patches."""
+        """Rows and columns of patches, `(H // P, W // P)`."""
         return patch_grid(self.image_size, self.patch_size)
 
 
@@ -152,7 +158,7 @@ def vit(
         config: A `ViTConfig`, or a name such as `"S/16"`.
         mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
         std: Standard deviation of the pixels on that scale, one number or one per channel. Images
-            are given as a decoder leaves them, 0 to 255, and the first layer computes
+            have pixels from 0 to 255, as a decoder returns them, and the first layer computes
             `(images / 255 - mean) / std`.
         dropout: Rate on the embedded tokens and after every dense layer of a block.
         attention_dropout: Rate on the attention scores.
@@ -166,7 +172,8 @@ def vit(
         A `keras.Model`.
 
     Raises:
-        ValueError: If the configuration contradicts itself, or a rate is out of its range.
+        ValueError: If the configuration contradicts itself, a rate is outside `[0, 1)`, or `mean`
+            and `std` do not fit the channels or are not finite, or `std` is not above 0.
         TypeError: If an override is no field of `ViTConfig`.
     """
     if isinstance(config, str):
@@ -201,7 +208,7 @@ def vit(
         x = PatchDropout(patch_dropout, num_prefix_tokens=prefix, name="patch_dropout")(x)
     if config.pre_norm:
         x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="pre_norm")(x)
-    rates = np.linspace(drop_path, 0, config.depth)[::-1]  # from the end: a lone block is the last
+    rates = np.linspace(drop_path, 0, config.depth)[::-1]  # from the end: one block is the last
     for index, rate in enumerate(rates.tolist()):
         x = TransformerBlock(
             config.num_heads,

@@ -1,4 +1,4 @@
-"""Heads: one file is one task, extending a backbone's graph."""
+"""Heads: each file extends the graph of a backbone to one task."""
 
 from keras_vit.tasks.classify import class_names_of, classifier, preprocessing_of
 from keras_vit.tasks.features import features

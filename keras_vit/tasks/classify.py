@@ -12,14 +12,19 @@ from keras_vit.tasks.features import pooled
 
 @keras.saving.register_keras_serializable("keras_vit")
 class ClassHead(keras.layers.Dense):
-    """Maps pooled features `(B, D)` to logits `(B, K)` and remembers what belongs to them.
+    """Maps pooled features `(B, D)` to logits `(B, K)`; stores class names and preprocessing.
 
     Args:
         units: Number of classes `K`.
         class_names: `K` names in the order of the labels, saved with the model.
-        preprocessing: What evaluation does to a picture before, saved too: a
-            `keras_vit.images.preprocessing.Preprocessing`, its `to_json()`, or `None` where it is
-            not known.
+        preprocessing: What evaluation does to a picture before the model sees it, saved with the
+            model: a `keras_vit.images.preprocessing.Preprocessing`, its `to_json()`, or `None`
+            where it is not known.
+        **kwargs: Further arguments of `keras.layers.Dense`.
+
+    Raises:
+        ValueError: If `class_names` is no list of texts, or a dictionary is no `to_json()` of a
+            `Preprocessing`.
     """
 
     def __init__(self, units, *, class_names=None, preprocessing=None, **kwargs):
@@ -32,7 +37,7 @@ class ClassHead(keras.layers.Dense):
         self.remember(preprocessing)
 
     def remember(self, preprocessing):
-        """Sets `preprocessing`, without the size of the images, which the model's input has.
+        """Stores `preprocessing`, except the size of the images, which the model's input has.
 
         Args:
             preprocessing: As the constructor takes it.
@@ -47,8 +52,8 @@ class ClassHead(keras.layers.Dense):
         self.preprocessing = preprocessing
 
     def get_config(self):
-        known = self.preprocessing and self.preprocessing.to_json()
-        remembered = {"class_names": self.class_names, "preprocessing": known}
+        preprocessing = self.preprocessing and self.preprocessing.to_json()
+        remembered = {"class_names": self.class_names, "preprocessing": preprocessing}
         return {**super().get_config(), **remembered}
 
 
@@ -63,27 +68,28 @@ def classifier(
 ):
     """Extends a backbone to a classifier from images `(B, H, W, C)` to logits `(B, K)`.
 
-    The result is one flat model, the layers `pool` and `head` behind those of the backbone, whose
-    weights it shares.
+    The result is one flat model: the layers of the backbone, whose weights it shares, then `pool`
+    and `head`.
 
     Args:
         backbone: A model that `keras_vit.models.vit` built.
         num_classes: Number of classes `K`.
-        pool: As `keras_vit.tasks.features` takes it.
+        pool: How tokens are pooled: `"class_token"`, `"mean"`, `"class_token_and_mean"` or
+            `"attention"`, as `keras_vit.tasks.features` takes it.
         pre_logits: Units of a dense layer `pre_logits` with tanh before the head, or `None`; ViT's
             pre-training has one (arXiv:2010.11929, section 3.1).
         distillation_head: Whether a second head, `distillation_head`, reads the distillation token
             and the logits are the mean of both, as DeiT's are outside of training
             (arXiv:2012.12877, section 4).
-        class_names: `K` names in the order of the labels; they are saved with the model and travel
-            into what is exported from it.
+        class_names: `K` names in the order of the labels; the model and its exports hold them.
 
     Returns:
         A `keras.Model` named `"classifier"`.
 
     Raises:
-        ValueError: If `pool` is unknown, the backbone lacks the token that is asked for, there is
-            no class, or the number of names is not `num_classes`.
+        ValueError: If `pool` is unknown, the backbone lacks a token that `pool` or
+            `distillation_head` needs, there is no class, or the number of names is not
+            `num_classes`.
     """
     if num_classes < 1:
         raise UserError(f"`num_classes` must be at least 1: received {num_classes}.")
@@ -107,15 +113,26 @@ def classifier(
 
 
 def class_names_of(model):
-    """Returns the names of a classifier's classes, or `None` where it knows none."""
+    """Returns the names of a classifier's classes.
+
+    Args:
+        model: A `keras.Model` with a name for each layer.
+
+    Returns:
+        A list of `K` names in the order of the labels, or `None` where the model has none.
+    """
     return getattr(_head_of(model), "class_names", None)
 
 
 def preprocessing_of(model):
-    """Returns the `Preprocessing` that a classifier remembers, for images of the model's size.
+    """Returns the preprocessing that a classifier stores.
 
     Args:
-        model: A classifier; where it remembers nothing, pictures are seen whole.
+        model: A classifier.
+
+    Returns:
+        A `Preprocessing` for images of the model's size; the whole picture, if the model stores
+        none.
     """
     remembered = getattr(_head_of(model), "preprocessing", None) or Preprocessing()
     return dataclasses.replace(remembered, image_size=model.input_shape[1:3])

@@ -11,8 +11,7 @@ POOLS = ("class_token", "mean", "class_token_and_mean", "attention")
 def features(backbone, *, pool=None):
     """Extends a backbone to a model from images `(B, H, W, C)` to features `(B, D)`.
 
-    The result is one flat model, the layer `pool` behind those of the backbone, whose weights it
-    shares.
+    The result is one flat model: the layers of the backbone, whose weights it shares, then `pool`.
 
     Args:
         backbone: A model that `keras_vit.models.vit` built.
@@ -30,7 +29,19 @@ def features(backbone, *, pool=None):
 
 
 def pooled(backbone, pool=None):
-    """Returns a backbone's features `(B, D)`, a tensor of its graph, pooled as `features` does."""
+    """Pools the tokens `(B, T, D)` of a backbone as `features` does, without making a model.
+
+    Args:
+        backbone: A model that `keras_vit.models.vit` built.
+        pool: As `features` takes it.
+
+    Returns:
+        A symbolic tensor `(B, D)` in the graph of the backbone, or `(B, 2*D)` for
+        `"class_token_and_mean"`.
+
+    Raises:
+        ValueError: If `pool` is unknown or needs a class token that the backbone lacks.
+    """
     block = backbone.get_layer("block00")
     x = _pooling(backbone.get_layer("embed"), block, pool)(backbone.output)
     if backbone.layers[-1].name != "norm":

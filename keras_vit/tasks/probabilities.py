@@ -1,4 +1,4 @@
-"""From what a Keras model gives to the probabilities of its classes, whoever built the model."""
+"""Converts the outputs of any Keras classifier to probabilities of its classes."""
 
 import keras
 from keras import activations
@@ -7,23 +7,27 @@ from keras_vit.errors import UserError
 from keras_vit.keras_private import origin
 from keras_vit.tasks.classify import ClassHead
 
-# What may follow a head without changing its numbers.
+# Layers that may follow a head because they do not change its numbers.
 PASSING = (keras.layers.Dropout, keras.layers.Identity)
 
 
 def to_probabilities(model):
-    """Returns a function from a model's outputs `(B, K)` to probabilities `(B, K)`.
+    """Returns a function that converts a model's outputs `(B, K)` to probabilities `(B, K)`.
 
-    It is a softmax for the logits of `ClassHead`, and nothing for a model that ends in a softmax
-    itself. What another last layer means cannot be known: a plain dense layer may give logits or
-    measures, a sigmoid answers for each class on its own.
+    It is a softmax for the logits of `ClassHead`, and the identity for a model that ends in a
+    softmax. What another last layer means cannot be known: a plain dense layer may return logits or
+    measurements, a sigmoid answers for each class on its own.
 
     Args:
-        model: A functional `keras.Model` from one batch of images `(B, H, W, C)`, 0 to 255.
+        model: A functional or sequential `keras.Model` of images `(B, H, W, C)`, 0 to 255.
+
+    Returns:
+        A `Callable[[tensor], tensor]`; both tensors are `(B, K)`.
 
     Raises:
-        ValueError: If the model is none, has several inputs or outputs, takes images of any size,
-            or does not end in one softmax over `K` classes.
+        ValueError: If the model is neither functional nor sequential, has several inputs or
+            outputs, takes images of any size, or ends neither in a `ClassHead` nor in one softmax
+            over `K` classes.
     """
     operation, inputs = _last(_checked(model))
     if _is_head(operation) or (
@@ -75,7 +79,7 @@ def _checked(model):
 
 
 def _last(tensor):
-    """Returns the operation whose numbers a tensor holds, and what it was given."""
+    """Returns the operation that computes the numbers of a tensor, and its inputs."""
     operation, inputs, index = origin(tensor)
     if isinstance(operation, keras.Model) and hasattr(operation, "inputs"):  # nested
         return _last(operation.outputs[index])
@@ -97,5 +101,5 @@ def _is_softmax(operation):
     """Says whether a layer or an operation ends in a softmax over the last axis."""
     if getattr(operation, "activation", None) is activations.softmax:
         return True
-    # A layer, or what `keras.ops.softmax` leaves in a graph.
+    # The layer, or the operation of `keras.ops.softmax` in a graph.
     return type(operation).__name__ == "Softmax" and getattr(operation, "axis", None) in (-1, 1)

@@ -53,7 +53,7 @@ def test_a_head_beside_the_backbone_is_used(tmp_path, family, head, around):
         ("optimizer.exp_avg", r"has 1 arrays that are not known: optimizer\.exp_avg"),
         ("fc.weight", r"has 1 arrays that are not known: fc\.weight"),
         ("backbone.more", r"has 1 arrays that are not known: more"),
-        ("head.weight", r"must hold head\.weight once: it does twice"),
+        ("head.weight", r"must hold head\.weight once: it holds it twice"),
         ("teacher.patch_embed.proj.weight", "holds 2 models, behind 'backbone.' and 'teacher.'"),
         ("patch_embed.proj.weight", "holds 2 models, behind '' and 'backbone.'"),
     ],
