@@ -117,7 +117,7 @@ def test_a_set_in_memory_is_checked(run):
         (("no_such_set",), "no_such_set is neither digits, a folder"),
         (("folder:nowhere",), "There is no folder nowhere"),
         (("/nope",), "There is no folder or file /nope."),
-        (("digits", "--test-fraction", "0.2"), "means nothing to digits"),
+        (("digits", "--test-fraction", "0.2"), "does not apply to digits"),
         (("digits", "--test-fraction", "much"), "much"),
         (("digits", "--jsn"), "--jsn"),
     ],

@@ -1,4 +1,4 @@
-"""NumPy arrays."""
+"""A source of NumPy arrays."""
 
 import numpy as np
 
@@ -7,20 +7,22 @@ from keras_vit.errors import UserError
 
 
 def from_arrays(train, test, *, class_names=None, name="arrays"):
-    """Makes arrays, or tensors, a source.
+    """Makes a source of images `(N, H, W, C)` and labels `(N,)` in arrays or tensors.
 
     Args:
-        train: Images `(N, H, W, C)` or `(N, H, W)`, uint8, and labels `(N,)` or `(N, 1)`.
-        test: Images and labels of the test split.
+        train: Pair of images `(N, H, W, C)` or `(N, H, W)`, uint8, and integer labels `(N,)` or
+            `(N, 1)`.
+        test: The same pair of the test split, with images of the same size.
         class_names: Names in the order of the labels; by default the labels themselves, which must
             then be all integers from 0 to K - 1.
-        name: What the set is called.
+        name: Name of the source, in messages and reports.
 
     Returns:
         A `Source` of `Split`s in memory.
 
     Raises:
-        ValueError: If the arrays do not fit, or a label has no name.
+        ValueError: If shapes or dtypes are wrong, the splits have images of two sizes, a label is
+            negative or has no name, or a class name is no text on one line.
     """
     splits = {}
     for split_name, (images, labels) in {"train": train, "test": test}.items():
@@ -37,7 +39,7 @@ def from_arrays(train, test, *, class_names=None, name="arrays"):
 
 
 def _numbers(labels):
-    """Returns the names of classes that have none: their numbers, of which none may be missing."""
+    """Names classes by their numbers, of which none may be missing."""
     distinct = np.unique(np.concatenate(labels))
     if len(distinct) and distinct[-1] != len(distinct) - 1:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Handwritten digits, embedded in scikit-learn."""
+"""The handwritten digits of scikit-learn."""
 
 import numpy as np
 
@@ -12,6 +12,12 @@ def digits():
     "Optical Recognition of Handwritten Digits" (UCI, 1998), the test part of its 43 writers'
     digits. The 17 grey levels are spread over 0 to 255. The split is stratified and fixed:
     1,437 train, 360 test.
+
+    Returns:
+        A `Source` of `Split`s with images `(8, 8, 1)`.
+
+    Raises:
+        ValueError: If scikit-learn is not installed; the sentence names the extra that is missing.
     """
     with needs_extra("recipes"):
         from sklearn.datasets import load_digits

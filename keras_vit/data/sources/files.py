@@ -1,4 +1,4 @@
-"""Pictures in files of their own: read in any order, split by a hash of their names."""
+"""Pictures in separate files: read in any order, and split by a hash of their names."""
 
 import hashlib
 import os
@@ -14,7 +14,18 @@ DEFAULT_TEST_FRACTION = 0.1
 
 
 def split_of_files(paths, labels):
-    """Makes an `EncodedSplit` of picture files `(N,)` and their labels `(N,)`."""
+    """Makes an `EncodedSplit` of picture files and their labels.
+
+    Args:
+        paths: Paths of the files `(N,)`; none is opened yet.
+        labels: Integer labels `(N,)`.
+
+    Returns:
+        The `EncodedSplit`.
+
+    Raises:
+        ValueError: If there are not as many labels as paths, or one is negative.
+    """
     encoded = [os.fsencode(path) for path in paths]
     # Tensors, as in `Split.in_memory`: a million paths do not belong in a graph.
     with tf.device("CPU"):
@@ -29,20 +40,20 @@ def split_of_files(paths, labels):
 
 
 def split_by_hash(paths, test_fraction):
-    """Decides which files, named by their relative paths, belong to the test split.
+    """Chooses the files of the test split by a hash of their relative paths.
 
-    Only the hash of its name decides where a file belongs: one that is added or removed moves no
-    other.
+    Only the hash of its path decides to which split a file belongs, so a file that is added or
+    removed moves no other file.
 
     Args:
         paths: Relative paths with forward slashes, `(N,)`.
-        test_fraction: Expected share of the test split; `None` is 0.1.
+        test_fraction: Expected share of the test split, between 0 and 1; `None` is 0.1.
 
     Returns:
-        A list of booleans `(N,)`, and a note for a person.
+        A list of booleans `(N,)`, true for the test split, and a note for `Source.notes`.
 
     Raises:
-        ValueError: If the fraction is out of range, or one side is left without pictures.
+        ValueError: If the fraction is out of range, or one split gets no pictures.
     """
     if test_fraction is None:
         test_fraction = DEFAULT_TEST_FRACTION
@@ -66,7 +77,15 @@ def split_by_hash(paths, test_fraction):
 
 
 def missing_classes(splits, class_names):
-    """Returns a note for each split that holds no example of some class."""
+    """Writes a note for each split that holds no example of some class.
+
+    Args:
+        splits: An `EncodedSplit` with known labels for each name of a split.
+        class_names: Names of the classes, in the order of the labels.
+
+    Returns:
+        A list of sentences for `Source.notes`.
+    """
     notes = []
     for name, split in splits.items():
         counts = np.bincount(split.labels, minlength=len(class_names))

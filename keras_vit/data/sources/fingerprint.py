@@ -1,4 +1,4 @@
-"""What a run learns from, in a few lines that a checkpoint keeps and a resumed run compares."""
+"""Fingerprints of sources: a checkpoint stores one, and a resumed run compares it."""
 
 import hashlib
 import os
@@ -12,18 +12,18 @@ AT_ONCE = 1024  # images that are read together
 
 
 def fingerprint(source):
-    """Records what a run learns from: classes, version, numbers and digests of its examples.
+    """Describes what a run learns from: classes, version, counts and digests of the examples.
 
-    The digest of files is one of their paths, from the folder that holds them all, and of their
-    labels: a folder may be moved, and a million files are not read. That of images in memory is one
-    of their pixels and labels. A set of TensorFlow Datasets that is not held in memory is known by
-    its version.
+    Files are digested by their labels and their paths below the folder that holds them all, so the
+    folder may be moved, and a million files need not be read. Images in memory are digested by
+    their pixels and labels. A set of TensorFlow Datasets that is not in memory is identified by its
+    version.
 
     Args:
         source: A `keras_vit.data.Source`.
 
     Returns:
-        A dictionary that JSON can hold.
+        A dictionary for JSON of `classes`, `version`, `counts` and `digests`.
     """
     splits = {name: source.splits[name] for name in USED if name in source.splits}
     return {
@@ -35,14 +35,14 @@ def fingerprint(source):
 
 
 def describe_change(before, now):
-    """Describes how two fingerprints differ.
+    """Describes the first difference between two fingerprints of a source.
 
     Args:
-        before: What `fingerprint` returned then.
-        now: What it returns today.
+        before: What `fingerprint` returned when the run began.
+        now: What it returns now.
 
     Returns:
-        The end of a sentence, or `None` where they are equal.
+        The end of a sentence, such as "class 'cat' is new", or `None` where they are equal.
     """
     old, new = before["classes"], now["classes"]
     if gone := [name for name in old if name not in set(new)]:
@@ -67,14 +67,14 @@ def describe_change(before, now):
 def _digest(split):
     digest = hashlib.sha256()
     if isinstance(split, Split):
-        split = split.original or split  # resized ones cost more and say no more
+        split = split.original or split  # reading resized images takes longer and adds nothing
         for start in range(0, split.count, AT_ONCE):
             images, labels = split.read(np.arange(start, min(start + AT_ONCE, split.count)))
             digest.update(np.ascontiguousarray(images))
             digest.update(np.asarray(labels, "int64"))
     elif isinstance(split, EncodedSplit):
         paths = [split.path(index).replace(os.sep, "/") for index in range(split.count)]
-        ends = [min(paths, default=""), max(paths, default="")]  # between them lie all others
+        ends = [min(paths, default=""), max(paths, default="")]  # all others share their prefix
         shared = os.path.commonprefix(ends).rpartition("/")[0]
         relative = "\0".join(path[len(shared) :] for path in paths)
         digest.update(relative.encode("utf-8", "surrogateescape"))

@@ -1,4 +1,4 @@
-"""A folder of class folders."""
+"""A source of pictures in class folders."""
 
 import os
 from pathlib import Path
@@ -13,20 +13,21 @@ from keras_vit.errors import UserError, first_few
 def from_folder(path, *, test_fraction=None, strict=True):
     """Opens `DIR/train/<class>/*` and `DIR/test/<class>/*`, or `DIR/<class>/*`, as a source.
 
-    Names of splits are read in any case and in the usual spellings (`split_names.SPELLINGS`):
-    `Training` and `Testing`, `train` and `valid`. Where no test split has class folders, as in
-    ImageNet, the validation split serves as one; without either, a stable hash of the file names
-    sets a share of the pictures apart. Two folders named like splits are always splits, and so is
-    a folder named like `train` that holds folders; a single one named like another split is a
-    class.
+    Names of splits are read in any case and in the usual spellings (`split_names.SPELLINGS`), for
+    example `Training` and `Testing`, or `train` and `valid`. Where no test split has class folders,
+    as in ImageNet, the validation split becomes the test split; where there is neither, a stable
+    hash of the file names chooses a share of the pictures. Two folders named like splits are always
+    splits, and so is a folder named like `train` that holds folders; a single folder named like
+    another split is a class.
 
-    Classes are in the order of their names, and so are the files; folders below a class belong to
-    it. `Source.notes` names what is left out: hidden files, files that are not named like pictures
-    or lie in no class folder, and folders that are neither splits nor classes.
+    Classes and files are sorted by name; folders below a class belong to it. `Source.notes` names
+    what is left out: hidden files, files that are not named like pictures or lie in no class
+    folder, and folders that are neither splits nor classes.
 
     Args:
         path: The folder.
-        test_fraction: Share of the test split where the folder has none, 0.1 by default.
+        test_fraction: Share of the test split where the folder has none, between 0 and 1; 0.1 by
+            default.
         strict: Whether classes without a training picture are an error. If not, `Source.faults`
             names them.
 
@@ -34,9 +35,11 @@ def from_folder(path, *, test_fraction=None, strict=True):
         A `Source` of `EncodedSplit`s.
 
     Raises:
-        ValueError: If the folder is missing, there are fewer than two classes, a split has two
-            names, or `test_fraction` is given beside a test split; if `strict`, also if a class
-            has no training picture or another split holds none that can be used.
+        ValueError: If the folder is missing, there are fewer than two classes, there is no training
+            split or it holds no class folders, a split has two names, `test_fraction` is out of its
+            range, leaves a split without pictures, or is passed though there is a test split, or a
+            class name is no text on one line; if `strict`, also if a class has no training picture,
+            or another split has no picture, or has a class that the training split lacks.
     """
     root = Path(path)
     if not root.is_dir():
@@ -77,7 +80,7 @@ def from_folder(path, *, test_fraction=None, strict=True):
 
 
 def _faults(root, places, listings):
-    """Yields sentences on what training or its test would go wrong with."""
+    """Yields a sentence for each reason why training or its test would go wrong."""
     train = listings["train"]
     if empty := [name for name, files in train.items() if not files]:
         yield (

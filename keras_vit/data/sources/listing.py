@@ -1,4 +1,4 @@
-"""What lies in a folder of class folders: the pictures of each class, and all that is none."""
+"""Lists the pictures in a folder of class folders, and notes what else lies there."""
 
 import collections
 import os
@@ -20,17 +20,22 @@ FLAT = "Splits without class folders, left out"
 
 
 class Findings:
-    """Paths below the folder, by what is odd about them."""
+    """Collects paths that are left out or unusual, by kind."""
 
     def __init__(self):
         self._paths = collections.defaultdict(list)
 
     def add(self, kind, path):
-        """Notes a path, relative to the folder."""
+        """Adds a path.
+
+        Args:
+            kind: What is unusual about it, such as `HIDDEN`.
+            path: The path, relative to the folder of the source.
+        """
         self._paths[kind].append(path)
 
     def notes(self):
-        """Returns a sentence for each kind."""
+        """Returns a list with a sentence for each kind: how many paths there are, and the first."""
         return [
             f"{kind}: {len(paths):,} ({first_few(sorted(paths))})."
             for kind, paths in self._paths.items()
@@ -38,10 +43,18 @@ class Findings:
 
 
 def find_split_folders(root, findings):
-    """Returns the names of the folders of splits, or `None` where the root holds the classes.
+    """Decides whether a folder holds splits or classes, and lists the splits.
 
     Two folders named like splits are splits, and so is a folder named like `train` that holds
     folders. A single other one is a class: `test` beside `control`, or `train` beside `plane`.
+
+    Args:
+        root: The folder.
+        findings: A `Findings`, to which everything else in the folder is added.
+
+    Returns:
+        The names of the splits' folders that hold class folders, or `None` where `root` itself
+        holds the class folders.
 
     Raises:
         ValueError: If the training split holds no class folders.
@@ -70,7 +83,17 @@ def find_split_folders(root, findings):
 
 
 def list_classes(root, place, findings):
-    """Returns `{class: its pictures}` of a folder below `root`, all sorted, relative to `root`."""
+    """Lists the pictures of each class in a folder of class folders.
+
+    Args:
+        root: The folder of the source.
+        place: Path of the folder of class folders below `root`, `""` for `root` itself.
+        findings: A `Findings`, to which everything that is left out is added.
+
+    Returns:
+        A dictionary from the name of each class to the paths of its pictures, relative to `root`;
+        names and paths are sorted.
+    """
     files, folders, hidden = _entries(os.path.join(root, place))
     prefix = f"{place}/" if place else ""
     for kind, names in {STRAY: files, HIDDEN: hidden}.items():
@@ -105,7 +128,7 @@ def _pictures(root, place, findings, depth):
 
 
 def _entries(folder):
-    """Returns the names of the files, of the folders, and of what is hidden, in a folder."""
+    """Returns three lists of names in a folder: files, folders, and hidden files and folders."""
     files, folders, hidden = [], [], []
     with os.scandir(folder) as entries:
         for entry in entries:

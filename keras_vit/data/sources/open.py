@@ -1,4 +1,4 @@
-"""Any source, by the text that names it on a command line."""
+"""Opens any source by the text that names it on a command line."""
 
 import os
 from pathlib import Path
@@ -14,16 +14,19 @@ def open_source(text, *, data_dir=None, test_fraction=None, strict=True):
     """Opens `digits`, a folder, a `.csv` or `.jsonl` table, or a set of TFDS by its name.
 
     Args:
-        text: What to open. `folder:DIR` is a folder whatever else it may look like.
-        data_dir: Folder of prepared sets of TFDS.
-        test_fraction: Share of the test split where a folder or table has none.
-        strict: As `from_folder` and `from_table` take it.
+        text: What to open. `folder:DIR` is always a folder, whatever `DIR` looks like.
+        data_dir: Folder of prepared sets of TFDS; only for a set of TFDS.
+        test_fraction: Share of the test split, between 0 and 1; only for a folder or table that has
+            none.
+        strict: Whether a class without a training picture in a folder, or a row of a table that
+            cannot be used, is an error. If not, `Source.faults` names them.
 
     Returns:
         A `Source`.
 
     Raises:
-        ValueError: If it cannot be opened, or an argument is given that it does not take.
+        ValueError: If there is no such source, it cannot be opened, or an argument is passed that
+            it does not take.
     """
     text = os.fspath(text)
     path = os.path.expanduser(text.removeprefix("folder:"))
@@ -51,7 +54,7 @@ def open_source(text, *, data_dir=None, test_fraction=None, strict=True):
 
 
 def _check_name(text, path):
-    """Raises a `ValueError` for a path, which cannot be a name of TFDS, `eurosat/rgb:2.0.0`."""
+    """Refuses a path, which cannot be a name of TFDS such as `eurosat/rgb:2.0.0`."""
     if os.path.isfile(path):
         raise UserError(f"A file must end in .csv or .jsonl to be a source: received {text}.")
     if os.path.lexists(path):
@@ -64,4 +67,4 @@ def _check_name(text, path):
 
 def _refuse(name, value, text):
     if value is not None:
-        raise UserError(f"`{name}` means nothing to {text}: received {name}={value}.")
+        raise UserError(f"`{name}` does not apply to {text}: received {name}={value}.")

@@ -1,4 +1,4 @@
-"""Where images come from: a source has a name, class names and splits."""
+"""A source of labelled images: a name, class names and splits."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -20,26 +20,29 @@ SEQUENTIAL_GUARANTEE = (
 
 
 def in_memory_preprocessing(size):
-    """Returns the `Preprocessing` of sets in memory, whose images are whole: resized, bilinear.
+    """Returns the `Preprocessing` of images in memory: never cropped, resized bilinearly.
 
     Args:
         size: Side in pixels, or height and width.
+
+    Raises:
+        ValueError: If a side is no integer above 0.
     """
     return Preprocessing(image_size=size, interpolation="bilinear")
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Labelled images that can be read in any order.
+    """Labelled images of one size that can be read in any order.
 
     Attributes:
-        count: Number of examples.
-        read: A TensorFlow function without state, of indices `(B,)`, that returns images
-            `(B, H, W, C)`, uint8, and labels `(B,)`, int64.
+        count: Number of examples `N`.
+        read: Turns indices `(B,)` into images `(B, H, W, C)`, uint8, and labels `(B,)`, int64, by
+            TensorFlow operations without state.
         image_shape: `(H, W, C)`.
-        labels: The labels `(N,)`, int64, where they are known without reading.
-        original: The split that this one is resized from.
-        channels: Channels of its images.
+        labels: The labels `(N,)`, int64; `None` where they are not known without reading.
+        original: The split that this one was resized from, or `None`.
+        channels: Channels `C` of its images.
     """
 
     count: int
@@ -54,10 +57,17 @@ class Split:
 
     @classmethod
     def in_memory(cls, images, labels):
-        """Holds uint8 images `(N, H, W, C)` and their labels `(N,)` in memory.
+        """Makes a split of images `(N, H, W, C)` and labels `(N,)` in memory.
+
+        Args:
+            images: uint8 array.
+            labels: Integer array.
+
+        Returns:
+            A `Split`.
 
         Raises:
-            ValueError: If the images are not uint8 with four axes, or the labels are not as many
+            ValueError: If the images are not uint8 with four axes, or the labels are not `N`
                 integers, none of them negative.
         """
         images = np.asarray(images)
@@ -68,8 +78,8 @@ class Split:
             )
         labels = check_labels(labels, len(images))
 
-        # Tensors, which a tf.data function captures by reference: arrays would be copied into its
-        # graph. On the host, where tf.data runs.
+        # A tf.data function captures tensors by reference, but copies arrays into its graph. The
+        # tensors are on the host, where tf.data runs.
         with tf.device("CPU"):
             tensors = tf.constant(images), tf.constant(labels)
 
@@ -79,10 +89,13 @@ class Split:
         return cls(len(images), read, images.shape[1:], labels)
 
     def resized(self, size):
-        """Returns the split with its images as `in_memory_preprocessing` says.
+        """Returns a `Split` of images resized bilinearly, or this one where it has the size.
 
         Args:
             size: Side in pixels, or height and width.
+
+        Raises:
+            ValueError: If a side is no integer above 0.
         """
         preprocessing = in_memory_preprocessing(size)
         if self.image_shape[:2] == preprocessing.image_size:
@@ -98,15 +111,14 @@ class Split:
 
 @dataclasses.dataclass(frozen=True)
 class EncodedSplit:
-    """Labelled pictures as files hold them, encoded and of any size, read in any order.
+    """Labelled, encoded pictures of any size that can be read in any order.
 
     Attributes:
-        count: Number of examples.
-        read: A TensorFlow function without state, of an index `()`, int64, that returns the encoded
-            picture, a string `()`, and its label `()`, int64. It may fail if a file is gone.
-        path: A function of an index that returns the name of the example in messages, for example
-            its path.
-        labels: The labels `(N,)`, int64, where they are known without reading.
+        count: Number of examples `N`.
+        read: Turns an index `()`, int64, into the bytes of a picture, a string `()`, and its label
+            `()`, int64, by TensorFlow operations without state. It fails where a file is missing.
+        path: Returns the name of the example with an index, for messages: its path, for example.
+        labels: The labels `(N,)`, int64, or `None` where they are not known without reading.
         channels: Channels of its pictures once they are decoded.
     """
 
@@ -123,9 +135,9 @@ class SequentialSplit:
 
     Attributes:
         count: Number of examples.
-        stream: A function of `seed` (an int64 tensor `()`, or `None` for the stored order),
-            `worker` and `workers` (integers) that returns a `tf.data.Dataset` of encoded pictures
-            and labels: one pass over this worker's share, in an order that the seed fixes.
+        stream: Returns a dataset of encoded pictures `()` and labels `()`, one pass over a worker's
+            share, by the keywords `seed` (int64 tensor `()` that fixes the order, or `None` for the
+            stored order), `worker` (its number, from 0) and `workers` (how many there are).
         labels: `None`: they are not known without reading.
         channels: Channels of its pictures once they are decoded.
     """
@@ -137,12 +149,15 @@ class SequentialSplit:
 
 
 def draw(split, count, seed):
-    """Returns a split of some examples of another, each once.
+    """Draws some examples of a split at random, each at most once.
 
     Args:
         split: A `Split`, `EncodedSplit` or `SequentialSplit`.
-        count: How many, drawn by the seed; all where there are no more.
-        seed: Seed of the choice.
+        count: How many examples; a split that has no more is returned as it is.
+        seed: Seed of the choice, an integer.
+
+    Returns:
+        A split of the same class.
     """
     if count >= split.count:
         return split
@@ -171,13 +186,13 @@ class Source:
     """A set of labelled images.
 
     Attributes:
-        name: What the set is called.
-        class_names: Names in the order of the labels.
-        splits: Examples by the name of their split, such as `"train"`.
+        name: Name of the set, in messages and reports.
+        class_names: The `K` names, in the order of the labels.
+        splits: A split for each of their names, such as `"train"` and `"test"`.
         notes: Sentences on what was found and not used, or used in a way that could surprise.
-        faults: Sentences on what must be repaired before anything is trained or judged; only a
-            source that was opened with `strict=False` has some.
-        version: Version of a set of TensorFlow Datasets, with the splits that were asked for.
+        faults: Sentences on what must be repaired before anything is trained or evaluated; empty
+            unless the source was opened with `strict=False`.
+        version: Version and splits of a set of TensorFlow Datasets; else empty.
 
     Raises:
         ValueError: If a class name is no text on one line, or a label that is known without
@@ -209,7 +224,7 @@ class Source:
                 )
 
     def class_name(self, label):
-        """Returns the name of a label; of one that is no class its number."""
+        """Returns the name of an integer label; for a label of no class, the number as text."""
         return self.class_names[label] if 0 <= label < len(self.class_names) else str(label)
 
     def __str__(self):

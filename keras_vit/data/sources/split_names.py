@@ -1,4 +1,4 @@
-"""What splits are called in folders, tables and TFDS, and which of them is the test split."""
+"""Recognises the names of splits in folders, tables and TFDS, and chooses the test split."""
 
 import re
 
@@ -13,48 +13,54 @@ _SPLITS = {word: split for split, words in SPELLINGS.items() for word in words}
 
 
 def split_name(text):
-    """Returns `"train"`, `"val"` or `"test"` for a name that means it, else `None`.
+    """Recognises the usual spellings of `"train"`, `"val"` and `"test"`.
 
-    Case, spaces, hyphens and underscores do not count, nor does a last word such as in
-    `Training_Set`, `test-data`, `valid images`.
+    Case, spaces, hyphens and underscores are ignored, and so is the last word of names like
+    `Training_Set`, `test-data` and `valid images`.
+
+    Args:
+        text: Name of a split, a folder or a value of a table.
+
+    Returns:
+        `"train"`, `"val"` or `"test"`; `None` for any other name.
     """
     word = re.sub(r"[\s_-]", "", text).casefold()
     return _SPLITS.get(re.sub(r"(set|data|split|images)$", "", word))
 
 
 def choose_splits(names, place):
-    """Decides what the splits of a set are called here.
+    """Maps the splits of a set to `"train"`, `"test"` and others.
 
-    `val` becomes the test split where there is no other. A name of no known meaning stays as it
-    is.
+    `val` becomes the test split where there is no other. Unknown names stay as they are.
 
     Args:
-        names: What the splits are called there.
-        place: The set, as a message names it.
+        names: The names of the splits in the set.
+        place: The folder or table, for messages.
 
     Returns:
-        `{name here: name there}`, train and test first, and notes for a person.
+        A dictionary from our name of each split to its name in the set, `train` and `test` first;
+        and a list of sentences for `Source.notes`.
 
     Raises:
         ValueError: If there is no `train`, or a split has two names.
     """
-    found, notes = {}, []
+    names_of, notes = {}, []
     for name in sorted(names):
-        found.setdefault(split_name(name) or name, []).append(name)
-    for split, spellings in found.items():
+        names_of.setdefault(split_name(name) or name, []).append(name)
+    for split, spellings in names_of.items():
         if len(spellings) > 1:
             raise UserError(
                 f"A split must have one name: received {' and '.join(spellings)}, which both mean "
                 f"{split}, in {place}."
             )
-    if "train" not in found:
+    if "train" not in names_of:
         raise UserError(
             f"One split must be called train: received {', '.join(sorted(names))} in {place}."
         )
-    if "test" not in found and "val" in found:
-        found["test"] = found.pop("val")
-        notes.append(f"There is no test split: {found['test'][0]} serves as one.")
-    order = sorted(found, key=lambda split: (split != "train", split != "test", split))
-    if unused := [found[split][0] for split in order if split not in ("train", "test")]:
+    if "test" not in names_of and "val" in names_of:
+        names_of["test"] = names_of.pop("val")
+        notes.append(f"There is no test split: {names_of['test'][0]} serves as one.")
+    order = sorted(names_of, key=lambda split: (split != "train", split != "test", split))
+    if unused := [names_of[split][0] for split in order if split not in ("train", "test")]:
         notes.append(f"Splits that no training uses: {len(unused):,} ({first_few(unused)}).")
-    return {split: found[split][0] for split in order}, notes
+    return {split: names_of[split][0] for split in order}, notes

@@ -1,4 +1,4 @@
-"""A table of paths and labels: CSV with a header, or one JSON object per line."""
+"""A source of the pictures in a table: CSV with a header, or one JSON object per line."""
 
 import os
 from pathlib import Path
@@ -21,31 +21,36 @@ def from_table(
 ):
     """Opens the pictures that a `.csv` or `.jsonl` table names, with their labels, as a source.
 
-    Labels are names of classes, in alphabetical order, and texts that differ are different names;
-    only spaces around them do not count. Where they are exactly the integers from 0 to K - 1,
-    without leading zeros, they are in the order of these numbers. In JSON an integer or a boolean
-    is the name that it is written as.
+    Labels are names of classes. Texts that differ are different names, except that spaces around
+    them are ignored. The names are sorted alphabetically, or by number where they are exactly the
+    integers from 0 to K - 1 without leading zeros. An integer or boolean in JSON is taken as the
+    text that the file holds.
 
-    A column of splits holds a name in every row, read as `from_folder` reads those of folders.
-    Without that column, a stable hash of the paths sets a share of the rows apart: of the path
-    below the table's folder, however it is written, so that the whole can be moved; of pictures
-    elsewhere, of the path below the folder that holds them all.
+    A column of splits must hold a name in every row, in one of the spellings that `from_folder`
+    reads. Without that column, a stable hash of the paths chooses the rows of the test split. It
+    takes the path below the table's folder, so that table and pictures can be moved together; for
+    pictures elsewhere, the path below the folder that holds all of these.
 
     Args:
         path: The table. Relative paths in it start at its folder.
         image_column: Name of the column of paths.
         label_column: Name of the column of labels.
         split_column: Name of the column of splits, which may be missing.
-        test_fraction: Share of the test split where there is no such column, 0.1 by default.
-        strict: Whether a row that cannot be used is an error. If not, `Source.faults` names them
-            all.
+        test_fraction: Share of the test split where there is no column of splits, between 0 and 1;
+            0.1 by default.
+        strict: Whether a row that cannot be used is an error. If not, such rows are left out and
+            named in `Source.faults`.
 
     Returns:
         A `Source` of `EncodedSplit`s.
 
     Raises:
-        ValueError: If the table cannot be read or is empty, or there are fewer than two classes; if
-            `strict`, also if a column or value is missing or odd: the sentence names the row.
+        ValueError: If the table cannot be read, two of its columns have one name, or it has no row
+            that can be used; there are fewer than two classes, there is no training split, a split
+            has two names, or a class name is not on one line; `test_fraction` is out of its range,
+            leaves a split without pictures, or is passed though there is a column of splits. If
+            `strict`, also if a row lacks a column or value or holds one of a wrong type: the
+            sentence names the row.
     """
     table = Path(path)
     names = image_column, label_column, split_column
@@ -80,7 +85,7 @@ def from_table(
 
 
 def _class_names(table, labels):
-    """Returns the names of the classes in the order of their numbers, and notes for a person."""
+    """Returns the names of the classes in the order of their numbers, and notes for the source."""
     if len(labels) < 2:
         raise UserError(f"{table} must name at least two classes: found only {labels.pop()!r}.")
     numbers = tuple(map(str, range(len(labels))))
@@ -95,7 +100,7 @@ def _class_names(table, labels):
 
 
 def _portable(files, table):
-    """Returns paths, as they are in a table, in a form that does not depend on where it lies."""
+    """Returns the paths of a table in a form that does not depend on the table's own place."""
     folder = os.path.abspath(table.parent)
     folders = [os.path.join(folder, ""), os.path.join(os.path.realpath(folder), "")]
     real = {}

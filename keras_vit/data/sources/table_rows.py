@@ -1,14 +1,21 @@
-"""The rows of a table: path, label and split of each, or a sentence that names the row."""
+"""Reads the rows of a table: path, label and split of each, or a sentence on what is wrong."""
 
 import csv
 import json
+from collections.abc import Callable
 from typing import NamedTuple
 
 from keras_vit.errors import UserError, first_few
 
 
 class Row(NamedTuple):
-    """The values of a row; `split` is `None` if the table has no such column."""
+    """The values of a row of a table.
+
+    Attributes:
+        path: Path of the picture, as the table holds it.
+        label: Name of the class, without spaces around it.
+        split: Name of the split; `None` if the table has no column of splits.
+    """
 
     path: str
     label: str
@@ -16,23 +23,25 @@ class Row(NamedTuple):
 
 
 def read_rows(table, names, strict):
-    """Reads a table.
+    """Reads the rows of a `.csv` or `.jsonl` table.
 
     Args:
-        table: Its path.
-        names: Names of the columns of paths, labels and splits.
+        table: Path of the table, a `pathlib.Path`.
+        names: Names of the three columns of paths, labels and splits.
         strict: Whether a row that cannot be used is an error.
 
     Returns:
-        The rows; sentences on those that cannot be used; and notes for a person.
+        Three lists: a `Row` for each row that can be used, a sentence for each row that cannot, and
+        sentences for `Source.notes`.
 
     Raises:
-        ValueError: If the table cannot be read, or has no rows that can be used; if `strict`, also
-            if there is a row that cannot.
+        ValueError: If the table is missing or cannot be read, two of its columns have one name, a
+            column has almost the name of that of splits, or there is no row that can be used; if
+            `strict`, also if there is a row that cannot be used.
     """
     columns, numbered, faults = {}, [], []
 
-    def attempt(function, *arguments):
+    def attempt(function: Callable, *arguments):
         try:
             return function(*arguments)
         except UserError as error:
@@ -62,7 +71,7 @@ def read_rows(table, names, strict):
 
 
 def _read(table):
-    """Yields `(line number, row)`: of a CSV a dictionary, else the line."""
+    """Yields line number and row: a dictionary in CSV, the text of the line in JSON."""
     if not table.is_file():
         raise UserError(f"There is no file {table}.")
     try:
@@ -81,7 +90,7 @@ def _read(table):
 
 
 def _parse(table, number, content):
-    """Returns a row as a dictionary."""
+    """Returns a row as a dictionary, whatever the format of the table."""
     if isinstance(content, dict):
         if None in content:
             raise UserError(
@@ -112,7 +121,7 @@ def _row(where, content, names, has_splits, spaces):
     for text in (path, name):
         try:
             text.encode()
-        except UnicodeEncodeError:  # JSON can write halves of a character
+        except UnicodeEncodeError:  # JSON can hold half a surrogate pair
             raise UserError(f"{where} holds what is no text: {text!r}.") from None
     if name != name.strip():
         spaces.append(name)

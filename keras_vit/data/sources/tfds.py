@@ -1,4 +1,4 @@
-"""Sets of TensorFlow Datasets, by name."""
+"""Sources from TensorFlow Datasets (TFDS), by the name of a set."""
 
 import re
 from typing import NamedTuple
@@ -15,32 +15,32 @@ NEAR_MISS = re.compile(r"Did you mean: \S+ -> (\S+)")
 
 
 class UnknownSetError(ValueError):
-    """Raised where TFDS knows no set of a name."""
+    """Raised where TFDS cannot open a set of some name."""
 
 
 def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEMORY_LIMIT):
-    """Opens an image classification set of TensorFlow Datasets, preparing it where it is missing.
+    """Opens an image classification set of TFDS, and downloads and prepares it where it is missing.
 
-    What it becomes depends on the set. Images of one size that fit into memory are decoded there:
-    `cifar10`, `mnist`. Otherwise the pictures stay encoded: sets stored as `array_record` are read
-    in any order from disk, sets stored in another format from memory where they fit, or else
-    from one end to the other. A set of varying size that is prepared here is stored as
-    `array_record`.
+    Images of one size that fit into memory, such as `cifar10` and `mnist`, are decoded there and
+    become `Split`s. Other pictures stay encoded. A set stored as `array_record` is read in any
+    order from disk, one in another format from memory if it fits (both are `EncodedSplit`s), else
+    from one end to the other (a `SequentialSplit`). A set of pictures of several sizes that is
+    prepared here is stored as `array_record`.
 
     Args:
-        name: A name of the catalogue, `cifar10` or `imagenet2012:5.1.0`.
+        name: A name in the catalogue of TFDS, such as `cifar10` or `imagenet2012:5.1.0`.
         data_dir: Folder of prepared sets; by default that of `TFDS_DATA_DIR`, else TFDS' own.
-        train: A split in TFDS' syntax, such as `train[:98%]`.
+        train: The training split in TFDS' syntax, such as `train[:98%]`.
         test: The test split in the same syntax; by default `test`, or, where the set has none or
             none with labels, its validation split.
-        memory_limit: Bytes that may be held in memory.
+        memory_limit: Most bytes of both splits together that are held in memory.
 
     Returns:
         A `Source` with the splits `train` and `test`; its notes name the splits that are not used.
 
     Raises:
-        ValueError: If there is no such set or split, the set cannot be prepared, or it is no image
-            classification.
+        ValueError: If there is no such set or split, a split is empty, the set cannot be prepared,
+            or it is not for image classification.
     """
     stored = _open(name, data_dir)
     known = list(stored.builder.info.splits)  # empty where TFDS mocks a set
@@ -71,7 +71,7 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
 
 
 def _test_split(stored, known):
-    """Returns which split of a set is its test split, in TFDS' words, and notes for a person.
+    """Returns the name of the split that becomes the test split, and notes for the source.
 
     Competitions publish test splits without labels, ImageNet's for example.
     """
@@ -85,7 +85,14 @@ def _test_split(stored, known):
 
 
 class Stored(NamedTuple):
-    """A prepared set: TFDS' builder, the two features that count, and what they are called."""
+    """A prepared set of TFDS.
+
+    Attributes:
+        builder: The `tfds.core.DatasetBuilder`.
+        features: A `tfds.features.FeaturesDict` of image and label only.
+        image_key: Name of the feature that is the image.
+        label_key: Name of the feature that is the label.
+    """
 
     builder: object
     features: object
@@ -93,11 +100,26 @@ class Stored(NamedTuple):
     label_key: str
 
     def as_dataset(self, split, **options):
-        """Returns a dataset of pairs of image and label, always in the same order."""
+        """Opens a split as a dataset of images and labels, always in the same order.
+
+        Args:
+            split: A split in TFDS' syntax.
+            **options: Further arguments of the builder's `as_dataset`.
+
+        Returns:
+            A `tf.data.Dataset` of pairs.
+        """
         return self.builder.as_dataset(split=split, **options).map(self.pair)
 
     def pair(self, example):
-        """Picks image and label from an example."""
+        """Picks image and label from an example.
+
+        Args:
+            example: A dictionary of tensors, by the names of features.
+
+        Returns:
+            Two tensors.
+        """
         return example[self.image_key], example[self.label_key]
 
 
@@ -128,7 +150,7 @@ def _prepare(builder, name, varying):
         if varying and not builder.data_path.exists():
             builder.download_and_prepare(file_format="array_record")
         builder.download_and_prepare()
-    except Exception as error:  # and so does the network
+    except Exception as error:  # so does the network
         if by_hand := builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
             place = builder.data_dir_root / "downloads" / "manual"
             raise UserError(

@@ -1,4 +1,4 @@
-"""Encoded pictures of a TensorFlow Datasets set: in any order, from memory, or end to end."""
+"""Splits of encoded pictures of TensorFlow Datasets: random access, in memory, or sequential."""
 
 import os
 
@@ -13,12 +13,28 @@ SHUFFLE_BUFFER = 16_384  # encoded pictures; of ImageNet 1.8 GB
 
 
 def count(stored, split):
-    """Counts the examples of a split; 0 where TFDS mocks a set."""
+    """Counts the examples of a split.
+
+    Args:
+        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        split: A split in TFDS' syntax.
+
+    Returns:
+        An integer; 0 for a set that TFDS mocks.
+    """
     return sum(file.take for file in _files(stored, split))
 
 
 def size(stored, split):
-    """Estimates the bytes of a split's records from its files."""
+    """Estimates the size of a split's records from the sizes of its files.
+
+    Args:
+        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        split: A split in TFDS' syntax.
+
+    Returns:
+        A number of bytes.
+    """
     return sum(
         os.path.getsize(file.filename) * file.take / file.examples_in_shard
         for file in _files(stored, split)
@@ -26,7 +42,15 @@ def size(stored, split):
 
 
 def has_labels(stored, split):
-    """Returns whether the first example of a split has a label; TFDS writes -1 where none has."""
+    """Returns whether the first example of a split has a label; TFDS writes -1 where none has.
+
+    Args:
+        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        split: The name of a split.
+
+    Returns:
+        A boolean.
+    """
     if is_random_access(stored):
         _, label = random_access(stored, split).read(tf.constant(0, tf.int64))
         return label >= 0
@@ -38,7 +62,14 @@ def has_labels(stored, split):
 
 
 def is_random_access(stored):
-    """Returns whether records can be read one by one."""
+    """Returns whether records can be read by their index: whether they are in `array_record` files.
+
+    Args:
+        stored: A `keras_vit.data.sources.tfds.Stored` set.
+
+    Returns:
+        A boolean.
+    """
     import tensorflow_datasets as tfds
 
     formats = stored.builder.info.available_file_formats()
@@ -46,7 +77,15 @@ def is_random_access(stored):
 
 
 def random_access(stored, split):
-    """Opens a split stored as `array_record` as an `EncodedSplit`."""
+    """Opens a split whose records have an index, without reading it.
+
+    Args:
+        stored: A `keras_vit.data.sources.tfds.Stored` set, stored as `array_record`.
+        split: A split in TFDS' syntax.
+
+    Returns:
+        An `EncodedSplit`; its labels are not known without reading.
+    """
     length, record = _array_records(stored, split)
 
     def read(index):
@@ -56,7 +95,15 @@ def random_access(stored, split):
 
 
 def decoded(stored, split):
-    """Returns a dataset of the images and labels of a split, always in the same order."""
+    """Opens a split as a dataset of decoded images and labels, always in the same order.
+
+    Args:
+        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        split: A split in TFDS' syntax.
+
+    Returns:
+        A `tf.data.Dataset` of images `(H, W, C)`, uint8, and labels `()`, int64.
+    """
     import tensorflow_datasets as tfds
 
     if stored.builder.info.file_format is not tfds.core.FileFormat.ARRAY_RECORD:
@@ -67,7 +114,7 @@ def decoded(stored, split):
 
 
 def _array_records(stored, split):
-    """Returns how many records a split has, and a TensorFlow function from an index to a record."""
+    """Returns how many records a split has, and a function that reads one by its index `()`."""
     import tensorflow_datasets as tfds
 
     source = stored.builder.as_data_source(
@@ -82,7 +129,15 @@ def _array_records(stored, split):
 
 
 def in_memory(stored, split):
-    """Reads the records of a split into memory, as an `EncodedSplit`."""
+    """Reads the encoded pictures and labels of a split into memory.
+
+    Args:
+        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        split: A split in TFDS' syntax.
+
+    Returns:
+        An `EncodedSplit` with known labels.
+    """
     import tensorflow_datasets as tfds
 
     undecoded = {
@@ -103,13 +158,21 @@ def in_memory(stored, split):
 
 
 def sequential(stored, split):
-    """Opens a split of TFRecord files as a `SequentialSplit`.
+    """Opens a split of TFRecord files, without reading it.
 
-    A seed fixes the order of the files, which are read sixteen at a time, a record of each in
-    turn, and what a buffer then draws. Worker `w` takes every `workers`-th file from the `w`-th on.
+    A seed fixes the order of the files and the draws of the shuffle buffer. Sixteen files are read
+    at a time, one record of each in turn. Worker `w` takes every `workers`-th file, from the `w`-th
+    on.
+
+    Args:
+        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        split: A split in TFDS' syntax.
+
+    Returns:
+        A `SequentialSplit`.
 
     Raises:
-        ValueError: If there are more workers than files; `stream` raises it.
+        ValueError: When its `stream` is called, if there are more workers than files.
     """
     files = _files(stored, split)
     with tf.device("CPU"):
@@ -120,8 +183,8 @@ def sequential(stored, split):
         return tf.data.TFRecordDataset(name).skip(span[0]).take(span[1])
 
     def shuffled(seed, worker, workers):
-        # The global seed of this function's own graph, so that only `seed` counts. Not 0, which
-        # TensorFlow 2.21 compares with the other seed, and a tensor is no boolean.
+        # A fixed global seed in this function's own graph, so that only `seed` matters. With 0,
+        # TensorFlow 2.21 would test the other seed, a tensor, as a Python boolean.
         tf.compat.v1.set_random_seed(1)
         rank = tf.random.stateless_uniform([len(files)], tf.stack([seed, 0]))
         chosen = tf.argsort(rank, stable=True)[worker::workers]

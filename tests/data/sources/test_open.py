@@ -62,8 +62,8 @@ def test_what_cannot_be_opened_is_a_sentence(folder):
         open_source("cifar100_")
     with pytest.raises(ValueError, match="There is no folder nowhere"):
         open_source("folder:nowhere")
-    with pytest.raises(ValueError, match="`test_fraction` means nothing to mnist: received .*=0.1"):
+    with pytest.raises(ValueError, match="`test_fraction` does not apply to mnist: .*=0.1"):
         open_source("mnist", test_fraction=0.1)
     for text in ("digits", str(folder)):
-        with pytest.raises(ValueError, match="`data_dir` means nothing to"):
+        with pytest.raises(ValueError, match="`data_dir` does not apply to"):
             open_source(text, data_dir="x")
