@@ -1,4 +1,4 @@
-"""Dataclasses and functions as command lines; every mistake is one line and exit status 2."""
+"""Dataclasses and functions as command lines; a user's mistake is one line and exit status 2."""
 
 import contextlib
 import dataclasses
@@ -9,6 +9,7 @@ import select
 import sys
 import tempfile
 import textwrap
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import cyclopts
@@ -20,11 +21,14 @@ MISTAKES = (cyclopts.CycloptsError, UserError, OSError, Diverged)
 
 
 def new_app(name, description):
-    """Makes a `cyclopts.App` on which integers are not rounded and a flag takes several values.
+    """Makes a `cyclopts.App` that refuses fractions for integers and takes several values a flag.
 
     Args:
-        name: What a person types to run it.
-        description: The text of `--help`; indented lines are shown as they are.
+        name: The words that run the program.
+        description: The text of `--help`; indented paragraphs keep their lines.
+
+    Returns:
+        The app, which raises its errors instead of printing them: see `run_app`.
     """
     return cyclopts.App(
         name=name,
@@ -39,7 +43,7 @@ def new_app(name, description):
 
 
 def _fence(text):
-    """Marks indented paragraphs as code for Markdown, which would run their lines together."""
+    """Marks indented paragraphs as code: Markdown would join their lines."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(
         f"```\n{textwrap.dedent(each)}\n```" if each.startswith("    ") else each
@@ -54,17 +58,20 @@ def _check_integers(arguments):
                 raise UserError(f"{argument.name} takes an integer: received {token.value}.")
 
 
-def run_app(app, start=None):
+def run_app(app, start: Callable[[list[str]], object] | None = None):
     """Runs a `cyclopts.App` on the program's arguments and exits with what its command returns.
 
     A mistake on the command line, and a `UserError`, `OSError` or `Diverged` that a command raises,
     print one line on the standard error stream and exit with status 2; Ctrl-C with status 130. With
     the flag `--traceback` or the variable `KERAS_VIT_DEBUG=1` they print their traceback, as every
-    other error always does. Where nobody reads the output any more, the program ends silently.
+    other error always does. If the program that reads the output has ended, this one ends silently.
 
     Args:
-        app: The app, after which the program is called in messages.
-        start: What is called with the words of the command line, by default the app.
+        app: The app; messages begin with its name.
+        start: Called with the words of the command line, without `--traceback`; by default the app.
+
+    Raises:
+        SystemExit: Always, with the exit status.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -86,15 +93,15 @@ def run_app(app, start=None):
 
 
 def _split_off_traceback(words):
-    """Returns the words without the flag, and whether tracebacks are asked for."""
-    end = words.index("--") if "--" in words else len(words)  # behind it no word is a flag
+    """Returns the words without `--traceback`, and whether tracebacks are shown."""
+    end = words.index("--") if "--" in words else len(words)  # after it no word is a flag
     kept = [word for word in words[:end] if word != TRACEBACK]
-    asked = len(kept) < end or os.environ.get("KERAS_VIT_DEBUG") == "1"
-    return [*kept, *words[end:]], asked
+    shows_all = len(kept) < end or os.environ.get("KERAS_VIT_DEBUG") == "1"
+    return [*kept, *words[end:]], shows_all
 
 
 def _nobody_reads():
-    """Says whether the reader of the standard output is gone; else another pipe is broken."""
+    """Returns whether the standard output is the broken pipe, and not another one."""
     if not hasattr(select, "poll"):  # Windows
         return True
     poll = select.poll()
@@ -102,15 +109,18 @@ def _nobody_reads():
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
-def run_recipe(run, config, description):
-    """Makes a recipe's dataclass its command line and runs it.
+def run_recipe(run: Callable[[object], object], config, description):
+    """Runs a recipe with a configuration that is read from the command line.
 
     Args:
-        run: The recipe, a function of one configuration.
-        config: A dataclass; field `run_dir` becomes the flag `--run-dir`, and the string below a
-            field its help. Or a dictionary of such classes, from which `--preset` picks one, by
-            default the first.
+        run: The recipe; called with an instance of `config`.
+        config: A dataclass; its field `run_dir` becomes the flag `--run-dir`, and the string below
+            the field becomes the flag's help. Or a dictionary of such classes by name: the flag
+            `--preset` chooses one, by default the first.
         description: The text of `--help`, for example the recipe's docstring.
+
+    Raises:
+        SystemExit: Always, with the exit status: see `run_app`.
     """
     spec = inspect.getmodule(run).__spec__
     name = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}"
@@ -120,7 +130,7 @@ def run_recipe(run, config, description):
         app.default(_command(run, config))
         run_app(app)
     hidden = cyclopts.Parameter(show=False, allow_leading_hyphen=True)
-    about = cyclopts.Parameter(help="Which defaults the other flags have.")
+    about = cyclopts.Parameter(help="Name of the set of defaults for the other flags.")
     first, presets = next(iter(config)), Literal[tuple(config)]
     app.meta.help_flags = []  # the help of `app` shows the flags of both
 
@@ -132,8 +142,8 @@ def run_recipe(run, config, description):
     run_app(app, app.meta)
 
 
-def _command(run, config):
-    """Returns a function of the fields of a dataclass that runs a recipe."""
+def _command(run: Callable[[object], object], config):
+    """Returns a command whose flags are the fields of a dataclass and which runs a recipe."""
     flags = cyclopts.Parameter(name="*", negative_iterable=())
 
     def command(*, config: Annotated[config, flags] = config()):  # noqa: B008
@@ -144,11 +154,14 @@ def _command(run, config):
 
 @contextlib.contextmanager
 def quiet_stderr():
-    """Holds back what C++ libraries write to the standard error stream as they load.
+    """Suppresses what C++ libraries write to the standard error stream while they are loaded.
 
-    TensorFlow 2.21 writes lines there before any setting can stop it. If an import fails, they are
-    written after all. For later lines `TF_CPP_MIN_LOG_LEVEL` counts, which is set to 3 (fatal
-    errors) where it is not set.
+    TensorFlow 2.21 writes lines there before any setting can stop it. If an import fails, these
+    lines are written after all. Later lines depend on `TF_CPP_MIN_LOG_LEVEL`, which is set to 3
+    (fatal errors) if it is not set.
+
+    Raises:
+        ImportError: If the `with` block raises it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryFile() as held_back:
@@ -166,6 +179,11 @@ def quiet_stderr():
 
 
 def describe(config, *left_out):
-    """Writes a dataclass on one line, `epochs=60, seed=0`, without the fields that are left out."""
+    """Returns the fields of a dataclass on one line, for example `epochs=60, seed=0`.
+
+    Args:
+        config: An instance of a dataclass.
+        *left_out: Names of fields that are left out.
+    """
     fields = dataclasses.asdict(config).items()
     return ", ".join(f"{name}={value}" for name, value in fields if name not in left_out)

@@ -1,4 +1,4 @@
-"""Mistakes of people, printed in one line; faults of code keep their traceback."""
+"""Errors of users, printed in one line; errors in code keep their traceback."""
 
 import contextlib
 import re
@@ -10,21 +10,28 @@ LONGEST = 300  # characters: some messages quote a whole configuration
 
 
 class UserError(ValueError):
-    """A mistake in what a person passed in: a flag, an argument, a file.
+    """A mistake in what a user passed: a flag, an argument or a file.
 
     Its message is one sentence that states the rule and the value. Command lines print it without a
-    traceback; every other `ValueError` is a fault of code and keeps its traceback.
+    traceback; every other `ValueError` is an error in code and keeps its traceback.
     """
 
-    ag_pass_through = True  # AutoGraph would raise an error of its own in its place
+    ag_pass_through = True  # else AutoGraph replaces it by an error of its own
 
 
 class Diverged(FloatingPointError):
-    """The numbers of a training are no longer finite; other floating-point errors are faults."""
+    """The loss, gradient or weights of a training are no longer finite.
+
+    Command lines print it without a traceback, unlike other floating-point errors.
+    """
 
 
 def one_line(error):
-    """Returns an error's message on one line, without what Keras puts around it."""
+    """Returns an error's message on one line; for a Keras error that wraps another, `reason_of`.
+
+    Args:
+        error: An exception.
+    """
     text = str(error)
     return reason_of(error) if WRAPPED.search(text) else " ".join(text.split())
 
@@ -32,22 +39,30 @@ def one_line(error):
 def reason_of(error):
     """Returns the first line of an error message.
 
-    For a Keras error that wraps another, the innermost message; without a message, the name of the
-    error's class.
+    For a Keras error that wraps another, it is that of the innermost message; without a message, it
+    is the name of the error's class.
+
+    Args:
+        error: An exception.
     """
     *_, last = WRAPPED.split(COLOUR.sub("", str(error)))
     return last.strip().partition("\n")[0][:LONGEST] or type(error).__name__
 
 
 def first_few(items, limit=3):
-    """Lists the first items of a sequence in a message: `a, b, c, ...`."""
+    """Returns the first items for a message: `a, b, c, ...`.
+
+    Args:
+        items: An iterable; its items are shown as `str` shows them.
+        limit: How many items are shown.
+    """
     items = list(items)
     return ", ".join(map(str, items[:limit])) + (", ..." if len(items) > limit else "")
 
 
 @contextlib.contextmanager
 def needs_extra(name):
-    """Turns the error of an import that only an extra installs into a sentence.
+    """Explains in one sentence that an import needs an extra of keras-vit.
 
         with needs_extra("onnx"):
             import onnxruntime
@@ -56,7 +71,8 @@ def needs_extra(name):
         name: The extra of keras-vit.
 
     Raises:
-        ValueError: If a package is not installed; it names the package and the extra.
+        ValueError: If a package that the `with` block imports is not installed; the message names
+            the package and the extra.
     """
     try:
         yield

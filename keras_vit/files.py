@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes: a file is written completely or not at all."""
 
 import contextlib
 import json
@@ -8,22 +8,22 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic_write(path):
-    """Gives another name in the same folder to write to, and renames it when all went well.
+    """Writes to a temporary name in the same folder, which is renamed after a successful write.
 
         with atomic_write("features.npz") as unfinished:
             np.savez(unfinished, **arrays)
 
-    The name ends as `path` does. A kill at any moment leaves the old file or the new one, and at
-    worst a `.unfinished-*` beside it.
+    The temporary name ends as `path` does. A process that is killed at any moment leaves the old
+    file or the new one, and at worst a file `.unfinished-*` beside it.
 
     Args:
-        path: The file; replaced where it exists. Its folder is made where it is missing.
+        path: The file, which is replaced if it exists. Its folder is made if it is missing.
 
     Yields:
-        The `pathlib.Path` to write.
+        The temporary name, a `pathlib.Path`.
 
     Raises:
-        OSError: If the disk does not take it; the file is then as it was before.
+        OSError: If the file cannot be written; an old file is then as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,11 +38,15 @@ def atomic_write(path):
 
 
 def write_json(path, content):
-    """Writes `path`, whole or not at all, so that every reader takes it.
+    """Writes a JSON file atomically, in strict JSON.
 
     Args:
         path: The file.
-        content: What `json` takes. NaN and infinity, which JSON does not have, become `null`.
+        content: Anything that `json.dumps` accepts. NaN and infinity, which JSON does not have,
+            become `null`.
+
+    Raises:
+        OSError: If the file cannot be written; an old file is then as it was.
     """
     strict = json.loads(json.dumps(content), parse_constant=lambda name: None)
     with atomic_write(path) as unfinished:
@@ -52,8 +56,12 @@ def write_json(path, content):
 def sync(path):
     """Makes what was written to a file, or renamed in a folder, survive a power cut.
 
+    Args:
+        path: The file or folder.
+
     Raises:
-        OSError: If the disk does not take a file. A system need not be able to sync folders.
+        OSError: If a file cannot be written to the disk. For a folder, which some systems cannot
+            sync, errors are ignored.
     """
     is_folder = os.path.isdir(path)
     with contextlib.suppress(OSError) if is_folder else contextlib.nullcontext():

@@ -1,15 +1,16 @@
-"""Every private name of Keras that the package needs, why it needs it, and nothing else.
+"""Every private name of Keras that the package needs, and why it needs it.
 
-Keras may rename them in any release. Each was read and run in the versions that `pyproject.toml`
-allows; `tests/test_keras_private.py` keeps them out of all other files and says which of them a new
-version lacks. All are of Keras 3.15.
+Keras may rename them in any release. All are of Keras 3.15, and each was checked in the versions
+that `pyproject.toml` allows. `tests/test_keras_private.py` keeps them out of all other files and
+lists those that a new version lacks.
 """
 
 import itertools
+from collections.abc import Callable
 
 import keras
 
-# What `ModelCheckpoint` counts between two saves: there is no public way to read or set it.
+# The state of `ModelCheckpoint` between two saves: there is no public way to read or set it.
 MODEL_CHECKPOINT_STATE = (
     "best",
     "_current_epoch",
@@ -22,7 +23,8 @@ class TensorFlowTrainer(keras.Model):
     """The hooks of Keras' TensorFlow trainer, under public names.
 
     A subclass defines `make_step_function(step)` and `build_from(iterator, data_batch)`. Keras'
-    own read a batch too many, and compile the step of all replicas at once, which XLA refuses.
+    own versions read one batch too many, and compile the step of all replicas together, which XLA
+    refuses.
     """
 
     def _make_function(self, step):
@@ -32,21 +34,42 @@ class TensorFlowTrainer(keras.Model):
         self.build_from(iterator, data_batch)
 
     def build_symbolically(self, data_batch):
-        """Builds what depends on the shapes of a batch: metrics and trackers of losses."""
+        """Builds metrics and trackers of losses from the shapes of a batch.
+
+        Args:
+            data_batch: `(x, y[, sample_weight])`, of tensors or of their specifications.
+        """
         self._symbolic_build(data_batch=data_batch)
 
-    def optionals_to_none(self, step):
-        """Wraps a step so that optional parts of a batch that are missing arrive as `None`."""
+    def optionals_to_none(self, step: Callable[[object], object]):
+        """Wraps a step so that it receives `None` for missing optional parts of a batch.
+
+        Args:
+            step: A function of a batch.
+
+        Returns:
+            A function of a batch that may hold `tf.experimental.Optional`s.
+        """
         return self._autoconvert_optionals(step)
 
     def update_loss(self, loss, weight):
-        """Counts a part's mean loss, by its weight, in the `loss` of the logs."""
+        """Adds the loss of a part of a batch to the average `loss` in the logs.
+
+        Args:
+            loss: The mean loss of the part, `()`.
+            weight: The weight of the part in the average, `()`.
+        """
         self._loss_tracker.update_state(loss, sample_weight=weight)
 
     def update_losses_of_outputs(self, y, y_pred, sample_weight):
-        """Counts the losses of several outputs, which the logs show beside their sum.
+        """Adds the losses of several outputs to their averages, which the logs show by output.
 
-        Inside a pure function these counts are lost.
+        A pure function, such as `Gradients`, would lose these updates.
+
+        Args:
+            y: Targets, in the structure of the outputs.
+            y_pred: Outputs.
+            sample_weight: Weights `(B,)`, or `None`.
         """
         if self._compile_loss is not None and self._compile_loss.metrics:
             self._compile_loss(y, y_pred, sample_weight)
@@ -65,6 +88,10 @@ def count_from(iterator, first):
     """Makes Keras' iterator over an epoch number the steps of its next pass from `first` on.
 
     `fit` numbers them from 0 and has no argument for another start.
+
+    Args:
+        iterator: The iterator that `fit` uses; it is changed.
+        first: Number of the first step.
     """
     steps = iterator._enumerate_iterator
 
@@ -76,41 +103,64 @@ def count_from(iterator, first):
 
 
 def all_layers(layer):
-    """Lists a layer and those inside it, at any depth; `Model.layers` lists only the outermost."""
+    """Returns the list of `layer` and all layers inside it, at any depth.
+
+    `Model.layers` lists only the outermost ones.
+
+    Args:
+        layer: A Keras layer or model.
+    """
     return list(layer._flatten_layers())
 
 
 def inner_layers(layer):
-    """Lists the layers that a layer holds itself, without those that they hold."""
+    """Returns the list of the layers directly inside `layer`, without those inside them."""
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
 def readers(layer):
-    """Lists the layers that read what a layer of a functional model returns."""
+    """Returns the list of the layers that take the output of `layer`, in any functional model."""
     return [node.operation for node in layer._outbound_nodes]
 
 
 def origin(tensor):
-    """Returns the operation that computed a symbolic tensor, its inputs, and which output it is."""
+    """Finds out how a symbolic tensor was computed.
+
+    Args:
+        tensor: A `keras.KerasTensor` of a functional model.
+
+    Returns:
+        The operation, the list of the operation's input tensors, and the tensor's number among the
+        operation's outputs.
+    """
     operation, node_index, tensor_index = tensor._keras_history
     return operation, operation._inbound_nodes[node_index].input_tensors, tensor_index
 
 
 def losses_of(layer):
-    """Lists what a layer itself has passed to `add_loss`, without weight regularisers."""
+    """Returns the list of the losses that `layer` itself, no inner layer, passed to `add_loss`.
+
+    Weight regularisers are not in it.
+
+    Args:
+        layer: A Keras layer, in the scope of a forward pass.
+    """
     return layer._get_own_losses()
 
 
 def mask_of(tensor):
-    """Returns the mask that a tensor carries, of void labels or of padding, or `None`."""
+    """Returns the mask of void labels or padding that `tensor` carries, or `None`."""
     return getattr(tensor, "_keras_mask", None)
 
 
 def take_over_update(optimizer):
-    """Leaves of an optimizer's `apply` only weight decay and the update itself.
+    """Reduces an optimizer's `apply` to weight decay and the update itself.
 
     Keras' own clips each replica's part before the sum, sums gradients that are summed already,
-    and averages weights inside `tf.cond`, where replicas may not talk to each other.
+    and averages weights inside `tf.cond`, where replicas may not communicate.
+
+    Args:
+        optimizer: A built `keras.optimizers.Optimizer`; it is changed.
     """
 
     def decay_and_update(gradients, variables):
@@ -122,12 +172,22 @@ def take_over_update(optimizer):
 
 
 def clip(optimizer, gradients):
-    """Clips gradients as the optimizer's arguments say."""
+    """Returns the list of gradients, clipped as the optimizer's arguments say.
+
+    Args:
+        optimizer: A `keras.optimizers.Optimizer` with `clipnorm`, `global_clipnorm` or `clipvalue`,
+            or with none of them.
+        gradients: Tensors; `None` stays.
+    """
     return optimizer._clip_gradients(gradients)
 
 
 def averages(optimizer):
-    """Returns pairs of a variable and its average (EMA), none where the optimizer keeps none."""
+    """Returns the list of pairs of a variable and its moving average (EMA).
+
+    Args:
+        optimizer: A built `keras.optimizers.Optimizer`; without `use_ema` the list is empty.
+    """
     if not optimizer.use_ema:
         return []
     pairs = zip(

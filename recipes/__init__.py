@@ -1,6 +1,6 @@
-"""Recipes: a page each, run as `python -m recipes.NAME` from the root of the repository."""
+"""Recipes, one page each: run `python -m recipes.NAME` in the root of the repository."""
 
 from keras_vit.command_line import quiet_stderr
 
-with quiet_stderr():  # before any recipe's own imports, so that a mistyped flag is one line
+with quiet_stderr():  # first of all, so that a mistyped flag prints one line only
     import tensorflow  # noqa: F401

@@ -8,23 +8,27 @@ TensorFlow Datasets downloads 170 MB the first time, or reads the set from `--da
 
 `gpu` is the plain ViT that "Vision Transformer for Small-Size Datasets" (arXiv:2112.13492, section
 4.1 and table 2) starts from: 93.58 % there, on the lossless original. Its 100 epochs of three
-passes each are 300 here, and an image stands in a batch three times. Not yet measured by us.
+passes each are 300 here, and each image is in a batch three times. Not yet measured by us.
 
 `cpu` is for two cores and an hour: Muon in place of AdamW, no strong augmentation (25 epochs are
-too few for it), and patches dropped in all but the last: three quarters in 18 epochs, half in six.
+too few for it), and three quarters of the patches dropped in 18 epochs, half in six, none in the
+last.
 
 Measured on two cores (AMD EPYC with AVX-512, TensorFlow 2.21.0, Keras 3.15.1), seed 0, on a JPEG
 copy of quality 75: 81.55 % of the test images, 53 min 27 s from start to end. Half the batch, 18
 epochs and the rate 1e-3 gave 79.07 % in 64 minutes. The schedule of patches was chosen in runs of a
 sixteenth of that length, on 5,000 images held out of the training images.
 
-`article` is the set-up of many introductions: ViT-B/16 on images blown up to 224x224, Adam, no
-warm-up, ten epochs. An image costs 17.6 billion multiplications forward, against 29 to 123 million
-with `cpu`: nothing for a CPU. Not yet measured by us.
+`article` is the configuration of many introductions: ViT-B/16 on images enlarged to 224x224, Adam,
+no warm-up, ten epochs. An image costs 17.6 billion multiplications in the forward pass, against 29
+to 123 million with `cpu`: too many for a CPU. Not yet measured by us.
 """
 
 import dataclasses
 import functools
+from collections.abc import Callable
+
+import tensorflow as tf
 
 from keras_vit.data import from_tfds
 from keras_vit.data.augment import (
@@ -57,7 +61,7 @@ class Config(PatchDropout, Flip):
     num_heads: int
     """Attention heads per block."""
     class_token: bool = True
-    """Whether the head reads a class token; else it reads the mean of the patches."""
+    """Whether the head reads a class token; otherwise it reads the mean of the patches."""
     position: str = "learned"
     """learned, sincos_2d, sincos_1d or none."""
     mean: tuple[float, ...] = (0.491, 0.482, 0.447)
@@ -69,11 +73,11 @@ class Config(PatchDropout, Flip):
     drop_path: float = 0.0
     """Stochastic depth: rate at which the last block is skipped in training."""
     padding: int = 4
-    """Largest shift in pixels."""
+    """Largest random shift of the images, in pixels."""
     policy: bool = False
     """Whether AutoAugment's policy for CIFAR-10 is applied."""
     erasing: float = 0.0
-    """Share of the images that lose a rectangle."""
+    """Share of the images in which a rectangle is erased."""
     data_dir: str | None = None
     """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     run_dir: str = "runs/cifar10"
@@ -110,7 +114,7 @@ class Gpu(Config):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cpu(Config):
-    """The best that was found for two cores and an hour."""
+    """The best configuration that we found for two cores and an hour."""
 
     epochs: int = 25
     batch_size: int = 128
@@ -131,7 +135,7 @@ class Cpu(Config):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Article(Config):
-    """What many introductions set up: ViT-B/16 at 224 pixels."""
+    """The configuration of many introductions: ViT-B/16 at 224 pixels."""
 
     epochs: int = 10
     batch_size: int = 64
@@ -162,8 +166,15 @@ SMOKE = (
 )
 
 
-def augmentation(config):
-    """Chains what the flags ask for: mirroring, shifts, AutoAugment's policy, erasing."""
+def augmentation(config) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Chains the stages that the flags turn on: mirroring, shifts, AutoAugment's policy, erasing.
+
+    Args:
+        config: A `Config`.
+
+    Returns:
+        A stage: a function of images `(B, H, W, C)` and keys `(B,)` that returns images.
+    """
     stages = config.flips
     if config.padding:
         stages.append(functools.partial(random_crop, padding=config.padding))
@@ -177,7 +188,18 @@ def augmentation(config):
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
+    """Trains, evaluates, exports and compares.
+
+    Args:
+        config: One of this page's configurations.
+
+    Returns:
+        A list of one `keras_vit.evaluation.Comparison` per file, or `None`: see
+        `keras_vit.run.train`.
+
+    Raises:
+        ValueError: If a flag is out of its range or the data cannot be used.
+    """
     devices = open_devices(config)
     source = from_tfds("cifar10", data_dir=config.data_dir)
     splits = {name: split.resized(config.image_size) for name, split in source.splits.items()}

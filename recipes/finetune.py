@@ -1,4 +1,4 @@
-r"""Fine-tuning: other people's weights, your own pictures.
+r"""Fine-tuning: weights that were trained elsewhere learn your own pictures.
 
     python -m recipes.finetune --weights vit_tiny.safetensors --source cifar10
     python -m recipes.finetune --weights vit_tiny.safetensors \
@@ -6,10 +6,10 @@ r"""Fine-tuning: other people's weights, your own pictures.
 
 Any checkpoint that `keras_vit.checkpoints.load` opens, or a `.keras` file of ours, gets a new head
 and another image size. All weights are trained, those near the patches more slowly than
-those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe` trains only the head, on
-features that do not change; `--head-epochs` does so at first; `--frozen-blocks` keeps the first
-blocks; `--lora-rank` trains additions of low rank (LoRA, arXiv:2106.09685), which are merged into
-what is saved.
+those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe` trains only the head;
+`--head-epochs` does so in the first epochs; `--frozen-blocks` leaves the first blocks as they are;
+`--lora-rank` trains low-rank additions to the kernels (LoRA, arXiv:2106.09685), which are merged
+into the saved weights.
 
 CIFAR-10 from the ImageNet ViT-Ti/16, 94.5 % in 50 minutes on two cores of an AMD EPYC (Zen 5):
 
@@ -37,7 +37,7 @@ class Config(PatchDropout, RandomCrops, Flip):
     weights: str = ""
     """A checkpoint: .safetensors, .npz, a folder that holds one, or a .keras file."""
     source: str = ""
-    """cifar10, folder:DIR, or whatever else the data commands open."""
+    """cifar10, folder:DIR, or any other source that keras-vit check-data opens."""
     data_dir: str | None = None
     """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     epochs: int = 6
@@ -54,15 +54,15 @@ class Config(PatchDropout, RandomCrops, Flip):
     probe: bool = False
     """Whether only the head is trained."""
     frozen_blocks: int = 0
-    """Number of first blocks that are not trained, nor is the embedding."""
+    """Number of first blocks that, with the embedding, are not trained; 0 trains all."""
     lora_rank: int = 0
     """Rank of what is added to the kernels of the blocks (LoRA); 0 trains all weights."""
     lora_on: str = "qv"
-    """Where it is added: qv, queries and values; or all, every dense layer of the blocks."""
+    """What --lora-rank adapts: qv, queries and values; or all, every dense layer of the blocks."""
     drop_path: float = 0.0
     """Stochastic depth: rate at which the last block is skipped in training."""
     padding: int = 4
-    """Largest shift in pixels, where the images of a set are of one size."""
+    """Largest random shift per 32 pixels of the side, for sets in memory such as cifar10."""
     run_dir: str = "runs/finetune"
     export_dir: str = "saved_models/finetune"
 
@@ -110,7 +110,18 @@ SMOKE = (
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
+    """Trains, evaluates, exports and compares.
+
+    Args:
+        config: One of this page's configurations.
+
+    Returns:
+        A list of one `keras_vit.evaluation.Comparison` per file, or `None`: see
+        `keras_vit.run.train`.
+
+    Raises:
+        ValueError: If a flag is out of its range or the data cannot be used.
+    """
     devices = open_devices(config)
     config = dataclasses.replace(config, freeze=_frozen(config))
     source = open_source(config.source, data_dir=config.data_dir)

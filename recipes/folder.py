@@ -3,9 +3,9 @@
     keras-vit check-data my_pictures
     python -m recipes.folder --data my_pictures
 
-The folder holds `train/<class>/*.jpg` and `test/<class>/*.jpg`, or only `<class>/*.jpg`, of which
-a tenth is then set apart for the test. It may also be a .csv or .jsonl file with the columns `path`
-and `label`.
+The folder holds `train/<class>/*.jpg` and `test/<class>/*.jpg`; or only `<class>/*.jpg`, a tenth of
+which then becomes the test split. `--data` may also be a .csv or .jsonl file with the columns
+`path` and `label`.
 
 A Vision Transformer that is trained from scratch needs many pictures: with fewer than some hundreds
 per class expect little, and use `recipes.finetune`.
@@ -30,7 +30,7 @@ class Config(RandomCrops, Flip):
     data: str = ""
     """A folder of class folders, or a .csv or .jsonl file."""
     test_fraction: float | None = None
-    """Share of the pictures set apart where there is no test split; 0.1 by default."""
+    """Share of the pictures that becomes the test split where there is none; by default 0.1."""
     epochs: int = 30
     batch_size: int = 64
     optimizer: str = "muon"
@@ -63,7 +63,18 @@ SMOKE = (
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
+    """Trains, evaluates, exports and compares.
+
+    Args:
+        config: One of this page's configurations.
+
+    Returns:
+        A list of one `keras_vit.evaluation.Comparison` per file, or `None`: see
+        `keras_vit.run.train`.
+
+    Raises:
+        ValueError: If a flag is out of its range or the data cannot be used.
+    """
     if not config.data:
         raise UserError("`data` must name a folder of class folders: --data my_pictures.")
     devices = open_devices(config)

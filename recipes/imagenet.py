@@ -3,15 +3,15 @@
     python -m recipes.imagenet --preset plain --data imagenet2012
     python -m recipes.imagenet --preset deit --data /data/imagenet
 
-`--data` is a folder with `train/<synset>/` and `val/<synset>/`, or the set of TensorFlow Datasets,
-which asks for files that are downloaded by hand and says where they go.
+`--data` is a folder with `train/<synset>/` and `val/<synset>/`, or the name of the set in
+TensorFlow Datasets, which needs files that you download by hand and prints where to put them.
 
 `plain` is "Better plain ViT baselines for ImageNet-1k" (arXiv:2205.01580, section 3 and table 1):
 76.5 % after 90 epochs with its MLP head, 76.7 % with a linear one, as here. Its weight decay of
 1e-4 does not depend on the learning rate; Keras' AdamW multiplies decay and rate, so at a rate of
 1e-3 it is 0.1. It warms up for 10,000 steps, which are 8 epochs, and trains on 99 % of the
 training images; here it is all of them. Its RandAugment draws from 16 operations, here from the 14
-of RandAugment's paper, and it evaluates by area resizing, here bicubic.
+of RandAugment's paper; it resizes by area in evaluation, here bicubically.
 
 `deit` is DeiT-S of "Training data-efficient image transformers" (arXiv:2012.12877, table 9): 79.9 %
 after 300 epochs. Its rate of 5e-4 belongs to a batch of 512. It warms up from 1e-6 and ends at
@@ -34,7 +34,7 @@ from keras_vit.tasks import classifier
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(RandomCrops, Flip):
-    """What both recipes share."""
+    """The flags that both recipes share."""
 
     data: str = "imagenet2012"
     """A folder, or the name of a TFDS set."""
@@ -43,14 +43,14 @@ class Config(RandomCrops, Flip):
     batch_size: int = 1024
     learning_rate: float = 1e-3
     model: str = "S/16"
-    """Size and patch."""
+    """Size of the model and side of a patch, such as S/16."""
     image_size: int = 224
     """Side of the images in pixels."""
     smallest_crop: float = 0.08
     crop_ratio: float = 0.875
     """Share of the short side that evaluation keeps."""
     class_token: bool
-    """Whether the head reads a class token; else it reads the mean of the patches."""
+    """Whether the head reads a class token; otherwise it reads the mean of the patches."""
     position: str
     """learned, sincos_2d, sincos_1d or none."""
     mean: tuple[float, ...]
@@ -64,7 +64,7 @@ class Config(RandomCrops, Flip):
     increasing: bool = False
     """Whether RandAugment's operations are timm's, all of which grow with the magnitude."""
     erasing: float = 0.0
-    """Share of the images that lose a rectangle to noise."""
+    """Share of the images in which a rectangle is replaced by noise."""
     drop_path: float = 0.0
     """Stochastic depth: rate at which the last block is skipped in training."""
     run_dir: str = "runs/imagenet"
@@ -116,7 +116,18 @@ SMOKE = (Plain(**TINY), DeiT(**TINY))
 
 
 def run(config):
-    """Trains, evaluates, exports and compares; returns the comparisons of the exports."""
+    """Trains, evaluates, exports and compares.
+
+    Args:
+        config: One of this page's configurations.
+
+    Returns:
+        A list of one `keras_vit.evaluation.Comparison` per file, or `None`: see
+        `keras_vit.run.train`.
+
+    Raises:
+        ValueError: If a flag is out of its range or the data cannot be used.
+    """
     devices = open_devices(config)
     source = open_source(config.data, data_dir=config.data_dir)
     stages = [

@@ -1,10 +1,10 @@
 """The middle of every recipe: flags, the compiled model, training, resume and delivery.
 
-A recipe of your own is a dataclass and a function:
+A recipe of your own is a dataclass of flags and a function, made of these parts:
 
     from keras_vit.run import Training, open_devices, run_recipe, train
 
-`recipes/` holds examples.
+The folder `recipes/` of the repository holds examples.
 """
 
 from keras_vit.command_line import run_recipe

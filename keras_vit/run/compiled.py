@@ -1,4 +1,4 @@
-"""Flags become a model that is ready for `fit`: weights, loss, optimizer, schedule."""
+"""The compiled model of a recipe: weights, loss, optimizer and schedule from its flags."""
 
 from collections.abc import Callable
 
@@ -26,16 +26,18 @@ def compiled_model(
 
     Args:
         config: A recipe's `Training`.
-        build: A function that builds a model from images to logits.
+        build: Returns a new classifier, from images `(B, H, W, C)` to logits `(B, K)`; called in
+            the scope of the strategy.
         steps: Steps of an epoch.
-        devices: A `tf.distribute.Strategy`.
-        adapt: A function that changes that model before it is trained.
+        devices: What `open_devices` returned.
+        adapt: Called with that classifier before it is trained, to change it.
 
     Returns:
-        A compiled `keras_vit.training.TrainingModel`.
+        A compiled `keras_vit.training.TrainingModel`; on the JAX backend a `JaxTrainingModel`.
 
     Raises:
-        ValueError: If a pattern in `config.freeze` does not fit the model.
+        ValueError: If `config.freeze` is no regular expression, or matches none or all of the
+            weights, or if the schedule does not fit into the training.
     """
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)

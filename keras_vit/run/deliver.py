@@ -1,4 +1,4 @@
-"""The end of every recipe: the model is saved, scored, exported and compared with its exports."""
+"""The end of every recipe: the model is saved, exported, scored and compared with its exports."""
 
 import dataclasses
 import shlex
@@ -14,26 +14,31 @@ from keras_vit.run.judge import judge, pick_samples
 from keras_vit.training import log_figure, log_hyperparameters
 
 EXPORTED = ("savedmodel", "tflite")  # formats
-SAMPLES = 10  # test images written as pictures to try `keras-vit predict` on
+SAMPLES = 10  # test images that are written as pictures, to try `keras-vit predict` on
 
 
 def deliver(model, source, evaluation, config, log_dir, *, preprocessing, bigger):
-    """Saves a trained classifier, scores it on the test split, exports it and compares the exports.
+    """Saves and exports a trained classifier, scores it on the test split and compares the exports.
 
-    The score is that of the whole split. The exports are compared with the model on all of it, or,
-    where it is larger than a gigabyte of pixels, on a choice that the seed draws from all of it.
+    The score is that of the whole split. The exports are compared with the model on the same
+    images or, if these are larger than a gigabyte, on a random choice of them.
 
     Args:
-        model: The classifier, images to logits.
+        model: The classifier, from images `(B, H, W, C)` to logits `(B, K)`.
         source: The `keras_vit.data.Source` it was trained on.
-        evaluation: The batches of its test split, images and labels.
-        config: The recipe's dataclass; `run_dir` and `export_dir` say where things go.
-        log_dir: TensorBoard's folder of this run.
-        preprocessing: What evaluation does to a picture, which the model remembers.
-        bigger: Words of the command that trains something bigger, to name at the end.
+        evaluation: A `tf.data.Dataset` of the test split: images `(B, H, W, C)`, labels `(B,)`.
+        config: The recipe's dataclass; its `run_dir` and `export_dir` name the folders, its `seed`
+            the random choice.
+        log_dir: TensorBoard's folder of this run, a `pathlib.Path`.
+        preprocessing: The `Preprocessing` of evaluation, saved with the model.
+        bigger: Words of a command that trains a bigger model, to print at the end; may be empty.
 
     Returns:
-        One `keras_vit.evaluation.Comparison` per file.
+        A list of one `keras_vit.evaluation.Comparison` per file.
+
+    Raises:
+        ValueError: If the test split yields no image, or an export cannot be written.
+        OSError: If a file cannot be written.
     """
     run_dir = Path(config.run_dir)
     keras_path = run_dir / f"{source.name}.keras"
@@ -75,7 +80,14 @@ def deliver(model, source, evaluation, config, log_dir, *, preprocessing, bigger
 
 
 def write_samples(folder, images, labels, class_names):
-    """Writes images as `folder/<index>-is-<class>.png`."""
+    """Writes images as `folder/<index>-is-<class>.png`.
+
+    Args:
+        folder: The folder, a `pathlib.Path`; made if it is missing.
+        images: uint8 `(N, H, W, C)` of one or three channels.
+        labels: Classes `(N,)`.
+        class_names: Names of the classes, in the order of their numbers.
+    """
     folder.mkdir(exist_ok=True)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):
         pixels = image[..., 0] if image.shape[-1] == 1 else image

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 from keras_vit.errors import UserError
 from keras_vit.training import adamw, lamb, muon, sgd
@@ -21,7 +22,8 @@ LEAST = {
     1: ("epochs", "batch_size", "accumulation", "repeats", "validation_epochs"),
     0: ("warmup_epochs", "head_epochs", "cooldown_epochs", "save_every"),
 }
-RANGES = {  # by interval: its check, and the fields whose values it holds
+# Intervals by name: a check, and the fields whose values must lie in the interval.
+RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     "(0, inf)": (lambda x: 0 < x < math.inf, ("learning_rate",)),
     "[0, inf)": (lambda x: 0 <= x < math.inf, ("clip_norm", "cutmix", "mixup", "weight_decay")),
     "[0, 1)": (lambda x: 0 <= x < 1, ("beta_2", "ema", "label_smoothing")),
@@ -36,11 +38,11 @@ class Training:
     """The flags that all recipes have."""
 
     epochs: int
-    """Epochs; each has as many steps as the training images fill batches."""
+    """Number of epochs, each of as many steps as there are full batches of training images."""
     batch_size: int
     """Images per step, over all devices."""
     optimizer: str = "adamw"
-    """adamw, sgd, lamb for large batches, muon with orthogonalised momentum in the blocks."""
+    """adamw; sgd; lamb, for large batches; or muon, with orthogonalised momentum in the blocks."""
     learning_rate: float
     """Peak of the schedule."""
     weight_decay: float
@@ -50,11 +52,11 @@ class Training:
     schedule: str = "cosine"
     """What follows the warm-up: cosine, linear, rsqrt or constant."""
     cooldown_epochs: int = 0
-    """Last epochs, in which the learning rate falls to zero linearly."""
+    """Number of last epochs, in which the learning rate falls linearly to zero."""
     layer_decay: float = 1.0
     """Factor of the learning rate from one block to the block before it."""
     head_epochs: int = 0
-    """First epochs, in which only the head is trained."""
+    """Number of first epochs, in which only the head is trained."""
     freeze: str = ""
     """Regular expression of the weights that are not trained, for example ^(embed|block00)/."""
     clip_norm: float = 1.0
@@ -62,9 +64,9 @@ class Training:
     beta_2: float = 0.999
     """Decay of Adam's second moment."""
     ema: float = 0.0
-    """Momentum of a moving average of the weights, which is then what is saved; 0 is none."""
+    """Momentum of a moving average of the weights, which is saved in their place; 0 is none."""
     accumulation: int = 1
-    """Micro-batches into which each device divides its part of a batch, to save memory."""
+    """Number of micro-batches into which each device splits its part of a batch: saves memory."""
     label_smoothing: float = 0.0
     """Share of a label that is spread over all classes."""
     mixup: float = 0.0
@@ -74,7 +76,7 @@ class Training:
     mix_rate: float = 1.0
     """Share of the images that mixup or cutmix changes."""
     repeats: int = 1
-    """How often an image is in a batch, each time augmented anew."""
+    """How many times each image is in a batch, every time augmented differently."""
     validation_epochs: int = 1
     """Epochs between two evaluations on the test split."""
     seed: int = 0
@@ -94,7 +96,7 @@ class Training:
     not_finite: str = "stop"
     """What to do if a gradient is not finite: stop the training, or skip the step."""
     resume: bool | None = None
-    """Whether to go on with a run that was stopped; by default if there is one."""
+    """Whether to go on with a run that was stopped; by default, if there is one."""
     save_every: int = 0
     """Steps between two checkpoints; 0 is once an epoch."""
     run_dir: str
@@ -103,9 +105,13 @@ class Training:
     """Folder for the exported versions."""
 
     def check(self):
-        """Raises a `ValueError` for what the fields' types cannot say.
+        """Raises a `ValueError` unless all values are in their ranges and fit together.
 
-        A recipe with fields of its own checks them in a method of this name, which calls this one.
+        A recipe with fields of its own overrides this method to check them, and calls it first.
+
+        Raises:
+            ValueError: If a value is out of its range, or if warm-up, head-only epochs and cooldown
+                do not fit into the epochs.
         """
         for least, names in LEAST.items():
             for name in names:

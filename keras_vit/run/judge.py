@@ -1,4 +1,4 @@
-"""How good the trained model is: the whole test split is scored, some of it is kept."""
+"""The score of the trained model on the whole test split, some of whose images are kept."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,17 @@ import numpy as np
 
 from keras_vit.evaluation import Score, score
 
-LIMIT = 2**30  # bytes of images that are kept, at most
+LIMIT = 2**30  # largest size of the images that are kept, in bytes
 
 
 class Judged(NamedTuple):
-    """What a model answered on a test split.
+    """The answers of a model on a test split.
 
     Attributes:
         score: The `Score` of the whole split.
-        images: Those that were kept `(N, H, W, C)`: all, or a random choice of them.
+        images: The images that were kept, uint8 `(N, H, W, C)`: all, or a random choice of them.
         labels: Their classes `(N,)`.
-        probabilities: What the model answered to them `(N, K)`.
+        probabilities: The model's answers to them `(N, K)`.
     """
 
     score: Score
@@ -27,21 +27,21 @@ class Judged(NamedTuple):
 
 
 def judge(model, batches, *, seed):
-    """Scores a classifier on every image of a stream, and keeps as many as `LIMIT` bytes hold.
+    """Scores a classifier on every image of a dataset, and keeps images up to `LIMIT` bytes.
 
-    Where the stream holds more, those that are kept are drawn from the whole of it: a split may be
+    If there are more, the kept ones are drawn at random from all of them, because a split may be
     sorted by class. ("Random sampling with a reservoir", J. S. Vitter 1985, algorithm R.)
 
     Args:
-        model: A classifier, images to logits.
+        model: A classifier, from images `(B, H, W, C)` to logits `(B, K)`.
         batches: A `tf.data.Dataset` of images `(B, H, W, C)` and labels `(B,)`.
-        seed: Seed of the choice.
+        seed: Seed of the random choice.
 
     Returns:
         A `Judged`.
 
     Raises:
-        ValueError: If no image comes.
+        ValueError: If the dataset yields no image.
     """
     room = max(1, LIMIT // int(np.prod(model.input_shape[1:])))
     rng = np.random.default_rng(seed)
@@ -64,15 +64,15 @@ def judge(model, batches, *, seed):
 
 
 def pick_samples(labels, count):
-    """Picks images of as many classes as there are, evenly spread over them.
+    """Picks images of as many different classes as possible, spread evenly over the classes.
 
     Args:
         labels: Classes of the images `(N,)`.
         count: How many images to pick.
 
     Returns:
-        A list of at most `count` indices: one image of each of `count` classes, or of all classes
-        in turn where there are fewer.
+        A list of at most `count` indices: one image of each of `count` classes or, if there are
+        fewer classes, one image of each class in turn.
     """
     places = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     spread = np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)

@@ -1,4 +1,4 @@
-"""What a run saves besides its weights, and what a resumed run compares with it."""
+"""The flags and the data that a run records, and that a resumed run must share."""
 
 import dataclasses
 import time
@@ -8,7 +8,7 @@ from keras_vit.data.sources import describe_change, fingerprint
 from keras_vit.errors import UserError
 from keras_vit.training import Checkpoints
 
-# Flags that may differ when a run is resumed: they change no number of the training.
+# Flags that may change when a run is resumed: the numbers of the training do not depend on them.
 FREE_ON_RESUME = {
     "data_service",
     "resume",
@@ -19,7 +19,7 @@ FREE_ON_RESUME = {
     "run_dir",
     "export_dir",
 }
-# Where the data lies; what it is, is compared itself.
+# Places of the data, which may have moved: the data itself is compared.
 PLACES = {"data", "data_dir", "source"}
 
 
@@ -28,16 +28,19 @@ def open_checkpoints(config, source, steps, devices):
 
     Args:
         config: A recipe's `Training`.
-        source: The `keras_vit.data.Source` that it learns from.
+        source: The `keras_vit.data.Source` that the run learns from.
         steps: Steps of an epoch.
-        devices: A `tf.distribute.Strategy`.
+        devices: What `open_devices` returned.
 
     Returns:
-        `keras_vit.training.Checkpoints` whose `notes` say where the logs go, the flags, what the
-        run learns from, and, once it is decided, whether XLA compiles.
+        `keras_vit.training.Checkpoints`, whose `notes` hold the name of the folder for logs
+        (`logs`), the flags (`flags`), a description of the data (`data`) and, if a run is resumed,
+        whether XLA compiles (`jit_compile`).
 
     Raises:
-        ValueError: If there is nothing to go on with, or the run had other flags or other data.
+        ValueError: If `config.resume` is True and there is no checkpoint, if the checkpoint is not
+            of a recipe, or if its run had other flags or other data.
+        OSError: If a checkpoint cannot be opened.
     """
     folder = Path(config.run_dir, "checkpoints")
     notes = {
@@ -48,22 +51,22 @@ def open_checkpoints(config, source, steps, devices):
     checkpoints = Checkpoints(
         folder, steps_per_epoch=steps, every=config.save_every or None, notes=notes
     )
-    found = None if config.resume is False else checkpoints.find(devices)
-    if config.resume and found is None:
+    saved = None if config.resume is False else checkpoints.find(devices)
+    if config.resume and saved is None:
         raise UserError(f"There is no checkpoint to go on with in {folder}.")
-    if found is not None and "flags" not in found:
+    if saved is not None and "flags" not in saved:
         raise UserError(f"The checkpoint in {folder} is no recipe's: take another --run-dir.")
-    if found is not None:
-        _check_resumed_flags(config, found["flags"], PLACES if "data" in found else ())
-        _check_data(config, found.get("data"), notes["data"])
-        notes |= {name: found[name] for name in ("logs", "flags", "jit_compile")}
+    if saved is not None:
+        _check_resumed_flags(config, saved["flags"], PLACES if "data" in saved else ())
+        _check_data(config, saved.get("data"), notes["data"])
+        notes |= {name: saved[name] for name in ("logs", "flags", "jit_compile")}
     return checkpoints
 
 
 def _check_resumed_flags(config, saved, places):
-    """Raises a `ValueError` unless a checkpoint's flags are this run's.
+    """Raises a `ValueError` unless a checkpoint's flags are those of this run.
 
-    A flag that the checkpoint does not know is younger than it: its default is what the run had.
+    A flag that the checkpoint lacks was added later: its default is the value that the run had.
     """
     for field in dataclasses.fields(config):
         name, value = field.name, _plain(getattr(config, field.name))
@@ -77,7 +80,7 @@ def _check_resumed_flags(config, saved, places):
 
 
 def _check_data(config, before, now):
-    """Raises a `ValueError` unless a checkpoint's data is this run's; an old one has no record."""
+    """Raises a `ValueError` if a checkpoint records other data; an old one records none."""
     if before is None:
         print(
             f"The checkpoint of {config.run_dir} does not record the data it was trained on: "

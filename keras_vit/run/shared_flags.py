@@ -1,7 +1,10 @@
-"""Flags that several recipes share, each with what it stands for."""
+"""Flags that several recipes share, and what each adds to a training."""
 
 import dataclasses
 import functools
+from collections.abc import Callable
+
+import tensorflow as tf
 
 from keras_vit.data import inception_crop
 from keras_vit.data.augment import random_flip
@@ -15,7 +18,7 @@ class Flip(Training):
     """A recipe whose images may be mirrored."""
 
     flip: bool = True
-    """Whether half of the images are mirrored: not where left and right differ, as in text."""
+    """Whether half of the images are mirrored. Turn it off where sides matter, as in text."""
 
     @property
     def flips(self):
@@ -28,15 +31,23 @@ class RandomCrops(Training):
     """A recipe whose training images are random crops of pictures."""
 
     smallest_crop: float = 0.35
-    """Smallest share of a picture that a training image shows."""
+    """Smallest share of a picture's area that a training image shows."""
 
     def check(self):
         super().check()
         if not 0 < self.smallest_crop <= 1:
             raise UserError(f"`smallest_crop` must lie in (0, 1]: received {self.smallest_crop}.")
 
-    def random_crop(self, size):
-        """Returns what crops encoded pictures to a side of `size` pixels."""
+    def random_crop(self, size) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Makes the random crop of the training images.
+
+        Args:
+            size: Side `S` of an image in pixels.
+
+        Returns:
+            A function of an encoded picture `()` and a key `()` that returns an image `(S, S, 3)`,
+            for `keras_vit.run.train(crop=...)`.
+        """
         return functools.partial(inception_crop, size=size, area=(self.smallest_crop, 1.0))
 
 
@@ -47,14 +58,14 @@ class PatchDropout(Training):
     patch_dropout: tuple[float, ...] = (0.0,)
     """Shares of the patches that are dropped in training, one after the other."""
     patch_dropout_epochs: tuple[int, ...] = (0,)
-    """The epochs at which these shares begin."""
+    """The epoch, from 0, at which each of these shares begins."""
 
     def check(self):
         super().check()
         rates, epochs = self.patch_dropout, self.patch_dropout_epochs
         if len(rates) != len(epochs) or not rates:
             raise UserError(
-                "`patch_dropout` and `patch_dropout_epochs` must be as many: "
+                "`patch_dropout` and `patch_dropout_epochs` must have the same number of values: "
                 f"received {rates} and {epochs}."
             )
         if not all(0 <= rate < 1 for rate in rates):

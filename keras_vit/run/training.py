@@ -1,4 +1,4 @@
-"""The middle of every recipe: a source and a backbone become a trained, delivered classifier."""
+"""The middle of every recipe: trains a classifier on a source, and delivers it."""
 
 import dataclasses
 import functools
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_vit.command_line import describe
 from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing, train_batches
@@ -35,11 +36,11 @@ from keras_vit.training import (
     strategy,
 )
 
-SHOWN = 64  # training images in TensorBoard's gallery, at most
+SHOWN = 64  # largest number of training images in TensorBoard's gallery
 
 
 def open_devices(config):
-    """Opens the devices that a recipe's flags ask for.
+    """Checks a recipe's flags, and opens the devices that they name.
 
     Call it first in a recipe: TensorFlow must know all workers before it computes anything.
 
@@ -47,10 +48,12 @@ def open_devices(config):
         config: A recipe's `Training`.
 
     Returns:
-        A `tf.distribute.Strategy`.
+        A `tf.distribute.Strategy`; on the JAX backend `JaxDevices`.
 
     Raises:
-        ValueError: If a flag is wrong, or the devices are not there.
+        ValueError: If a flag is out of its range, the devices do not exist, or they and the
+            micro-batches do not divide the batch.
+        ConnectionError: If a worker is lost before the training begins.
     """
     config.check()
     workers = config.workers.split(",") if config.workers else None
@@ -67,47 +70,50 @@ def train(
     source,
     build: Callable[[tuple[str, ...]], keras.Model],
     *,
-    augment: Callable | None = None,
-    crop: Callable | None = None,
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
     preprocessing: Preprocessing | None = None,
     adapt: Callable[[keras.Model], object] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     bigger: Sequence[str] = (),
 ):
-    """Trains a classifier by cross-entropy, watched in TensorBoard, and delivers it.
+    """Trains a classifier by cross-entropy, with logs for TensorBoard, and delivers it.
 
-    The test split is watched between epochs, as TensorBoard's "validation"; nothing is chosen by
-    it. A run that was stopped goes on where its run directory holds a checkpoint.
+    Between epochs the model is evaluated on the test split, TensorBoard's "validation"; no choice
+    depends on the result. If the run directory holds a checkpoint, the run goes on from it.
 
     Args:
         config: A recipe's `Training`.
         devices: What `open_devices` returned.
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
-        build: A function of the names of the classes that returns a model from images to logits;
-            called in the scope of the strategy, and again for what is saved.
-        augment: As `keras_vit.data.train_batches` takes it.
-        crop: As `keras_vit.data.train_batches` takes it.
-        preprocessing: What evaluation does to encoded pictures, with an `image_size`; it is saved
-            with the model. A set in memory needs none: its images are seen whole.
-        adapt: A function of the model that is trained, such as `keras_vit.training.add_lora`; what
-            it adds is merged into what is saved.
-        callbacks: Keras callbacks beside the usual ones.
-        bigger: Words of the command that trains something bigger, to name at the end.
+        build: Called with the names of the `K` classes, returns a new classifier from images
+            `(B, H, W, C)` to logits `(B, K)`; called once more for the model that is saved.
+        augment: A stage of `keras_vit.data.augment`: changes images `(B, H, W, C)` by keys `(B,)`.
+        crop: Makes an image `(S, S, 3)` of an encoded picture `()` and a key `()`, as
+            `keras_vit.data.inception_crop` does. Only encoded pictures need it.
+        preprocessing: How evaluation prepares encoded pictures, with an `image_size`; it is saved
+            with the model. A set in memory needs none: its images are used whole.
+        adapt: Called with the model before it is trained, to change it, for example
+            `keras_vit.training.add_lora`, whose additions are merged into the saved weights.
+        callbacks: Keras callbacks besides the usual ones.
+        bigger: Words of a command that trains a bigger model, to print at the end.
 
     Returns:
-        One `keras_vit.evaluation.Comparison` per exported file; `None` of every worker except the
+        A list of one `keras_vit.evaluation.Comparison` per file; `None` in every worker except the
         first, and on the JAX backend.
 
     Raises:
-        ValueError: If a split is missing, empty or smaller than a batch, or the run directory holds
-            a run that had other flags or other data.
+        ValueError: If a split is missing, empty or smaller than a batch, if a label is no class, or
+            if the run directory holds a run that had other flags or other data.
         FloatingPointError: If the training diverges.
+        ConnectionError: If another worker is lost.
+        OSError: If a file cannot be read or written.
     """
     steps = _steps(config, source)
     workers = Workers(devices)
     with explain_lost_workers(workers), explain_labels():
         if workers.is_chief:
-            check_formats(EXPORTED)  # now, and not after the training
+            check_formats(EXPORTED)  # before the training, not after it
             prepare_folder(config.export_dir)
             prepare_folder(config.run_dir)
         preprocessing = fitted_preprocessing(source.splits["test"], preprocessing)
@@ -116,7 +122,7 @@ def train(
         stream = _stream(config, source, crop=crop, augment=augment, broken=broken, job=job)
         sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
         batch = next(sample.as_numpy_iterator())
-        broken.collect()  # these are for the gallery, and no epoch
+        broken.collect()  # clears those of the gallery, which belong to no epoch
         checkpoints = open_checkpoints(config, source, steps, devices)
         notes = checkpoints.notes
         log_dir = Path(config.run_dir, "logs", notes["logs"])
@@ -132,7 +138,7 @@ def train(
         elif workers.is_chief:
             log_gallery(log_dir, *(part[:SHOWN] for part in batch), source.class_names)
         parts = devices.num_replicas_in_sync
-        if "jit_compile" not in notes:  # else the bits would differ
+        if "jit_compile" not in notes:  # a resumed run keeps its choice, and so its bits
             part = config.batch_size // parts
             notes["jit_compile"] = choose_xla(config.xla, model, tuple(x[:part] for x in batch))
         model.jit_compile = notes["jit_compile"]
@@ -144,9 +150,9 @@ def train(
             broken=broken,
         )
         if config.resume is False and workers.is_chief:
-            checkpoints.clear()  # only now, when nothing mistyped can stop the new run
+            checkpoints.clear()  # only now: a mistake in the flags would have ended the new run
         with warnings.catch_warnings():
-            # Keras warns of a test split whose length it cannot know: broken pictures are left out.
+            # Keras warns if the test split is shorter than expected: broken pictures are left out.
             warnings.filterwarnings("ignore", "Your input ran out of data")
             model.fit(
                 per_worker(functools.partial(stream, start_step=start), devices),
@@ -173,7 +179,7 @@ def train(
         if keras.backend.backend() == "jax":
             print("Trained. To export and compare, run it again with KERAS_BACKEND=tensorflow.")
             return None
-        trained = build(source.class_names)  # of one device, in float32
+        trained = build(source.class_names)  # on one device, in float32
         copy_merged(model, trained)
         chosen = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")
         comparisons = deliver(
@@ -190,7 +196,7 @@ def train(
 
 
 def _steps(config, source):
-    """Returns the steps of an epoch; raises a `ValueError` if the splits make none."""
+    """Returns the steps of an epoch; raises a `ValueError` if a split is empty or too small."""
     for name in ("train", "test"):
         if name not in source.splits or not source.splits[name].count:
             raise UserError(f"A recipe needs pictures in the split {name}: {source.name} has none.")
@@ -204,7 +210,7 @@ def _steps(config, source):
 
 
 def _announce(config, source):
-    """Prints what will happen."""
+    """Prints what the run will do, with which data and flags."""
     for note in source.notes:
         print(note)
     print(
@@ -214,7 +220,7 @@ def _announce(config, source):
     )
 
 
-def _stream(config, source, *, crop, augment, broken, job):
+def _stream(config, source, *, crop, augment, broken, job) -> Callable[..., tf.data.Dataset]:
     """Returns a function of `worker`, `workers` and `start_step` that opens the training data."""
     return functools.partial(
         train_batches,

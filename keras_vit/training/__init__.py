@@ -1,4 +1,4 @@
-"""What sits between a model and `model.fit`."""
+"""Training: devices, the train step, optimizers, schedules, callbacks and exact resume."""
 
 from keras_vit.training.callbacks import (
     PatchDropoutSchedule,

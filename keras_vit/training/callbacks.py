@@ -1,4 +1,4 @@
-"""Keras callbacks: what happens between batches and epochs."""
+"""Keras callbacks that measure, report and stop a training."""
 
 import math
 import time
@@ -11,11 +11,11 @@ from keras_vit.errors import Diverged, UserError
 class Throughput(keras.callbacks.Callback):
     """Adds `images_per_second` to the logs of each epoch, for callbacks that come after it.
 
-    The clock runs from the end of the epoch's first step to the end of its last, so that neither
-    compiling nor validation counts.
+    It measures from the end of the epoch's first step to the end of its last, which excludes
+    compilation and validation.
 
     Args:
-        batch_size: Images per step.
+        batch_size: Images per step, over all devices.
     """
 
     def __init__(self, batch_size):
@@ -35,15 +35,16 @@ class Throughput(keras.callbacks.Callback):
 
 
 class PatchDropoutSchedule(keras.callbacks.Callback):
-    """Sets the rate of the model's layer `patch_dropout` as epochs go by.
+    """Sets the rate of the model's layer `patch_dropout` at the beginning of given epochs.
 
-    Each rate gives another number of tokens, so the train step is compiled again.
+    With each rate the number of tokens changes, so the train step is compiled again.
 
     Args:
-        rates: Maps the epoch (from 0) at which a rate takes effect to that rate.
+        rates: Maps the epoch (from 0) at which a rate takes effect to that rate, in `[0, 1)`.
 
     Raises:
-        ValueError: If there is no rate for the first epoch.
+        ValueError: If there is no rate for epoch 0; in training, if the model has no layer
+            `patch_dropout`.
     """
 
     def __init__(self, rates):
@@ -63,12 +64,11 @@ class PatchDropoutSchedule(keras.callbacks.Callback):
 class ReportBroken(keras.callbacks.Callback):
     """Prints after each epoch which pictures could not be read, and logs `broken_pictures`.
 
-    That is how many different ones there were, of training and validation, however often an epoch
-    meets each.
+    This number counts each broken picture of training and validation once an epoch.
 
     Args:
         broken: The `keras_vit.data.BrokenPictures` in which the pipelines record them.
-        shown: How many paths are printed.
+        shown: How many paths are printed at most.
     """
 
     def __init__(self, broken, *, shown=10):
@@ -89,17 +89,17 @@ class ReportBroken(keras.callbacks.Callback):
 
 
 class WatchFinite(keras.callbacks.Callback):
-    """Counts the steps of a `TrainingModel` whose gradient was not finite, or ends training.
+    """Ends training at a gradient that is not finite, or counts such steps of a `TrainingModel`.
 
-    Such a step changes no weight, so that every file on disk stays finite. With float16 such steps
-    are part of the search for the loss scale: training ends only when the scale has come down to 1.
+    Such a step changes no weight, so every file on disk stays finite. With float16 such steps are
+    part of the search for the loss scale: training ends only when the scale has come down to 1.
 
     Args:
         stop: Whether training ends. If not, the count is logged as `skipped_steps` each epoch.
 
     Raises:
-        FloatingPointError: In training, if `stop`.
-        ValueError: In training, if `stop` and the reason is an integer label that is no class.
+        FloatingPointError: In training, if `stop` and a gradient is not finite.
+        ValueError: In training, if `stop` and the cause is an integer label that is no class.
     """
 
     def __init__(self, *, stop=True):
@@ -135,10 +135,10 @@ class WatchFinite(keras.callbacks.Callback):
 
 
 class WatchLoss(keras.callbacks.Callback):
-    """Ends training when the loss is not finite, on backends whose step does not check it.
+    """Ends training when the loss is not finite, on backends whose step does not check gradients.
 
     Raises:
-        FloatingPointError: In training.
+        FloatingPointError: In training, if the loss of an epoch's steps so far is not finite.
     """
 
     def on_train_batch_end(self, batch, logs=None):

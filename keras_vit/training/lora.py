@@ -1,4 +1,4 @@
-"""Low-rank adaptation: fine-tuning that trains few numbers and costs nothing afterwards."""
+"""Low-rank adaptation (LoRA): fine-tuning of few weights, merged into the kernels at the end."""
 
 import re
 
@@ -16,7 +16,7 @@ TRAINED = re.compile(r"/lora_kernel_[ab]$|^(distillation_)?head/")
 
 @keras.saving.register_keras_serializable("keras_vit")
 class NoKeys(keras.constraints.Constraint):
-    """Keeps the middle third of `(..., 3*D)` zero: of a fused projection, the keys."""
+    """Keeps the middle third of `(..., 3*D)` zero: the keys of a fused projection."""
 
     def __call__(self, w):
         width = w.shape[-1] // 3
@@ -25,7 +25,7 @@ class NoKeys(keras.constraints.Constraint):
 
 
 def add_lora(model, *, rank, on="qv"):
-    """Gives the kernels of the blocks a trained low-rank addition; freezes all else but the head.
+    """Adds trained low-rank matrices to the blocks' kernels; freezes the rest except the heads.
 
     "LoRA: Low-Rank Adaptation of Large Language Models" (arXiv:2106.09685, section 4.1), as
     `keras.layers.Dense.enable_lora` has it, with `alpha = rank`.
@@ -33,7 +33,7 @@ def add_lora(model, *, rank, on="qv"):
     Args:
         model: A built model of ours, not yet compiled.
         rank: Rank of the addition to each kernel.
-        on: `"qv"`, of the fused projection the queries and values, as section 7.1 recommends; or
+        on: `"qv"`, the queries and values of the fused projection, as section 7.1 recommends; or
             `"all"`, every dense layer of the blocks.
 
     Returns:
@@ -58,16 +58,17 @@ def add_lora(model, *, rank, on="qv"):
 
 
 def copy_merged(model, plain):
-    """Sets the weights of a model to those of an adapted one, each addition merged into its kernel.
+    """Copies the weights of a model into a plain one, low-rank additions merged into the kernels.
 
-    What `model` holds beside the layers of `plain`, such as another model inside it, is left out.
+    Weights of `model` that `plain` does not have, such as those of a teacher inside it, are left
+    out.
 
     Args:
-        model: A model, `add_lora` or not.
-        plain: The same model without.
+        model: The trained model, after `add_lora` or not.
+        plain: The same model without low-rank additions; its weights are set.
 
     Raises:
-        ValueError: If a weight of `plain` has none of its name and shape in `model`, or several.
+        ValueError: If `model` has no weight, or several, of the name and shape of one of `plain`.
     """
     weights = named_variables(model)
     names = {id(weight): name for name, weight in weights.items()}

@@ -1,4 +1,4 @@
-"""A name for every variable of a model or an optimizer, unique, whatever it holds."""
+"""A unique name for every variable of a model or an optimizer."""
 
 import collections
 
@@ -8,10 +8,11 @@ from keras_vit.keras_private import inner_layers
 
 
 def named_variables(model):
-    """Names the variables of a model, seeds included, each once.
+    """Names the variables of a model, seeds included; a variable that is shared is named once.
 
-    A name is the variable's path, after the path of the inner model that holds it, which may have
-    layers of the same names as others. Names that are alike even so are counted.
+    A name is the path of the inner model that holds the variable, if there is one, and the
+    variable's own path: two inner models may have layers of the same names. Names that are still
+    equal get a number.
 
     Args:
         model: A built model.
@@ -30,14 +31,28 @@ def named_variables(model):
 
 
 def named_state(optimizer):
-    """Names the variables of an optimizer, as `named_variables` does those of a model."""
+    """Names the variables of an optimizer by their paths, after `optimizer/`.
+
+    Args:
+        optimizer: A built `keras.optimizers.Optimizer`; a `MultiOptimizer` too.
+
+    Returns:
+        A dictionary from names to variables, in the order of `optimizer.variables`.
+    """
     variables = optimizer.variables
     names = unique_names([f"optimizer/{variable.path}" for variable in variables])
     return dict(zip(names, variables, strict=True))
 
 
 def unique_names(names):
-    """Yields names, the second and later of those that are alike as `name#2`, `name#3`."""
+    """Makes names unique: of equal names, the second and later become `name#2`, `name#3`.
+
+    Args:
+        names: Strings.
+
+    Yields:
+        The names in their order.
+    """
     counts = {}
     for name in names:
         counts[name] = counts.get(name, 0) + 1
@@ -45,14 +60,14 @@ def unique_names(names):
 
 
 def unique(variables):
-    """Returns variables in their order, each once."""
+    """Returns the list of `variables` in their order, without repetitions."""
     return list({id(variable): variable for variable in variables}.values())
 
 
 def _prefixes(model):
     """Returns the path of the inner models around each variable, by the variable's `id`.
 
-    A layer that is shared counts where it stands outermost.
+    A layer that several models share gets the path with the fewest inner models.
     """
     prefixes = {}
     waiting = collections.deque([(model, "")])

@@ -6,8 +6,8 @@ import keras
 
 from keras_vit.errors import UserError
 
-# Matches what decay leaves out: every variable not called kernel. Keras passes the backend's name,
-# on TensorFlow "embed/projection/kernel" with or without an output number ":0".
+# Matches the variables without weight decay: all that are not called kernel. Keras passes the
+# backend's name, on TensorFlow "embed/projection/kernel" with or without an output number ":0".
 NO_KERNEL = r"^(?!(.*/)?kernel(:\d+)?$)"
 
 NO_BLOCK = r"^(?!block\d+/)"  # matches the path of every variable outside the blocks
@@ -18,8 +18,8 @@ class KernelDecayAdamW(keras.optimizers.AdamW):
     """AdamW whose weight decay acts on kernels only.
 
     "Decoupled Weight Decay Regularization" (arXiv:1711.05101). Biases, norms, tokens, positions and
-    LayerScale stay undecayed. Keras' own list of exclusions is lost when a model is saved and
-    loaded; here the rule belongs to the class.
+    LayerScale stay undecayed. Keras loses its list of exclusions when a model is saved and loaded;
+    here the exclusion belongs to the class.
 
     Args:
         *args: As `keras.optimizers.AdamW` takes them.
@@ -32,20 +32,22 @@ class KernelDecayAdamW(keras.optimizers.AdamW):
 
 
 def adamw(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None, **kwargs):
-    """Builds `KernelDecayAdamW`.
+    """Builds `KernelDecayAdamW`: AdamW with decay of kernels only.
 
     Args:
         learning_rate: A number, or a schedule (`WarmupSchedule`).
-        weight_decay: Share of a kernel subtracted per step, times the learning rate.
+        weight_decay: Share of a kernel that each step subtracts, before it is multiplied by the
+            learning rate.
         beta_2: Decay of the second moment.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
-        **kwargs: What every Keras optimizer takes, for example `use_ema`.
+        **kwargs: Arguments of every Keras optimizer, for example `use_ema`.
 
     Returns:
         A `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If `weight_decay` is negative or infinite, `beta_2` outside of `[0, 1)`, or
+            `global_clipnorm` not positive.
     """
     _check(weight_decay, beta_2, global_clipnorm)
     return KernelDecayAdamW(
@@ -65,16 +67,18 @@ def lamb(learning_rate, *, weight_decay, beta_2=0.999, global_clipnorm=None, **k
 
     Args:
         learning_rate: A number, or a schedule (`WarmupSchedule`).
-        weight_decay: Share of a kernel subtracted per step, times the learning rate.
+        weight_decay: Share of a kernel that each step subtracts, before it is multiplied by the
+            learning rate.
         beta_2: Decay of the second moment.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
-        **kwargs: What every Keras optimizer takes, for example `use_ema`.
+        **kwargs: Arguments of every Keras optimizer, for example `use_ema`.
 
     Returns:
         A `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If `weight_decay` is negative or infinite, `beta_2` outside of `[0, 1)`, or
+            `global_clipnorm` not positive.
     """
     _check(weight_decay, beta_2, global_clipnorm)
     optimizer = keras.optimizers.Lamb(
@@ -93,16 +97,18 @@ def sgd(learning_rate, *, weight_decay, momentum=0.9, global_clipnorm=None, **kw
 
     Args:
         learning_rate: A number, or a schedule (`WarmupSchedule`).
-        weight_decay: Share of a kernel subtracted per step, times the learning rate.
+        weight_decay: Share of a kernel that each step subtracts, before it is multiplied by the
+            learning rate.
         momentum: Decay of the velocity.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
-        **kwargs: What every Keras optimizer takes, for example `use_ema`.
+        **kwargs: Arguments of every Keras optimizer, for example `use_ema`.
 
     Returns:
         A `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If `weight_decay` is negative or infinite, `momentum` outside of `[0, 1)`, or
+            `global_clipnorm` not positive.
     """
     _check(weight_decay, 0, global_clipnorm)
     if not 0 <= momentum < 1:
@@ -125,20 +131,22 @@ def muon(learning_rate, *, weight_decay, beta_2=0.95, global_clipnorm=None, **kw
     as in "Muon is Scalable for LLM Training" (arXiv:2502.16982, section 2.2), so that AdamW's
     learning rates and decay fit. Patch projection, tokens, positions, norms, biases, pool and head
     get Adam without decay. A step costs about `30 D^2` multiplications per kernel row more than
-    AdamW's: little beside large batches, much beside small ones.
+    AdamW's: little compared with the cost of a large batch, much compared with a small one.
 
     Args:
         learning_rate: A number, or a schedule (`WarmupSchedule`).
-        weight_decay: Share of a block's kernel subtracted per step, times the learning rate.
+        weight_decay: Share of a block's kernel that each step subtracts, before it is multiplied by
+            the learning rate.
         beta_2: Adam's decay of the second moment.
         global_clipnorm: Largest norm of the whole gradient, or `None`.
-        **kwargs: What every Keras optimizer takes, for example `use_ema`.
+        **kwargs: Arguments of every Keras optimizer, for example `use_ema`.
 
     Returns:
         A `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If `weight_decay` is negative or infinite, `beta_2` outside of `[0, 1)`, or
+            `global_clipnorm` not positive.
     """
     _check(weight_decay, beta_2, global_clipnorm)
     return keras.optimizers.Muon(

@@ -1,4 +1,4 @@
-"""What depends on a weight's place in the model: its learning rate, and whether it is trained."""
+"""Learning rates and freezing by a weight's path, which is its place in the model."""
 
 import re
 from collections.abc import Callable
@@ -20,22 +20,23 @@ def layerwise(
 ):
     """Builds an optimizer whose learning rates fall from the head to the patches.
 
-    Weights at depth `l` get `decay ** (depth + 1 - l)` of the rate: the embedding is at 0, block
-    `i` at `i + 1`, norm, pool and head at `depth + 1`, which keep the rate as it is ("BEiT",
-    arXiv:2106.08254, appendix H; as MAE's fine-tuning does it).
+    The learning rate of weights at depth `l` is multiplied by `decay ** (depth + 1 - l)`. The
+    embedding is at depth 0, block `i` (from 0) at `i + 1`, and norm, pool and head at `depth + 1`
+    ("BEiT", arXiv:2106.08254, appendix H, as MAE's fine-tuning has it).
 
     Args:
-        build: `build(factor, waits_for_head)` makes the optimizer of a group of weights, whose
-            learning rate is multiplied by `factor` and stays 0 at first if `waits_for_head`.
+        build: `build(factor, waits_for_head)` returns the optimizer of one group of weights, whose
+            learning rate is multiplied by `factor` and, if `waits_for_head`, is 0 at first.
         depth: Number of blocks.
         decay: Factor of the rate from one depth to the one below, in `(0, 1]`.
-        head_first: Whether all weights except those of the heads wait.
+        head_first: Whether the learning rates of all weights except those of the heads are 0 at
+            first.
 
     Returns:
-        A `keras.optimizers.Optimizer`; a `MultiOptimizer` unless there is one group of weights.
+        A `keras.optimizers.MultiOptimizer`; where all weights are one group, what `build` returned.
 
     Raises:
-        ValueError: If `decay` is out of its range.
+        ValueError: If `decay` is outside of `(0, 1]`.
     """
     if not 0 < decay <= 1:
         raise UserError(f"`decay` must lie in (0, 1]: received decay={decay}.")
@@ -54,7 +55,12 @@ def layerwise(
 
 
 def depth_of(path, depth):
-    """Says at which depth the weight of a path stands, 0 to `depth + 1`."""
+    """Returns the depth of a weight in the model, an integer from 0 to `depth + 1`.
+
+    Args:
+        path: The weight's path, for example `block03/attention/qkv/kernel`.
+        depth: Number of blocks.
+    """
     block = BLOCK.match(path)
     if block:
         return int(block[1]) + 1
@@ -62,18 +68,18 @@ def depth_of(path, depth):
 
 
 def freeze(model, pattern):
-    """Keeps the weights whose paths match from being trained.
+    """Freezes the weights whose paths match a pattern: training leaves them as they are.
 
     Args:
         model: A Keras model, not yet compiled.
         pattern: A regular expression, searched in paths such as `block03/attention/qkv/kernel`;
-            `^(embed|block0[0-5])/` freezes the lower half of a B.
+            `^(embed|block0[0-5])/` freezes the lower half of a ViT-B.
 
     Returns:
         How many weights were frozen.
 
     Raises:
-        ValueError: If it is no regular expression, or none or all of the weights match.
+        ValueError: If `pattern` is no regular expression, or matches none or all of the weights.
     """
     try:
         chosen = [v for v in model.trainable_variables if re.search(pattern, v.path)]

@@ -8,7 +8,7 @@ from keras import ops
 from keras_vit.errors import UserError
 
 DECAYS = ("cosine", "linear", "rsqrt", "constant")
-RSQRT_STEPS = 10_000  # big_vision's `timescale`: after the warm-up, the rate halves in three of it
+RSQRT_STEPS = 10_000  # big_vision's `timescale`; three times as many steps halve the rate
 
 
 @keras.saving.register_keras_serializable("keras_vit")
@@ -17,19 +17,19 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         learning_rate: The peak, reached after the warm-up.
-        total_steps: Steps of the whole training.
-        warmup_steps: Steps from zero to the peak.
+        total_steps: Steps of the whole training, delay, warm-up and cooldown included.
+        warmup_steps: Steps in which the rate rises linearly from zero to the peak.
         decay: `"cosine"` to zero at the end (arXiv:1608.03983), `"linear"` to zero at the end,
             `"constant"`, or `"rsqrt"`: inverse square root of the steps after the warm-up, which
             does not depend on the length of the training ("Scaling Vision Transformers",
             arXiv:2106.04560, section 3.4).
         cooldown_steps: Final steps over which the rate is also scaled linearly to zero; use it with
             `rsqrt` and `constant`.
-        delay_steps: First steps, in which the rate is zero. Warm-up and decay begin after them.
+        delay_steps: First steps, in which the rate is zero; the warm-up begins after them.
 
     Raises:
-        ValueError: If the rate is not positive, the decay unknown, or delay, warm-up and cooldown
-            do not fit into the training.
+        ValueError: If the rate is not positive, the decay is unknown, or delay, warm-up and
+            cooldown do not fit into the training.
     """
 
     def __init__(

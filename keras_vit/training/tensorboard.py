@@ -1,4 +1,4 @@
-"""What TensorBoard shows beside the curves: pictures and hyperparameters."""
+"""What TensorBoard shows besides the curves: pictures and hyperparameters."""
 
 import io
 from pathlib import Path
@@ -15,9 +15,9 @@ def log_gallery(log_dir, images, labels, class_names, *, name="training images",
         log_dir: Folder that `tensorboard --logdir` is given.
         images: Batch `(B, H, W, C)`, 0 to 255, one or three channels.
         labels: Classes `(B,)`, or soft labels `(B, K)`.
-        class_names: Names in the order of the labels.
-        name: Tag of the picture.
-        columns: Pictures per row. Pictures that do not fill a row are left out.
+        class_names: Names of the classes, in the order of their numbers.
+        name: Name of the gallery in TensorBoard.
+        columns: Pictures per row. Pictures that do not fill the last row are left out.
     """
     figure = gallery_figure(images, titles_of(labels, class_names), columns=columns)
     log_figure(log_dir, name, figure)
@@ -28,8 +28,8 @@ def log_figure(log_dir, name, figure):
 
     Args:
         log_dir: Folder that `tensorboard --logdir` is given.
-        name: Tag of the picture.
-        figure: The figure.
+        name: Name of the picture in TensorBoard.
+        figure: A `matplotlib.figure.Figure`.
     """
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=100)
@@ -39,13 +39,13 @@ def log_figure(log_dir, name, figure):
 
 
 def log_hyperparameters(log_dir, hyperparameters, metrics):
-    """Writes one run's row of TensorBoard's tab HParams.
+    """Writes one run's row under TensorBoard's tab HParams.
 
     Args:
         log_dir: Folder that `tensorboard --logdir` is given.
-        hyperparameters: Values by name. What is neither number, string nor boolean is written as a
-            string.
-        metrics: The run's final figures by name.
+        hyperparameters: Values by name. A value that is no number, string or boolean is written as
+            a string.
+        metrics: The run's final metrics, numbers by name.
     """
     from tensorboard.plugins.hparams import api as hparams
 

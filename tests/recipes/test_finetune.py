@@ -22,7 +22,10 @@ GOOD = Config(weights="vit.safetensors", source="digits")
         (dict(smallest_crop=0.0), r"`smallest_crop` must lie in \(0, 1\]: received 0.0"),
         (dict(lora_rank=-1), "received lora_rank=-1"),
         (dict(lora_rank=2, probe=True), "received lora_rank=2, probe=True"),
-        (dict(patch_dropout=(0.5, 0.0)), r"must be as many: received \(0.5, 0.0\) and \(0,\)"),
+        (
+            dict(patch_dropout=(0.5, 0.0)),
+            r"the same number of values: received \(0.5, 0.0\) and",
+        ),
     ],
 )
 def test_a_mistake_is_a_sentence(changes, message):

@@ -36,8 +36,8 @@ def test_random_crops_obey_their_flag(config):
 @pytest.mark.parametrize(
     "rates, epochs, message",
     [
-        ((), (), "must be as many"),
-        ((0.5,), (0, 1), "must be as many"),
+        ((), (), "must have the same number of values"),
+        ((0.5,), (0, 1), "must have the same number of values"),
         ((0.5, -1.0), (0, 1), r"must lie in \[0, 1\): received \(0.5, -1.0\)"),
         ((float("nan"),), (0,), r"must lie in \[0, 1\)"),
         ((1.0,), (0,), r"must lie in \[0, 1\)"),

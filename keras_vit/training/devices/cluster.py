@@ -1,4 +1,4 @@
-"""The processes that train together: who they are, and how they meet."""
+"""The processes that train together: their addresses, and how they wait for each other."""
 
 import contextlib
 import json
@@ -8,23 +8,25 @@ import time
 
 from keras_vit.errors import UserError
 
-PATIENCE = 30  # seconds after which a waiting worker prints again for whom
+PATIENCE = 30  # seconds after which a waiting worker prints again which workers are missing
 PAUSE = 0.5  # seconds between two attempts
 
 
 def read_cluster(worker=None, workers=None):
-    """Reads which worker this is and who the others are, from arguments or `TF_CONFIG`.
+    """Reads the number of this worker and the addresses of all, from arguments or `TF_CONFIG`.
 
     Args:
-        worker: Which of the workers this process is, from 0.
-        workers: Address and port of each worker.
+        worker: Number of this process among the workers, from 0.
+        workers: Address and port of each worker, `host:2222`; `None` or empty reads `TF_CONFIG`.
 
     Returns:
-        A dictionary of `worker` and `workers`; of 0 and an empty list where there are none.
-        `TF_CONFIG`'s chief is worker 0.
+        A dictionary with `worker`, an integer, and `workers`, a list of addresses: 0 and an empty
+        list where there is one process only. `TF_CONFIG`'s chief is worker 0.
 
     Raises:
-        ValueError: If they are not described well.
+        ValueError: If an address has no port or appears twice, if `worker` is missing, out of range
+            or passed without `workers`, or if `TF_CONFIG` is malformed or makes this process
+            neither a chief nor a worker.
     """
     if not workers:
         if worker is not None:
@@ -67,18 +69,19 @@ def _read_config(text):
 
 
 def wait_for_workers(worker, workers):
-    """Waits until all workers run, and says for whom.
+    """Waits until all workers run, and prints which are missing.
 
     TensorFlow itself waits without a message and ignores Ctrl-C. Each worker except the first
-    answers at its port which worker it is, until the first has asked all and tells them to go on.
+    answers at its port with its number, until the first has reached all and sends "go".
 
     Args:
-        worker: Which of the workers this process is, from 0.
+        worker: Number of this process among the workers, from 0.
         workers: Address and port of each worker.
 
     Raises:
-        ValueError: If this worker's port is taken, or someone else than that worker answers.
-        ConnectionError: If a worker is gone before all can go.
+        ValueError: If this worker's port is taken, or another program or worker answers at the
+            address of one.
+        ConnectionError: If a worker has ended before all could start.
     """
     missing = dict(enumerate(workers)) if worker == 0 else {0: workers[0]}
     missing.pop(worker, None)
@@ -100,22 +103,22 @@ def wait_for_workers(worker, workers):
 
 
 def _answer(server, worker, workers):
-    """Answers who this worker is, until the first one says "go"."""
+    """Answers with the number of this worker, until the first one sends "go"."""
     server.settimeout(PAUSE)
-    last, asked = time.monotonic(), None
-    while asked != "go":
+    last, question = time.monotonic(), None
+    while question != "go":
         last = _remind(last, {0: workers[0]})
         with contextlib.suppress(OSError), server.accept()[0] as client:
             client.settimeout(PAUSE)
-            asked = client.recv(64).decode(errors="replace").strip()
+            question = client.recv(64).decode(errors="replace").strip()
             client.sendall(json.dumps({"worker": worker, "workers": workers}).encode())
 
 
 def _ask(address, question, worker, workers):
-    """Asks a worker; returns whether it is there.
+    """Sends a question to a worker; returns whether it answers.
 
     Raises:
-        ValueError: If someone else answers.
+        ValueError: If another program or worker answers.
     """
     host, _, port = address.rpartition(":")
     try:
@@ -134,7 +137,7 @@ def _ask(address, question, worker, workers):
 
 
 def _remind(last, missing):
-    """Prints from time to time who is missing; returns when it was last printed."""
+    """Prints every `PATIENCE` seconds which workers are missing; returns the time of the last."""
     if not missing or time.monotonic() - last < PATIENCE:
         return last
     print(
@@ -150,7 +153,7 @@ def _list(missing):
 
 
 def _open_port(address):
-    """Opens the port of an address of this machine."""
+    """Opens the port of an address of this machine; raises a `ValueError` if it is taken."""
     port = int(address.rpartition(":")[2])
     both = socket.has_dualstack_ipv6()
     try:

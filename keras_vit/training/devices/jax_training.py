@@ -1,4 +1,4 @@
-"""The JAX backend, mainly for TPUs: Keras' own trainer is correct there and is used."""
+"""Training on the JAX backend, mainly for TPUs, with Keras' own trainer."""
 
 import contextlib
 
@@ -14,16 +14,16 @@ from keras_vit.training.step.update import OWN_NAMES
 
 
 class JaxDevices:
-    """All devices that JAX sees, as `keras.distribution.DataParallel` has them.
+    """All devices of a kind that JAX sees, shared by `keras.distribution.DataParallel`.
 
     Attributes:
-        num_replicas_in_sync: How many there are.
+        num_replicas_in_sync: The number of devices.
 
     Args:
-        device: `"auto"`, `"cpu"`, `"gpu"` or `"tpu"`.
+        device: `"cpu"`, `"gpu"` or `"tpu"`; `"auto"` takes the kind that JAX prefers.
 
     Raises:
-        ValueError: If there is no such device.
+        ValueError: If JAX sees no such device.
     """
 
     def __init__(self, device="auto"):
@@ -40,18 +40,23 @@ class JaxDevices:
         print(f"Training on {len(devices)} {devices[0].split(':')[0]} devices of JAX.")
 
     def scope(self):
-        """Returns a context in which models are built."""
+        """Returns a context manager in which models are built, as strategies have it."""
         return contextlib.nullcontext()
 
 
 @keras.saving.register_keras_serializable("keras_vit")
 class JaxTrainingModel(JaxTrainer, ResumableModel):
-    """`TrainingModel` on the JAX backend: stock `fit`, and what `Checkpoints` asks."""
+    """`TrainingModel` on the JAX backend: Keras' own `fit`, and the methods `Checkpoints` needs."""
 
     def compile(self, optimizer, loss=None, *, accumulation=1, ema_warmup=False, **kwargs):
         """Configures the step as `TrainingModel.compile` does, without accumulation.
 
-        The warm-up of averages (EMA) is ignored.
+        Args:
+            optimizer: A `keras.optimizers.Optimizer`.
+            loss: As `keras.Model.compile` takes it.
+            accumulation: Must be 1.
+            ema_warmup: Ignored: Keras' averages (EMA) have no warm-up.
+            **kwargs: What else `keras.Model.compile` takes.
 
         Raises:
             ValueError: If `accumulation` is not 1.
@@ -63,7 +68,7 @@ class JaxTrainingModel(JaxTrainer, ResumableModel):
             )
         super().compile(optimizer, loss, **kwargs)
         self.optimizer.build(self.trainable_variables)
-        # What TensorFlow's step keeps beside the optimizer: one checkpoint for both backends.
+        # Variables of the TensorFlow step: checkpoints of both backends have the same names.
         self._of_tensorflow = [tf.Variable(1.0), *(tf.Variable(0, dtype="int64") for _ in range(2))]
 
     @property
@@ -72,17 +77,21 @@ class JaxTrainingModel(JaxTrainer, ResumableModel):
 
     @property
     def training_state(self):
-        """Every variable that training changes, by the name it has in `TrainingModel` too."""
+        """Every variable that training changes, by the same names as in `TrainingModel`."""
         self.jax_state_sync()
         own = dict(zip(OWN_NAMES, self._of_tensorflow, strict=True))
         return named_variables(self) | named_state(self.optimizer) | own
 
     def read_metrics(self):
-        """Returns the running sums of the metrics, `(1, ...)` each."""
+        """Returns the running sums of the metrics, a list of arrays `(1, ...)`."""
         self.jax_state_sync()
         return [np.asarray(variable.value)[None] for variable in self.metrics_variables]
 
     def write_metrics(self, values):
-        """Sets the running sums of the metrics."""
+        """Sets the running sums of the metrics.
+
+        Args:
+            values: Arrays `(1, ...)`, as `read_metrics` returns them.
+        """
         for variable, value in zip(self.metrics_variables, values, strict=True):
             variable.assign(value[0])

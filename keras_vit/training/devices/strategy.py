@@ -1,4 +1,4 @@
-"""Which devices train, in this process and in others."""
+"""The devices that train, in this process and in others."""
 
 import json
 import os
@@ -17,14 +17,14 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mi
 def strategy(device="auto", *, worker=None, workers=None):
     """Chooses the devices to train on, and prints which.
 
-    Several machines train together where `TF_CONFIG` names their workers, as TensorFlow describes
-    it, or `worker` and `workers` do. Each runs the same program.
+    Several machines train together if `worker` and `workers` are passed, or `TF_CONFIG` names the
+    workers, as TensorFlow documents it. Each machine runs the same program.
 
     Args:
         device: `"auto"` takes a TPU where `TPU_NAME` is set, else every visible GPU, else the CPU;
-            `"cpu"`, `"gpu"` and `"tpu"` insist. Build and compile the model in `with
+            `"cpu"`, `"gpu"` and `"tpu"` take only that kind. Build and compile the model in `with
             strategy(...).scope():`.
-        worker: Which of the workers this process is, from 0; the first one writes the files.
+        worker: Number of this process among the workers, from 0; the first one writes the files.
         workers: Address and port of each worker, `["10.0.0.1:2222", "10.0.0.2:2222"]`, the same in
             all of them.
 
@@ -34,8 +34,10 @@ def strategy(device="auto", *, worker=None, workers=None):
         the JAX backend `JaxDevices`, which has `scope` and `num_replicas_in_sync` too.
 
     Raises:
-        ValueError: If `device` is none of the four, there is no such device, the workers are not
-            described well, or `keras.distribution` is set, which TensorFlow ignores.
+        ValueError: If `device` is none of the four or there is no such device; if `worker`,
+            `workers` or `TF_CONFIG` are malformed, or the JAX backend or a TPU gets them; or if
+            `keras.distribution` is set, which TensorFlow ignores.
+        ConnectionError: If a worker is lost before the training begins.
     """
     if device not in ("auto", "cpu", "gpu", "tpu"):
         raise UserError(f"`device` must be auto, cpu, gpu or tpu: received {device!r}.")
@@ -90,7 +92,7 @@ def set_precision(precision):
 
 
 def training_model(model):
-    """Makes the model whose `fit` trains `model`, whose layers it shares.
+    """Makes a model that shares the layers of `model` and whose `fit` trains them.
 
     Args:
         model: A functional model, built in the scope of the strategy.
@@ -103,7 +105,16 @@ def training_model(model):
 
 
 def check_batch_size(batch_size, strategy, accumulation=1):
-    """Raises a `ValueError` unless replicas and micro-batches divide the batch."""
+    """Raises a `ValueError` unless a batch splits evenly over replicas and micro-batches.
+
+    Args:
+        batch_size: Examples per step, over all devices.
+        strategy: A `tf.distribute.Strategy`; on the JAX backend `JaxDevices`.
+        accumulation: Micro-batches per replica and step.
+
+    Raises:
+        ValueError: If replicas times micro-batches do not divide `batch_size`.
+    """
     parts = strategy.num_replicas_in_sync * accumulation
     if batch_size % parts:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The workers of a strategy: who is the first, and what all of them agree on."""
+"""The workers of a strategy: their numbers, and values that all of them exchange."""
 
 import contextlib
 from collections.abc import Callable
@@ -12,7 +12,7 @@ class Workers:
 
     Attributes:
         count: How many there are.
-        index: Which one this is, from 0; the first writes for all.
+        index: Number of this one, from 0; the first writes the files.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
@@ -28,20 +28,36 @@ class Workers:
 
     @property
     def is_chief(self):
+        """Whether this is the first worker."""
         return self.index == 0
 
     def gather(self, values):
-        """Returns the arrays `(...)` that the workers pass, `(count, ...)`; waits for all."""
+        """Collects one array of each worker, in all of them; waits until all have called it.
+
+        Args:
+            values: This worker's array `(...)` of numbers, of the same shape in all workers.
+
+        Returns:
+            The arrays of all workers, `(count, ...)`.
+        """
         whole = np.zeros((self.count, *np.shape(values)), np.asarray(values).dtype)
         whole[self.index] = values
         return whole if self.count == 1 else self._sum(whole)
 
     def largest(self, number):
-        """Returns the largest of the integers that the workers pass; waits for all."""
+        """Returns the largest of the workers' integers; waits until all have called it.
+
+        Args:
+            number: This worker's integer, which must fit into 32 bits.
+        """
         return int(self.gather(np.int32(number)).max())
 
     def broadcast(self, content):
-        """Returns the bytes that the first worker passes, to all; waits for all."""
+        """Returns the first worker's bytes, in all workers; waits until all have called it.
+
+        Args:
+            content: Bytes; ignored in all workers except the first.
+        """
         length = self.largest(len(content) if self.is_chief else 0)
         if not length:  # TensorFlow 2.21 crashes on the sum of nothing
             return b""
@@ -51,7 +67,7 @@ class Workers:
         return (words if self.count == 1 else self._sum(words)).tobytes()[:length]
 
     def _sum(self, values):
-        """Sums one array per worker: of each, the first replica passes it and the others zeros."""
+        """Sums one array per worker: its first replica passes the array, its others zeros."""
         replicas = self._strategy.num_replicas_in_sync // self.count
         values = self._strategy.experimental_distribute_values_from_function(
             lambda context: tf.constant(
@@ -62,10 +78,10 @@ class Workers:
 
 
 def per_worker(stream: Callable[..., tf.data.Dataset], strategy):
-    """Gives each worker its own share of a stream.
+    """Makes a dataset in which each worker reads its own share of a stream.
 
     Args:
-        stream: `stream(worker=0, workers=2)` makes the dataset of that worker's share.
+        stream: `stream(worker=0, workers=2)` returns the dataset of one worker's share.
         strategy: A `tf.distribute.Strategy`.
 
     Returns:
@@ -94,7 +110,14 @@ LOST = (
 
 @contextlib.contextmanager
 def explain_lost_workers(workers):
-    """Turns what TensorFlow raises when a worker dies into a `ConnectionError` of one sentence."""
+    """Turns TensorFlow's errors after the loss of a worker into a `ConnectionError`.
+
+    Args:
+        workers: The `Workers` that train. Where there is one, errors are left as they are.
+
+    Raises:
+        ConnectionError: If TensorFlow reports in the `with` block that another worker is gone.
+    """
     try:
         yield
     except LOST as error:

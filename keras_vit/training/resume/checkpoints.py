@@ -1,6 +1,5 @@
-"""Exact resume: a run that was killed goes on bit for bit."""
+"""Exact resume: a run that was stopped or killed goes on with the same bits."""
 
-import io
 import signal
 from pathlib import Path
 
@@ -9,14 +8,16 @@ import numpy as np
 
 from keras_vit.errors import Diverged, UserError
 from keras_vit.training.devices.workers import Workers
-from keras_vit.training.resume.files import CheckpointFolder, load_arrays, save_arrays
-from keras_vit.training.resume.state import (
+from keras_vit.training.resume.callback_state import (
     callback_state,
     check_callback,
+    set_callback_state,
+)
+from keras_vit.training.resume.files import CheckpointFolder
+from keras_vit.training.resume.state import (
     check_run,
     match_variables,
     metric_arrays,
-    set_callback_state,
     set_metrics,
     variable_arrays,
 )
@@ -28,27 +29,27 @@ class Checkpoints(keras.callbacks.Callback):
 
     Weights, optimizer, averages, loss scale, seeds, metrics of the current epoch, the states of
     other callbacks and the history of `fit` are saved together; the position in the data is the
-    step. Use it as the last callback:
+    step. Pass it as the last callback:
 
         checkpoints = Checkpoints("runs/mine/checkpoints", steps_per_epoch=390, every=100)
-        step = checkpoints.restore(model)  # 0 where there is nothing to go on with
+        step = checkpoints.restore(model)  # 0 where there is no checkpoint
         batches = train_batches(..., start_step=step)
         model.fit(batches, steps_per_epoch=390, initial_epoch=step // 390, epochs=25,
                   callbacks=[..., checkpoints])
 
     It saves after every epoch, every `every` steps, and on SIGTERM and Ctrl-C, after which the
     program ends with status 143 or 130; an evaluation between two epochs is completed first. With
-    several workers, all agree on the step, the first writes, and all go on from what the first one
-    reads: only its folder counts.
+    several workers, all agree on the step, and only the first one writes and reads: only its folder
+    counts.
 
-    The same bits need the same numbers of devices, XLA or no XLA, and versions. With other numbers
-    of replicas a run goes on too, with a notice.
+    The same bits need the same number of devices, the same choice of XLA and the same versions.
+    With another number of replicas a run goes on too, with a notice.
 
     Args:
         folder: Folder of the files `step-<number>.npz`; made if missing. One run at a time.
-        steps_per_epoch: As it is passed to `fit`.
+        steps_per_epoch: Steps of an epoch, as passed to `fit`.
         every: Steps between two files; `None` saves once an epoch.
-        callbacks: Callbacks whose states go on with the run: Keras' `EarlyStopping` and
+        callbacks: Callbacks whose states are saved and restored: Keras' `EarlyStopping` and
             `ModelCheckpoint`, or any with `get_state()`, which returns a dictionary of numbers,
             strings, arrays, lists and dictionaries, and `set_state(state)`.
         keep: How many files are kept, at least 2.
@@ -56,9 +57,9 @@ class Checkpoints(keras.callbacks.Callback):
 
     Raises:
         ValueError: If a number is out of its range or a callback has no such state; in `fit`, if
-            another process writes to the folder, or it holds a run that was not restored.
-        FloatingPointError: In `fit`, where it should save weights that are not finite.
-        OSError: In `fit`, if a file cannot be written; the files before stay.
+            another process writes to the folder, or the folder holds a run that was not restored.
+        FloatingPointError: In `fit`, if the weights to save are not finite.
+        OSError: In `fit`, if a file cannot be written; earlier files stay.
     """
 
     def __init__(self, folder, *, steps_per_epoch, every=None, callbacks=(), keep=2, notes=None):
@@ -76,31 +77,33 @@ class Checkpoints(keras.callbacks.Callback):
         self._files = CheckpointFolder(folder, keep=keep)
         self._signals = StopSignals()
         self._kept_callbacks = list(callbacks)
-        self._found = self._resumed = None
-        self._looked = False
+        self._newest = self._resumed = None
+        self._was_read = False
         self._step = 0  # the last one that was restored or saved
         self._ended = 0  # epochs
 
     def find(self, strategy):
-        """Reads the newest checkpoint that is whole; with several workers, the first one's.
-
-        Returns:
-            Its notes, or `None` where there is no checkpoint.
-
-        Raises:
-            OSError: If a file may not be read.
-        """
-        if not self._looked:
-            workers = Workers(strategy)
-            found = self._files.newest() if workers.is_chief else None
-            self._found, self._looked = _of_the_chief(workers, found), True
-        return None if self._found is None else self._found[1]
-
-    def restore(self, model):
-        """Sets a compiled model to the newest checkpoint that is whole.
+        """Reads the newest undamaged checkpoint; with several workers, the first one's.
 
         Args:
-            model: A `TrainingModel`, compiled as it was.
+            strategy: The `tf.distribute.Strategy` of the run; on the JAX backend its devices.
+
+        Returns:
+            The checkpoint's notes, or `None` where there is no checkpoint.
+
+        Raises:
+            OSError: If a file cannot be opened.
+        """
+        if not self._was_read:
+            self._newest = self._files.newest_of_chief(Workers(strategy))
+            self._was_read = True
+        return None if self._newest is None else self._newest[1]
+
+    def restore(self, model):
+        """Sets a compiled model to the state in the newest undamaged checkpoint.
+
+        Args:
+            model: A `TrainingModel`, compiled with the arguments that it had in that run.
 
         Returns:
             The number of steps done, 0 where there is no checkpoint.
@@ -108,13 +111,13 @@ class Checkpoints(keras.callbacks.Callback):
         Raises:
             ValueError: If the checkpoint is of another model, optimizer, callbacks or length of the
                 epoch.
-            OSError: If a file may not be read.
+            OSError: If a file cannot be opened.
         """
         self.find(model.distribute_strategy)
-        found, self._found, self._looked = self._found, None, False
-        if found is None:
+        newest, self._newest, self._was_read = self._newest, None, False
+        if newest is None:
             return 0
-        arrays, notes = found
+        arrays, notes = newest
         pairs = match_variables(self.folder, arrays, model)
         check_run(self.folder, notes, self._kept_callbacks, self.steps_per_epoch)
         for variable, array in pairs:
@@ -151,7 +154,7 @@ class Checkpoints(keras.callbacks.Callback):
                 set_metrics(self.model, self._workers, arrays)
             for callback, saved in zip(self._all_callbacks(), notes["callbacks"], strict=True):
                 set_callback_state(callback, saved["state"], arrays)
-        elif epoch:  # only now all callbacks have seen the end of the one before
+        elif epoch:  # only now have all callbacks seen the end of the epoch before
             self._save_and_leave(epoch * self.steps_per_epoch, due=True)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -163,20 +166,24 @@ class Checkpoints(keras.callbacks.Callback):
             self._save_and_leave(step, due=self.every is not None and step % self.every == 0)
 
     def on_last_step(self):
-        """Saves when no epoch is left; `fit` calls it before an average becomes the weights."""
+        """Saves after the last epoch; `fit` calls it before the averages become the weights."""
         is_over = self._ended == self.params["epochs"]  # on JAX, this is called after a failure too
-        # A run that was stopped early runs its last epoch, and stops, again.
+        # A run that `EarlyStopping` has ended repeats its last epoch when it is resumed.
         if is_over and not self.model.stop_training:
             self._save_and_leave(self.params["epochs"] * self.steps_per_epoch, due=True)
         self._leave(self._agreed_signal())
 
     def close(self):
-        """Releases signals and folder; `fit` calls it, however it ends."""
+        """Releases the signals and the folder; `fit` calls it when it ends, in whatever way."""
         self._signals.release()
         self._files.close()
 
     def clear(self):
-        """Removes the checkpoints once the run is complete."""
+        """Removes the checkpoints, for example once the run is complete.
+
+        Raises:
+            ValueError: If another process writes to the folder.
+        """
         self._files.clear()
         self._step = 0
 
@@ -205,7 +212,7 @@ class Checkpoints(keras.callbacks.Callback):
                 f"The weights are not finite after step {step} and are not saved; the last "
                 f"checkpoint is of step {self._step}. Lower the learning rate or clip the gradient."
             )
-        if step % self.steps_per_epoch:  # else they are those of an epoch that is over
+        if step % self.steps_per_epoch:  # else the metrics are of an epoch that is over
             arrays.update(metric_arrays(self.model, self._workers))
         callbacks = [
             {"name": type(each).__name__, "state": callback_state(each, arrays)}
@@ -231,14 +238,3 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _all_callbacks(self):
         return [*self._kept_callbacks, self.model.history]
-
-
-def _of_the_chief(workers, found):
-    """Hands what the first worker found to all."""
-    if workers.count == 1:
-        return found
-    file = io.BytesIO()
-    if found is not None:
-        save_arrays(file, *found)
-    content = workers.broadcast(file.getvalue())
-    return load_arrays(io.BytesIO(content)) if content else None

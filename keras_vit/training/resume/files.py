@@ -1,5 +1,6 @@
 """Checkpoint files: written whole or not at all, read back whole or not at all."""
 
+import io
 import json
 import os
 import re
@@ -30,17 +31,17 @@ DAMAGE = (
 
 
 class CheckpointFolder:
-    """The files `step-<number>.npz` of one run.
+    """The folder of one run's files `step-<number>.npz`.
 
     Args:
         path: The folder, which need not exist.
-        keep: How many files are kept.
+        keep: How many of the newest files are kept, an integer.
     """
 
     def __init__(self, path, *, keep):
         self.path = Path(path)
         self._keep = keep
-        # The system releases it when the process dies, however it dies.
+        # The operating system releases the lock when the process ends, in whatever way.
         self._lock = filelock.FileLock(self.path / ".lock", thread_local=False)
 
     @property
@@ -49,13 +50,13 @@ class CheckpointFolder:
         return max(map(_step_of, self._files()), default=0)
 
     def newest(self):
-        """Reads the newest file that is whole; a damaged one is named and renamed `.damaged`.
+        """Reads the newest undamaged file; a damaged one is renamed `.damaged`, with a notice.
 
         Returns:
-            The arrays by name and the notes; or `None`.
+            The arrays by name, and the notes; `None` where there is no file.
 
         Raises:
-            OSError: If a file may not be read.
+            OSError: If a file cannot be opened or renamed.
         """
         for path in self._files():
             try:
@@ -66,8 +67,34 @@ class CheckpointFolder:
                 os.replace(path, aside)
         return None
 
+    def newest_of_chief(self, workers):
+        """Reads the newest undamaged file of the first worker's folder, in all workers.
+
+        Args:
+            workers: The `keras_vit.training.Workers`; with several, all must call this.
+
+        Returns:
+            The arrays by name, and the notes; `None` where there is no file.
+
+        Raises:
+            OSError: In the first worker, if a file cannot be opened or renamed.
+        """
+        newest = self.newest() if workers.is_chief else None
+        if workers.count == 1:
+            return newest
+        file = io.BytesIO()
+        if newest is not None:
+            save_arrays(file, *newest)
+        content = workers.broadcast(file.getvalue())
+        return load_arrays(io.BytesIO(content)) if content else None
+
     def write(self, step, arrays, notes):
-        """Writes a step's file, and removes all but the newest.
+        """Writes a step's file, and removes the oldest ones.
+
+        Args:
+            step: Number of the step.
+            arrays: Arrays by name.
+            notes: A dictionary that JSON can hold.
 
         Raises:
             OSError: If the file cannot be written; the files before it stay.
@@ -77,10 +104,10 @@ class CheckpointFolder:
             old.unlink(missing_ok=True)
 
     def open(self):
-        """Makes the folder and holds it for this process, until `close` or its end.
+        """Makes the folder and locks it for this process, until `close` or until the process ends.
 
         Raises:
-            ValueError: If another process holds it.
+            ValueError: If another process has locked it.
         """
         self.close()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -88,18 +115,18 @@ class CheckpointFolder:
             self._lock.acquire(blocking=False)
         except filelock.Timeout as error:
             raise UserError(f"Another run writes its checkpoints to {self.path}.") from error
-        for unfinished in self.path.glob(".unfinished-*"):  # a kill in the middle of a write
+        for unfinished in self.path.glob(".unfinished-*"):  # left by a process that was killed
             unfinished.unlink(missing_ok=True)
 
     def close(self):
-        """Releases the folder."""
+        """Releases the lock."""
         self._lock.release()
 
     def clear(self):
         """Removes all files of the run.
 
         Raises:
-            ValueError: If another process holds the folder.
+            ValueError: If another process has locked the folder.
         """
         self.open()
         for path in [*self._files(), *self.path.glob("step-*.npz.damaged")]:
@@ -128,14 +155,23 @@ def write_checkpoint(path, arrays, notes):
 
 
 def save_arrays(file, arrays, notes):
-    """Writes arrays and notes to an open binary file."""
+    """Writes arrays and notes to an open binary file, in NumPy's format `.npz`.
+
+    Args:
+        file: The file.
+        arrays: Arrays by name.
+        notes: A dictionary that JSON can hold, NumPy's scalars and tensors included.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
     np.savez(
         file, **arrays, notes=np.frombuffer(json.dumps(notes, default=_plain).encode(), np.uint8)
     )
 
 
 def _plain(value):
-    """Returns what JSON does not know, a tensor or a scalar of NumPy, as numbers."""
+    """Returns a tensor or a NumPy scalar, which JSON does not know, as a list or a number."""
     return np.asarray(value).tolist()
 
 
@@ -146,10 +182,10 @@ def read_checkpoint(path):
         path: The file.
 
     Returns:
-        Arrays by name, and the notes.
+        The arrays by name, and the notes.
 
     Raises:
-        OSError: If the file may not be read.
+        OSError: If the file cannot be opened.
         ValueError: If it is damaged.
     """
     with open(path, "rb") as file:
@@ -157,7 +193,17 @@ def read_checkpoint(path):
 
 
 def load_arrays(file):
-    """Reads what `save_arrays` wrote to an open binary file, as `read_checkpoint` does."""
+    """Reads what `save_arrays` wrote.
+
+    Args:
+        file: The file, open for reading bytes.
+
+    Returns:
+        The arrays by name, and the notes.
+
+    Raises:
+        ValueError: If the content is damaged.
+    """
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -1,34 +1,33 @@
-"""What goes on with a run: variables by name, running sums of metrics, states of callbacks."""
+"""What a resumed run restores in its model: variables by name, running sums of metrics."""
 
 import re
 
-import keras
 import numpy as np
 
 from keras_vit.errors import UserError
-from keras_vit.keras_private import MODEL_CHECKPOINT_STATE, all_layers
+from keras_vit.keras_private import all_layers
 
-STATE = "state/"  # before the names of variables; what else is saved stands beside it
+STATE = "state/"  # prefix of the names of variables; other arrays have other prefixes
 NUMBER = re.compile(r"_\d+$")
-
-# Keras' callbacks that have a state: attributes that are no arguments of the constructor.
-ATTRIBUTES = {
-    keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_weights", "best_epoch"),
-    keras.callbacks.ModelCheckpoint: MODEL_CHECKPOINT_STATE,
-    keras.callbacks.History: ("epoch", "history"),
-}
 
 
 def variable_arrays(model):
-    """Returns the values of all variables that training changes, by their names in a checkpoint."""
+    """Reads the values of all variables that training changes.
+
+    Args:
+        model: A compiled `TrainingModel` or `JaxTrainingModel`.
+
+    Returns:
+        NumPy arrays by their names in a checkpoint.
+    """
     return {STATE + name: each.numpy() for name, each in model.training_state.items()}
 
 
 def match_variables(folder, arrays, model):
-    """Finds the array of each variable of a model by its name, whatever the order.
+    """Finds the array of each variable of a model by the variable's name, in any order.
 
-    Of the numbers that Keras gives to layers and optimizers without a name, `dense_3`, only the
-    order counts: they go on from what a process has built before.
+    Keras numbers layers and optimizers without a name, as in `dense_3`, and goes on counting as
+    long as a process builds layers: of these numbers only the order is compared.
 
     Args:
         folder: Where the checkpoint is, for the messages.
@@ -39,7 +38,8 @@ def match_variables(folder, arrays, model):
         Pairs of a variable and its array.
 
     Raises:
-        ValueError: If the checkpoint is of another model or optimizer, or names no variables.
+        ValueError: If the checkpoint is of another model or optimizer, or of a version that did
+            not record names.
     """
     saved = {name[len(STATE) :]: array for name, array in arrays.items() if name.startswith(STATE)}
     variables = model.training_state
@@ -71,9 +71,9 @@ def match_variables(folder, arrays, model):
 
 
 def _without_numbers(names, numbered):
-    """Returns names by what they are without Keras' numbers, but for the order of these.
+    """Returns a dictionary of names, by keys that replace Keras' numbers by their rank.
 
-    `dense` and `dense_1` become the same two keys as `dense_4` and `dense_5`, in any order.
+    `dense` and `dense_1` get the same two keys as `dense_4` and `dense_5`, in any order.
     """
     groups = {}
     for name in names:
@@ -87,7 +87,7 @@ def _without_numbers(names, numbered):
 
 
 def _numbered_by_keras(model):
-    """Returns a pattern of the numbers behind names that Keras has made of the names of classes."""
+    """Returns a pattern of the numbers that Keras appends to names made from class names."""
     named = [*all_layers(model), model.optimizer, *getattr(model.optimizer, "optimizers", [])]
     bases = {"seed_generator"}
     for each in named:
@@ -99,7 +99,15 @@ def _numbered_by_keras(model):
 
 
 def metric_arrays(model, workers):
-    """Reads the running sums of an epoch, which differ between replicas: `(R, ...)` each."""
+    """Reads the running sums of the metrics, which differ between replicas.
+
+    Args:
+        model: The compiled model, in the middle of an epoch.
+        workers: Its `keras_vit.training.Workers`; all must call this.
+
+    Returns:
+        Arrays `(R, ...)` by their names in a checkpoint, for `R` replicas of all workers.
+    """
     arrays = {}
     for number, values in enumerate(model.read_metrics()):
         values = workers.gather(values)
@@ -108,7 +116,9 @@ def metric_arrays(model, workers):
 
 
 def set_metrics(model, workers, arrays):
-    """Gives each replica its running sums back, or their sum to the first of another number.
+    """Restores the running sums of the metrics in each replica.
+
+    If the number of replicas has changed, the first one gets the sum over all, the others zeros.
 
     Args:
         model: The compiled model.
@@ -137,77 +147,26 @@ def set_metrics(model, workers, arrays):
 
 
 def check_run(folder, notes, callbacks, steps_per_epoch):
-    """Raises a `ValueError` unless the notes of a checkpoint are of such a run."""
+    """Raises a `ValueError` unless a checkpoint fits the callbacks and the length of an epoch.
+
+    Args:
+        folder: Where the checkpoint is, for the messages.
+        notes: The checkpoint's notes.
+        callbacks: The callbacks whose states are saved.
+        steps_per_epoch: Steps of an epoch.
+
+    Raises:
+        ValueError: If the checkpoint has epochs of another length, or callbacks of other classes
+            or in another order.
+    """
     if notes["steps_per_epoch"] != steps_per_epoch:
         raise UserError(
             f"The checkpoint in {folder} has epochs of {notes['steps_per_epoch']} steps: received "
             f"steps_per_epoch={steps_per_epoch}."
         )
-    known = [each["name"] for each in notes["callbacks"]][:-1]  # without Keras' history
-    given = [type(callback).__name__ for callback in callbacks]
-    if known != given:
+    saved = [each["name"] for each in notes["callbacks"]][:-1]  # without Keras' history
+    names = [type(callback).__name__ for callback in callbacks]
+    if saved != names:
         raise UserError(
-            f"The checkpoint in {folder} knows the callbacks {known}: received callbacks={given}."
+            f"The checkpoint in {folder} knows the callbacks {saved}: received callbacks={names}."
         )
-
-
-def check_callback(callback):
-    """Raises a `ValueError` unless a callback's state can be saved."""
-    if not _attributes(callback) and not hasattr(callback, "get_state"):
-        raise UserError(
-            "A callback whose state goes on with a run is Keras' EarlyStopping or ModelCheckpoint, "
-            "or has `get_state()`, which returns a dictionary, and `set_state(state)`: received "
-            f"{type(callback).__name__}."
-        )
-
-
-def callback_state(callback, arrays):
-    """Returns a callback's state as JSON can hold it, its arrays apart.
-
-    Args:
-        callback: A callback that `check_callback` lets pass. Its `get_state`, if it has one,
-            returns a dictionary of numbers, strings, arrays, lists and dictionaries.
-        arrays: A dictionary that takes the arrays, under names that the state mentions.
-    """
-    if hasattr(callback, "get_state"):
-        return _without_arrays(callback.get_state(), arrays)
-    # Some are made only when they are first used.
-    known = {name: getattr(callback, name, None) for name in _attributes(callback)}
-    return _without_arrays(known, arrays)
-
-
-def set_callback_state(callback, state, arrays):
-    """Sets a callback to what `callback_state` returned."""
-    state = _with_arrays(state, arrays)
-    if hasattr(callback, "set_state"):
-        callback.set_state(state)
-    else:
-        for name, value in state.items():
-            setattr(callback, name, value)
-
-
-def _attributes(callback):
-    return next((names for kind, names in ATTRIBUTES.items() if isinstance(callback, kind)), ())
-
-
-def _without_arrays(value, arrays):
-    if isinstance(value, dict):
-        return {key: _without_arrays(item, arrays) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_arrays(item, arrays) for item in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        name = f"callback/{sum(key.startswith('callback/') for key in arrays):05d}"
-        arrays[name] = np.asarray(value)
-        return {"array": name}
-    return value
-
-
-def _with_arrays(value, arrays):
-    if isinstance(value, list):
-        return [_with_arrays(item, arrays) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"array"}:
-        array = arrays[value["array"]]
-        return array if array.ndim else array[()]
-    return {key: _with_arrays(item, arrays) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C, recorded when they come and acted on between two steps."""
+"""SIGTERM and Ctrl-C: recorded when they arrive, acted on between two steps."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ class StopSignals:
     """Records the first signal that asks the program to end; a second one ends it at once.
 
     Attributes:
-        received: The signal's number, 0 where there was none.
+        received: The signal's number, or 0 if none has arrived.
     """
 
     def __init__(self):
@@ -16,7 +16,7 @@ class StopSignals:
         self._before = {}
 
     def watch(self):
-        """Begins to watch; does nothing outside of the main thread, where Python has no signals."""
+        """Begins to watch. Outside of the main thread Python has no signals: nothing happens."""
         self.release()
         self.received = 0
         if threading.current_thread() is threading.main_thread():

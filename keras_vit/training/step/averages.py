@@ -1,4 +1,4 @@
-"""Averages of the weights (EMA): what `fit` saves at its end is what is scored at each epoch's."""
+"""Averages of the weights (EMA): validation scores the averages, which `fit` saves at its end."""
 
 import contextlib
 
@@ -10,7 +10,7 @@ from keras_vit.keras_private import averages
 
 
 class ShownAverages:
-    """Puts the averages in the place of the weights, and the weights back, bit for bit.
+    """Exchanges the weights of a model for their averages, and back, bit for bit.
 
     Args:
         optimizer: A built `keras.optimizers.Optimizer`; a `MultiOptimizer` too.
@@ -21,12 +21,12 @@ class ShownAverages:
         self._are_shown = False
 
     def show(self):
-        """Makes the averages the weights of the model; does nothing where they are."""
+        """Makes the averages the weights of the model; does nothing where they already are."""
         if not self._are_shown:
             self._swap()
 
     def hide(self):
-        """Gives the model its weights back; does nothing where it has them."""
+        """Restores the model's own weights; does nothing where it has them."""
         if self._are_shown:
             self._swap()
 
@@ -41,17 +41,23 @@ class ShownAverages:
 
 
 def has_stepped(optimizer):
-    """Whether an optimizer has updated its weights once; averages are zeros before."""
+    """Returns whether `optimizer`, or one inside a `MultiOptimizer`, has updated its weights.
+
+    Before the first update the averages are zeros.
+
+    Args:
+        optimizer: A `keras.optimizers.Optimizer`, built or not.
+    """
     optimizers = [each for each in getattr(optimizer, "optimizers", [optimizer]) if each.built]
     return any(int(each.iterations.numpy()) for each in optimizers)
 
 
 @contextlib.contextmanager
 def averages_at_epoch_ends(optimizer, callbacks):
-    """Lets validation, and what callbacks do at the end of an epoch, see averages as weights.
+    """Shows the averages as weights to validation and to callbacks at the end of an epoch.
 
-    Training goes on with the weights, and checkpoints, which are written at the beginning of the
-    next epoch, hold them.
+    Training goes on with the weights themselves; checkpoints, which are written at the beginning of
+    the next epoch, hold both.
 
     Args:
         optimizer: The optimizer of the model that `fit` trains.
@@ -61,15 +67,15 @@ def averages_at_epoch_ends(optimizer, callbacks):
         The callbacks for `fit`.
 
     Raises:
-        ValueError: If one of them swaps weights and averages itself.
+        ValueError: If one of them is Keras' `SwapEMAWeights`, which would swap a second time.
     """
     optimizers = getattr(optimizer, "optimizers", [optimizer])
     if not any(getattr(each, "use_ema", False) for each in optimizers):
         yield callbacks
         return
     is_list = isinstance(callbacks, keras.callbacks.CallbackList)
-    given = tree.flatten(callbacks.callbacks if is_list else callbacks or [])
-    if any(isinstance(each, keras.callbacks.SwapEMAWeights) for each in given):
+    between = tree.flatten(callbacks.callbacks if is_list else callbacks or [])
+    if any(isinstance(each, keras.callbacks.SwapEMAWeights) for each in between):
         raise UserError(
             "`fit` scores the averages of the weights by itself: leave out the callback "
             "SwapEMAWeights."
@@ -80,11 +86,11 @@ def averages_at_epoch_ends(optimizer, callbacks):
     last = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: shown.hide())
     try:
         if is_list:
-            callbacks.callbacks[:] = [first, *given, last]
+            callbacks.callbacks[:] = [first, *between, last]
             yield callbacks
         else:
-            yield [first, *given, last]
+            yield [first, *between, last]
     finally:
         if is_list:
-            callbacks.callbacks[:] = given
+            callbacks.callbacks[:] = between
         shown.hide()

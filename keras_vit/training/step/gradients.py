@@ -18,12 +18,12 @@ class Gradients:
     It changes no variable. While tracing it records which non-trainable variables change and which
     weights the loss does not depend on.
 
-    It returns sums, times the weight of the part in the whole batch: add them over the replicas
-    and divide by the sum of the weights.
+    Gradients and statistics are multiplied by the weight of the part in the whole batch: add them
+    over the replicas and divide by the sum of the weights.
 
     Attributes:
-        statistics: Variables other than weights and seeds that the forward pass sets; known once
-            it was traced.
+        statistics: Variables other than weights and seeds that the forward pass sets, such as the
+            averages of a batch normalisation; known after tracing.
 
     Args:
         model: A compiled Keras model.
@@ -47,7 +47,14 @@ class Gradients:
         return unique(seeds)
 
     def check(self, part):
-        """Raises a `ValueError` unless the micro-batches divide a replica's inputs `(B, ...)`."""
+        """Raises a `ValueError` unless the number of micro-batches divides `B`.
+
+        Args:
+            part: One replica's inputs `(B, ...)`.
+
+        Raises:
+            ValueError: If the number of micro-batches does not divide `B`.
+        """
         if part.shape[0] % self._accumulation:
             raise UserError(
                 "`accumulation` must divide a replica's part of the batch: "
@@ -59,7 +66,7 @@ class Gradients:
 
         Args:
             weights: Values of the trainable variables.
-            seeds: Values of `seeds`, folded with the replica.
+            seeds: Values of `seeds`, `(2,)` each, as `fold_seed` returns them.
             x: Inputs `(B, ...)`.
             y: Targets `(B, ...)`.
             sample_weight: Weights `(B,)`, or `None`.
@@ -69,13 +76,18 @@ class Gradients:
             The mean loss `()`; its weight `()`; the outputs `(B, ...)`; the gradients times that
             weight, of the weights' shapes, zeros where the loss does not depend on a weight; new
             values of `seeds`, `(2,)` each; values of `statistics` times the weight.
+
+        Raises:
+            ValueError: If a layer changes a variable that is not the model's or, with
+                micro-batches, any non-trainable variable; or if the batch is split and the outputs
+                carry a mask, or layers pass to `add_loss` what is not a mean over the examples.
         """
         if self._accumulation == 1:
             return self._whole(weights, seeds, x, y, sample_weight, scale)
         return self._accumulated(weights, seeds, x, y, sample_weight, scale)
 
     def _whole(self, weights, seeds, x, y, sample_weight, scale):
-        """As `__call__`, without micro-batches."""
+        """Does what `__call__` does, without micro-batches."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             mapping = zip(
@@ -99,7 +111,8 @@ class Gradients:
         seeds = [scope.get_current_value(seed) for seed in self.seeds]
         self.statistics = _statistics(self._model, scope, self.seeds)
         statistics = [scope.get_current_value(variable) for variable in self.statistics]
-        # Without NaN, the mean of nothing, where a replica has no example of an odd last batch.
+        # A replica that an incomplete last batch leaves without examples has weight 0 and NaN as
+        # its mean: `multiply_no_nan` makes that 0.
         gradients, statistics = tree.map_structure(
             lambda value: tf.math.multiply_no_nan(value, tf.cast(weight, value.dtype)),
             (gradients, statistics),
@@ -107,11 +120,20 @@ class Gradients:
         return loss, weight, y_pred, gradients, seeds, statistics
 
     def drop_unused(self, gradients):
-        """Puts `None`, as Keras' optimizers do, where the loss does not depend on a weight."""
+        """Replaces the gradients of weights that the loss does not depend on by `None`.
+
+        Keras' optimizers leave a weight whose gradient is `None` as it is, undecayed.
+
+        Args:
+            gradients: One tensor per trainable variable, in order.
+
+        Returns:
+            A list of the same length.
+        """
         return [None if i in self._unused else each for i, each in enumerate(gradients)]
 
     def _accumulated(self, weights, seeds, x, y, sample_weight, scale):
-        """As `__call__`, one micro-batch after the other."""
+        """Does what `__call__` does, one micro-batch after the other."""
         steps = self._accumulation
         batch = tree.map_structure(lambda part: _split(part, steps), (x, y, sample_weight))
         outputs = tree.map_structure(
@@ -148,16 +170,24 @@ class Gradients:
 
 
 def fold_seed(seed, replica):
-    """Moves a seed's state `[seed, counter]` to the replica's own stream; replica 0 stays."""
+    """Moves the state of a seed to a random stream of the replica's own; replica 0 keeps it.
+
+    Args:
+        seed: State `[seed, counter]` of a `keras.random.SeedGenerator`, `(2,)`.
+        replica: Number of the replica, an integer `()`.
+
+    Returns:
+        The state to draw from in that replica, `(2,)` int64.
+    """
     stride = tf.cast(replica, tf.int64) * REPLICA_STRIDE
     return tf.stack([(seed[0] + stride) % (2**31 - 2), seed[1]])
 
 
 def _statistics(model, scope, seeds):
-    """Returns the variables beside seeds that the forward pass has set, each once.
+    """Returns the variables, except seeds, that the forward pass has set, each once.
 
     Raises:
-        ValueError: If it has set what is not the model's.
+        ValueError: If it has set a variable that is not the model's.
     """
     own = [*model.variables, *model.metrics_variables]
     if not set(scope.state_mapping) <= {id(variable) for variable in own}:

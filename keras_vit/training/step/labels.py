@@ -1,4 +1,4 @@
-"""Why a gradient is not finite: a label that is no class."""
+"""One cause of a gradient that is not finite: a label that is no class."""
 
 import functools
 
@@ -12,12 +12,12 @@ def label_out_of_range(parts, loss, classes):
 
     Args:
         parts: Labels of the replicas, `(B,)` or `(B, ..., 1)` each.
-        loss: As `keras.Model.compile` takes it. Other losses than sparse cross-entropy take no
-            classes, and a class that it ignores is no mistake.
+        loss: As `keras.Model.compile` takes it. Only sparse cross-entropy takes integer labels;
+            its `ignore_class` may lie outside of the classes.
         classes: How many classes there are.
 
     Returns:
-        The first such label, or `None`.
+        The first such label, or `None` where there is none or a loss takes no integer labels.
     """
     losses = tree.flatten(loss)
     if not all(map(_takes_integers, losses)):

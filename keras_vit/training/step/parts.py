@@ -4,6 +4,7 @@ A batch is split over replicas, and each replica's part into micro-batches.
 """
 
 import functools
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -19,12 +20,17 @@ WHOLE_BATCH_FUNCTIONS = (keras.losses.dice, keras.losses.tversky, keras.losses.c
 
 
 def check_losses(loss, *, accumulation, replicas):
-    """Raises a `ValueError` for losses whose parts do not add up.
+    """Raises a `ValueError` if the loss of a batch cannot be computed from those of its parts.
 
     Args:
         loss: As `keras.Model.compile` takes it.
         accumulation: How many micro-batches a replica's part is split into.
         replicas: How many replicas share a batch.
+
+    Raises:
+        ValueError: If a loss has no reduction, or is a sum and `accumulation` is above 1; if the
+            losses of several outputs are neither all means over the batch nor all sums; or if a
+            batch is split and a loss ignores a class or is computed from a whole batch at once.
     """
     losses = [each for each in tree.flatten(loss) if each is not None]
     reductions = {_reduction(each) for each in losses}
@@ -54,7 +60,16 @@ def check_losses(loss, *, accumulation, replicas):
 
 
 def check_layers(model):
-    """Raises a `ValueError` if a layer regularises its outputs, as sums over a part of a batch."""
+    """Raises a `ValueError` if a layer of `model` has an `activity_regularizer`.
+
+    Such a regulariser is a sum over the examples, which a part of a batch has fewer of.
+
+    Args:
+        model: A Keras model; inner layers are checked too.
+
+    Raises:
+        ValueError: If a layer has one.
+    """
     for layer in all_layers(model):
         if getattr(layer, "activity_regularizer", None) is not None:
             raise UserError(
@@ -65,12 +80,16 @@ def check_layers(model):
 
 
 def check_added_losses(model, loss, sample_weight):
-    """Raises a `ValueError` if losses that layers add cannot be weighed by a part's examples.
+    """Raises a `ValueError` if losses that layers add are not weighted by the number of examples.
 
     Args:
         model: The model, in the scope of its forward pass.
         loss: As `keras.Model.compile` takes it.
         sample_weight: Weights `(B,)`, or `None`.
+
+    Raises:
+        ValueError: If a layer passes anything but a scalar to `add_loss`, or passes a scalar while
+            `loss` is a sum or is divided by the sum of `sample_weight`.
     """
     by_examples = _weighs_by_examples(loss, sample_weight)
     for layer in all_layers(model):
@@ -85,23 +104,30 @@ def check_added_losses(model, loss, sample_weight):
 
 
 def check_mask(tensors):
-    """Raises a `ValueError` if one of a part's tensors carries a mask."""
+    """Raises a `ValueError` if one of a part's tensors carries a mask.
+
+    Args:
+        tensors: A tensor or a nested structure of tensors.
+
+    Raises:
+        ValueError: If one of them has a mask: losses would average over what it leaves.
+    """
     if any(mask_of(each) is not None for each in tree.flatten(tensors)):
         raise _void_labels("a mask")
 
 
 def per_example(loss, *, is_split):
-    """Makes losses that return one number for a batch return it for each example.
+    """Wraps losses that return one number for a batch so that they return it for each example.
 
-    Keras divides by the number of replicas only what it has averaged itself.
+    Keras divides a loss by the number of replicas only where it has averaged it itself.
 
     Args:
         loss: As `keras.Model.compile` takes it.
-        is_split: Whether batches are split into parts. Losses with void labels are then refused
-            when they are computed.
+        is_split: Whether batches are split into parts. A loss whose values carry a mask then
+            raises a `ValueError` when it is computed.
 
     Returns:
-        The same structure, its functions and losses wrapped.
+        The same structure, with its functions and losses wrapped.
     """
 
     def wrap(each):
@@ -117,14 +143,18 @@ def per_example(loss, *, is_split):
 
 
 def part_weight(loss, x, sample_weight, dtype, replicas):
-    """Returns what the loss of a part of a batch weighs in that of the whole, a scalar.
+    """Computes the weight of a part's loss in the loss of the whole batch.
 
     Args:
         loss: As `keras.Model.compile` takes it.
         x: Inputs `(B, ...)`.
         sample_weight: Weights `(B,)`, or `None`.
-        dtype: Of the result.
+        dtype: Type of the result.
         replicas: How many replicas share a batch.
+
+    Returns:
+        A scalar: the number of examples; or, where the loss divides by it, the sum of the sample
+        weights; or, for a sum, one part in `replicas`.
     """
     if _weighs_by_examples(loss, sample_weight):
         return tf.cast(tf.shape(tree.flatten(x)[0])[0], dtype)
@@ -139,7 +169,7 @@ def _weighs_by_examples(loss, sample_weight):
 
 
 def _reduction_of_all(loss):
-    """Returns the reduction of losses that `check_losses` has found to be alike."""
+    """Returns the reduction of all losses, which `check_losses` has found to be the same."""
     return next((_reduction(each) for each in tree.flatten(loss) if each is not None), "mean")
 
 
@@ -150,19 +180,19 @@ def _reduction(loss):
 
 def _ignored_class(loss):
     """Returns the class that a loss, or a loss inside it, leaves out, or `None`."""
-    found = [getattr(loss, "ignore_class", None)]
+    ignored = [getattr(loss, "ignore_class", None)]
     if isinstance(loss, functools.partial):
-        found += [loss.keywords.get("ignore_class"), _ignored_class(loss.func)]
+        ignored += [loss.keywords.get("ignore_class"), _ignored_class(loss.func)]
     elif isinstance(loss, keras.losses.Loss):
         inside = tree.flatten(list(vars(loss).values()))
-        found += [
+        ignored += [
             _ignored_class(each)
             for each in inside
             if isinstance(each, (keras.losses.Loss, functools.partial))
         ]
     elif hasattr(loss, "__self__"):  # a method of a loss
-        found.append(_ignored_class(loss.__self__))
-    return next((each for each in found if each is not None), None)
+        ignored.append(_ignored_class(loss.__self__))
+    return next((each for each in ignored if each is not None), None)
 
 
 def _needs_the_whole_batch(loss):
@@ -186,15 +216,15 @@ def _name(loss):
 
 def _void_labels(received):
     return UserError(
-        "A loss that leaves out void labels or masked places averages over those that are left, of "
-        "which each part of a batch has another number: it cannot be split into micro-batches or "
-        "over replicas. Train on one device with accumulation=1, or pass `sample_weight` instead: "
+        "A loss that leaves out void labels or masked places averages over the rest, whose number "
+        "differs between the parts of a batch: it cannot be split into micro-batches or over "
+        "replicas. Train on one device with accumulation=1, or pass `sample_weight` instead: "
         f"received {received}."
     )
 
 
 class _PerExample(keras.losses.Loss):
-    """A loss whose `call` may return one number for a batch, as a number per example."""
+    """Wraps a loss whose `call` may return one number for a batch: it returns one per example."""
 
     def __init__(self, loss, is_split):
         super().__init__(name=loss.name, reduction=loss.reduction, dtype=loss.dtype)
@@ -207,8 +237,8 @@ class _PerExample(keras.losses.Loss):
         return _spread(self._loss.call, self._is_split, y_true, y_pred)
 
 
-def _spread(loss, is_split, y_true, y_pred):
-    """Returns what a loss returns, one number for a batch for each example."""
+def _spread(loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], is_split, y_true, y_pred):
+    """Returns the values of a loss; one number for the batch is repeated for each example."""
     values = loss(y_true, y_pred)
     if is_split:
         check_mask(values)

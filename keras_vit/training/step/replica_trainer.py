@@ -1,5 +1,7 @@
 """How Keras' trainer runs under a strategy, with XLA inside each replica and several workers."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -12,19 +14,27 @@ from keras_vit.training.resume.resumable import ResumableModel
 class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
     """A model whose steps run in each replica, and whose logs are those of the whole batch.
 
-    Keras' own trainer reads a batch too many to build the model, reduces logs in a way that
-    several workers cannot, and hands XLA the whole cross-replica step, which it refuses.
+    Keras' own trainer reads one batch too many to build the model, reduces logs in a way that does
+    not work with several workers, and gives XLA the whole cross-replica step, which XLA refuses.
     """
 
     def check_batch(self, batch):
-        """Checks a batch of training, distributed or not, before it is used."""
+        """Checks a training batch before it is used; here nothing, in subclasses what they need.
+
+        Args:
+            batch: `(x, y[, sample_weight])`, distributed over the replicas where there are several.
+        """
 
     def read_metrics(self):
         """Returns the metrics' running sums in this process' `r` replicas, `(r, ...)` each."""
         return [np.stack([each.numpy() for each in local]) for local in self._local_metrics()]
 
     def write_metrics(self, values):
-        """Sets the running sums of the metrics in this process' replicas."""
+        """Sets the running sums of the metrics in this process' `r` replicas.
+
+        Args:
+            values: Arrays `(r, ...)`, as `read_metrics` returns them.
+        """
         for local, value in zip(self._local_metrics(), values, strict=True):
             for each, own in zip(local, value, strict=True):
                 each.assign(own)
@@ -37,8 +47,15 @@ class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
     def _replicas(self):
         return self.distribute_strategy.num_replicas_in_sync
 
-    def make_step_function(self, step):
-        """Makes the function of one step of training or of evaluation, from iterator to logs."""
+    def make_step_function(self, step: Callable[[object], object]):
+        """Makes the function that runs one step of training or of evaluation.
+
+        Args:
+            step: `train_step` or `test_step`, called in each replica with its part of a batch.
+
+        Returns:
+            A function that takes the next batch of an iterator and returns the logs, by name.
+        """
         strategy = self.distribute_strategy
 
         def in_replica(batch):
@@ -68,7 +85,12 @@ class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
         return on_next
 
     def build_from(self, iterator, data_batch):
-        """Builds the model from the shapes of a batch, which stays in the dataset."""
+        """Builds the model from the shapes of a batch, without taking one from the dataset.
+
+        Args:
+            iterator: Keras' iterator over an epoch, or `None`.
+            data_batch: A batch, used only where there is no iterator.
+        """
         if iterator is not None:
             data_batch = _spec(iterator.data_adapter.get_tf_dataset())
             self.begin_at_first_step(iterator)
@@ -77,10 +99,10 @@ class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
 
 
 def _spec(dataset):
-    """Returns the shapes and types of a batch, of one replica's part where it is distributed."""
+    """Returns the shapes and types of a batch; of one replica's part if it is distributed."""
 
     def local(spec):
         spec = getattr(spec, "_value_specs", [spec])[0]
-        return spec if hasattr(spec, "dtype") else None  # what is missing has no type
+        return spec if hasattr(spec, "dtype") else None  # a missing part, such as no sample weights
 
     return tree.map_structure(local, dataset.element_spec)

@@ -11,6 +11,8 @@ all replicas. Here a step is
 and `model.fit`, callbacks, metrics and strategies stay Keras' own.
 """
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 from keras import tree
@@ -33,14 +35,11 @@ class TrainingModel(ReplicaTrainer):
     `TrainingModel(model.input, model.output)` shares the layers of `model`: train the one, save
     and export the other. Build both in `with strategy.scope():`.
 
-    What is guaranteed: each step uses the gradient of the mean loss over the whole batch, however
+    Guarantees: each step uses the gradient of the mean loss over the whole batch, however
     it is split over replicas and micro-batches, also where they hold unequally many examples or
     weights; clipping and EMA see that gradient and its update once per step; random layers draw
     other numbers in each replica; a step whose gradient is not finite changes no weight and is
     counted in `skipped_steps`. Gradients are dense, an embedding's too.
-
-    Attributes:
-        skipped_steps: A variable: the number of steps skipped because a gradient was not finite.
     """
 
     def compile(
@@ -58,14 +57,14 @@ class TrainingModel(ReplicaTrainer):
         """Configures the step.
 
         Args:
-            optimizer: A `keras.optimizers.Optimizer`, a `MultiOptimizer` too; its clipping and EMA
-                are done by the step, on the whole gradient, and no longer by itself.
+            optimizer: A `keras.optimizers.Optimizer`; a `MultiOptimizer` too. From now on the step
+                does its clipping and EMA, on the whole gradient.
             loss: As `keras.Model.compile` takes it; `None` where layers call `add_loss`. With
                 several outputs, all losses must use the same reduction.
             metrics: As `keras.Model.compile` takes them.
             weighted_metrics: As `keras.Model.compile` takes them.
-            accumulation: Into how many micro-batches each replica's part of a batch is split, one
-                after the other; memory shrinks, the numbers stay.
+            accumulation: How many micro-batches each replica's part of a batch is split into. They
+                run one after the other: less memory, the same numbers.
             ema_warmup: Whether the momentum of the average of the weights, if the optimizer keeps
                 one, is smaller at first: `min(ema_momentum, (1 + t) / (10 + t))` at step `t`, as
                 `tf.train.ExponentialMovingAverage` has it.
@@ -119,10 +118,12 @@ class TrainingModel(ReplicaTrainer):
 
     @property
     def skipped_steps(self):
+        """A variable `()`: the number of steps skipped because a gradient was not finite."""
         return self._update.skipped
 
     @property
     def loss_scale(self):
+        """A variable `()`: the factor of the loss, 1 unless layers compute in float16."""
         return self._update.scale
 
     @property
@@ -131,7 +132,7 @@ class TrainingModel(ReplicaTrainer):
         variables = {name: each.value for name, each in named_variables(self).items()}
         return variables | self._update.variables
 
-    def gradient_function(self, batch, *, jit_compile):
+    def gradient_function(self, batch, *, jit_compile) -> Callable[[], tuple]:
         """Makes a function that computes a batch's loss and gradient, to time it.
 
         Args:
@@ -139,7 +140,7 @@ class TrainingModel(ReplicaTrainer):
             jit_compile: Whether XLA compiles it.
 
         Returns:
-            A function without arguments that changes no variable.
+            A function that returns the loss `()` and the list of gradients; it changes no variable.
         """
         compute = tf.function(self._gradients, jit_compile=jit_compile, autograph=False)
         weights = [tf.convert_to_tensor(v.value) for v in self.trainable_variables]
@@ -153,7 +154,14 @@ class TrainingModel(ReplicaTrainer):
         return run
 
     def check_batch(self, batch):
-        """Raises a `ValueError` unless the micro-batches divide each replica's part."""
+        """Raises a `ValueError` unless the number of micro-batches divides each replica's part.
+
+        Args:
+            batch: `(x, y[, sample_weight])`, distributed over the replicas where there are several.
+
+        Raises:
+            ValueError: If it does not.
+        """
         self._batch = batch
         results = self.distribute_strategy.experimental_local_results
         for part in results(tree.flatten(batch)[0]):
@@ -162,7 +170,7 @@ class TrainingModel(ReplicaTrainer):
     def label_out_of_range(self):
         """Returns an integer label of the last batch that is no class, or `None`.
 
-        Of such a label a GPU and XLA make a loss that is not finite; else TensorFlow raises.
+        Such a label makes the loss not finite on a GPU and with XLA; elsewhere TensorFlow raises.
         """
         _, y, _ = keras.utils.unpack_x_y_sample_weight(self._batch)
         if tree.is_nested(self.output):
@@ -179,7 +187,7 @@ class TrainingModel(ReplicaTrainer):
         super().make_train_function(force)
 
     def train_step(self, data):
-        """Runs in each replica on its part `(x, y[, sample_weight])` of a batch."""
+        """Trains on a replica's part `(x, y[, sample_weight])` of a batch; returns the logs."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         replica = tf.distribute.get_replica_context()
         variables = self._gradients.seeds
@@ -218,7 +226,7 @@ class TrainingModel(ReplicaTrainer):
             variable.assign(tf.where(finite, variable.value, old))
 
     def test_step(self, data):
-        """Runs in each replica on its part of a batch; a part weighs as it does in training."""
+        """Evaluates a replica's part of a batch, weighted as in training; returns the logs."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         loss = self._replicas * self.compute_loss(x, y, y_pred, sample_weight, training=False)

@@ -1,4 +1,4 @@
-"""The end of a train step: what happens to the weights, given the gradient of the whole batch."""
+"""The end of a train step: the gradient of the whole batch changes the weights."""
 
 import functools
 
@@ -10,16 +10,16 @@ from keras_vit.keras_private import averages, clip, take_over_update
 from keras_vit.training.names import named_state
 
 INITIAL_SCALE = 2.0**15
-# Of the variables that the update itself keeps, in a checkpoint.
+# Names in a checkpoint of the variables that `Update` itself has.
 OWN_NAMES = ("update/loss_scale", "update/skipped_steps", "update/finite_steps")
 GROWTH_STEPS = 2000  # finite steps after which the loss scale doubles
 
 
 class Update:
-    """Unscales, checks, clips, decays, updates and averages, once per step.
+    """Unscales, checks and clips the gradient, decays, updates and averages the weights.
 
-    Call it in each replica with a gradient that is the same in all. A gradient that is not finite
-    changes only the loss scale and `skipped`.
+    Call it once per step in each replica, with a gradient that is the same in all. A gradient that
+    is not finite changes only the loss scale and `skipped`.
 
     Attributes:
         optimizers: The Keras optimizers that hold the variables.
@@ -27,13 +27,16 @@ class Update:
             section 3.2): halved when a gradient overflows, but not below 1, and doubled after
             `GROWTH_STEPS` steps without overflow. 1 without `scale_loss`.
         skipped: How many gradients were not finite.
-        variables: Everything that must be saved to go on, by name.
 
     Args:
         optimizer: A `keras.optimizers.Optimizer`.
         trainable_variables: The variables that the gradients belong to, in order.
         ema_warmup: Whether the momentum of averages is smaller at first.
         scale_loss: Whether the loss is scaled.
+
+    Raises:
+        ValueError: If the optimizer accumulates gradients or scales the loss itself, or the
+            optimizers of a `MultiOptimizer` clip differently.
     """
 
     def __init__(self, optimizer, trainable_variables, *, ema_warmup=False, scale_loss=False):
@@ -57,6 +60,7 @@ class Update:
 
     @property
     def variables(self):
+        """Everything that must be saved to go on, a dictionary of variables by name."""
         own = dict(zip(OWN_NAMES, (self.scale, self.skipped, self._finite_steps), strict=True))
         variables = named_state(self._optimizer)
         return {name: variable.value for name, variable in variables.items()} | own
@@ -72,10 +76,10 @@ class Update:
         """
         if self._scale_loss:
             gradients = [g if g is None else g / tf.cast(self.scale, g.dtype) for g in gradients]
-        # Also where each number is finite and the norm, by which it may be clipped, is not.
+        # The norm may overflow where each number is finite, and clipping may divide by it.
         finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
-        # A branch in a replica may not look at other replicas, as an update does: it is taken
-        # outside of them, like Keras' LossScaleOptimizer takes it.
+        # An update looks at other replicas, which a branch inside a replica may not do: branch
+        # outside of them, as Keras' LossScaleOptimizer does.
         context = tf.distribute.get_replica_context()
         context.merge_call(self._branch, args=(finite, gradients))
         return finite
@@ -128,21 +132,23 @@ def _overwrite(strategy, optimizer):
 
 def _check(optimizer, optimizers):
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        raise UserError("The step scales the loss: pass the optimizer that LossScaleOptimizer has.")
+        raise UserError(
+            "The step scales the loss itself: pass the optimizer inside the LossScaleOptimizer."
+        )
     for each in [optimizer, *optimizers]:
         if each.gradient_accumulation_steps:
             raise UserError(
-                "The step accumulates: pass `compile(accumulation=...)`, received "
+                "The step accumulates gradients itself: pass `compile(accumulation=...)`, received "
                 f"gradient_accumulation_steps={each.gradient_accumulation_steps}."
             )
         if each.loss_scale_factor:
             raise UserError(
-                "The step scales the loss where float16 needs it: leave out "
+                "The step scales the loss itself where float16 needs it: leave out "
                 f"loss_scale_factor, received {each.loss_scale_factor}."
             )
     clips = {(each.clipnorm, each.global_clipnorm, each.clipvalue) for each in optimizers}
     if len(clips) > 1:
         raise UserError(
-            "The optimizers of a MultiOptimizer must clip alike, for the whole gradient is "
+            "The optimizers of a MultiOptimizer must clip alike, because the whole gradient is "
             f"clipped: received (clipnorm, global_clipnorm, clipvalue) = {sorted(map(str, clips))}."
         )

@@ -20,14 +20,14 @@ def choose_xla(xla, model, batch):
     Args:
         xla: `"on"`, `"off"`, or `"auto"`, which times forward and backward with and without.
         model: A compiled `TrainingModel`; it is not changed.
-        batch: One replica's part of a batch, images and labels.
+        batch: One replica's part of a batch: images `(B, H, W, C)` and labels `(B, ...)`.
 
     Returns:
-        A boolean.
+        Whether XLA should compile the step.
 
     Raises:
-        ValueError: If `xla` is none of the three, on with a layer that XLA cannot compile, or off
-            on the JAX backend.
+        ValueError: If `xla` is none of the three; `"on"` although XLA cannot compile a layer; or
+            `"off"` on the JAX backend.
     """
     if xla not in CHOICES:
         raise UserError(f"`xla` must be one of {', '.join(CHOICES)}: received {xla!r}.")
@@ -43,7 +43,7 @@ def choose_xla(xla, model, batch):
     if layers := layers_without_jit(model):
         print(f"XLA is off: it cannot compile {', '.join(layers)}.")
         return False
-    # Workers may measure differently and must not choose differently: the first one's count.
+    # Workers measure different times but must choose alike: those of the first one count.
     with_xla, without = Workers(model.distribute_strategy).gather(times_of_a_step(model, batch))[0]
     print(
         f"XLA is {'on' if with_xla < without else 'off'}: forward and backward take "
@@ -53,7 +53,15 @@ def choose_xla(xla, model, batch):
 
 
 def times_of_a_step(model, batch):
-    """Returns the median seconds of forward and backward with XLA and without."""
+    """Times forward and backward with XLA and without.
+
+    Args:
+        model: A compiled `TrainingModel`; it is not changed.
+        batch: One replica's part of a batch: images `(B, H, W, C)` and labels `(B, ...)`.
+
+    Returns:
+        Two medians in seconds: with XLA, and without.
+    """
     runs = [model.gradient_function(batch, jit_compile=jit) for jit in (True, False)]
     times = [[], []]
     for _ in range(ROUNDS + 1):  # the first compiles
@@ -66,12 +74,19 @@ def times_of_a_step(model, batch):
 
 
 def layers_without_jit(model):
-    """Names the layers of a model, inner ones too, that XLA cannot compile."""
+    """Returns the names of the layers of `model`, inner ones too, that XLA cannot compile."""
     return [layer.name for layer in all_layers(model) if not layer.supports_jit]
 
 
 def check_jit(model):
-    """Raises a `ValueError` if XLA cannot compile every layer of a model."""
+    """Raises a `ValueError` if XLA cannot compile every layer of a model.
+
+    Args:
+        model: A Keras model.
+
+    Raises:
+        ValueError: If a layer, at any depth, has `supports_jit` False.
+    """
     if layers := layers_without_jit(model):
         raise UserError(
             f"XLA cannot compile every layer: received supports_jit=False in {', '.join(layers)}."
