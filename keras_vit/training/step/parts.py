@@ -62,7 +62,7 @@ def check_losses(loss, *, accumulation, replicas):
 def check_layers(model):
     """Raises a `ValueError` if a layer of `model` has an `activity_regularizer`.
 
-    Such a regulariser is a sum over the examples, which a part of a batch has fewer of.
+    Such a regulariser is a sum over the examples: parts of a batch would be regularised less.
 
     Args:
         model: A Keras model; inner layers are checked too.
@@ -110,7 +110,7 @@ def check_mask(tensors):
         tensors: A tensor or a nested structure of tensors.
 
     Raises:
-        ValueError: If one of them has a mask: losses would average over what it leaves.
+        ValueError: If one of them has a mask: losses would then average over the unmasked places.
     """
     if any(mask_of(each) is not None for each in tree.flatten(tensors)):
         raise _void_labels("a mask")
@@ -154,7 +154,7 @@ def part_weight(loss, x, sample_weight, dtype, replicas):
 
     Returns:
         A scalar: the number of examples; or, where the loss divides by it, the sum of the sample
-        weights; or, for a sum, one part in `replicas`.
+        weights; or, for a sum, `1 / replicas`.
     """
     if _weighs_by_examples(loss, sample_weight):
         return tf.cast(tf.shape(tree.flatten(x)[0])[0], dtype)

@@ -19,7 +19,7 @@ class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
     """
 
     def check_batch(self, batch):
-        """Checks a training batch before it is used; here nothing, in subclasses what they need.
+        """Checks a training batch before it is used; subclasses override it.
 
         Args:
             batch: `(x, y[, sample_weight])`, distributed over the replicas where there are several.

@@ -160,7 +160,7 @@ class TrainingModel(ReplicaTrainer):
             batch: `(x, y[, sample_weight])`, distributed over the replicas where there are several.
 
         Raises:
-            ValueError: If it does not.
+            ValueError: If `accumulation` does not divide the examples of a part.
         """
         self._batch = batch
         results = self.distribute_strategy.experimental_local_results

@@ -76,7 +76,7 @@ class Update:
         """
         if self._scale_loss:
             gradients = [g if g is None else g / tf.cast(self.scale, g.dtype) for g in gradients]
-        # The norm may overflow where each number is finite, and clipping may divide by it.
+        # The norm, by which clipping divides, may overflow although each number is finite.
         finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
         # An update looks at other replicas, which a branch inside a replica may not do: branch
         # outside of them, as Keras' LossScaleOptimizer does.

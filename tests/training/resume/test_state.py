@@ -139,7 +139,7 @@ def test_a_callback_says_itself_what_goes_on(tmp_path):
 
 
 def test_a_callback_that_says_nothing_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="has `get_state.*: received ReduceLROnPlateau"):
+    with pytest.raises(ValueError, match="have `get_state.*: received ReduceLROnPlateau"):
         callbacks = [keras.callbacks.ReduceLROnPlateau()]
         Checkpoints(tmp_path, steps_per_epoch=STEPS, callbacks=callbacks)
 
