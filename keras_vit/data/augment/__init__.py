@@ -1,4 +1,8 @@
-"""Random changes of images: stages from images `(B, H, W, C)` and keys `(B,)` to images."""
+"""Random changes of images.
+
+A *stage* is a function that takes images `(B, H, W, C)` and keys `(B,)`, uint64, and returns images
+of the same shape and dtype. Each image depends only on its own key.
+"""
 
 from keras_vit.data.augment.aug_mix import aug_mix
 from keras_vit.data.augment.auto_augment import CIFAR10_POLICY, IMAGENET_POLICY, auto_augment

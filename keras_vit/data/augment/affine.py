@@ -1,8 +1,7 @@
-"""Affine maps of image batches: one matrix per image, one call for all.
+"""Affine maps of image batches, with a matrix or an amount for each image.
 
-The moves below take images `(B, H, W, C)`, uint8 or float, and an amount per image `(B,)`; the
-options are those of `affine`. They return a batch of the same shape and dtype, and equal Pillow's
-up to rounding and the image's border, which fades into `fill` over a pixel here.
+The results equal those of Pillow, except for rounding and for the border of an image, which fades
+into `fill` over one pixel here.
 """
 
 import math
@@ -11,22 +10,23 @@ import tensorflow as tf
 
 
 def affine(images, matrices, *, fill=0, interpolation="bilinear"):
-    """Reads the pixel (x, y) of images `(B, H, W, C)` from where each one's matrix points.
+    """Maps images `(B, H, W, C)`, each by a matrix of its own.
 
-    Coordinates count pixels from the middle of the first. Outside the image lies `fill`.
+    The output pixel (x, y) is read from (ax + by + c, dx + ey + f) of the input. Coordinates are in
+    pixels, and the middle of the first pixel is (0, 0).
 
     Args:
         images: uint8 or float batch.
-        matrices: float32 `(B, 6)`, a row (a, b, c, d, e, f) reads (ax + by + c, dx + ey + f).
-        fill: One value for all channels.
-        interpolation: "bilinear" or "nearest".
+        matrices: float32 `(B, 6)`, the rows (a, b, c, d, e, f).
+        fill: Value outside the image, one number for all channels.
+        interpolation: `"bilinear"` or `"nearest"`.
 
     Returns:
         A batch of the same shape and dtype; integers are rounded.
     """
     images = tf.convert_to_tensor(images)
-    # In float32 although the operation takes uint8: that one is no faster and truncates, which
-    # would leave specks even on an image of one colour.
+    # In float32 although the operation takes uint8, which is no faster and truncates: that would
+    # leave specks even on an image of one colour.
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(images, tf.float32),
         transforms=tf.pad(matrices, [[0, 0], [0, 2]]),
@@ -39,9 +39,18 @@ def affine(images, matrices, *, fill=0, interpolation="bilinear"):
 
 
 def shear_x(images, factors, *, fill=0, interpolation="bilinear"):
-    """Moves each row of `(B, H, W, C)` left by `factors` `(B,)` times its distance to the top.
+    """Shears images `(B, H, W, C)`: moves each row left by a factor of its distance to the top.
 
-    `PIL.Image.transform(size, AFFINE, (1, factor, 0, 0, 1, 0))`.
+    As `PIL.Image.transform(size, AFFINE, (1, factor, 0, 0, 1, 0))`.
+
+    Args:
+        images: uint8 or float batch.
+        factors: `(B,)`, pixels to the left per pixel from the top.
+        fill: Value outside the image, one number for all channels.
+        interpolation: `"bilinear"` or `"nearest"`.
+
+    Returns:
+        A batch of the same shape and dtype.
     """
     images = tf.convert_to_tensor(images)
     distances = tf.range(images.shape[1], dtype=tf.float32) + 0.5
@@ -50,9 +59,18 @@ def shear_x(images, factors, *, fill=0, interpolation="bilinear"):
 
 
 def shear_y(images, factors, *, fill=0, interpolation="bilinear"):
-    """Moves each column of `(B, H, W, C)` up by `factors` `(B,)` times its distance to the left.
+    """Shears images `(B, H, W, C)`: moves each column up by a factor of its distance to the left.
 
-    `PIL.Image.transform(size, AFFINE, (1, 0, 0, factor, 1, 0))`.
+    As `PIL.Image.transform(size, AFFINE, (1, 0, 0, factor, 1, 0))`.
+
+    Args:
+        images: uint8 or float batch.
+        factors: `(B,)`, pixels up per pixel from the left edge.
+        fill: Value outside the image, one number for all channels.
+        interpolation: `"bilinear"` or `"nearest"`.
+
+    Returns:
+        A batch of the same shape and dtype.
     """
     turned = tf.transpose(images, (0, 2, 1, 3))
     moved = shear_x(turned, factors, fill=fill, interpolation=interpolation)
@@ -60,9 +78,18 @@ def shear_y(images, factors, *, fill=0, interpolation="bilinear"):
 
 
 def translate_x(images, pixels, *, fill=0, interpolation="bilinear"):
-    """Moves images `(B, H, W, C)` left by `pixels` `(B,)`, fractions too.
+    """Moves images `(B, H, W, C)` to the left.
 
-    `PIL.Image.transform(size, AFFINE, (1, 0, pixels, 0, 1, 0))`.
+    As `PIL.Image.transform(size, AFFINE, (1, 0, pixels, 0, 1, 0))`.
+
+    Args:
+        images: uint8 or float batch.
+        pixels: `(B,)`, integers or fractions; negative ones move to the right.
+        fill: Value outside the image, one number for all channels.
+        interpolation: `"bilinear"` or `"nearest"`.
+
+    Returns:
+        A batch of the same shape and dtype.
     """
     images = tf.convert_to_tensor(images)
     pixels = tf.tile(tf.cast(pixels, tf.float32)[:, None], [1, images.shape[1]])
@@ -70,9 +97,18 @@ def translate_x(images, pixels, *, fill=0, interpolation="bilinear"):
 
 
 def translate_y(images, pixels, *, fill=0, interpolation="bilinear"):
-    """Moves images `(B, H, W, C)` up by `pixels` `(B,)`, fractions too.
+    """Moves images `(B, H, W, C)` up.
 
-    `PIL.Image.transform(size, AFFINE, (1, 0, 0, 0, 1, pixels))`.
+    As `PIL.Image.transform(size, AFFINE, (1, 0, 0, 0, 1, pixels))`.
+
+    Args:
+        images: uint8 or float batch.
+        pixels: `(B,)`, integers or fractions; negative ones move down.
+        fill: Value outside the image, one number for all channels.
+        interpolation: `"bilinear"` or `"nearest"`.
+
+    Returns:
+        A batch of the same shape and dtype.
     """
     turned = tf.transpose(images, (0, 2, 1, 3))
     moved = translate_x(turned, pixels, fill=fill, interpolation=interpolation)
@@ -80,9 +116,18 @@ def translate_y(images, pixels, *, fill=0, interpolation="bilinear"):
 
 
 def rotate(images, degrees, *, fill=0, interpolation="bilinear"):
-    """Turns images `(B, H, W, C)` anticlockwise around their middle by `degrees` `(B,)`.
+    """Rotates images `(B, H, W, C)` anticlockwise around their middle.
 
-    `PIL.Image.rotate(degrees)`.
+    As `PIL.Image.rotate(degrees)`.
+
+    Args:
+        images: uint8 or float batch.
+        degrees: `(B,)`.
+        fill: Value outside the image, one number for all channels.
+        interpolation: `"bilinear"` or `"nearest"`.
+
+    Returns:
+        A batch of the same shape and dtype.
     """
     images = tf.convert_to_tensor(images)
     angles = tf.cast(degrees, tf.float32) * (math.pi / 180)
@@ -92,16 +137,16 @@ def rotate(images, degrees, *, fill=0, interpolation="bilinear"):
 
 
 def around_middle(images, a, b, d, e, x_shift=0.0, y_shift=0.0):
-    """Makes the matrices `(B, 6)` that map around the middle of the images and then shift.
+    """Makes the matrices `(B, 6)` for `affine` that map around the middle of the images.
 
     Args:
-        images: A batch `(B, H, W, C)`, for its size.
-        a: float32 `(B,)`, as `b`, `d` and `e` the linear part.
-        b: See `a`.
-        d: See `a`.
-        e: See `a`.
-        x_shift: Pixels to the right, `(B,)` or one number.
-        y_shift: Pixels down.
+        images: A batch `(B, H, W, C)`, of which only the size is used.
+        a: Linear part, x of the input per x of the output; float32 `(B,)`, as the next three.
+        b: Linear part, x of the input per y of the output.
+        d: Linear part, y of the input per x of the output.
+        e: Linear part, y of the input per y of the output.
+        x_shift: Pixels to the right by which the result is moved, `(B,)` or one number.
+        y_shift: Pixels down by which the result is moved, `(B,)` or one number.
 
     Returns:
         A float32 tensor.
@@ -112,12 +157,12 @@ def around_middle(images, a, b, d, e, x_shift=0.0, y_shift=0.0):
 
 
 def _slide(images, pixels, fill, interpolation):
-    """Moves each row left on its own, `pixels` `(B, H)`: as `affine` would, but faster."""
+    """Moves each row of images left by its own number of pixels `(B, H)`, faster than `affine`."""
     height, width, channels = images.shape[1:]
-    # A margin of `fill` on either side, into which the ends of a row fade.
+    # A margin of `fill` on both sides, into which the ends of a row fade.
     rows = tf.reshape(images, (-1, 1, width, channels))
     rows = tf.pad(rows, [[0, 0], [0, 0], [1, 1], [0, 0]], constant_values=fill)
-    left = (tf.reshape(pixels, [-1]) + 1) / (width + 1)  # 0 to 1 is from margin to margin
+    left = (tf.reshape(pixels, [-1]) + 1) / (width + 1)  # 0 and 1 are the two margins
     right = left + (width - 1) / (width + 1)
     moved = tf.raw_ops.CropAndResize(
         image=rows,

@@ -15,7 +15,7 @@ def _whole(amounts):
     return tf.cast(tf.cast(amounts, tf.int32), tf.float32)
 
 
-# Of images, levels (0 to 10) and signs. Outside the image is black, as in the authors' code.
+# Levels are 0 to 10, signs -1 or 1. Outside the image is black, as in the authors' code.
 OPERATIONS = (
     lambda images, levels, signs: autocontrast(images),
     lambda images, levels, signs: equalize(images),
@@ -34,27 +34,27 @@ OPERATIONS = (
 
 
 def aug_mix(images, keys, *, severity=3, width=3, depth=3, alpha=1.0):
-    """Mixes each of the images `(B, H, W, C)` with changed copies of itself.
+    """Mixes each of the images `(B, H, W, C)` with augmented copies of itself.
 
     "AugMix: A Simple Data Processing Method to Improve Robustness and Uncertainty"
-    (arXiv:1912.02781, algorithm 1): `width` chains of 1 to `depth` of nine operations, their
-    weights of a Dirichlet(alpha) distribution, the image's own share of a Beta(alpha, alpha). The
-    paper's consistency loss is not part of it.
+    (arXiv:1912.02781, algorithm 1): `width` chains of 1 to `depth` of nine operations each. The
+    weights of the chains are drawn from Dirichlet(alpha), the share of all copies from
+    Beta(alpha, alpha). The paper's consistency loss is not included.
 
     Args:
         images: uint8 batch.
         keys: One per image, uint64 `(B,)`.
-        severity: The largest level of an operation, on a scale to 10; levels are uniform from 0.1.
+        severity: Largest level of an operation, up to 10; levels are uniform from 0.1 to this one.
         width: Number of chains.
-        depth: Largest length of a chain.
-        alpha: Parameter of both distributions.
+        depth: Largest number of operations in a chain.
+        alpha: Parameter of both distributions, above 0.
 
     Returns:
         A batch of the same shape and dtype.
     """
     images = tf.convert_to_tensor(images)
     shape = images.shape[1:]
-    # All chains of all images are one batch of their own: B*width H W C.
+    # All chains of all images together are one batch: B*width H W C.
     chains = tf.tile(tf.range(width), tf.shape(keys))
     chain_keys = fold(tf.repeat(keys, width), chains)
     copies = tf.repeat(images, width, axis=0)
@@ -76,7 +76,7 @@ def aug_mix(images, keys, *, severity=3, width=3, depth=3, alpha=1.0):
 
 
 def _dirichlet(draws, alpha):
-    """Breaks a stick of length 1 into pieces: uniform `(B, N)` to weights `(B, N)`."""
+    """Turns uniform numbers `(B, N)` into weights `(B, N)` of sum 1, by breaking a stick."""
     count = draws.shape[1]
     left, weights = tf.ones_like(draws[:, 0]), []
     for number in range(count - 1):

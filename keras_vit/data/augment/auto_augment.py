@@ -1,4 +1,4 @@
-"""AutoAugment: one of 25 learnt pairs of operations for each image."""
+"""AutoAugment: one of 25 learned pairs of operations for each image."""
 
 import tensorflow as tf
 
@@ -25,12 +25,12 @@ from keras_vit.data.augment.tone import (
     solarize,
 )
 
-# The operations under the names of the paper's tables, with the ranges of its table 6; a level is
-# 0 to 9, a strength a ninth of it.
+# The operations by their names in the paper, with the ranges of its table 6. A level is 0 to 9, and
+# a strength is a ninth of it.
 OPERATIONS = {
     "ShearX": either_way(shear_x, 0.3),
     "ShearY": either_way(shear_y, 0.3),
-    "TranslateX": shifted(translate_x, 2, 150 / 331),  # the paper's 150 pixels, its images' size
+    "TranslateX": shifted(translate_x, 2, 150 / 331),  # 150 pixels of the paper's 331
     "TranslateY": shifted(translate_y, 1, 150 / 331),
     "Rotate": either_way(rotate, 30),
     "AutoContrast": plain(autocontrast),
@@ -102,17 +102,18 @@ IMAGENET_POLICY = (  # table 9
 
 
 def auto_augment(images, keys, *, policy):
-    """Changes each of the images `(B, H, W, C)` by one pair of operations of a learnt policy.
+    """Changes each of the images `(B, H, W, C)` by one pair of operations of a learned policy.
 
     "AutoAugment: Learning Augmentation Policies from Data" (arXiv:1805.09501, section 3). The paper
-    gives ranges but not how a level maps onto them. As in torchvision, level 0 changes nothing,
-    the effect grows with the level, and enhancement is less or more by chance. Interpolation is
-    bilinear.
+    gives ranges but not how a level maps onto them. As in torchvision, level 0 changes nothing, the
+    effect grows with the level, and contrast, colour, brightness and sharpness are raised or
+    lowered at random. Interpolation is bilinear.
 
     Args:
         images: uint8 batch.
         keys: One per image, uint64 `(B,)`.
-        policy: `CIFAR10_POLICY`, `IMAGENET_POLICY` or rows like theirs.
+        policy: `CIFAR10_POLICY`, `IMAGENET_POLICY` or a sequence of such rows: operation,
+            probability and level (0 to 9), twice.
 
     Returns:
         A batch of the same shape and dtype.

@@ -1,16 +1,16 @@
-"""Blends of two pictures as Pillow computes them, the base of every enhancement."""
+"""Blends of two pictures as Pillow computes them: the basis of brightness, contrast and others."""
 
 import tensorflow as tf
 
 
 def blend(start, end, factors):
-    """Interpolates between `start` and `end`, or extrapolates: uint8 `(B, H, W, C)`.
+    """Interpolates or extrapolates between two batches of images `(B, H, W, C)`.
 
-    Clipped to 0..255 and truncated, as `PIL.Image.blend` does.
+    The result is clipped to 0..255 and truncated, as by `PIL.Image.blend`.
 
     Args:
-        start: float32, what factor 0 gives; broadcasts to the images.
-        end: float32, what factor 1 gives.
+        start: float32, the result of factor 0; broadcasts to the shape of `end`.
+        end: float32, the result of factor 1.
         factors: `(B,)`.
 
     Returns:
@@ -21,7 +21,10 @@ def blend(start, end, factors):
 
 
 def as_uint8(images):
-    """Returns the images as a tensor.
+    """Returns images as a tensor, and refuses any dtype other than uint8.
+
+    Args:
+        images: An array or tensor.
 
     Raises:
         TypeError: If they are not uint8.

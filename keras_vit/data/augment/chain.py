@@ -1,27 +1,30 @@
-"""Stages in a row, and layers of others as stages."""
+"""Several stages as one, and Keras layers as stages."""
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from keras_vit.data.augment.keys import fold
 
 
-def chain(*stages):
-    """Makes one stage of several: each is called on what the one before returned.
+def chain(
+    *stages: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Makes one stage of several, which are called one after the other on images `(B, H, W, C)`.
 
-    A stage is a function of images `(B, H, W, C)` and keys `(B,)` that returns images. Each stage
-    gets keys of its own, so two equal stages in a row draw different numbers. Where they depend on
-    tensors, stages branch by operations: `if` and `for` are not rewritten for graphs.
+    Each stage gets keys of its own, so two equal stages in a row draw different numbers. A stage
+    must not use Python's `if` or `for` on the value of a tensor, as they are not rewritten for
+    graphs; use `tf.cond` and `tf.while_loop`.
 
     Args:
-        *stages: The stages in their order.
+        *stages: The stages in their order; each takes images and keys `(B,)` and returns images.
 
     Returns:
         A stage; its attribute `resumable` is False where that of one of the stages is.
     """
 
-    @tf.autograph.experimental.do_not_convert  # it takes seconds at the start of every run
+    @tf.autograph.experimental.do_not_convert  # AutoGraph takes seconds at the start of every run
     def stage(images, keys):
         for number, each in enumerate(stages):
             images = each(images, fold(keys, number))
@@ -31,24 +34,33 @@ def chain(*stages):
     return stage
 
 
-def is_resumable(stage):
-    """Returns whether a stage draws only from its keys; of a `functools.partial` the function."""
+def is_resumable(stage: Callable | None):
+    """Returns whether a stage draws only from its keys, so that a stream may start in the middle.
+
+    Args:
+        stage: A stage, a `functools.partial` of one, or `None`.
+
+    Returns:
+        The attribute `resumable` of the stage; True where it has none.
+    """
     while isinstance(stage, functools.partial):
         stage = stage.func
     return getattr(stage, "resumable", True)
 
 
-def layer_stage(layer):
-    """Makes a stage of a Keras or KerasCV preprocessing layer, called as in training.
+def layer_stage(
+    layer: Callable[..., tf.Tensor],
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Makes a stage of a Keras or KerasCV preprocessing layer, called with `training=True`.
 
-    The layer draws from a state of its own and not from the keys. A stream with such a stage
-    differs from run to run and between workers, so its attribute `resumable` is False.
+    The layer draws from its own random state and not from the keys. A stream with such a stage
+    differs from run to run and between workers, so the stage's attribute `resumable` is False.
 
     Args:
-        layer: A Keras layer that maps images `(B, H, W, C)`, 0 to 255, to images.
+        layer: A Keras layer that takes and returns images `(B, H, W, C)`, float32, 0 to 255.
 
     Returns:
-        A stage; its images have the dtype they came with, integers rounded and within range.
+        A stage that keeps the dtype of its images; integers are rounded and clipped.
     """
 
     def stage(images, keys):

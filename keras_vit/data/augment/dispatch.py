@@ -1,21 +1,23 @@
-"""One of several operations for each image of a batch."""
+"""Applies one of several operations to each image of a batch."""
+
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 
-def dispatch(choices, branches, *values):
+def dispatch(choices, branches: Sequence[Callable], *values):
     """Calls each branch on the examples `(B, ...)` that chose it, and puts the results together.
 
     Every branch is called once, with only its own examples, of which there may be none.
 
     Args:
-        choices: int32 `(B,)`, the number of a branch per example.
-        branches: Functions of as many tensors as there are `values`, all returning tensors of the
-            same shapes and dtypes, or equal structures of such.
+        choices: int32 `(B,)`, the index of a branch for each example.
+        branches: Take as many tensors as there are `values`; all return a tensor of the same shape
+            and dtype, or the same structure of such tensors.
         *values: Tensors `(B, ...)`.
 
     Returns:
-        What the branches return, in the order of the batch.
+        The results of the branches, in the order of the batch.
     """
     count = len(branches)
     parts = zip(*(tf.dynamic_partition(value, choices, count) for value in values), strict=True)
@@ -25,5 +27,5 @@ def dispatch(choices, branches, *values):
 
 
 def keep(images, *_):
-    """The branch that changes nothing."""
+    """Returns the images unchanged and ignores all other arguments: a branch that does nothing."""
     return images

@@ -1,4 +1,4 @@
-"""Random erasing: a rectangle of noise in some of the images."""
+"""Random erasing: overwrites a rectangle in some of the images."""
 
 import math
 
@@ -11,7 +11,7 @@ from keras_vit.data.augment.keys import fold, random_bytes, uniform
 from keras_vit.data.augment.rectangle import paste
 from keras_vit.errors import UserError
 
-ATTEMPTS = 10  # at a rectangle that fits, as in timm
+ATTEMPTS = 10  # to draw a rectangle that fits, as in timm
 
 
 def random_erasing(
@@ -27,26 +27,27 @@ def random_erasing(
 ):
     """Overwrites a rectangle in each of the images `(B, H, W, C)` with probability `rate`.
 
-    "Random Erasing Data Augmentation" (arXiv:1708.04896, algorithm 1), the aspect uniform in its
-    logarithm as in timm. timm works on normalised images, where noise is normal and the constant
-    is 0; here `mean` and `std` say what the model will subtract and divide by, so that noise is
-    the same, rounded and cut off at 0 and 255. The defaults suit a model that expects -1 to 1.
+    "Random Erasing Data Augmentation" (arXiv:1708.04896, algorithm 1), with a log-uniform aspect
+    ratio as in timm. timm works on normalised images, with standard normal noise or the constant 0.
+    Here `mean` and `std` are what the model subtracts and divides by, so that the noise has the
+    same distribution, except that it is rounded and clipped to 0..255. The defaults suit a model
+    that expects -1 to 1.
 
     Args:
         images: uint8 batch.
         keys: One per image, uint64 `(B,)`.
-        rate: Share of the images that are changed.
-        area: Smallest and largest area, as shares of the image's.
-        aspect: Smallest and largest height over width.
-        noise: Whether every value is drawn on its own (timm's "pixel"), or is `mean` ("const").
-        mean: Middle of the noise in 0 to 255, one number or one per channel.
+        rate: Probability that an image is changed.
+        area: Smallest and largest area of the rectangle, as shares of the image's area.
+        aspect: Smallest and largest aspect ratio of the rectangle, height by width.
+        noise: Whether every value is drawn by itself (timm's "pixel"), or is `mean` ("const").
+        mean: Mean of the noise, on the scale 0 to 255, one number or one per channel.
         std: Standard deviation of the noise, in the same form as `mean`.
 
     Returns:
         A batch of the same shape and dtype.
 
     Raises:
-        ValueError: If `rate` is not in [0, 1].
+        ValueError: If `rate` does not lie in [0, 1].
     """
     if not 0 <= rate <= 1:
         raise UserError(f"`rate` must be from 0 to 1: received rate={rate}.")
@@ -69,7 +70,7 @@ def random_erasing(
 
 
 def _rectangles(keys, height, width, area, aspect):
-    """Draws sizes until one fits: top, height, left, width and whether one did, each `(B,)`."""
+    """Draws rectangles until one fits: top, height, left, width, and whether one fits, `(B,)`."""
     draws = uniform(fold(keys, 0), 2 * ATTEMPTS)
     areas = (area[0] + (area[1] - area[0]) * draws[:, :ATTEMPTS]) * (height * width)
     low, high = math.log(aspect[0]), math.log(aspect[1])

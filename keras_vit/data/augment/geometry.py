@@ -26,12 +26,12 @@ def random_flip(images, keys):
 
 
 def random_crop(images, keys, *, padding):
-    """Shifts each of the images `(B, H, W, C)` by whole pixels: pads with 0 and crops at random.
+    """Pads images `(B, H, W, C)` with 0 and crops each of them at random to its former size.
 
     Args:
         images: uint8 or float batch.
         keys: One per image, uint64 `(B,)`.
-        padding: Pixels added on every side, hence the largest shift.
+        padding: Pixels that are added on every side, which is also the largest shift.
 
     Returns:
         A batch of the same shape and dtype.
@@ -45,17 +45,17 @@ def random_crop(images, keys, *, padding):
 
 
 def random_affine(images, keys, *, degrees=0.0, shift=0.0, zoom=0.0, shear=0.0):
-    """Turns, shears, zooms and shifts each of the images `(B, H, W, C)` on its own, in this order.
+    """Rotates, shears, zooms and shifts each of the images `(B, H, W, C)`, in this order.
 
-    Bilinear; what comes from outside the image is 0. Every amount is drawn uniformly and around
-    the middle of the image.
+    Amounts are drawn uniformly for each image, and apply around its middle. Interpolation is
+    bilinear, with 0 outside the image.
 
     Args:
         images: uint8 or float batch.
         keys: One per image, uint64 `(B,)`.
-        degrees: Largest angle of rotation, either way.
+        degrees: Largest angle of rotation in degrees, clockwise or anticlockwise.
         shift: Largest shift along each side, as a share of the side.
-        zoom: Largest change of size, as a share: 0.2 draws from 0.8 to 1.2.
+        zoom: Largest change of size, as a share: 0.2 draws factors from 0.8 to 1.2.
         shear: Largest horizontal shear, in degrees.
 
     Returns:

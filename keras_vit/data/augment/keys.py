@@ -1,4 +1,4 @@
-"""Random numbers from keys: one key per example, so that a draw depends on nothing around it.
+"""Random numbers from keys: one per example, so that draws do not depend on the rest of a batch.
 
 A key is 64 bits, a uint64 tensor `(B,)`. Numbers come from SplitMix64, which turns a counter into
 well-mixed bits ("Fast Splittable Pseudorandom Number Generators", OOPSLA 2014, figure 14);
@@ -7,24 +7,24 @@ TensorFlow's own stateless generators take one seed for a whole batch, not one p
 
 import tensorflow as tf
 
-GAMMA = 0x9E3779B97F4A7C15  # the golden ratio as 64 bits: what SplitMix64 steps by
+GAMMA = 0x9E3779B97F4A7C15  # the golden ratio as 64 bits: the step of SplitMix64
 
 
 def example_keys(seed, counters):
     """Makes the keys `(B,)` of examples from a seed and their counters `(B,)`.
 
     Args:
-        seed: An integer, or an integer tensor without axes.
-        counters: int64, each example's place in the whole stream.
+        seed: An integer, or an integer tensor `()`.
+        counters: int64, the place of each example in the whole stream.
 
     Returns:
-        A uint64 tensor.
+        A uint64 tensor `(B,)`.
     """
     return fold(fold(tf.zeros_like(counters, tf.uint64), seed), counters)
 
 
 def fold(keys, number):
-    """Derives independent keys `(B,)`, one family for each `number`.
+    """Derives new keys `(B,)` from keys `(B,)`; those of different numbers are independent.
 
     Args:
         keys: uint64 `(B,)`.
@@ -37,14 +37,14 @@ def fold(keys, number):
 
 
 def uniform(keys, count):
-    """Draws `count` numbers in `[0, 1)` for each key: float32 `(B, count)`, multiples of `2**-24`.
+    """Draws uniform numbers in `[0, 1)`, `(B, count)`, from keys `(B,)`.
 
     Args:
         keys: uint64 `(B,)`.
-        count: How many numbers each key gives.
+        count: How many numbers to draw for each key.
 
     Returns:
-        A float32 tensor.
+        A float32 tensor of multiples of `2**-24`.
     """
     steps = tf.cast(tf.range(1, count + 1), tf.uint64) * tf.constant(GAMMA, tf.uint64)
     bits = _mix(keys[:, None] + steps)
@@ -52,11 +52,11 @@ def uniform(keys, count):
 
 
 def random_bytes(keys, count):
-    """Draws `count` bytes for each key: uint8 `(B, count)`, eight at a time.
+    """Draws uniform bytes `(B, count)` from keys `(B,)`.
 
     Args:
         keys: uint64 `(B,)`.
-        count: How many bytes each key gives.
+        count: How many bytes to draw for each key.
 
     Returns:
         A uint8 tensor.

@@ -1,4 +1,4 @@
-"""Mixtures of neighbouring examples: mixup, cutmix, and one or the other by chance."""
+"""Mixtures of neighbouring examples: mixup, cutmix, or one of them at random."""
 
 import functools
 
@@ -13,18 +13,19 @@ from keras_vit.errors import UserError
 
 
 def mixup(images, others, keys, *, alpha):
-    """Blends each of the images `(B, H, W, C)` with another, by a weight of Beta(alpha, alpha).
+    """Blends each of the images `(B, H, W, C)` with another, by weights from Beta(alpha, alpha).
 
     "mixup: Beyond Empirical Risk Minimization" (arXiv:1710.09412, equation 1).
 
     Args:
         images: uint8 or float batch.
-        others: Each image's partner, of the same shape and dtype.
+        others: The partner of each image, a batch of the same shape and dtype.
         keys: One per image, uint64 `(B,)`.
-        alpha: Above 0; the larger, the nearer the weights to one half.
+        alpha: Parameter of the distribution, above 0; a larger one draws weights nearer to 0.5.
 
     Returns:
-        A batch of the same shape and dtype, and the own weight of each image, float32 `(B,)`.
+        A batch of the same shape and dtype, and the weights of `images`, float32 `(B,)`; those of
+        `others` are 1 minus these.
     """
     weights = beta(uniform(keys, 1)[:, 0], alpha, alpha)
     share = weights[:, None, None, None]
@@ -36,20 +37,21 @@ def mixup(images, others, keys, *, alpha):
 
 
 def cutmix(images, others, keys, *, alpha):
-    """Pastes a rectangle of another into each of the images `(B, H, W, C)`.
+    """Pastes a rectangle of another image into each of the images `(B, H, W, C)`.
 
     "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features"
-    (arXiv:1905.04899, equations 1 and 2): the rectangle's middle is anywhere, and what lies
-    outside the image is cut off. The weight is the share of pixels that are the image's own.
+    (arXiv:1905.04899, equations 1 and 2): the middle of the rectangle is uniform in the image, and
+    the rectangle is clipped to the image.
 
     Args:
         images: uint8 or float batch.
-        others: Each image's partner, of the same shape and dtype.
+        others: The partner of each image, a batch of the same shape and dtype.
         keys: One per image, uint64 `(B,)`.
-        alpha: Parameter of the Beta(alpha, alpha) distribution of the area kept.
+        alpha: Parameter of the Beta(alpha, alpha) distribution of the area kept, above 0.
 
     Returns:
-        A batch of the same shape and dtype, and the own weight of each image, float32 `(B,)`.
+        A batch of the same shape and dtype, and the share of pixels that are kept of each of
+        `images`, float32 `(B,)`.
     """
     height, width = images.shape[1:3]
     draws = uniform(keys, 3)
@@ -79,11 +81,11 @@ def mix(
     rate=1.0,
     smoothing=0.0,
 ):
-    """Mixes neighbours: images `(B, H, W, C)` and labels `(B,)` to images and labels `(B, K)`.
+    """Mixes neighbouring images `(B, H, W, C)` by mixup or cutmix, and their labels `(B,)`.
 
-    The partner of image `2j` is `2j + 1` and the reverse, so that an even share of a batch is the
-    same whoever computes it; an odd last one stays unmixed. Weights are drawn per image. Smoothing
-    is timm's: `smoothing / K` everywhere, and the label gets the rest.
+    Images `2j` and `2j + 1` are partners, so a worker with an even share of a batch needs no images
+    of other workers; an odd last image stays unmixed. Weights are drawn for each image. Label
+    smoothing is timm's: every class gets `smoothing / K`, and the label the rest in addition.
 
     Args:
         images: uint8 or float batch, in a random order.
@@ -92,12 +94,12 @@ def mix(
         num_classes: K.
         mixup: Parameter alpha of mixup; 0 leaves it out.
         cutmix: Parameter alpha of cutmix; 0 leaves it out.
-        switch: Share of cutmix where there are both.
+        switch: Share of the mixed images that get cutmix, where there are both.
         rate: Share of the images that are mixed.
         smoothing: Share of the label that is spread evenly over all classes.
 
     Returns:
-        A batch of images of the same shape and dtype, and float32 labels that sum to 1.
+        A batch of images of the same shape and dtype, and labels `(B, K)`, float32, of sum 1.
 
     Raises:
         ValueError: If a number is out of its range, or the labels are not integers `(B,)`.

@@ -1,4 +1,4 @@
-"""Numbers of a Beta distribution from uniform ones, by its quantile function."""
+"""Draws from a Beta distribution, by its quantile function."""
 
 import functools
 
@@ -10,15 +10,15 @@ STEPS = 4096
 
 
 def beta(draws, first, second):
-    """Turns uniform numbers into numbers of Beta(first, second), of the same shape.
+    """Turns uniform numbers `(...)` into numbers `(...)` with the distribution Beta(first, second).
 
     Args:
-        draws: float32 in `[0, 1)`.
-        first: The distribution's first parameter, above 0.
-        second: Its second.
+        draws: float32 in `[0, 1)`, any shape.
+        first: First parameter of the distribution, above 0.
+        second: Second parameter of the distribution, above 0.
 
     Returns:
-        A float32 tensor.
+        A float32 tensor of the same shape.
     """
     table = tf.constant(_table(first, second))
     places = draws * STEPS

@@ -1,4 +1,6 @@
-"""RandAugment: some operations in a row, each drawn from one list, all at one magnitude."""
+"""RandAugment: several random operations in a row, all at one magnitude."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -38,12 +40,12 @@ SAME = (  # in both lists
 )
 
 
-def _enhanced(change):
+def _enhanced(change: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]):
     return growing(change, lambda strengths: 0.1 + 1.8 * strengths)
 
 
-# The paper's 14 (section 3) with the amounts of the authors' TPU code: enhancement runs from less
-# to more, and the fewer bits and the lower the threshold, the lower the magnitude.
+# The paper's 14 (section 3) with the amounts of the authors' TPU code. As the magnitude grows,
+# factors go from 0.1 to 1.9; posterize keeps more bits, and solarize inverts fewer values.
 PAPER = (
     *SAME,
     keep,
@@ -52,7 +54,7 @@ PAPER = (
     *(_enhanced(change) for change in (saturation, contrast, brightness, sharpness)),
 )
 
-# timm's 15, "inc1": the effect of each grows with the magnitude. timm applies each half the time.
+# timm's 15, "inc1": every effect grows with the magnitude. timm applies each with probability 0.5.
 INCREASING = (
     *SAME,
     plain(invert),
@@ -66,20 +68,21 @@ INCREASING = (
 def rand_augment(images, keys, *, num_ops=2, magnitude=9, increasing=False, magnitude_std=0.0):
     """Changes each of the images `(B, H, W, C)` by `num_ops` random operations in a row.
 
-    `increasing=True, magnitude_std=0.5` is timm's "rand-m9-mstd0.5-inc1", the usual choice for
-    vision transformers (DeiT). The plain one is the paper's, "RandAugment: Practical automated
-    data augmentation with a reduced search space" (arXiv:1909.13719). Interpolation is bilinear.
+    By default, that of the paper, "RandAugment: Practical automated data augmentation with a
+    reduced search space" (arXiv:1909.13719). `increasing=True, magnitude_std=0.5` is timm's
+    "rand-m9-mstd0.5-inc1", the usual choice for vision transformers (DeiT). Interpolation is
+    bilinear.
 
     Args:
         images: uint8 batch.
         keys: One per image, uint64 `(B,)`.
         num_ops: Operations per image, drawn with replacement.
-        magnitude: On the scale from 0 to 10 of the paper and timm, where the paper's own goes on
-            up to 30 (torchvision's 0 to 30 are our 0 to 10).
-        increasing: timm's list, whose every operation is stronger at a higher magnitude and is
-            applied with probability one half, instead of the paper's.
-        magnitude_std: Standard deviation of each operation's magnitude around `magnitude`; what
-            leaves 0 to 10 is cut off.
+        magnitude: Strength of the operations on the scale of paper and timm, where 10 is the full
+            strength; the paper goes up to 30. (Torchvision's 30 is 10 here.)
+        increasing: Whether to use timm's operations, which are all stronger at a higher magnitude
+            and are applied with probability 0.5, instead of the paper's.
+        magnitude_std: Standard deviation of the magnitude, which is drawn for each operation around
+            `magnitude` and clipped to the range from 0 to 10, or to `magnitude` if it is larger.
 
     Returns:
         A batch of the same shape and dtype.

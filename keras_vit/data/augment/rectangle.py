@@ -1,18 +1,18 @@
-"""A rectangle of one picture pasted into another."""
+"""Pastes a rectangle of one picture into another."""
 
 import tensorflow as tf
 
 
 def paste(images, others, tops, bottoms, lefts, rights):
-    """Shows `others` inside a rectangle of each of `images`, both `(B, H, W, C)`.
+    """Pastes a rectangle of each of `others` into each of `images`, both `(B, H, W, C)`.
 
     Args:
-        images: Batch.
+        images: uint8 or float batch.
         others: Batch of the same shape and dtype.
-        tops: int32 `(B,)`, the first row inside.
-        bottoms: The first row below.
-        lefts: The first column inside.
-        rights: The first column to the right.
+        tops: First row inside the rectangles, int32 `(B,)`.
+        bottoms: First row below the rectangles, int32 `(B,)`.
+        lefts: First column inside the rectangles, int32 `(B,)`.
+        rights: First column to the right of the rectangles, int32 `(B,)`.
 
     Returns:
         A batch of the same shape and dtype.

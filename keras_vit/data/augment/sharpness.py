@@ -1,4 +1,4 @@
-"""Changes of sharpness: Pillow's enhancement and the Gaussian blur, on uint8 `(B, H, W, C)`."""
+"""Changes of sharpness: Pillow's sharpness factor and the Gaussian blur."""
 
 import math
 
@@ -8,17 +8,20 @@ from keras_vit.data.augment.blend import as_uint8, blend
 
 
 def sharpness(images, factors):
-    """Blends images `(B, H, W, C)` with smoothed ones, or sharpens them.
+    """Smooths or sharpens images `(B, H, W, C)`, as `PIL.ImageEnhance.Sharpness` does.
 
-    As `PIL.ImageEnhance.Sharpness`: a factor of 0 is smoothed, 1 the image, more is sharper.
-    Smoothed is a mean of 3x3 pixels with weight 5 in the middle; the border stays as it is.
+    The image is blended with a smoothed one, the average of 3x3 pixels with weight 5 in the middle;
+    the border stays as it is.
 
     Args:
         images: uint8 batch.
-        factors: `(B,)`; 0 is smoothed, 1 no change, 2 sharper.
+        factors: `(B,)`; 0 is smoothed, 1 no change, more is sharper.
 
     Returns:
-        A uint8 batch.
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
     """
     images = tf.cast(as_uint8(images), tf.float32)
     if min(images.shape[1], images.shape[2]) < 3:
@@ -32,15 +35,18 @@ def sharpness(images, factors):
 
 
 def gaussian_blur(images, deviations, *, largest=2.0):
-    """Blurs images `(B, H, W, C)` by a Gaussian each, edges continued outwards.
+    """Blurs images `(B, H, W, C)`, each by a Gaussian of its own; pixels at the edge are repeated.
 
     Args:
         images: uint8 batch.
-        deviations: `(B,)`, standard deviations in pixels.
-        largest: The greatest deviation there can be; the kernel ends at three times it.
+        deviations: Standard deviations in pixels, `(B,)`, above 0.
+        largest: Largest standard deviation that can occur; the kernel reaches three times as far.
 
     Returns:
-        A uint8 batch.
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
     """
     images = as_uint8(images)
     reach = math.ceil(3 * largest)

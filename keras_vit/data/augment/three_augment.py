@@ -1,4 +1,4 @@
-"""3-Augment: grey, solarized or blurred."""
+"""3-Augment: makes each image grey, solarizes it or blurs it."""
 
 import tensorflow as tf
 
@@ -10,11 +10,11 @@ from keras_vit.data.augment.tone import solarize
 
 
 def three_augment(images, keys):
-    """Takes each image's colour, solarizes it (from 128) or blurs it: `(B, H, W, C)`, a third each.
+    """Makes each of the images `(B, H, W, C)` grey, solarizes it from 128 on, or blurs it.
 
-    "DeiT III: Revenge of the ViT" (arXiv:2204.07118, section 3.2); `colour_jitter` of 0.3 follows
-    there as a stage of its own. The blur's deviation is uniform from 0.1 to 2 pixels, as in the
-    authors' code.
+    Each change has the probability 1/3. "DeiT III: Revenge of the ViT" (arXiv:2204.07118, section
+    3.2); there, `colour_jitter` of 0.3 follows as another stage. The standard deviation of the blur
+    is uniform from 0.1 to 2 pixels, as in the authors' code.
 
     Args:
         images: uint8 batch.

@@ -1,19 +1,25 @@
-"""Changes of each value on its own: what Pillow does with a look-up table, on uint8 batches.
-
-Every function takes images `(B, H, W, C)` and, where it has one, an amount per image `(B,)`, and
-returns a uint8 batch of the same shape. Images that are not uint8 raise a `TypeError`.
-"""
+"""Changes of brightness, contrast and tone: in Pillow, operations with a look-up table."""
 
 import tensorflow as tf
 
 from keras_vit.data.augment.blend import as_uint8, blend
 from keras_vit.data.augment.colour import grey
 
-# tf.where is ten times slower than arithmetic on bytes, hence the xor and multiply below.
+# Xor and multiplication instead of tf.where, which is ten times slower on bytes.
 
 
 def invert(images):
-    """Turns each value `v` of the images `(B, H, W, C)` into `255 - v` (`PIL.ImageOps.invert`)."""
+    """Turns each value `v` of the images `(B, H, W, C)` into `255 - v` (`PIL.ImageOps.invert`).
+
+    Args:
+        images: uint8 batch.
+
+    Returns:
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
+    """
     return 255 - as_uint8(images)
 
 
@@ -22,10 +28,13 @@ def posterize(images, bits):
 
     Args:
         images: uint8 batch.
-        bits: `(B,)`, how many are kept, 0 to 8; fractions are cut off.
+        bits: How many bits are kept, `(B,)`, truncated to integers from 0 to 8.
 
     Returns:
-        A uint8 batch.
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
     """
     dropped = 8 - tf.clip_by_value(tf.cast(bits, tf.int32), 0, 8)
     masks = tf.cast(256 - tf.bitwise.left_shift(tf.ones_like(dropped), dropped), tf.uint8)
@@ -37,10 +46,13 @@ def solarize(images, thresholds):
 
     Args:
         images: uint8 batch.
-        thresholds: `(B,)`; 0 inverts all, above 255 none.
+        thresholds: `(B,)`; 0 inverts all values, one above 255 none.
 
     Returns:
-        A uint8 batch.
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
     """
     images = as_uint8(images)
     thresholds = tf.math.ceil(tf.cast(thresholds, tf.float32))[:, None, None, None]
@@ -54,10 +66,13 @@ def solarize_add(images, amounts):
 
     Args:
         images: uint8 batch.
-        amounts: `(B,)`, at least 0; fractions are cut off.
+        amounts: What is added, `(B,)`, truncated to integers from 0 to 255.
 
     Returns:
-        A uint8 batch.
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
     """
     images = as_uint8(images)
     amounts = tf.cast(tf.clip_by_value(tf.cast(amounts, tf.int32), 0, 255), tf.uint8)
@@ -66,27 +81,34 @@ def solarize_add(images, amounts):
 
 
 def brightness(images, factors):
-    """Scales the values of `(B, H, W, C)`: 0 is black, 1 no change (`PIL.ImageEnhance`).
+    """Scales the values of images `(B, H, W, C)` (`PIL.ImageEnhance.Brightness`).
 
     Args:
         images: uint8 batch.
-        factors: `(B,)`.
+        factors: `(B,)`; 0 is black, 1 no change, more is brighter.
 
     Returns:
-        A uint8 batch.
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
     """
     return blend(0.0, tf.cast(as_uint8(images), tf.float32), factors)
 
 
 def contrast(images, factors):
-    """Scales distances from the mean grey of each of `(B, H, W, C)`: 1 is no change (`PIL`).
+    """Scales the contrast of images `(B, H, W, C)` around their mean (`PIL.ImageEnhance.Contrast`).
 
     Args:
-        images: uint8 batch.
-        factors: `(B,)`.
+        images: uint8 batch, `C` 1 or 3.
+        factors: `(B,)`; 0 is the mean grey of the image, 1 no change, more is more contrast.
 
     Returns:
-        A uint8 batch.
+        A uint8 batch of the same shape.
+
+    Raises:
+        ValueError: If there are neither 1 nor 3 channels.
+        TypeError: If the images are not uint8.
     """
     images = as_uint8(images)
     pixels = images.shape[1] * images.shape[2]
@@ -98,7 +120,16 @@ def contrast(images, factors):
 def autocontrast(images):
     """Stretches each channel of `(B, H, W, C)` to 0..255 (`PIL.ImageOps.autocontrast`).
 
-    Pillow rounds its factors before it truncates, and may be 1 lower.
+    Pillow rounds its factors before it truncates, so its values may be lower by 1.
+
+    Args:
+        images: uint8 batch.
+
+    Returns:
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
     """
     images = as_uint8(images)
     low = tf.reduce_min(images, axis=(1, 2), keepdims=True)
@@ -110,11 +141,21 @@ def autocontrast(images):
 
 
 def equalize(images):
-    """Spreads the values of each channel of `(B, H, W, C)` evenly (`PIL.ImageOps.equalize`)."""
+    """Equalizes the histogram of each channel of `(B, H, W, C)` (`PIL.ImageOps.equalize`).
+
+    Args:
+        images: uint8 batch.
+
+    Returns:
+        A uint8 batch of the same shape.
+
+    Raises:
+        TypeError: If the images are not uint8.
+    """
     images = as_uint8(images)
     channels = images.shape[3]
     rows = tf.reshape(tf.range(tf.shape(images)[0] * channels) * 256, (-1, 1, 1, channels))
-    places = tf.cast(images, tf.int32) + rows  # of each value in the table of its channel
+    places = tf.cast(images, tf.int32) + rows  # place of each value in the table of its channel
     histogram = tf.raw_ops.DenseBincount(
         input=tf.reshape(places, [-1]),
         size=tf.size(rows) * 256,
@@ -125,5 +166,5 @@ def equalize(images):
     below = tf.cumsum(histogram, axis=1, exclusive=True)
     step = tf.reduce_max(below * tf.cast(histogram > 0, tf.int32), axis=1, keepdims=True) // 255
     table = tf.minimum((below + step // 2) // tf.maximum(step, 1), 255)
-    table = tf.where(step > 0, table, tf.range(256))  # next to no values: nothing to spread
+    table = tf.where(step > 0, table, tf.range(256))  # fewer than 255 pixels below the highest
     return tf.gather(tf.reshape(tf.cast(table, tf.uint8), [-1]), places)

@@ -1,4 +1,4 @@
-"""TrivialAugment: one operation per image, its strength at random."""
+"""TrivialAugment: one operation per image, of random strength."""
 
 import tensorflow as tf
 
@@ -24,7 +24,7 @@ WIDE = (  # table 1, the row "Wide"
     either_way(rotate, 135),
     either_way(shear_x, 0.99),
     either_way(shear_y, 0.99),
-    either_way(translate_x, 32),  # pixels, of whatever size the image is
+    either_way(translate_x, 32),  # pixels, whatever the size of the image
     either_way(translate_y, 32),
     growing(posterize, lambda strengths: 8 - tf.round(6 * strengths)),
     growing(solarize, lambda strengths: 255 * (1 - strengths)),
@@ -33,10 +33,11 @@ WIDE = (  # table 1, the row "Wide"
 
 
 def trivial_augment(images, keys):
-    """Changes each of the images `(B, H, W, C)` by one operation of one of 31 strengths, uniformly.
+    """Changes each of the images `(B, H, W, C)` by one random operation of a random strength.
 
     TrivialAugmentWide of "TrivialAugment: Tuning-free Yet State-of-the-Art Data Augmentation"
-    (arXiv:2103.10158, section 3). Interpolation is bilinear.
+    (arXiv:2103.10158, section 3): 14 operations and 31 strengths, all equally likely. Interpolation
+    is bilinear.
 
     Args:
         images: uint8 batch.
