@@ -51,8 +51,8 @@ class Architecture:
             `(B, D)` where there are no classes, or to tokens `(B, T, D)` where nothing is pooled.
 
         Raises:
-            ValueError: If there are names and no classes, or as many names as classes are not
-                given; or if `keras_vit.models.vit` or a task refuses a value.
+            ValueError: If there are names and no classes, or not one name per class; or if
+                `keras_vit.models.vit` or `keras_vit.tasks` refuses a value.
         """
         if class_names is not None and not self.num_classes:
             raise UserError(

@@ -1,4 +1,4 @@
-"""How good a model is: scores, comparisons of its exports, times and reports."""
+"""Measures how good a model is: scores, comparisons of its exports, times and reports."""
 
 from keras_vit.evaluation.classes import match_classes
 from keras_vit.evaluation.compare import Comparison, compare

@@ -1,4 +1,4 @@
-"""The classes of a model: which a data set's are, and how many an answer names."""
+"""Matches the classes of a data set with those of a model."""
 
 import numpy as np
 
@@ -6,15 +6,21 @@ from keras_vit.errors import UserError
 
 
 def match_classes(names, model_names, count):
-    """Returns the model's class for each class of a data set, `(len(names),)`.
+    """Finds the model's class for each class of a data set.
+
+    Classes are matched by name, then by number where the data set's names are numbers, then by
+    order where the model has no names.
 
     Args:
         names: Names of the data set's classes, in the order of its labels.
         model_names: Names of the model's classes, or `None`.
-        count: How many classes the model has.
+        count: Number of the model's classes.
+
+    Returns:
+        An integer array `(len(names),)`, the model's class for each label of the data set.
 
     Raises:
-        ValueError: If a class is none of the model's.
+        ValueError: If a class is none of the model's, or the model has several of its name.
     """
     if model_names and list(names) == list(model_names):
         return np.arange(count)

@@ -1,8 +1,9 @@
-"""What an export costs: its answers and times beside those of the model it came from."""
+"""Compares exports with the model they came from: answers, size and time."""
 
 import contextlib
 import dataclasses
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,19 @@ from keras_vit.evaluation.timing import Worker, for_each, time_in_turns
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """How one export answered.
+    """The answers, size and times of one export.
 
     Attributes:
-        artefact: Its path.
-        size: Its size on disk, in bytes.
-        accuracy: Share of the images that it classified correctly.
-        change: That minus the accuracy of the model it came from.
-        agreement: Share of the images whose most probable class is that model's.
+        artefact: Path of the export.
+        size: Size on disk, in bytes.
+        accuracy: Share of the images that it classified correctly, in `[0, 1]`.
+        change: `accuracy` minus that of the model it came from.
+        agreement: Share of the images whose most probable class is the same as that model's.
         difference: Largest difference of a probability from that model's.
-        calibration_error: `Score.calibration_error`.
+        calibration_error: Expected calibration error, `Score.calibration_error`.
         milliseconds: Median time of a call, by setting, for example `"1 thread, batch 16"`.
-        runtime: What it ran on, with its version.
-        operators: As `keras_vit.evaluation.operators.operators_of` counts them.
+        runtime: Name and version of the runtime.
+        operators: Number of operators by name, as `operators_of` counts them.
     """
 
     artefact: str
@@ -44,23 +45,23 @@ class Comparison:
 def compare(paths, images, labels, reference, *, failures=None):
     """Loads each export in a fresh process, runs all images through it, and times it.
 
-    Processes of all except Keras files cannot import Keras. Times are medians of calls in which
-    the exports take turns.
+    Only the processes of Keras files can import Keras. Times are medians of calls in which the
+    exports take turns.
 
     Args:
         paths: Files and folders, as `open_artefact` takes them.
         images: Batch `(N, H, W, C)`, 0 to 255.
-        labels: Their classes `(N,)`.
+        labels: True classes `(N,)` of the images.
         reference: Probabilities `(N, K)` of the model that was exported.
-        failures: Dictionary that takes, by path, the `NoAnswer` of each that cannot be loaded or
-            run, while the others are compared; if `None`, the first one is raised.
+        failures: Dictionary to which the `NoAnswer` of each export that cannot be loaded or run is
+            added, by path, while the others are compared; if `None`, the first one is raised.
 
     Returns:
-        A list of `Comparison`, in the order of the paths, of those that answer.
+        A list of `Comparison`s in the order of the paths, without those that failed.
 
     Raises:
-        NoAnswer: If one cannot be loaded or run, with the last line that its process wrote, and
-            there is no `failures`.
+        NoAnswer: If an export cannot be loaded or run and `failures` is `None`; it holds the last
+            line that the process wrote.
     """
     labels, reference = np.asarray(labels), np.asarray(reference)
     with tempfile.TemporaryDirectory() as folder:
@@ -96,8 +97,8 @@ def compare(paths, images, labels, reference, *, failures=None):
     return comparisons
 
 
-def _ask_in_turns(paths, threads, ask, failures):
-    """Returns, by path, the times of calls and what a function of its `Worker` returns."""
+def _ask_in_turns(paths, threads, ask: Callable[[Worker], object], failures):
+    """Returns a dictionary by path of pairs: the times of calls, and the result of `ask`."""
     failed = None if failures is None else {}
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(path, threads)) for path in paths]

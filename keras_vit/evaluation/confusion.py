@@ -1,16 +1,17 @@
-"""The confusion matrix as a picture."""
+"""Draws a confusion matrix as a picture."""
 
 import numpy as np
 
 from keras_vit.errors import needs_extra
 
-NAMED = 100  # beyond as many classes neither names nor numbers can be read
+NAMED = 100  # with more classes neither names nor numbers are legible
 
 
 def confusion_figure(labels, predictions, class_names):
     """Draws a confusion matrix, rows true and columns predicted, as a Matplotlib figure.
 
-    Beyond `NAMED` classes neither names nor numbers can be read, and a picture of shares is drawn.
+    Up to `NAMED` classes it shows names and counts; with more these would not be legible, and the
+    colours show the share of each true class.
 
     Args:
         labels: True classes `(N,)`.
@@ -18,7 +19,10 @@ def confusion_figure(labels, predictions, class_names):
         class_names: Names in the order of the labels.
 
     Returns:
-        The figure.
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If a package of the extra `recipes` is missing.
     """
     with needs_extra("recipes"):
         from matplotlib.figure import Figure
@@ -34,7 +38,9 @@ def confusion_figure(labels, predictions, class_names):
         return figure
     side = 2 + 0.4 * len(class_names)  # inches
     figure = Figure(figsize=(side, side), layout="constrained")
-    names = [name.replace("$", r"\$") for name in class_names]  # no formulas
+    names = [
+        name.replace("$", r"\$") for name in class_names
+    ]  # Matplotlib reads text between $ as a formula
     ConfusionMatrixDisplay(counts, display_labels=names).plot(
         ax=figure.subplots(), cmap="Blues", colorbar=False, xticks_rotation="vertical"
     )

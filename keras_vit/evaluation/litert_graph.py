@@ -1,4 +1,4 @@
-"""What is inside a LiteRT (TFLite) file."""
+"""Reads what is inside a LiteRT (TFLite) file without running it."""
 
 import collections
 import dataclasses
@@ -16,12 +16,13 @@ class Operator:
     """One operator of a graph.
 
     Attributes:
-        name: As LiteRT's schema has it, `"FULLY_CONNECTED"`; of a custom one its own name.
-        inputs: Types of the tensors that it reads, `"INT8"`.
-        outputs: Types of those that it writes.
+        name: Name in LiteRT's schema, for example `"FULLY_CONNECTED"`, or that of a custom
+            operator.
+        inputs: Types of the tensors that it reads, for example `"INT8"`.
+        outputs: Types of the tensors that it writes.
         shapes: Shapes of the tensors that it reads.
-        place: Name of its first output, which tells the layer.
-        is_custom: Whether LiteRT lacks it, as it lacks those of TensorFlow ("Flex").
+        place: Name of its first output, which holds the name of the layer.
+        is_custom: Whether it is not built into LiteRT, such as an operator of TensorFlow ("Flex").
     """
 
     name: str
@@ -41,14 +42,14 @@ class Operator:
 
 @dataclasses.dataclass(frozen=True)
 class LitertFile:
-    """A LiteRT file, read and not run.
+    """The contents of a LiteRT file.
 
     Attributes:
-        size: In bytes.
-        operators: Its `Operator`s, in their order.
-        signatures: For each signature's name its inputs and outputs, texts such as
-            `"images (1, 8, 8, 1) FLOAT32"`; -1 is any number.
-        files: The texts that its zip archive holds, by name.
+        size: Size of the file in bytes.
+        operators: Its `Operator`s, in the order of execution.
+        signatures: A pair for each signature by its name: inputs and outputs, each a list of texts
+            such as `"images (1, 8, 8, 1) FLOAT32"`; -1 stands for any length.
+        files: The texts in its zip archive, by name.
     """
 
     size: int
@@ -77,7 +78,8 @@ def read_litert(path):
         A `LitertFile`.
 
     Raises:
-        ValueError: If it is no LiteRT file.
+        ValueError: If it is no LiteRT file or is damaged, or a package of the extra `export` is
+            missing.
     """
     with needs_extra("export"):
         from ai_edge_litert import schema_py_generated as schema
@@ -100,7 +102,7 @@ def read_litert(path):
             for each in model.signatureDefs or []
         }
         texts = texts_in_zip(path)
-    except Exception as error:  # the reader raises what it likes on a damaged file
+    except Exception as error:  # the reader has errors of any class for a damaged file
         raise UserError(f"{path} cannot be read as a LiteRT file: {error}.") from error
     return LitertFile(path.stat().st_size, operators, signatures, texts)
 

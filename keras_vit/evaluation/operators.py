@@ -1,4 +1,4 @@
-"""Which operators an export is made of."""
+"""Counts the operators of an export."""
 
 import collections
 from pathlib import Path
@@ -11,8 +11,14 @@ def operators_of(path):
     """Counts the operators of an export by name, the most frequent first.
 
     Args:
-        path: A `.tflite` or `.onnx` file or a folder of OpenVINO. For anything
-            else the result is `{}`: TensorFlow and Keras choose operators when they run.
+        path: A `.tflite` or `.onnx` file or a folder of OpenVINO, or any other export.
+
+    Returns:
+        A dictionary of counts by name; empty for other exports, because TensorFlow and Keras choose
+        operators when they run.
+
+    Raises:
+        ValueError: If a `.tflite` file cannot be read, or the extra of the format is missing.
     """
     path = Path(path)
     if path.suffix == ".tflite":

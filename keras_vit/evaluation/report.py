@@ -1,11 +1,11 @@
-"""Comparisons of exports as a table in a terminal, as Markdown and as JSON."""
+"""Writes comparisons of exports as a table in a terminal, as Markdown and as JSON."""
 
 import dataclasses
 from pathlib import Path
 
 from keras_vit.files import atomic_write, write_json
 
-ANSWERS = {  # what an export answered, by heading
+ANSWERS = {  # the cell of a `Comparison`, by heading
     "size": lambda row: f"{row.size / 1e6:.2f} MB",
     "top-1": lambda row: f"{row.accuracy:.2%}",
     "change": lambda row: f"{100 * row.change:+.2f}",
@@ -19,12 +19,15 @@ def comparison_table(comparisons):
     """Lays comparisons out for `rich`: a table of answers above a table of times, a row each.
 
     Args:
-        comparisons: `keras_vit.evaluation.Comparison`s. The first is of what was exported: each
-            time of the others is followed by how many times faster that is.
+        comparisons: `keras_vit.evaluation.Comparison`s. The first is that of the exported model:
+            each time of the others is followed by how many times faster it is than the first.
+
+    Returns:
+        A `rich.console.Group`.
     """
     from rich.console import Group
     from rich.table import Table
-    from rich.text import Text  # as it is: a path may look like markup
+    from rich.text import Text  # shows markup in a path as it is
 
     answers, times = Table(), Table()
     for table, headings in ((answers, ANSWERS), (times, comparisons[0].milliseconds)):
@@ -40,13 +43,13 @@ def comparison_table(comparisons):
 
 
 def write_report(path, comparisons, rejected, **compared_on):
-    """Writes `path`, JSON, and a Markdown table beside it, each whole or not at all.
+    """Writes comparisons as a JSON file and a Markdown file beside it, each whole or not at all.
 
     Args:
         path: A `pathlib.Path` that ends in `.json`.
-        comparisons: As `comparison_table` takes them.
-        rejected: For each rejected format's name, why it is beyond its limit.
-        **compared_on: What they were compared on: data, number of images, seed.
+        comparisons: `Comparison`s, that of the exported model first.
+        rejected: A sentence on why each rejected format is beyond its limit, by its name.
+        **compared_on: What the exports were compared on, for example `data`, `images` and `seed`.
     """
     report = {
         "judged": compared_on,

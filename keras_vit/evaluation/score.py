@@ -1,7 +1,8 @@
-"""How well a classifier answers: accuracy, calibration, speed."""
+"""Scores the answers of a classifier: accuracy, calibration, speed."""
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,18 +11,17 @@ from keras_vit.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """What a classifier made of labelled images.
-
-    It holds a few bytes per image, not the probabilities of all classes.
+    """The answers of a classifier for labelled images, in a few bytes per image.
 
     Attributes:
         labels: True classes `(N,)`.
         predictions: The most probable classes `(N,)`.
-        confidences: Their probabilities `(N,)`.
-        ranks: Place of the true class among all by falling probability `(N,)`, from 0.
-        num_classes: Number of classes.
-        seconds: Time that it took, without reading and without the first batch, which compiles.
-        timed: How many images that time is of.
+        confidences: Probabilities of these predictions `(N,)`.
+        ranks: Rank of the true class among all `(N,)`: 0 if it is the most probable.
+        num_classes: Number of classes `K`.
+        seconds: Time of the predictions, without reading and without the first batch, which
+            compiles.
+        timed: How many images were predicted in that time.
     """
 
     labels: np.ndarray
@@ -34,11 +34,14 @@ class Score:
 
     @classmethod
     def of(cls, labels, probabilities):
-        """Returns the score of answers.
+        """Makes a score from probabilities.
 
         Args:
             labels: True classes `(N,)`.
-            probabilities: What was answered `(N, K)`.
+            probabilities: Predicted probabilities `(N, K)`.
+
+        Returns:
+            A `Score` without times.
         """
         falling = np.argsort(-probabilities, axis=-1, kind="stable")
         is_label = falling == np.asarray(labels)[:, None]
@@ -49,11 +52,18 @@ class Score:
 
     @property
     def images_per_second(self):
-        """Images per second, or `None` where there was one batch."""
+        """Images per second, or `None` if there was only one batch."""
         return self.timed / self.seconds if self.timed else None
 
     def top(self, k):
-        """Returns the share of the images whose class is among the `k` most probable."""
+        """Returns the top-k accuracy, in `[0, 1]`.
+
+        Args:
+            k: How many of the most probable classes are counted.
+
+        Returns:
+            The share of the images whose true class is among them.
+        """
         return float((self.ranks < k).mean())
 
     def calibration_error(self, bins=15):
@@ -64,16 +74,21 @@ class Score:
         of that probability is compared with the share that is right.
 
         Args:
-            bins: How many.
+            bins: Number of bins.
+
+        Returns:
+            The error, a `float`.
         """
         gaps = self.confidences - (self.predictions == self.labels)
         places = np.clip(np.ceil(self.confidences * bins).astype(int) - 1, 0, bins - 1)
         return float(np.abs(np.bincount(places, gaps, minlength=bins)).sum() / len(gaps))
 
     def per_class(self):
-        """Returns, per class, its number of images, recall and precision: three arrays `(K,)`.
+        """Computes figures of each class.
 
-        Recall of a class without images, and precision of one that is never predicted, are NaN.
+        Returns:
+            Three arrays `(K,)`: number of images, recall and precision. The recall of a class
+            without images and the precision of a class that is never predicted are NaN.
         """
         right = self.labels[self.predictions == self.labels]
         images, predicted, hits = (
@@ -84,14 +99,19 @@ class Score:
             return images, hits / images, hits / predicted
 
 
-def score(predict, batches, *, watch=None):
-    """Runs labelled images through a classifier.
+def score(
+    predict: Callable[[np.ndarray], np.ndarray],
+    batches,
+    *,
+    watch: Callable[[np.ndarray, np.ndarray, np.ndarray], None] | None = None,
+):
+    """Runs labelled images through a classifier and scores its answers.
 
     Args:
-        predict: A function of images `(B, H, W, C)` that returns probabilities `(B, K)`, for
-            example `Artefact.predict`.
-        batches: Pairs of images `(B, H, W, C)` and labels `(B,)`.
-        watch: A function of the images, labels and probabilities of each batch.
+        predict: Maps images `(B, H, W, C)` to probabilities `(B, K)`, for example
+            `Artefact.predict`.
+        batches: Iterable of pairs: images `(B, H, W, C)` and labels `(B,)`.
+        watch: Called with the images, labels and probabilities of each batch.
 
     Returns:
         A `Score`.

@@ -1,4 +1,4 @@
-"""Models that answer and are timed in processes of their own, taking turns."""
+"""Runs and times models in processes of their own, which take turns."""
 
 import contextlib
 import functools
@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 
 import numpy as np
 
-BATCHES = (1, 16)  # images a call
-ROUNDS = 3  # so that a noisy moment strikes all
-SECONDS = 0.4  # of a turn, about
-MOST_CALLS = 50
+BATCHES = (1, 16)  # images per call
+ROUNDS = 3  # turns of each worker, so that a noisy moment slows down all
+SECONDS = 0.4  # approximate length of a turn
+MOST_CALLS = 50  # in a turn
 
 
 def time_in_turns(workers, batches=BATCHES, *, failures=None):
@@ -21,36 +22,44 @@ def time_in_turns(workers, batches=BATCHES, *, failures=None):
 
     Args:
         workers: `Worker`s.
-        batches: Images per call.
-        failures: Dictionary that takes the `NoAnswer` of each worker that fails, by worker, while
-            the others are timed; if `None`, the first one is raised.
+        batches: Numbers of images per call, each of which is timed.
+        failures: Dictionary to which the `NoAnswer` of each worker that fails is added, by worker,
+            while the others are timed; if `None`, the first one is raised.
 
     Returns:
-        For each worker the median milliseconds of a call, by the size of the batch.
+        A list with a dictionary for each worker: the median milliseconds of a call, by the number
+        of images per call.
 
     Raises:
-        NoAnswer: If a worker fails and there is no `failures`.
+        NoAnswer: If a worker fails and `failures` is `None`.
     """
     times = {worker: {} for worker in workers}
     for batch in batches:
         for_each(workers, lambda worker, batch=batch: worker.warm_up(batch), failures)
         calls = {worker: [] for worker in workers}
         for _ in range(ROUNDS):
-            found = for_each(workers, lambda worker, batch=batch: worker.time(batch), failures)
-            for worker, milliseconds in found.items():
+            turns = for_each(workers, lambda worker, batch=batch: worker.time(batch), failures)
+            for worker, milliseconds in turns.items():
                 calls[worker] += milliseconds
-        for worker in found:
+        for worker in turns:
             times[worker][batch] = float(np.median(calls[worker]))
     return list(times.values())
 
 
-def for_each(workers, ask, failures=None):
-    """Asks each worker that has not failed; returns the answers by worker.
+def for_each(workers, ask: Callable[["Worker"], object], failures=None):
+    """Calls a function with each worker that has not failed.
 
     Args:
         workers: `Worker`s.
-        ask: A function of a worker.
-        failures: As `time_in_turns` takes it.
+        ask: The function; it may raise `NoAnswer`.
+        failures: Dictionary of the `NoAnswer` of each worker that failed, by worker, to which new
+            ones are added; if `None`, the first one is raised.
+
+    Returns:
+        A dictionary of the results by worker, without those that failed.
+
+    Raises:
+        NoAnswer: If a worker fails and `failures` is `None`.
     """
     answers = {}
     for worker in workers:
@@ -66,7 +75,12 @@ def for_each(workers, ask, failures=None):
 
 
 class NoAnswer(RuntimeError):
-    """A model on disk cannot be loaded or run; `place` is its path."""
+    """A model on disk cannot be loaded or run.
+
+    Args:
+        place: Path of the model; also an attribute.
+        reason: Why, a text.
+    """
 
     def __init__(self, place, reason):
         super().__init__(f"{place} cannot be replayed: {reason}")
@@ -74,13 +88,13 @@ class NoAnswer(RuntimeError):
 
 
 class Worker:
-    """A process that holds one model from disk; a context manager.
+    """A context manager that runs one model from disk in a process of its own.
 
     Args:
-        place: The path of the model.
+        place: Path of the model.
         threads: How many threads compute; all if `None`.
-        module: The program, `keras_vit.evaluation.worker` or one that speaks as it does.
-        environment: Environment variables to set for it.
+        module: The program, `keras_vit.evaluation.worker` or one with the same protocol.
+        environment: Environment variables to set for the process, a dictionary.
     """
 
     def __init__(
@@ -114,32 +128,55 @@ class Worker:
 
     @functools.cached_property
     def runtime(self):
-        """What it runs on, with its version: its first line, which comes when it is loaded."""
+        """Name and version of the runtime; reading it waits until the model is loaded."""
         return self._read()["runtime"]
 
     def answer(self, images, out):
         """Returns the probabilities `(N, K)` of the images in a `.npy` file.
 
         Args:
-            images: Path of the images.
-            out: Path to which the probabilities are written.
+            images: Path of the images `(N, H, W, C)`.
+            out: Path of a `.npy` file to which the process writes the probabilities.
+
+        Returns:
+            The probabilities, a float array.
+
+        Raises:
+            NoAnswer: If the model cannot be loaded or run.
         """
         self._ask({"answer": str(images), "out": str(out)})
         return np.load(out, allow_pickle=False)
 
     def warm_up(self, batch):
-        """Makes calls that do not count, and sees how many fit into a turn."""
+        """Makes calls that are not counted, and estimates how many calls fit into a turn.
+
+        Args:
+            batch: Images per call.
+
+        Raises:
+            NoAnswer: If the model cannot be loaded or run.
+        """
         milliseconds = self._ask({"time": batch, "calls": 3})["milliseconds"]
         self._calls[batch] = int(np.clip(1000 * SECONDS / min(milliseconds), 1, MOST_CALLS))
 
     def time(self, batch):
-        """Returns the milliseconds of a turn's calls."""
+        """Times the calls of one turn; `warm_up` must come first.
+
+        Args:
+            batch: Images per call.
+
+        Returns:
+            A list of milliseconds, one for each call.
+
+        Raises:
+            NoAnswer: If the model cannot be run.
+        """
         return self._ask({"time": batch, "calls": self._calls[batch]})["milliseconds"]
 
-    def _ask(self, order):
-        _ = self.runtime  # the first line, which answers no order, is read
+    def _ask(self, request):
+        _ = self.runtime  # read the first line, which answers no request
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         return self._read()
 

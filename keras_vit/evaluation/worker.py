@@ -2,9 +2,10 @@
 
     python -m keras_vit.evaluation.worker MODEL [THREADS]
 
-It reads one JSON object per line and answers each with one: `{"answer": IMAGES.npy, "out":
-PROBABILITIES.npy}` and `{"time": BATCH, "calls": N}`, milliseconds per call. Unless the model is
-a Keras file, Keras is made impossible to import first, as on a server that does not have it.
+It reads one JSON object per line and replies to each with one. `{"answer": IMAGES.npy, "out":
+PROBABILITIES.npy}` writes probabilities; `{"time": BATCH, "calls": N}` returns the milliseconds of
+each call. Unless the model is a Keras file, importing Keras is made to fail first, as on a server
+that does not have it.
 """
 
 import json
@@ -20,14 +21,31 @@ BATCH = 64  # images per call that is not timed
 
 
 def answer(artefact, images):
-    """Returns the probabilities `(N, K)` of images `(N, H, W, C)`."""
+    """Runs images through a model in batches of `BATCH`.
+
+    Args:
+        artefact: An `Artefact`.
+        images: Images `(N, H, W, C)`, 0 to 255.
+
+    Returns:
+        Probabilities `(N, K)`.
+    """
     return np.concatenate(
         [artefact.predict(images[index : index + BATCH]) for index in range(0, len(images), BATCH)]
     )
 
 
 def time_calls(artefact, batch, calls):
-    """Returns the milliseconds of each of several calls with random images."""
+    """Times calls of a model with random images.
+
+    Args:
+        artefact: An `Artefact`.
+        batch: Images per call.
+        calls: Number of calls.
+
+    Returns:
+        A list of milliseconds, one for each call.
+    """
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, *artefact.image_shape)).astype("uint8")
     milliseconds = []
@@ -39,28 +57,46 @@ def time_calls(artefact, batch, calls):
 
 
 def redirect_output():
-    """Sends what runtimes print to the error stream; returns the output stream for replies."""
+    """Sends what runtimes print to the error stream.
+
+    Returns:
+        The original output stream, a text file, for replies.
+    """
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return replies
 
 
 def serve_requests(artefact, replies):
-    """Prints the runtime's name, then answers requests line by line until stdin closes."""
+    """Prints the runtime's name, then answers requests line by line until stdin closes.
+
+    Args:
+        artefact: An `Artefact`.
+        replies: The text file to which replies are printed.
+    """
     print(json.dumps({"runtime": artefact.runtime}), file=replies, flush=True)
     for line in sys.stdin:
-        order = json.loads(line)
-        if "time" in order:
-            reply = {"milliseconds": time_calls(artefact, order["time"], order["calls"])}
+        request = json.loads(line)
+        if "time" in request:
+            reply = {"milliseconds": time_calls(artefact, request["time"], request["calls"])}
         else:
-            images = np.load(order["answer"], allow_pickle=False, mmap_mode="r")
-            np.save(order["out"], answer(artefact, images))
+            images = np.load(request["answer"], allow_pickle=False, mmap_mode="r")
+            np.save(request["out"], answer(artefact, images))
             reply = {}
         print(json.dumps(reply), file=replies, flush=True)
 
 
 def main(path, threads=None):
-    """Opens the model at `path` and answers requests for it."""
+    """Opens a model and answers requests for it until stdin closes.
+
+    Args:
+        path: Path of the model, a text.
+        threads: How many threads compute, a text; all if `None`.
+
+    Raises:
+        FileNotFoundError: If there is nothing at `path`.
+        ValueError: If the model cannot be opened.
+    """
     replies = redirect_output()
     if not path.endswith(".keras"):
         sys.modules["keras"] = None  # any import of it now raises ImportError

@@ -56,7 +56,7 @@ def endpoints(model, *, class_names=None, preprocessing=None):
     - `attention` takes `images` and returns `attention` `(B, h, w)`, the result of
       `keras_vit.interpret.attention_rollout`.
 
-    Only a Vision Transformer of ours has the last two.
+    Only a model for which `has_tokens` is true has the last two.
 
     Args:
         model: A classifier from images to logits.
@@ -126,7 +126,14 @@ def endpoints(model, *, class_names=None, preprocessing=None):
 
 
 def has_tokens(model):
-    """Returns whether `model`, a `keras.Model`, is a Vision Transformer of ours with a pooling."""
+    """Returns whether a model is a Vision Transformer of ours with features and attention maps.
+
+    Args:
+        model: A `keras.Model`.
+
+    Returns:
+        `True` if it pools one token, the mean of the patches or by attention.
+    """
     layers = {layer.name: layer for layer in model.layers}
     return (
         isinstance(layers.get("embed"), PatchEncoder)

@@ -1,4 +1,4 @@
-"""A trained classifier on disk as a function from images to probabilities."""
+"""A trained classifier, loaded from disk to map images to probabilities."""
 
 import dataclasses
 from collections.abc import Callable
@@ -19,12 +19,12 @@ class Artefact:
         path: Where it was loaded from.
         image_shape: `(H, W, C)` of the images it takes.
         class_names: Names in the order of the probabilities, or `None` if it holds none.
-        predict: A function of images `(B, H, W, C)`, 0 to 255, that returns probabilities `(B, K)`,
-            float32.
-        runtime: What it runs on, with its version.
+        predict: Maps images `(B, H, W, C)`, 0 to 255, to probabilities `(B, K)`, float32.
+        runtime: Name and version of the runtime, for example `"onnxruntime 1.20.0"`.
         preprocessing: What is done to a picture before the model sees it; by default the whole
             picture is resized. Its `image_size` is that of `image_shape`.
-        loaded: A SavedModel as TensorFlow loaded it, for its other signatures.
+        loaded: A SavedModel as TensorFlow loaded it, for its other signatures; `None` for other
+            formats.
     """
 
     path: Path
@@ -40,10 +40,16 @@ class Artefact:
         object.__setattr__(self, "preprocessing", sized)
 
     def names_of(self, count):
-        """Returns the names of `count` classes, numbers if it holds none.
+        """Returns the names of the classes.
+
+        Args:
+            count: Number of classes `K`.
+
+        Returns:
+            A tuple of `count` names; the indices as texts if the model holds no names.
 
         Raises:
-            ValueError: If it holds more names or fewer.
+            ValueError: If the model holds another number of names.
         """
         names = self.class_names or tuple(map(str, range(count)))
         if len(names) != count:
@@ -51,18 +57,20 @@ class Artefact:
         return names
 
     def read_image(self, picture, formats=None):
-        """Reads a picture, a path or bytes, as the model is to see it.
+        """Reads a picture and preprocesses it for the model.
 
         Args:
-            picture: As `keras_vit.images.crop.read_image` takes it.
-            formats: Formats that the file may have, as `read_image` takes them.
+            picture: Path of the file, or its bytes.
+            formats: Names of the formats that the file may have, as Pillow calls them; by default
+                all that `keras_vit.images.crop.read_image` reads.
 
         Returns:
             The pixels `(H, W, C)`, uint8.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If `read_image` refuses it.
+            ValueError: If the picture cannot be read, or has colours and the model takes grey
+                images, or the model takes neither 1 nor 3 channels.
         """
         channels = self.image_shape[2]
         return read_image(picture, self.preprocessing, channels=channels, formats=formats)

@@ -1,4 +1,4 @@
-"""The texts inside an exported model: class names and preprocessing."""
+"""Reads the texts inside an exported model: class names and preprocessing."""
 
 import json
 import zipfile
@@ -6,23 +6,36 @@ import zipfile
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 
-TOP_K = 5  # the most probable classes, which a served model names
+TOP_K = 5  # how many of the most probable classes a served model names
 LABELS, METADATA = "labels.txt", "metadata.json"
 FOLDER = "assets.extra"  # where a SavedModel keeps them
-LARGEST = 16 * 2**20  # bytes of a text that a stranger's file may hold
+LARGEST = 16 * 2**20  # bytes of a text; an unknown file may claim any size
 
 
 def texts_in(folder):
-    """Returns the texts that lie in a folder, by name."""
-    found = (folder / name for name in (LABELS, METADATA))
-    return {file.name: file.read_bytes().decode() for file in found if file.exists()}
+    """Reads class names and metadata from the files in a folder.
+
+    Args:
+        folder: A `pathlib.Path`.
+
+    Returns:
+        A dictionary of the texts by the names of their files; a missing file is left out.
+    """
+    files = (folder / name for name in (LABELS, METADATA))
+    return {file.name: file.read_bytes().decode() for file in files if file.exists()}
 
 
 def texts_in_zip(path):
-    """Returns class names and metadata from the zip archive behind a file, by name.
+    """Reads class names and metadata from the zip archive that is appended to a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A dictionary of the texts by name, empty where there is no archive.
 
     Raises:
-        ValueError: If one of them is larger than any of ours.
+        ValueError: If one of them has more than `LARGEST` bytes.
     """
     if not zipfile.is_zipfile(path):
         return {}
@@ -35,10 +48,16 @@ def texts_in_zip(path):
 
 
 def read_metadata(texts):
-    """Returns class names and preprocessing, as an `Artefact` has them, from texts by name.
+    """Parses the texts of an export.
+
+    Args:
+        texts: The texts by name, `labels.txt` and `metadata.json`; both may be missing.
+
+    Returns:
+        A dictionary of `class_names`, a tuple or `None`, and `preprocessing`, a `Preprocessing`.
 
     Raises:
-        ValueError: If they do not say it as ours do.
+        ValueError: If `metadata.json` is no JSON or holds no valid preprocessing.
     """
     labels, metadata = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
     names = None if labels is None else tuple(labels.split("\n"))

@@ -1,4 +1,4 @@
-"""Opens a model on disk, whatever format it has."""
+"""Opens a model on disk in any of the supported formats."""
 
 from pathlib import Path
 
@@ -20,16 +20,17 @@ def open_artefact(path, *, threads=None):
     """Loads a `.keras`, `.tflite` or `.onnx` file, a SavedModel folder or one of OpenVINO.
 
     Args:
-        path: The file or folder. Of a folder of versions the newest SavedModel is taken.
-        threads: How many threads compute; all by default. For what runs on TensorFlow it must be
-            said before TensorFlow computes anything.
+        path: The file or folder. From a folder of versions the newest SavedModel is loaded.
+        threads: How many threads compute; all by default. A model that runs on TensorFlow must be
+            opened before TensorFlow computes anything if this is set.
 
     Returns:
         An `Artefact`.
 
     Raises:
         FileNotFoundError: If there is nothing at `path`.
-        ValueError: If what lies there is none of these, cannot be read, or needs an extra.
+        ValueError: If the path is none of these formats, cannot be read, answers a black image with
+            something else than probabilities, or needs an extra that is not installed.
     """
     path = Path(path)
     if not path.exists():
@@ -49,7 +50,7 @@ def open_artefact(path, *, threads=None):
         artefact = opener(path, threads)
         check_answer(artefact)
         return artefact
-    except Exception as error:  # each format's reader raises what it likes on a damaged file
+    except Exception as error:  # each format's reader has its own errors for a damaged file
         raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
 
 

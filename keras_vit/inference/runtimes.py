@@ -1,6 +1,7 @@
 """One function for each runtime: it opens a path and returns an `Artefact`.
 
-Each imports its runtime when it is called. `threads` is how many threads compute, all if `None`.
+Each imports its runtime only when it is called. The runtimes themselves raise errors of any class
+for a damaged file.
 """
 
 import importlib.metadata
@@ -25,13 +26,24 @@ OPENVINO_DTYPES = {"f32": FLOAT}
 
 
 def open_keras(path, threads):
-    """Opens a `.keras` file of a classifier, as `keras_vit.tasks.to_probabilities` takes it."""
+    """Opens a `.keras` file of a classifier.
+
+    Args:
+        path: The file.
+        threads: How many threads compute; all if `None`.
+
+    Returns:
+        An `Artefact`.
+
+    Raises:
+        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
+    """
     import keras
 
     if keras.backend.backend() == "tensorflow":
         _set_threads(threads)
 
-    # It makes our layers known to Keras, too.
+    # This import also registers our layers with Keras.
     from keras_vit.tasks import class_names_of, preprocessing_of, to_probabilities
 
     model = keras.saving.load_model(path, compile=False)
@@ -54,7 +66,19 @@ def open_keras(path, threads):
 
 
 def open_saved_model(path, threads):
-    """Opens a SavedModel folder."""
+    """Opens a SavedModel folder.
+
+    Args:
+        path: The folder, a `pathlib.Path`.
+        threads: How many threads compute; all if `None`.
+
+    Returns:
+        An `Artefact`.
+
+    Raises:
+        ValueError: If it has no signature `serving_default`, or this takes anything else than images
+            of one size or returns no probabilities.
+    """
     import tensorflow as tf
 
     _set_threads(threads)
@@ -74,7 +98,7 @@ def open_saved_model(path, threads):
     shape = image_shape_of(inputs, facts(serve.structured_outputs))
 
     def predict(images):
-        serve = model.signatures[NAME]  # of the model, which keeps its variables
+        serve = model.signatures[NAME]  # `model` keeps the variables alive
         return serve(images=tf.constant(images, tf.float32))[PROBABILITIES].numpy()
 
     return Artefact(
@@ -96,12 +120,25 @@ def _set_threads(threads):
 
 
 def open_litert(path, threads):
-    """Opens a `.tflite` file."""
+    """Opens a `.tflite` file.
+
+    Args:
+        path: The file.
+        threads: How many threads compute; all if `None`.
+
+    Returns:
+        An `Artefact`.
+
+    Raises:
+        ValueError: If the package of the extra `export` is missing, the file has no signature
+            `serving_default`, this takes anything else than images of one size or returns no
+            probabilities, or one step of its images is not one level of a pixel.
+    """
     with needs_extra("export"):
         from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads or os.cpu_count())
-    interpreter.allocate_tensors()  # now, for it announces its delegate
+    interpreter.allocate_tensors()  # now, because it prints the name of its delegate
     if NAME not in interpreter.get_signature_list():
         names = ", ".join(interpreter.get_signature_list()) or "none"
         raise UserError(f"It has no signature {NAME}: its signatures are {names}.")
@@ -138,7 +175,19 @@ def open_litert(path, threads):
 
 
 def open_onnx(path, threads):
-    """Opens an `.onnx` file."""
+    """Opens an `.onnx` file.
+
+    Args:
+        path: The file.
+        threads: How many threads compute; all if `None`.
+
+    Returns:
+        An `Artefact`.
+
+    Raises:
+        ValueError: If ONNX Runtime is not installed, or the model takes anything else than images
+            of one size or returns no probabilities.
+    """
     with needs_extra("onnx"):
         import onnxruntime
 
@@ -171,7 +220,19 @@ def open_onnx(path, threads):
 
 
 def open_openvino(path, threads):
-    """Opens a folder of OpenVINO's `model.xml` and `model.bin`."""
+    """Opens a folder of OpenVINO's `model.xml` and `model.bin`.
+
+    Args:
+        path: The folder, a `pathlib.Path`.
+        threads: How many threads compute; all if `None`.
+
+    Returns:
+        An `Artefact`.
+
+    Raises:
+        ValueError: If OpenVINO is not installed, or the model takes anything else than images of
+            one size or returns no probabilities.
+    """
     with needs_extra("openvino"):
         import openvino
 

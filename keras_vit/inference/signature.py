@@ -1,4 +1,6 @@
-"""What a file must take and return to be a classifier of ours."""
+"""Checks that a loaded model takes and returns what classifiers of ours do."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,15 +15,16 @@ def image_shape_of(inputs, outputs, dtypes=(FLOAT,)):
     """Returns `(H, W, C)` of the images that a signature takes.
 
     Args:
-        inputs: For each input's name its shape, sides of any length as `None`, and its dtype.
-        outputs: For each output's name the same.
-        dtypes: Dtypes that images may have.
+        inputs: A pair for each input by its name: its shape, `None` for an axis of any length, and
+            the name of its dtype.
+        outputs: The same for each output.
+        dtypes: Names of the dtypes that images may have.
 
     Returns:
-        The shape.
+        The shape, a tuple of three integers.
 
     Raises:
-        ValueError: If it takes anything else than images of one size, or gives no probabilities.
+        ValueError: If it takes anything else than images of one size, or returns no probabilities.
     """
     shape, dtype = inputs.get(IMAGES, ((), ""))
     gives, _ = outputs.get(PROBABILITIES, ((), ""))
@@ -49,8 +52,16 @@ def _described(tensors):
     return ", ".join(texts) or "nothing"
 
 
-def one_by_one(predict):
-    """Returns a function of images `(B, H, W, C)` that runs `predict` on one at a time."""
+def one_by_one(predict: Callable[[np.ndarray], np.ndarray]):
+    """Wraps a model of batch 1 so that it takes any number of images.
+
+    Args:
+        predict: Maps one image `(1, H, W, C)` to probabilities `(1, K)`.
+
+    Returns:
+        A `Callable[[np.ndarray], np.ndarray]` that maps images `(B, H, W, C)`, one at a time, to
+        probabilities `(B, K)`.
+    """
 
     def predict_all(images):
         return np.concatenate([predict(image[None]) for image in np.asarray(images)])
@@ -59,10 +70,14 @@ def one_by_one(predict):
 
 
 def check_answer(artefact):
-    """Raises a `ValueError` unless a model answers a black image with probabilities.
+    """Checks that a model answers a black image with probabilities.
 
     Args:
         artefact: An `Artefact`.
+
+    Raises:
+        ValueError: If the answer is no array `(1, K)`, does not sum to 1, or the model holds names
+            for another number of classes.
     """
     answer = artefact.predict(np.zeros((1, *artefact.image_shape), "uint8"))
     if answer.ndim != 2 or len(answer) != 1:

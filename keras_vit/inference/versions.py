@@ -1,4 +1,4 @@
-"""The names of what `keras_vit.export` writes: which version of a model a file or folder is."""
+"""Parses the names that `keras_vit.export` writes: which version of a model a path holds."""
 
 import re
 from pathlib import Path
@@ -26,22 +26,39 @@ NAME = re.compile(
 
 
 def version_of(name):
-    """Returns the version in the name of a file or folder, `None` if export writes no such name."""
+    """Returns the version in the name of an export.
+
+    Args:
+        name: Name of a file or folder, for example `"3-int8.tflite"`.
+
+    Returns:
+        The number, or `None` if `keras_vit.export` writes no such name.
+    """
     match = NAME.fullmatch(name)
     return int(match[1]) if match else None
 
 
 def versions(folder):
-    """Lists the numbers of the versions in `folder`, ascending."""
-    found = {version_of(path.name) for path in Path(folder).iterdir()}
-    return sorted(found - {None})
+    """Lists the versions in a folder.
+
+    Args:
+        folder: Folder of the versions.
+
+    Returns:
+        A list of their numbers, ascending, each once.
+    """
+    numbers = {version_of(path.name) for path in Path(folder).iterdir()}
+    return sorted(numbers - {None})
 
 
 def newest_saved_model(folder):
-    """Returns the path of the SavedModel with the highest version in `folder`, `None` without one.
+    """Returns the SavedModel with the highest version in a folder.
 
     Args:
-        folder: A `pathlib.Path` of a folder of versions.
+        folder: Folder of the versions, a `pathlib.Path`.
+
+    Returns:
+        Its `pathlib.Path`, or `None` if there is no SavedModel.
     """
     models = [
         path
