@@ -38,9 +38,8 @@ def confusion_figure(labels, predictions, class_names):
         return figure
     side = 2 + 0.4 * len(class_names)  # inches
     figure = Figure(figsize=(side, side), layout="constrained")
-    names = [
-        name.replace("$", r"\$") for name in class_names
-    ]  # Matplotlib reads text between $ as a formula
+    # Matplotlib would read text between $ as a formula.
+    names = [name.replace("$", r"\$") for name in class_names]
     ConfusionMatrixDisplay(counts, display_labels=names).plot(
         ax=figure.subplots(), cmap="Blues", colorbar=False, xticks_rotation="vertical"
     )

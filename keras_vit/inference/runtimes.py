@@ -76,8 +76,8 @@ def open_saved_model(path, threads):
         An `Artefact`.
 
     Raises:
-        ValueError: If it has no signature `serving_default`, or this takes anything else than images
-            of one size or returns no probabilities.
+        ValueError: If it has no signature `serving_default`, or this takes anything else than
+            images of one size or returns no probabilities.
     """
     import tensorflow as tf
 
