@@ -130,7 +130,7 @@ def test_what_the_step_does_itself_is_refused_in_the_optimizer():
         model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), cross_entropy())
     with pytest.raises(ValueError, match="loss_scale_factor, received 8"):
         model.compile(keras.optimizers.SGD(loss_scale_factor=8.0), cross_entropy())
-    with pytest.raises(ValueError, match="pass the optimizer that LossScaleOptimizer has"):
+    with pytest.raises(ValueError, match="pass the optimizer inside the LossScaleOptimizer"):
         model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), cross_entropy())
 
 
