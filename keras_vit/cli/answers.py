@@ -1,4 +1,4 @@
-"""The most probable classes of pictures, as commands print them."""
+"""Prints the most probable classes of pictures, for several commands."""
 
 import json
 
@@ -6,7 +6,14 @@ from keras_vit.errors import UserError
 
 
 def check_file(path):
-    """Raises a `ValueError` if a picture that a command was given is a folder."""
+    """Checks that the path of a picture is not that of a folder.
+
+    Args:
+        path: A `pathlib.Path`.
+
+    Raises:
+        ValueError: If it is a folder.
+    """
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the picture files in it.")
 
@@ -15,7 +22,8 @@ def print_answers(answers, json_lines):
     """Prints the classes of each picture, as a table or as one JSON object per line.
 
     Args:
-        answers: Pairs of a path and a list of classes, `{"name": ..., "probability": ...}`.
+        answers: List of pairs: a path and a list of classes, each a dictionary
+            `{"name": ..., "probability": ...}`, the most probable first.
         json_lines: Whether to print JSON.
     """
     if json_lines:
@@ -29,10 +37,10 @@ def print_answers(answers, json_lines):
 def _print_table(answers):
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text  # as it is: a name may look like markup
+    from rich.text import Text  # shows markup in a name as it is
 
     table = Table(show_edge=False)
-    table.add_column("image", overflow="fold")  # a path that is cut off cannot be copied
+    table.add_column("image", overflow="fold")  # a truncated path could not be copied
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
     for path, classes in answers:

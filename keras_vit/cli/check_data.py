@@ -1,4 +1,4 @@
-"""`keras-vit check-data`: what is wrong with a source, before it is trained on."""
+"""`keras-vit check-data`: lists what is wrong with a source before training."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import cyclopts
 
 from keras_vit.cli.open_source import open_quietly
 
-LIMIT = 20  # findings of a kind in the text; --json prints all
+LIMIT = 20  # lines of each list in the text; --json prints all
 
 
 def check_data(
@@ -23,9 +23,9 @@ def check_data(
 ):
     """Read every picture of a source once and list what is wrong.
 
-    Exit status 0: nothing is wrong; 1: there are broken pictures, equal pictures in two splits or
+    Exit status 0: nothing is wrong. 1: there are broken pictures, equal pictures in two splits or
     with different labels, labels that are no class, classes without a training picture, or rows
-    and folders that cannot be used; 2: the source cannot be opened.
+    and folders that cannot be used. 2: the source cannot be opened.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.

@@ -1,6 +1,7 @@
-"""`keras-vit client`: pictures to a server that speaks TensorFlow Serving's predict API."""
+"""`keras-vit client`: sends pictures to a server with TensorFlow Serving's predict API."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from keras_vit.cli.answers import check_file, print_answers
 from keras_vit.errors import UserError
 from keras_vit.serve.connect import Refused, connect
 
-MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, as servers take them
+MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, which servers accept
 DAY = 86_400  # seconds
 
 
@@ -23,12 +24,13 @@ def client(
 ):
     """Ask a server for the classes of each image.
 
-    Exit status 0: all images were answered; 1: some were; 2: none was, or the server is at fault.
+    Exit status 0: all images were answered. 1: some were. 2: none was, or the server does not
+    answer.
 
     Args:
         images: Picture files, JPEG or PNG.
         url: http://HOST:8501/v1/models/NAME for REST, grpc://HOST:8500/NAME for gRPC; a version may
-            follow, /versions/3.
+            follow, for example /versions/3.
         top: How many classes to print for each image, five at most.
         json_lines: Print one JSON object per image instead of a table.
         timeout: Seconds to wait for an answer.
@@ -56,8 +58,8 @@ def client(
     return 1 if answers else 2
 
 
-def _answered(ask, group, timeout):
-    """Yields pairs of a path and an answer; of a group that is refused, each is sent by itself."""
+def _answered(ask: Callable[[list[bytes], float], list[dict]], group, timeout):
+    """Yields pairs of a path and an answer; sends the pictures of a refused group one by one."""
     try:
         answers = ask([content for _, content in group], timeout)
     except Refused as error:
@@ -72,7 +74,7 @@ def _answered(ask, group, timeout):
 
 
 def _requests(paths):
-    """Yields lists of pairs, a path and its content, that are sent at once."""
+    """Yields groups of pictures for one request each: lists of pairs of a path and its content."""
     group, size = [], 0
     for path in paths:
         try:

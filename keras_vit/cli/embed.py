@@ -1,4 +1,4 @@
-"""`keras-vit embed`: pictures as vectors, for retrieval."""
+"""`keras-vit embed`: writes pictures as vectors, for retrieval."""
 
 import sys
 from pathlib import Path
@@ -27,23 +27,23 @@ def embed(
     data_dir: Path | None = None,
     test_fraction: float | None = None,
 ):
-    """Write the features of every picture of a source, and how well neighbours name the test split.
+    """Write the features of every picture of a source, and test them by their nearest neighbours.
 
-    The file holds, for each split, `<split>_features` (N, D), `<split>_labels` (N,) and, of files,
-    `<split>_paths` (N,), and `class_names`; a picture costs 4 D bytes, in memory too. The sanity
-    figure is the share of the test pictures whose class most of their nearest training pictures
-    have, by cosine.
+    The file holds `class_names` and for each split `<split>_features` (N, D), `<split>_labels` (N,)
+    and, for picture files, `<split>_paths` (N,). A picture needs 4 D bytes, also in memory. The
+    command also prints an accuracy: the share of the test pictures that have the same class as most
+    of their nearest training pictures by cosine.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
         model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
-        out: The .npz file.
+        out: The .npz file to write.
         image_size: Side of the images in pixels; by default the model's.
-        crop_ratio: Share of the short side that is kept of picture files; by default what the model
-            says, else all.
-        interpolation: How picture files are resized; by default as the model says, else bicubic.
+        crop_ratio: Share of the short side of a picture file that the central crop keeps; by
+            default that of the model, else all.
+        interpolation: How picture files are resized; by default that of the model, else bicubic.
         batch_size: Images per call.
-        neighbours: How many neighbours name a picture.
+        neighbours: How many nearest training pictures vote for the class of a test picture.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
     """
@@ -86,7 +86,7 @@ def embed(
 
 
 def _embed(features, batches, count, name, batch_size):
-    """Returns features `(N, D)` and labels `(N,)`, with a bar on a terminal."""
+    """Returns features `(N, D)` and labels `(N,)`; shows a progress bar on a terminal."""
     from rich.console import Console
     from rich.progress import track
 
@@ -107,11 +107,11 @@ def _embed(features, batches, count, name, batch_size):
 
 
 def _neighbours(arrays, count):
-    """Says how well the nearest training pictures name the test pictures."""
+    """Returns a sentence on how many test pictures their nearest training pictures classify."""
     with needs_extra("recipes"):
         from sklearn.neighbors import KNeighborsClassifier
 
     classifier = KNeighborsClassifier(count, metric="cosine")
     classifier.fit(arrays["train_features"], arrays["train_labels"])
     accuracy = classifier.score(arrays["test_features"], arrays["test_labels"])
-    return f"{count} nearest neighbours name {accuracy:.2%} of the test pictures rightly"
+    return f"{count} nearest neighbours name {accuracy:.2%} of the test pictures correctly"

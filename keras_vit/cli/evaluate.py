@@ -1,4 +1,4 @@
-"""`keras-vit evaluate`: how well a model or an export of it answers on a source."""
+"""`keras-vit evaluate`: scores a model or an export of it on a source."""
 
 import csv
 import itertools
@@ -33,19 +33,19 @@ def evaluate(
     """Score a model on a split of a source.
 
     Prints top-1 and top-5 accuracy, the expected calibration error, images per second and the
-    classes of lowest recall. Classes of source and model are matched by their names, or by number
-    where the source's names are numbers.
+    classes of lowest recall. Classes of source and model are matched by name, or by number if the
+    names in the source are numbers.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
             folder of OpenVINO.
         data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
-        split: Which split is answered, train or test.
+        split: The split to score the model on, train or test.
         out: Folder for the report: score.json, classes.csv and confusion.png; by default none is
             written.
-        crop_ratio: Share of the short side that is kept of picture files; by default what the model
-            says, else all.
-        interpolation: How picture files are resized; by default as the model says, else bicubic.
+        crop_ratio: Share of the short side of a picture file that the central crop keeps; by
+            default that of the model, else all.
+        interpolation: How picture files are resized; by default that of the model, else bicubic.
         batch_size: Images per call.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
@@ -85,14 +85,14 @@ def evaluate(
 
     result = score(artefact.predict, all_batches())
     names = artefact.class_names or [str(index) for index in range(count)]
-    asked = dict(model=str(model), data=data, split=split)
+    settings = dict(model=str(model), data=data, split=split)
     seen = fitted_preprocessing(examples, preprocessing)
-    asked |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
-    _print(result, names, asked)
+    settings |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
+    _print(result, names, settings)
     for path, reason in broken.reasons.items():
         print(f"Left out: {path}: {reason}")
     if out is not None:
-        _write(out, result, names, asked)
+        _write(out, result, names, settings)
     return 0
 
 
@@ -103,15 +103,16 @@ def _figures(result):
     return figures
 
 
-def _print(result, names, asked):
+def _print(result, names, settings):
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text  # as it is: a name may look like markup
+    from rich.text import Text  # shows markup in a name as it is
 
     figures = _figures(result)
     speed = figures["images_per_second"]
     print(
-        f"{asked['model']} on {figures['images']:,} images of {asked['data']}, {asked['split']}: "
+        f"{settings['model']} on {figures['images']:,} images of {settings['data']}, "
+        f"{settings['split']}: "
         f"top-1 {figures['top_1']:.2%}, top-5 {figures['top_5']:.2%}, calibration error "
         f"{figures['calibration_error']:.4f}"
         + (f", {speed:,.0f} images per second." if speed else ".")
@@ -129,10 +130,10 @@ def _print(result, names, asked):
     Console().print(table)
 
 
-def _write(folder, result, names, asked):
+def _write(folder, result, names, settings):
     from keras_vit.evaluation import confusion_figure
 
-    write_json(folder / "score.json", {**asked, **_figures(result)})
+    write_json(folder / "score.json", {**settings, **_figures(result)})
     with atomic_write(folder / "classes.csv") as unfinished:
         with open(unfinished, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

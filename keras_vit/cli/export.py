@@ -1,4 +1,4 @@
-"""`keras-vit export`: a trained model in the formats of deployment, and what each cost."""
+"""`keras-vit export`: writes a trained model for deployment and compares each format with it."""
 
 import dataclasses
 import sys
@@ -32,30 +32,30 @@ def export_model(
     test_fraction: float | None = None,
     seed: int = 0,
 ):
-    """Export a model, compare each export with it on real images, and print what it cost.
+    """Export a model, compare each export with it on real images, and print the differences.
 
-    Writes `<out>/<version>/`, `<out>/<version>.tflite` and so on, the report beside them as .json
-    and .md, and the configuration of TensorFlow Serving. An export beyond its limit is put aside
-    as .rejected. Exit status 0: all were accepted; 1: some were not, or could not be written; 2:
-    nothing was exported.
+    Writes `<out>/<version>/`, `<out>/<version>.tflite` and so on, a report beside them as .json
+    and .md, and the configuration of TensorFlow Serving. An export that loses more accuracy than
+    its format may is renamed to .rejected. Exit status 0: all exports were accepted. 1: some were
+    rejected or could not be written. 2: nothing was exported.
 
     Args:
         model: A .keras file of a classifier, or a checkpoint as keras-vit import takes it.
-        data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set: the exports
-            are compared on images of its test split and calibrated on images of its training
-            split, drawn by the seed.
-        out: Folder of the versions, whose name is the model's.
-        to: Formats, between commas: savedmodel, tflite, tflite-float16, tflite-int8,
+        data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set. The exports are
+            compared on random images of its test split and calibrated on random images of its
+            training split.
+        out: Folder of the versions; its name becomes the model's.
+        to: Formats, separated by commas: savedmodel, tflite, tflite-float16, tflite-int8,
             tflite-int8-dense, tflite-int8-full, tflite-int16, tflite-int4, onnx, openvino.
-        images: Test images that the exports are compared on, at most.
-        calibration: Training images that calibrate the integer formats.
-        dynamic_batch: Make .tflite files that take any number of images, and not one.
-        crop_ratio: Share of the short side that the exports keep of a picture; by default what the
-            model says, else all of it.
-        interpolation: How the exports resize pictures; by default as the model says, else bicubic.
+        images: How many test images the exports are compared on, at most.
+        calibration: How many training images calibrate the integer formats.
+        dynamic_batch: Make .tflite files that take any number of images instead of one.
+        crop_ratio: Share of the short side of a picture that the exports' central crop keeps; by
+            default that of the model, else all.
+        interpolation: How the exports resize pictures; by default that of the model, else bicubic.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split if a folder or table has none; 0.1 by default.
-        seed: Seed of these choices.
+        seed: Seed of the choice of images.
     """
     for name, value in {"--images": images, "--calibration": calibration}.items():
         if value < 1:
@@ -134,30 +134,33 @@ def _line(error):
 
 
 def _drawn(split, count, preprocessing, seed):
-    """Returns some images of a split, `(N, H, W, C)`, each once, and their labels `(N,)`."""
+    """Returns random images of a split, `(N, H, W, C)`, each once, and their labels `(N,)`."""
     from keras_vit.data import BrokenPictures, draw, fitted_batches
 
     broken = BrokenPictures()
     batches = fitted_batches(draw(split, count, seed), preprocessing, batch_size=64, broken=broken)
-    found = list(batches.as_numpy_iterator())
+    pairs = list(batches.as_numpy_iterator())
     for path, reason in broken.reasons.items():
         print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
-    if not found:
+    if not pairs:
         raise UserError("None of the pictures that were drawn can be read.")
-    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+    return [np.concatenate(parts) for parts in zip(*pairs, strict=True)]
 
 
 def _compared(keras_file, paths, *reference):
-    """Compares the exports that answer.
+    """Compares the exports that can be run.
 
     Args:
-        keras_file: What they came from.
-        paths: Their paths, by the name of the format.
+        keras_file: Path of the model that was exported.
+        paths: Paths of the exports, by the name of the format.
         *reference: Images, labels and probabilities, as `compare` takes them.
 
     Returns:
-        The row of the Keras file; rows by the name of the format; and, by that name, why others do
-        not answer.
+        The `Comparison` of the Keras file; a dictionary of `Comparison`s by the name of the format;
+        and a dictionary by that name of the reasons why others cannot be run.
+
+    Raises:
+        ValueError: If the Keras file cannot be run.
     """
     from keras_vit.evaluation import compare
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
 
-TOLERANCE = 1e-4  # of a logit, in float32
+TOLERANCE = 1e-4  # largest difference of a logit, in float32
 
 
 def import_weights(
@@ -33,17 +33,18 @@ def import_weights(
 ):
     """Turn a checkpoint of timm, Google or Hugging Face into a .keras file.
 
-    Exit status 0: the file was written; 1: it was written, but its logits differ from the golden
-    ones; 2: the checkpoint was not recognised, or does not fit the flags.
+    Exit status 0: the file was written. 1: it was written, but its logits differ from the golden
+    ones. 2: the checkpoint was not recognised, or does not fit the flags.
 
     Args:
         source: A .safetensors or .npz file, a folder that holds one, or a .keras file of ours.
-        out: The .keras file.
-        image_size: Height and width in pixels, or one number, to which the positions are resized.
+        out: The .keras file to write.
+        image_size: Height and width in pixels, or one number for both, to which the positions are
+            resized.
         patch_size: Side of a patch in pixels, to which the kernel is resized.
         channels: Channels per pixel, for which the kernel is folded.
         num_classes: Number of classes of a new head, 0 for features; by default the head stays.
-        class_names: A file of one class name per line.
+        class_names: A text file with one class name per line.
         pool: How tokens become features; by default as in the checkpoint.
         resize: Interpolation of positions and kernel: bicubic as in timm, bilinear as in Google's
             code.
@@ -51,9 +52,10 @@ def import_weights(
         grid: Rows and columns of patches, if they differ and no configuration says so.
         activation: Activation of the MLPs, if it is not the usual one of the family.
         norm_epsilon: Epsilon of the norms, if it is not the usual one of the family.
-        mean: Mean of the pixels from 0 to 1, one number or three; by default the family's.
+        mean: Mean of the pixels on the scale 0 to 1, one number or three; by default the family's.
         std: Standard deviation of the pixels, one number or three; by default the family's.
-        golden: An .npz file with uint8 pixels under crops or images, and their logits.
+        golden: An .npz file that holds uint8 pixels under the name crops or images, and the logits
+            that the original model returns for them.
     """
     if out.suffix != ".keras":
         raise UserError(f"--out must end in .keras: received {out}.")
@@ -86,7 +88,7 @@ def import_weights(
 
 
 def _alone(values):
-    """Returns the one number of a flag that takes several, or all of them."""
+    """Returns the number itself if a flag that takes several holds one, otherwise all."""
     return values[0] if values and len(values) == 1 else values
 
 

@@ -22,5 +22,5 @@ app.command(import_weights, name="import")
 
 
 def main():
-    """Runs the command."""
+    """Runs the command line of `keras-vit`."""
     run_app(app)

@@ -1,4 +1,4 @@
-"""A classifier that a command was given, as a Keras model."""
+"""Opens the classifier of a command as a Keras model."""
 
 import sys
 from pathlib import Path
@@ -18,6 +18,7 @@ def open_classifier(path):
         A `keras.Model`.
 
     Raises:
+        FileNotFoundError: If there is no such `.keras` file.
         ValueError: If it cannot be read or is no classifier.
     """
     with quiet_stderr():
@@ -47,6 +48,6 @@ def open_classifier(path):
         raise UserError(f"{path} cannot be exported: {error}") from error
     try:
         architecture_of(model)
-    except UserError:  # somebody else's
+    except UserError:  # not built by keras_vit
         return in_float32(model)
     return load(path)

@@ -1,4 +1,4 @@
-"""`keras-vit predict`: the most probable classes of pictures."""
+"""`keras-vit predict`: prints the most probable classes of pictures."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ def predict(
 ):
     """Print the most probable classes of each image.
 
-    Exit status 0: all images were answered; 1: some were; 2: none was, or the model cannot be used.
+    Exit status 0: all images were answered. 1: some were. 2: none was, or the model cannot be used.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a

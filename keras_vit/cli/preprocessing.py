@@ -1,4 +1,4 @@
-"""What a command does to pictures: what the model remembers, or what flags say instead."""
+"""The preprocessing of a command: that of the model, changed by flags."""
 
 import sys
 
@@ -6,13 +6,16 @@ from keras_vit.command_line import quiet_stderr
 
 
 def with_flags(remembered, source, splits, **flags):
-    """Returns the `Preprocessing` of a model, changed by flags; says where they change nothing.
+    """Applies flags to the preprocessing of a model; warns if they change nothing for the source.
 
     Args:
-        remembered: What the model remembers.
+        remembered: The `Preprocessing` that the model stores.
         source: The `keras_vit.data.Source` that the command reads.
-        splits: Its splits that the command reads.
-        **flags: `crop_ratio` and `interpolation`, `None` where they were not given.
+        splits: The splits of the source that the command reads.
+        **flags: `crop_ratio` and `interpolation`; `None` leaves that of the model.
+
+    Returns:
+        The changed `Preprocessing`.
 
     Raises:
         ValueError: If a flag is out of its range.
@@ -20,10 +23,10 @@ def with_flags(remembered, source, splits, **flags):
     with quiet_stderr():
         from keras_vit.data import fitted_preprocessing
     wanted = remembered.but(**flags)
-    given = {name: value for name, value in flags.items() if value is not None}
+    changes = {name: value for name, value in flags.items() if value is not None}
     for split in splits:
         seen = fitted_preprocessing(split, wanted)
-        ignored = [name for name, value in given.items() if getattr(seen, name) != value]
+        ignored = [name for name, value in changes.items() if getattr(seen, name) != value]
         if ignored:
             names = " or ".join("--" + name.replace("_", "-") for name in ignored)
             print(

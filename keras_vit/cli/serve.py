@@ -1,4 +1,4 @@
-"""`keras-vit serve`: a small server with TensorFlow Serving's REST paths."""
+"""`keras-vit serve`: runs a small server with TensorFlow Serving's REST paths."""
 
 import os
 import socket
@@ -23,20 +23,21 @@ def serve_model(
 ):
     """Serve a SavedModel, a .tflite or an .onnx file over REST, with a page to try it at /.
 
-    The paths are TensorFlow Serving's, for example /v1/models/NAME:predict; /healthz, /readyz and
-    /metrics (Prometheus) stand beside them. SIGTERM and Ctrl-C answer what has come, for at most
-    ten seconds, and stop.
+    The paths are TensorFlow Serving's, for example /v1/models/NAME:predict, and /healthz, /readyz
+    and /metrics (Prometheus). On SIGTERM and Ctrl-C the server answers the requests that have
+    arrived, for at most ten seconds, and stops.
 
     Args:
         model: A SavedModel folder, a folder of its versions, a .tflite or .onnx file, or a
             folder of OpenVINO.
-        host: Address to listen at; 0.0.0.0 is every one.
-        port: Port.
-        max_body: Bytes that a request may have.
-        max_pixels: Pixels that the pictures of a request may claim together.
-        max_batch: Images that are gathered from several requests, and that one may hold.
-        max_requests: Requests that wait for their answer; others are refused with 429.
-        threads: Threads that compute; all by default.
+        host: Address to listen on; 0.0.0.0 stands for all addresses of the machine.
+        port: Port to listen on.
+        max_body: Largest body of a request, in bytes.
+        max_pixels: Largest sum of the pixels of a request's pictures, by their headers.
+        max_batch: Most images of a request, and of a batch that is gathered from several requests.
+        max_requests: Most requests that may wait for their answer; further ones are refused with
+            status 429.
+        threads: How many threads compute; all by default.
     """
     limits = dict(
         max_body=max_body, max_pixels=max_pixels, max_batch=max_batch, max_requests=max_requests
@@ -60,8 +61,8 @@ def serve_model(
     app = create_app(served, **limits)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=2048)
-    # Connections inherit it. asyncio sets it only on those whose socket names its protocol;
-    # without it an answer, sent in two parts, waits 40 ms for what acknowledges the first.
+    # Connections inherit TCP_NODELAY; asyncio sets it only where the socket names its protocol.
+    # Without it an answer, which is sent in two parts, waits 40 ms until the first is acknowledged.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(
         f"Serving {served.name}, version {served.version}, on {served.runtime}: "

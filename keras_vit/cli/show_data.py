@@ -1,4 +1,4 @@
-"""`keras-vit show-data`: a picture of what the model will see."""
+"""`keras-vit show-data`: draws what the model will see."""
 
 import functools
 import sys
@@ -45,12 +45,12 @@ def show_data(
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
         out: The picture to write, for example gallery.png.
-        size: Side of the images in pixels; images in memory keep theirs.
-        augment: How the images are changed at random.
+        size: Side of the images in pixels; images in memory keep their size.
+        augment: The random augmentation of the images; none by default.
         columns: Images per row.
-        rows: Rows.
+        rows: Rows of images.
         split: Which split to show.
-        seed: Seed of choice and augmentation.
+        seed: Seed of the choice of images and of the augmentation.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
     """

@@ -30,24 +30,25 @@ def create_app(
     max_requests=64,
     timeout=30.0,
 ):
-    """Builds the server of a model.
+    """Builds the web application that serves a model.
 
     Args:
         model: A `keras_vit.serve.model.ServedModel`.
-        max_body: Bytes that a request may have.
-        max_pixels: Pixels that the pictures of a request may claim together, in their headers.
-        max_batch: Images that are gathered from several requests, and that one may hold.
-        wait: Seconds that a request waits for others.
-        max_requests: Requests that have come and wait for their answer; others are refused with
-            429, to come back later. Those half read may have `max_requests` megabytes together, or
-            one `max_body`.
-        timeout: Seconds in which a body must come, and then its answer.
+        max_body: Largest body of a request, in bytes.
+        max_pixels: Largest sum of the pixels of a request's pictures, by their headers.
+        max_batch: Most images of a request, and of a batch that is gathered from several requests.
+        wait: Seconds that a request waits for others to share its batch.
+        max_requests: Most requests that may wait for their answer; further ones are refused with
+            status 429 and may be repeated. Bodies that are still being read may have
+            `max_requests` MiB together, or `max_body` if that is more.
+        timeout: Seconds within which a body must arrive, and again its answer be computed.
 
     Returns:
-        A `fastapi.FastAPI`; its `state.is_stuck` says at the end whether the model still computes.
+        A `fastapi.FastAPI`. After shutdown its `state.is_stuck` is `True` if the model still
+        computes. While it runs it answers mistakes in requests with a status from 400 to 504.
     """
     meters = _Meters()
-    executor = ThreadPoolExecutor(1)  # the runtime has threads of its own
+    executor = ThreadPoolExecutor(1)  # one thread: the runtime has its own
     bodies = Bodies(max_body, max(max_body, max_requests * 2**20), timeout)
     batchers = {}
 
@@ -58,11 +59,11 @@ def create_app(
             batchers[name] = Batcher(
                 run, executor, max_batch=max_batch, wait=wait, observe=meters.batches.observe
             )
-        loop = asyncio.get_running_loop()  # in the background: it lives before it is ready
+        loop = asyncio.get_running_loop()  # loads in the background; until then /readyz answers 503
         app.state.outputs = loop.run_in_executor(executor, _warm_up, model)
         yield
         try:
-            async with asyncio.timeout(1):  # requests have been answered, or given up, before
+            async with asyncio.timeout(1):  # by then requests have been answered or given up
                 for batcher in batchers.values():
                     await batcher.close()
                 await loop.run_in_executor(executor, int)
@@ -120,7 +121,7 @@ def create_app(
         app.state.requests += 1
         try:
             async with asyncio.timeout(timeout):
-                wanted = await asyncio.to_thread(parse, body)  # others are heard meanwhile
+                wanted = await asyncio.to_thread(parse, body)  # does not block others
                 outputs = await batchers[wanted.signature_name](wanted.inputs)
             return JSONResponse(format_answer(outputs, wanted.in_rows))
         except TimeoutError:
@@ -139,8 +140,8 @@ def create_app(
                 ("END", "UNKNOWN", str(error)) if error else ("AVAILABLE", "OK", "")
             )
         outcome = {"error_code": code, "error_message": message}
-        found = {"version": model.version, "state": state, "status": outcome}
-        return {"model_version_status": [found]}
+        entry = {"version": model.version, "state": state, "status": outcome}
+        return {"model_version_status": [entry]}
 
     @app.get("/v1/models/{name}/metadata")
     @app.get("/v1/models/{name}/versions/{version}/metadata")
@@ -196,7 +197,7 @@ def _check_model(model, name, version):
 
 
 def _warm_up(model):
-    """Answers one request of each kind, which the first real one need not wait for."""
+    """Runs each signature once, so that the first real request is not slow; returns the outputs."""
     outputs = {}
     for name, signature in model.signatures.items():
         is_bytes = signature.dtype == "bytes"

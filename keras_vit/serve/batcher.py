@@ -1,7 +1,8 @@
-"""Requests that come at about the same time, answered together."""
+"""Answers requests that arrive at about the same time as one batch."""
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,31 +14,49 @@ class _Waiting:
 
 
 class Batcher:
-    """Gathers the inputs of several requests, runs them as one batch, and hands the answers back.
+    """Gathers the inputs of several requests, runs them as one batch, and distributes the outputs.
 
     Args:
-        run: A function of inputs, an array `(B, ...)` or a list of B, that returns outputs by
-            name, arrays `(B, ...)`; called in a thread.
+        run: Maps inputs, an array `(B, ...)` or a list of `B` byte strings, to a dictionary of
+            outputs by name, arrays `(B, ...)`; called in a thread.
         executor: A `concurrent.futures.Executor` whose threads call it.
-        max_batch: Examples per batch; a larger request runs by itself.
+        max_batch: Most examples per batch; a larger request runs by itself.
         wait: Seconds that the first request waits for others.
-        observe: Called with the size of each batch.
+        observe: Called with the number of examples of each batch.
     """
 
-    def __init__(self, run, executor, *, max_batch, wait, observe=lambda size: None):
+    def __init__(
+        self,
+        run: Callable[[np.ndarray | list[bytes]], dict[str, np.ndarray]],
+        executor,
+        *,
+        max_batch,
+        wait,
+        observe: Callable[[int], None] = lambda size: None,
+    ):
         self._run, self._executor = run, executor
         self._max_batch, self._wait, self._observe = max_batch, wait, observe
         self._queue = asyncio.Queue()
         self._task = asyncio.create_task(self._serve())
 
     async def __call__(self, inputs):
-        """Returns the outputs of a request's inputs; raises what `run` raised."""
+        """Waits for the outputs of one request.
+
+        Args:
+            inputs: The inputs of the request, as `run` takes them.
+
+        Returns:
+            A dictionary of its outputs by name, arrays `(B, ...)`.
+
+        Raises:
+            Exception: Whatever `run` raises for the batch.
+        """
         waiting = _Waiting(inputs, asyncio.get_running_loop().create_future())
         self._queue.put_nowait(waiting)
         return await waiting.answer
 
     async def close(self):
-        """Answers what waits, and stops."""
+        """Answers the requests that wait, and stops."""
         await self._queue.join()
         self._task.cancel()
 
@@ -59,7 +78,7 @@ class Batcher:
                 self._queue.task_done()
 
     async def _answer(self, group):
-        if not group:  # all have given up
+        if not group:  # none of them waits any more
             return
         sizes = [len(each.inputs) for each in group]
         self._observe(sum(sizes))

@@ -1,4 +1,4 @@
-"""The client's side of TensorFlow Serving's predict API: pictures to a server, by REST or gRPC."""
+"""Sends pictures to a server with TensorFlow Serving's predict API, by REST or gRPC."""
 
 import base64
 import contextlib
@@ -20,19 +20,20 @@ class Refused(UserError):
 
 
 def connect(url):
-    """Returns a function from pictures to answers.
+    """Returns a function that asks a server for the classes of pictures.
 
     Args:
         url: `http://HOST:8501/v1/models/NAME` for REST, `grpc://HOST:8500/NAME` for gRPC; a version
-            may follow, `/versions/3`.
+            may follow, for example `/versions/3`.
 
     Returns:
-        A function of a list of pictures' bytes and of the seconds to wait, to one dictionary each:
-        `valid`, `classes` and `scores`. It raises a `ValueError` with what the server said,
-        `Refused` if the pictures are at fault.
+        A `Callable[[list[bytes], float], list[dict]]`. It takes the contents of the picture files
+        and the seconds to wait for an answer, and returns a dictionary for each picture: `valid`, a
+        `bool`, `classes`, a list of names, and `scores`, a list of probabilities. It raises a
+        `ValueError` that quotes the server's message; a `Refused` if the pictures are the reason.
 
     Raises:
-        ValueError: If the address is none of these.
+        ValueError: If the address has neither form.
     """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme in ("http", "https") and "/v1/models/" in parts.path:
@@ -70,7 +71,7 @@ def _answer(valid, classes, scores):
 
 
 def _as_many(url, answers, pictures):
-    """Returns answers; raises a `ValueError` unless there is one for each picture."""
+    """Returns the answers; raises a `ValueError` unless there is one for each picture."""
     if len(answers) != len(pictures):
         raise UserError(f"{url} answers {len(pictures)} pictures with {len(answers)} predictions.")
     return answers

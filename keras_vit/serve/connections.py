@@ -1,4 +1,4 @@
-"""Connections over which nothing comes."""
+"""Closes connections over which no request arrives."""
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -6,28 +6,28 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 class Impatient(H11Protocol):
     """Closes a connection that does not send the whole header of a request in time.
 
-    uvicorn itself waits forever for the first header, and for one that has begun. The seconds are
-    those of its `timeout_keep_alive`.
+    uvicorn itself waits without limit for the first header, and for the rest of one that has begun.
+    The limit is uvicorn's `timeout_keep_alive`, in seconds.
     """
 
     def connection_made(self, transport):
-        """Starts to wait for the first header."""
+        """Starts the time limit for the first header; `transport` is the new connection."""
         super().connection_made(transport)
         self._deadline = None
         self._wait()
 
     def data_received(self, data):
-        """Goes on waiting where the header is not whole."""
+        """Takes `data`, the next bytes; the time limit goes on until the header is complete."""
         super().data_received(data)
         self._wait()
 
     def connection_lost(self, exc):
-        """Stops waiting."""
+        """Ends the time limit; `exc` is the reason of the loss, or `None`."""
         super().connection_lost(exc)
         self._stop_waiting()
 
     def on_response_complete(self):
-        """Starts to wait for the next header."""
+        """Starts the time limit for the next header."""
         super().on_response_complete()
         self._wait()
 

@@ -1,4 +1,4 @@
-"""What a request may cost before a model sees it."""
+"""Limits what a request may cost before a model sees it."""
 
 import asyncio
 import contextlib
@@ -10,25 +10,25 @@ from starlette.requests import ClientDisconnect
 
 from keras_vit.errors import UserError
 
-FORMATS = ("JPEG", "PNG")  # of pictures, as TensorFlow decodes them: Pillow's others start programs
-MAX_SEGMENTS = 1000  # that a JPEG's header may have
-LINGER = 2.0  # seconds for which the rest of a body that is refused is taken in
-MAX_SCANS = 100  # of a JPEG: each is a pass over all pixels, and may take a hundred bytes
+FORMATS = ("JPEG", "PNG")  # as TensorFlow decodes; Pillow starts programs for some other formats
+MAX_SEGMENTS = 1000  # in the header of a JPEG
+LINGER = 2.0  # seconds for which the rest of a refused body is read and dropped
+MAX_SCANS = 100  # of a JPEG: each is a pass over all pixels and may have only a hundred bytes
 
-_PNG_SIDES = re.compile(rb"IHDR(?=(.{8}))", re.DOTALL)  # wherever: decoders skip chunks before it
-_MARKER = re.compile(rb"\xff+([^\x00\xff])")  # what precedes it is skipped, as decoders do
+_PNG_SIDES = re.compile(rb"IHDR(?=(.{8}))", re.DOTALL)  # anywhere: decoders skip chunks before it
+_MARKER = re.compile(rb"\xff+([^\x00\xff])")  # bytes before it are skipped, as decoders do
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _BARE = {0x01, *range(0xD0, 0xD9)}  # markers that no length follows
 _SCAN = 0xDA
 
 
 class Bodies:
-    """Reads the bodies of requests, and bounds what all that are half read may hold together.
+    """Reads the bodies of requests and limits the memory of those that are still being read.
 
     Args:
-        max_body: Bytes that one may have.
-        max_held: Bytes that those half read may have together.
-        timeout: Seconds in which one must come.
+        max_body: Largest body, in bytes.
+        max_held: Largest sum of all bodies that are still being read, in bytes.
+        timeout: Seconds within which a body must arrive.
     """
 
     def __init__(self, max_body, max_held, timeout):
@@ -36,11 +36,17 @@ class Bodies:
         self._held = 0
 
     async def read(self, request):
-        """Returns the body of a `starlette.requests.Request`.
+        """Reads the body of a request.
+
+        Args:
+            request: A `starlette.requests.Request`.
+
+        Returns:
+            The body, `bytes`.
 
         Raises:
-            HTTPException: If it is too long (413), comes too slowly (408), breaks off (400), or
-                there are too many at a time (429).
+            HTTPException: If it is too long (status 413), too slow (408) or breaks off (400), or if
+                too many are being read (429).
         """
         too_large = HTTPException(413, f"A request may have {self._max_body} bytes")
         length = request.headers.get("content-length", "0")
@@ -73,7 +79,7 @@ class Bodies:
 
 
 async def _discard(request):
-    """Takes in what still comes, for a while: who only sends would not see why it is refused."""
+    """Reads the rest of a body for a while: a client that is still sending sees no reply."""
     with contextlib.suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(LINGER):
             async for _ in request.stream():
@@ -81,7 +87,17 @@ async def _discard(request):
 
 
 def check_inputs(inputs, max_batch, max_pixels):
-    """Raises a `ValueError` for more images, or costlier pictures, than the server takes."""
+    """Checks that the inputs of a request are not too many and not too costly.
+
+    Args:
+        inputs: An array `(B, ...)`, or the bytes of `B` pictures, a list.
+        max_batch: Most images.
+        max_pixels: Largest sum of the pixels of the pictures, by their headers.
+
+    Raises:
+        ValueError: If there are more images or more pixels, a JPEG has more than `MAX_SCANS` scans,
+            or its header more than `MAX_SEGMENTS` segments.
+    """
     if len(inputs) > max_batch:
         raise UserError(f"A request may hold {max_batch} images: received {len(inputs)}")
     if isinstance(inputs, list):
@@ -94,10 +110,13 @@ def check_inputs(inputs, max_batch, max_pixels):
 
 
 def claimed_pixels(picture):
-    """Returns how many pixels the header of a JPEG or PNG claims, 0 if there is none.
+    """Computes the number of pixels in the header of a picture, without decoding it.
 
     Args:
         picture: The picture's bytes.
+
+    Returns:
+        Height times width, the largest if several are found; 0 if it is no JPEG or PNG.
 
     Raises:
         ValueError: If a JPEG's header has more than `MAX_SEGMENTS` segments.
@@ -109,10 +128,10 @@ def claimed_pixels(picture):
     if not picture.startswith(b"\xff\xd8"):
         return 0
     for _ in range(MAX_SEGMENTS):
-        found = _MARKER.search(picture, place)
-        if found is None or found[1][0] == _SCAN:
+        match = _MARKER.search(picture, place)
+        if match is None or match[1][0] == _SCAN:
             return most
-        marker, place = found[1][0], found.end()
+        marker, place = match[1][0], match.end()
         if marker in _FRAMES:
             height, width = struct.unpack(">HH", picture[place + 3 : place + 7].ljust(4, b"\0"))
             most = max(most, height * width)

@@ -1,14 +1,22 @@
 """The signatures of a model, described as TensorFlow Serving describes them."""
 
-KINDS = {"f": "DT_FLOAT", "u": "DT_UINT8", "b": "DT_BOOL", "i": "DT_INT64"}  # others are strings
+KINDS = {
+    "f": "DT_FLOAT",
+    "u": "DT_UINT8",
+    "b": "DT_BOOL",
+    "i": "DT_INT64",
+}  # else strings
 
 
 def describe(model, outputs):
-    """Returns what TensorFlow Serving answers at `/metadata`, with the preprocessing beside it.
+    """Describes a model as TensorFlow Serving does at `/metadata`, and adds its preprocessing.
 
     Args:
         model: A `keras_vit.serve.model.ServedModel`.
-        outputs: For each signature's name what it answered, arrays `(B, ...)` by name.
+        outputs: Outputs of each signature by its name: a dictionary of arrays `(B, ...)` by name.
+
+    Returns:
+        A dictionary that JSON can hold.
     """
     signatures = {
         name: {

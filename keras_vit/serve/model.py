@@ -1,4 +1,4 @@
-"""An exported classifier behind the signatures of `keras_vit.export.saved_model.endpoints`."""
+"""Opens an exported classifier with the signatures of `keras_vit.export.saved_model.endpoints`."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,37 +17,39 @@ from keras_vit.serve.protocol import Signature
 
 @dataclasses.dataclass(frozen=True)
 class ServedModel:
-    """A model that a server answers with.
+    """A model that a server runs.
 
     Attributes:
-        name: Its name in the paths of the server.
-        version: Its number, a text.
-        runtime: What it runs on, with its version.
+        name: Name of the model in the paths of the server.
+        version: Number of its version, a text.
+        runtime: Name and version of the runtime.
         signatures: `Signature`s by name.
-        run: A function of a signature's name and inputs, an array `(B, ...)` or B byte strings,
-            that returns outputs by name, arrays `(B, ...)`.
-        preprocessing: As `Artefact` has it.
+        run: Maps the name of a signature and its inputs, an array `(B, ...)` or `B` byte strings,
+            to outputs by name, arrays `(B, ...)`.
+        preprocessing: The `Preprocessing` of pictures.
     """
 
     name: str
     version: str
     runtime: str
     signatures: dict[str, Signature]
-    run: Callable
+    run: Callable[[str, np.ndarray | list[bytes]], dict[str, np.ndarray]]
     preprocessing: Preprocessing
 
 
 def open_served(path, *, threads=None):
-    """Opens a model on disk to be served: all that `open_artefact` opens except Keras files.
+    """Opens a model on disk for a server, in any format except Keras files.
 
     Args:
-        path: As `keras_vit.inference.open_artefact` takes it.
+        path: A `.tflite` or `.onnx` file, a SavedModel folder, a folder of its versions or a folder
+            of OpenVINO.
         threads: How many threads compute; all by default.
 
     Returns:
         A `ServedModel`.
 
     Raises:
+        FileNotFoundError: If there is nothing at `path`.
         ValueError: If it cannot be opened, or is a Keras file.
     """
     if Path(path).suffix == ".keras":
@@ -55,7 +57,7 @@ def open_served(path, *, threads=None):
     artefact = open_artefact(path, threads=threads)
     place = artefact.path.resolve()
     version, name = version_of(place.name), place.parent.name
-    if version is None:  # not as `keras-vit export` names it
+    if version is None:  # `keras-vit export` writes no such name
         version, name = 1, place.stem
     loaded = artefact.loaded
     signatures, run = _of_pixels(artefact) if loaded is None else _saved_model(loaded)
@@ -72,7 +74,7 @@ def _saved_model(loaded):
         inputs = function.structured_input_signature[1]
         specs = [spec for spec in inputs.values() if spec.shape.rank]
         if len(inputs) != 1 or not specs or None in specs[0].shape[1:]:
-            continue  # somebody else's: a request of ours has one input
+            continue  # not one of ours: a request has one input of a fixed shape
         dtype = "bytes" if specs[0].dtype == tf.string else specs[0].dtype.name
         signatures[name] = Signature(*inputs, dtype, tuple(specs[0].shape[1:]))
 
@@ -84,7 +86,7 @@ def _saved_model(loaded):
 
 
 def _of_pixels(artefact):
-    """Gives a model that takes pixels the signatures of a SavedModel; Pillow decodes pictures."""
+    """Returns signatures as those of a SavedModel, and their `run`; Pillow decodes pictures."""
     shape = artefact.image_shape
     floats = Signature("images", "float32", shape)
     signatures = {

@@ -1,7 +1,7 @@
 """TensorFlow Serving's REST protocol: JSON to arrays and back.
 
-As https://www.tensorflow.org/tfx/serving/api_rest has it: row form (`instances`, `predictions`) and
-column form (`inputs`, `outputs`), strings of bytes as `{"b64": ...}`.
+It follows https://www.tensorflow.org/tfx/serving/api_rest: row form (`instances`, `predictions`),
+column form (`inputs`, `outputs`), byte strings as `{"b64": ...}`.
 """
 
 import base64
@@ -16,12 +16,12 @@ from keras_vit.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """What a signature takes: one input, whose first axis is the batch.
+    """The one input of a signature; its first axis is the batch.
 
     Attributes:
-        input_name: Its name, `"images"`.
-        dtype: `"float32"` or `"uint8"`, or `"bytes"` for encoded pictures.
-        shape: Of one example, `(H, W, C)`, or `()`.
+        input_name: Name of the input, for example `"images"`.
+        dtype: `"float32"`, `"uint8"`, or `"bytes"` for encoded pictures.
+        shape: Shape of one example, `(H, W, C)`, or `()` for a byte string.
     """
 
     input_name: str
@@ -34,9 +34,9 @@ class Request:
     """A predict request.
 
     Attributes:
-        signature_name: The signature.
-        inputs: Its input, an array `(B, ...)`, or a list of B byte strings.
-        in_rows: Whether it came as `instances`, and the answer goes as `predictions`.
+        signature_name: Name of the signature.
+        inputs: The input of the signature, an array `(B, ...)` or a list of `B` byte strings.
+        in_rows: Whether it has the row form, `instances`, so that the answer has `predictions`.
     """
 
     signature_name: str
@@ -55,7 +55,9 @@ def parse_request(body, signatures):
         A `Request`.
 
     Raises:
-        ValueError: If it is no request; in TensorFlow Serving's words, if it has some.
+        ValueError: If the body is no JSON object, names an unknown signature, or its input has the
+            wrong name, type, shape or range. The message is TensorFlow Serving's where that has
+            one.
     """
     try:
         request = json.loads(body, parse_constant=_refuse_constant)
@@ -68,7 +70,7 @@ def parse_request(body, signatures):
         raise UserError("Request must have either 'inputs' or 'instances'")
     name = request.get("signature_name") or "serving_default"
     if not isinstance(name, str) or name not in signatures:
-        shown = json.dumps(name)[:100]  # in ASCII: a name may hold half a character
+        shown = json.dumps(name)[:100]  # in ASCII: a name may hold half of a surrogate pair
         raise UserError(f"Serving signature name: {shown} not found in signature def")
     signature = signatures[name]
     value = request["instances" if in_rows else "inputs"]
@@ -86,7 +88,7 @@ def _refuse_constant(name):
 
 
 def _unwrap(value, signature):
-    """Takes an input out of the object that names it, if it is in one."""
+    """Returns the input inside an object that names it, or the value itself."""
     if not isinstance(value, dict) or value.keys() == {"b64"}:
         return value
     if value.keys() != {signature.input_name}:
@@ -132,11 +134,11 @@ def format_answer(outputs, in_rows):
     """Formats the answer of a signature.
 
     Args:
-        outputs: Arrays `(B, ...)` by name.
+        outputs: Outputs by name, arrays `(B, ...)`.
         in_rows: Whether the request had the row form.
 
     Returns:
-        A dictionary that JSON can hold.
+        A dictionary that JSON can hold, with `predictions` in row form, else `outputs`.
     """
     columns = {name: _plain(array) for name, array in outputs.items()}
     if not in_rows:
@@ -148,7 +150,7 @@ def format_answer(outputs, in_rows):
 
 
 def _plain(array):
-    """Returns an array as lists; strings are UTF-8."""
+    """Returns an array as nested lists; byte strings are decoded as UTF-8."""
     if array.dtype.kind in "OSU":
         texts = [x.decode() if isinstance(x, bytes) else str(x) for x in array.ravel()]
         return np.array(texts, object).reshape(array.shape).tolist()
