@@ -44,7 +44,15 @@ class Config:
 
 
 def measure(batches, seconds):
-    """Returns the batches per second of one turn, after two batches to warm up."""
+    """Measures the speed of a pipeline in one turn, after two batches to warm up.
+
+    Args:
+        batches: An endless iterable of batches.
+        seconds: Length of the turn, in seconds.
+
+    Returns:
+        Batches per second.
+    """
     iterator = iter(batches)
     for _ in range(2):
         next(iterator)
@@ -56,7 +64,7 @@ def measure(batches, seconds):
 
 
 def run(config):
-    """Measures and prints the table."""
+    """Measures all pipelines, then prints and writes the table; `config` is a `Config`."""
     with tempfile.TemporaryDirectory() as folder:
         write_jpegs(folder, config.files)
         size = statistics.mean(path.stat().st_size for path in Path(folder).glob("*/*.jpg"))

@@ -1,4 +1,4 @@
-"""The machine and the versions that a figure was measured with, as one line."""
+"""Describes the machine and the versions that a figure was measured with."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def machine():
-    """Returns the processor, its cores, and the versions of Python, TensorFlow and Keras."""
+    """Returns one line: processor, cores, and the versions of Python, TensorFlow and Keras."""
     return (
         f"{_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}"

@@ -8,11 +8,20 @@ from PIL import Image
 
 CLASSES = 10
 FILE_SIZE = 110_000  # bytes of a JPEG
-FILE_SHAPE = (375, 500)
+FILE_SHAPE = (375, 500)  # height and width in pixels
 
 
 def natural_images(count, height, width):
-    """Returns random images `(N, H, W, 3)`, uint8, whose amplitude falls as 1/frequency."""
+    """Makes random images whose amplitude falls as 1/frequency, as that of photographs does.
+
+    Args:
+        count: Number of images `N`.
+        height: Height in pixels.
+        width: Width in pixels.
+
+    Returns:
+        Images `(N, H, W, 3)`, uint8.
+    """
     rng = np.random.default_rng(0)
     y, x = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
     falling = 1 / np.maximum(np.hypot(y, x), 1 / width)[..., None]
@@ -25,7 +34,14 @@ def natural_images(count, height, width):
 
 
 def write_jpegs(folder, count):
-    """Writes `folder/<class>/<n>.jpg`, the largest that fits into `FILE_SIZE` at any quality."""
+    """Writes random pictures `folder/<class>/<n>.jpg`.
+
+    Each has the highest JPEG quality at which it is no larger than `FILE_SIZE`.
+
+    Args:
+        folder: Folder to write to; must exist.
+        count: Number of pictures.
+    """
     for n, image in enumerate(natural_images(count, *FILE_SHAPE)):
         picture, best = Image.fromarray(image), b""
         for quality in range(40, 100):

@@ -1,7 +1,12 @@
-"""The pipelines that `benchmarks.input_pipeline` compares, each an iterable of batches."""
+"""The pipelines that `benchmarks.input_pipeline` compares.
+
+Those for small images take `images` `(N, 32, 32, 3)`, uint8, and `labels` `(N,)`; those for JPEG
+files take a `folder` with a folder per class. All return an iterable of batches.
+"""
 
 import functools
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -27,7 +32,7 @@ RAND_AUGMENT = functools.partial(rand_augment, num_ops=2, magnitude=9)
 
 
 def ours_small(images, labels):
-    """Our pipeline."""
+    """Builds our pipeline for small images."""
     crop = functools.partial(random_crop, padding=4)
     erase = functools.partial(random_erasing, rate=0.25)
     return train_batches(
@@ -40,13 +45,13 @@ def ours_small(images, labels):
 
 
 def shuffled(images, labels):
-    """A plain shuffled `tf.data.Dataset` of small batches for the layers of others."""
+    """Builds a shuffled `tf.data.Dataset` of small batches, which the layers of others augment."""
     dataset = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(len(images)).repeat()
     return dataset.batch(SMALL_BATCH, drop_remainder=True)
 
 
 def keras_cv_small(images, labels):
-    """KerasCV's layers."""
+    """Builds the pipeline of KerasCV's layers for small images."""
     import keras_cv
 
     pad = keras.layers.ZeroPadding2D(4)
@@ -73,7 +78,7 @@ def keras_cv_small(images, labels):
 
 
 def keras_small(images, labels):
-    """Keras' own layers."""
+    """Builds the pipeline of Keras' own layers for small images."""
     pad, crop = keras.layers.ZeroPadding2D(4), keras.layers.RandomCrop(32, 32)
     changes = [
         keras.layers.RandomFlip("horizontal"),
@@ -95,7 +100,7 @@ def keras_small(images, labels):
 
 
 def timm_small(images, labels):
-    """The transforms of timm in a torch DataLoader."""
+    """Builds the pipeline of timm's transforms in a torch DataLoader for small images."""
     from timm.data import create_transform
     from timm.data.mixup import FastCollateMixup
     from torchvision import transforms
@@ -107,7 +112,7 @@ def timm_small(images, labels):
         ratio=(1, 1),
         auto_augment="rand-m9-mstd0",
         re_prob=0.0,
-        use_prefetcher=True,  # which leaves the pixels uint8
+        use_prefetcher=True,  # leaves the pixels uint8
     )
     # timm crops by area; a crop with padding comes before, and only flip and RandAugment after.
     steps = [transforms.RandomCrop(32, padding=4), *after.transforms[1:]]
@@ -123,7 +128,7 @@ SIZE = 224
 
 
 def ours_large(folder):
-    """Our pipeline."""
+    """Builds our pipeline for JPEG files."""
     return train_batches(
         from_folder(folder).splits["train"],
         batch_size=LARGE_BATCH,
@@ -133,8 +138,8 @@ def ours_large(folder):
     )
 
 
-def decoded(folder, change):
-    """Batches of files, decoded whole and each changed to one size."""
+def decoded(folder, change: Callable[[tf.Tensor], tf.Tensor]):
+    """Decodes JPEG files whole and changes each image to `SIZE`, for the layers of others."""
     files = tf.data.Dataset.list_files(str(Path(folder, "*", "*.jpg")), shuffle=True).repeat()
 
     def read(path):
@@ -145,7 +150,7 @@ def decoded(folder, change):
 
 
 def keras_cv_large(folder):
-    """KerasCV's layers."""
+    """Builds the pipeline of KerasCV's layers for JPEG files."""
     import keras_cv
 
     crop = keras_cv.layers.RandomCropAndResize((SIZE, SIZE), (0.08, 1.0), (3 / 4, 4 / 3))
@@ -160,7 +165,10 @@ def keras_cv_large(folder):
 
 
 def keras_large(folder):
-    """Keras' own layers; it has no Inception crop, so a fixed one stands in."""
+    """Builds the pipeline of Keras' own layers for JPEG files.
+
+    Keras has no Inception crop: a random crop of a fixed size replaces it.
+    """
     resize = keras.layers.Resizing(256, 256, crop_to_aspect_ratio=True)
     crop = keras.layers.RandomCrop(SIZE, SIZE)
     flip = keras.layers.RandomFlip("horizontal")
@@ -174,7 +182,7 @@ def keras_large(folder):
 
 
 def timm_large(folder):
-    """The transforms of timm in a torch DataLoader."""
+    """Builds the pipeline of timm's transforms in a torch DataLoader for JPEG files."""
     from timm.data import ImageDataset, create_transform
     from timm.data.loader import fast_collate
 
@@ -185,15 +193,15 @@ def timm_large(folder):
     return torch_batches(examples, LARGE_BATCH, fast_collate)
 
 
-def parallel(dataset, function):
-    """Maps as our own pipelines do."""
+def parallel(dataset, function: Callable):
+    """Maps a `tf.data.Dataset` in parallel and prefetches, as our own pipelines do."""
     return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 class TorchArrays:
-    """Arrays as torch's DataLoader reads them, through a transform of PIL images."""
+    """A data set of arrays for torch's DataLoader; `transform` augments an image."""
 
-    def __init__(self, images, labels, transform):
+    def __init__(self, images, labels, transform: Callable[[Image.Image], object]):
         self.images, self.labels, self.transform = images, labels, transform
 
     def __len__(self):
@@ -204,9 +212,9 @@ class TorchArrays:
 
 
 class torch_batches:  # noqa: N801
-    """An endless iterable of batches."""
+    """An endless iterable of the batches of a torch DataLoader, erased at random as timm does."""
 
-    def __init__(self, examples, batch_size, collate, erase=False):
+    def __init__(self, examples, batch_size, collate: Callable[[list], tuple], erase=False):
         from timm.data.random_erasing import RandomErasing
         from torch.utils.data import DataLoader
 
@@ -222,7 +230,7 @@ class torch_batches:  # noqa: N801
 
 
 def rivals(folder):
-    """Returns `{(case, name): (batches, batch size)}`, ours first in each case."""
+    """Returns all pipelines, `{(case, name): (batches, batch size)}`, ours first in each case."""
     images = natural_images(2000, 32, 32)
     labels = np.arange(len(images)) % CLASSES
     table = {

@@ -53,7 +53,7 @@ class Config:
 
 
 def run(config):
-    """Measures, prints and writes the table."""
+    """Measures all runtimes, then prints and writes the table; `config` is a `Config`."""
     model = classifier(vit(config.model, image_size=config.image_size), 1000)
     with tempfile.TemporaryDirectory() as folder:
         chosen = [name for name in config.formats if FORMATS[name].is_at_hand]
@@ -73,8 +73,8 @@ def run(config):
                     stack.enter_context(Worker(place, threads, module=modules[name]))
                     for name, place in places.items()
                 ]
-                found = time_in_turns(workers, config.batches)
-                for name, worker, by_batch in zip(places, workers, found, strict=True):
+                measured = time_in_turns(workers, config.batches)
+                for name, worker, by_batch in zip(places, workers, measured, strict=True):
                     runtimes[name] = worker.runtime
                     for batch, time in by_batch.items():
                         times[name][f"{threads} threads, batch {batch}"] = time

@@ -2,8 +2,8 @@
 
     python -m benchmarks.scaling
 
-Every set-up trains the same model on the same batch, in one part or two. It runs in processes of
-its own that wait while another set-up has its turn. All share the machine's cores, so two devices
+Every set-up trains the same model on the same batch, in one part or two, in processes of its own.
+These wait while another set-up has its turn. All share the machine's cores, so two devices
 cannot be faster than one here: the benchmark measures what the second one costs. The all-reduce is
 timed by itself, on gradients of the model's size, and compared with a whole step.
 
@@ -54,17 +54,35 @@ class Config:
 
 
 def ring_all_reduce(count, size, bandwidth, latency):
-    """Returns the seconds that `count` accelerators take to sum `size` bytes around a ring.
+    """Computes the time in which accelerators sum their gradients around a ring.
 
     Each sends `2 (count - 1)` messages of `size / count` bytes ("Bandwidth optimal all-reduce
     algorithms for clusters of workstations", Patarasuk and Yuan, 2009).
+
+    Args:
+        count: Number of accelerators.
+        size: Bytes of the gradients.
+        bandwidth: Bytes per second of a link, each way.
+        latency: Seconds per message.
+
+    Returns:
+        The time in seconds.
     """
     messages = 2 * (count - 1)
     return messages * (size / count / bandwidth + latency)
 
 
 class Setup:
-    """The processes of one set-up, which run steps on request."""
+    """The processes of one set-up, which run steps on request.
+
+    Args:
+        processes: Number of processes.
+        devices: Logical devices of each process.
+        batch_size: Images per step, over all devices.
+
+    Raises:
+        OSError: If a process ends.
+    """
 
     def __init__(self, processes, devices, batch_size):
         ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(processes)]
@@ -92,7 +110,18 @@ class Setup:
         self.gradient_bytes = self._answers()[0]["gradient_bytes"]
 
     def measure(self, what, steps):
-        """Returns the milliseconds of one step, or of one all-reduce, of the slowest process."""
+        """Measures steps or all-reduces of all processes at the same time.
+
+        Args:
+            what: `"step"` or `"reduce"`.
+            steps: How many.
+
+        Returns:
+            Milliseconds of one in the slowest process.
+
+        Raises:
+            OSError: If a process ends.
+        """
         for process in self.processes:
             process.stdin.write(f"{what} {steps}\n")
             process.stdin.flush()
@@ -115,7 +144,7 @@ class Setup:
 
 
 def run(config):
-    """Measures, simulates and prints the tables."""
+    """Measures and simulates, then prints and writes the tables; `config` is a `Config`."""
     setups = {
         name: Setup(*shape, config.batch_size) for name, shape in track(SETUPS.items(), "Starting")
     }

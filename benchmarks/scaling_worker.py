@@ -1,4 +1,4 @@
-"""One process of `benchmarks.scaling`: runs steps or all-reduces, as its input lines say."""
+"""One process of `benchmarks.scaling`, which runs steps or all-reduces on request."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ SHAPE = ViTConfig(image_size=32, patch_size=4, width=192, depth=6, mlp_dim=768, 
 
 
 def open_devices(count):
-    """Opens `count` logical CPUs, or the workers of `TF_CONFIG`."""
+    """Returns the strategy of TensorFlow for `count` logical CPUs or the workers of `TF_CONFIG`."""
     if count > 1:
         (cpu,) = tf.config.list_physical_devices("CPU")
         logical = [tf.config.LogicalDeviceConfiguration()] * count
@@ -26,7 +26,14 @@ def open_devices(count):
 
 
 def main(count, batch_size):
-    """Builds the model on `count` logical devices, then reads lines `<step or reduce> <times>`."""
+    """Builds the model, then runs what the lines of standard input ask for.
+
+    A line is `step N` or `reduce N`; the reply is a JSON object with the milliseconds of one.
+
+    Args:
+        count: Number of logical devices.
+        batch_size: Images per step, over all processes.
+    """
     devices = open_devices(count)
     with devices.scope():
         plain = classifier(vit(SHAPE), 10)

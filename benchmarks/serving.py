@@ -1,10 +1,10 @@
-"""Servers under a rising number of clients: ours, and the plainest one of FastAPI and torch.
+"""Servers under a rising number of clients: ours, and a minimal one of FastAPI and torch.
 
     python -m benchmarks.serving
 
 ViT-Ti/16 at 224 pixels, 1,000 classes, random weights. Every client sends JPEG pictures, one after
 the other, over a connection that stays open, and waits for each answer. The servers run all the
-time. Each is asked in turn, for some seconds at each number of clients. Clients and servers share
+time and take turns of some seconds at each number of clients. Clients and servers share
 the cores. Answers with status 200 are counted. The torch server takes part if the extra `[parity]`
 is installed.
 """
@@ -44,7 +44,7 @@ class Config:
     """The flags of the benchmark."""
 
     clients: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    """Numbers of clients that ask at the same time."""
+    """Numbers of clients that send requests at the same time."""
     seconds: float = 4.0
     """Seconds of a turn."""
     rounds: int = 2
@@ -57,12 +57,12 @@ class Config:
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """A server that runs.
+    """A running server.
 
     Attributes:
         port: Port that it listens on.
         path: Path that pictures are posted to.
-        body: Makes the body of a request from the bytes of a picture.
+        body: Makes the body of a request from the contents of a picture file.
     """
 
     port: int
@@ -71,7 +71,7 @@ class Server:
 
 
 def run(config):
-    """Measures, prints and writes the table."""
+    """Measures all servers, then prints and writes the table; `config` is a `Config`."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         write_jpegs(folder, config.pictures)
         pictures = [path.read_bytes() for path in sorted(Path(folder).rglob("*.jpg"))]
@@ -84,19 +84,19 @@ def run(config):
             servers["torch"] = stack.enter_context(_torch())
         for server in servers.values():
             _load(server, pictures, 2, 2.0)  # warm
-        found = {(name, clients): [] for name in servers for clients in config.clients}
+        turns = {(name, clients): [] for name in servers for clients in config.clients}
         with Progress(transient=True) as progress:
-            task = progress.add_task("turns", total=len(found) * config.rounds)
+            task = progress.add_task("turns", total=len(turns) * config.rounds)
             for clients in config.clients:
                 for _ in range(config.rounds):
                     for name, server in servers.items():
-                        found[name, clients].append(
+                        turns[name, clients].append(
                             _load(server, pictures, clients, config.seconds)
                         )
                         progress.advance(task)
     with open(config.out, "w", encoding="utf-8") as file:
         for console in (Console(), Console(file=file, width=100)):
-            console.print(_table(found))
+            console.print(_table(turns))
             console.print("milliseconds of all answers; images/s and ratio: median of the rounds")
             console.print(
                 f"{describe(config, 'out')}\n{machine()}\npython -m benchmarks.serving",
@@ -123,7 +123,7 @@ def _torch():
 
 @contextlib.contextmanager
 def _running(command):
-    """Starts a server on a free port and waits until it takes connections."""
+    """Starts a server on a free port, waits until it accepts connections and yields the port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -146,7 +146,7 @@ def _running(command):
 
 
 def _load(server, pictures, clients, seconds):
-    """Returns images per second, the seconds of each answer, and how many were errors."""
+    """Returns images per second, the seconds of each answer, and the number of errors."""
     bodies = [server.body(picture) for picture in pictures]
     end = time.perf_counter() + seconds
 
@@ -159,11 +159,11 @@ def _load(server, pictures, clients, seconds):
                 connection.request("POST", server.path, bodies[number % len(bodies)])
                 response = connection.getresponse()
                 response.read()
-                is_right = response.status == 200
-            except (OSError, http.client.HTTPException):  # asked again over a new connection
+                is_answer = response.status == 200
+            except (OSError, http.client.HTTPException):  # the next request opens a new one
                 connection.close()
-                is_right = False
-            if is_right:
+                is_answer = False
+            if is_answer:
                 answers.append(time.perf_counter() - start)
             else:
                 errors += 1
@@ -179,16 +179,16 @@ def _load(server, pictures, clients, seconds):
     return len(answers) / taken, answers, sum(errors for _, errors in done)
 
 
-def _table(found):
+def _table(turns):
     table = Table("server", box=None)
     for heading in ("clients", "p50", "p95", "p99", "images/s", "ratio to torch", "errors"):
         table.add_column(heading, justify="right")
-    for (name, clients), rounds in found.items():
+    for (name, clients), rounds in turns.items():
         rates, answers, errors = zip(*rounds, strict=True)
         answers = np.concatenate(answers)
         milliseconds = 1000 * np.percentile(answers, (50, 95, 99)) if len(answers) else [np.nan] * 3
         ratio = "-"
-        if rivals := found.get(("torch", clients)):
+        if rivals := turns.get(("torch", clients)):
             ratios = [
                 rate / rival[0] for rate, rival in zip(rates, rivals, strict=True) if rival[0]
             ]

@@ -1,9 +1,9 @@
-"""timm's ViT-Ti/16 in torch's eager mode: the plainest server, and a worker.
+"""timm's ViT-Ti/16 in torch's eager mode: a minimal server, and a worker.
 
     uvicorn benchmarks.torch_rival:app           # POST /predict, a JPEG or PNG as the body
     python -m benchmarks.torch_rival NAME [THREADS]
 
-The worker speaks the protocol of `keras_vit.evaluation.worker`. Both need the extras
+The worker has the protocol of `keras_vit.evaluation.worker`. Both need the extras
 `[parity,serve]`.
 """
 
@@ -27,13 +27,20 @@ app = FastAPI()
 
 
 def load(name=NAME):
-    """Returns a model with random weights, and timm's transform for its pictures."""
+    """Returns timm's model `name` with random weights, and timm's transform for its pictures."""
     model = timm.create_model(name).eval()
     return model, timm.data.create_transform(**timm.data.resolve_model_data_config(model))
 
 
 def classify(body):
-    """Returns the five best classes of a picture's bytes, and their scores."""
+    """Finds the five most probable classes of a picture.
+
+    Args:
+        body: The bytes of a picture file.
+
+    Returns:
+        A dictionary: `classes`, a list of five indices, and `scores`, their probabilities.
+    """
     if not hasattr(app.state, "model"):
         app.state.model, app.state.transform = load()
     image = Image.open(io.BytesIO(body)).convert("RGB")
@@ -45,12 +52,17 @@ def classify(body):
 
 @app.post("/predict")
 async def predict(request: Request):
-    """Answers a picture."""
+    """Answers a `request` whose body is a picture with what `classify` returns."""
     return await run_in_threadpool(classify, await request.body())
 
 
 def main(name=NAME, threads=None):
-    """Runs the worker."""
+    """Runs the worker until standard input closes.
+
+    Args:
+        name: Name of timm's model.
+        threads: How many threads compute, a text; all if `None`.
+    """
     replies = worker.redirect_output()
     if threads:
         torch.set_num_threads(int(threads))

@@ -2,9 +2,9 @@
 
     python -m benchmarks.train_step
 
-Every rival is the same model, ViT d192 L6 h3 with patches of 4 at 32 pixels (65 tokens), and only
-its attention differs. KerasHub takes part if it is installed (extra `[bench]`), with its own
-backbone of this size. Data is random and in memory. In each round every rival runs the same number
+All models are the same, ViT d192 L6 h3 with patches of 4 at 32 pixels (65 tokens), except for the
+attention. KerasHub takes part if it is installed (extra `[bench]`), with its own
+backbone of this size. Data is random and in memory. In each round every model runs the same number
 of steps. The table holds medians over the rounds; the ratio to ours is computed within each round.
 """
 
@@ -12,6 +12,7 @@ import dataclasses
 import importlib.util
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -35,7 +36,7 @@ class Config:
     """The flags of the benchmark."""
 
     rounds: int = 5
-    """Number of turns of each rival."""
+    """Number of turns of each model."""
     steps: int = 3
     """Steps per turn."""
     batch_size: int = 64
@@ -67,8 +68,15 @@ class DotProductAttention(SelfAttention):
         return self.out(keras.ops.reshape(x, (-1, x.shape[1], SHAPE.width)))
 
 
-def with_attention(attention):
-    """Builds our classifier with another attention in every block."""
+def with_attention(attention: Callable[..., keras.layers.Layer]):
+    """Builds our classifier with another attention in every block.
+
+    Args:
+        attention: Makes the layer from the number of heads and a keyword `name`.
+
+    Returns:
+        A `keras.Model`.
+    """
 
     class Block(TransformerBlock):
         def __init__(self, num_heads, mlp_dim, **kwargs):
@@ -80,7 +88,7 @@ def with_attention(attention):
 
 
 def keras_hub_vit():
-    """Builds a classifier on KerasHub's backbone of the same size."""
+    """Returns a classifier, a `keras.Model`, on KerasHub's backbone of the same size."""
     import keras_hub
 
     backbone = keras_hub.models.ViTBackbone(
@@ -95,7 +103,11 @@ def keras_hub_vit():
 
 
 def rivals():
-    """Returns functions that build the models, by name, ours first."""
+    """Lists the models to compare, ours first.
+
+    Returns:
+        A dictionary by name of functions `Callable[[], keras.Model]` that build them.
+    """
     builders = {
         "keras_vit": lambda: classifier(vit(SHAPE), 10),
         "MultiHeadAttention": lambda: with_attention(KerasMultiHeadAttention),
@@ -107,7 +119,16 @@ def rivals():
 
 
 def measure(model, data, steps):
-    """Returns the milliseconds per step of one turn."""
+    """Trains a model for one turn.
+
+    Args:
+        model: A compiled `keras.Model`.
+        data: Images and labels of a batch.
+        steps: Number of steps.
+
+    Returns:
+        Milliseconds per step.
+    """
     start = time.perf_counter()
     for _ in range(steps):
         model.train_on_batch(*data)  # returns the loss, so it waits for the step
@@ -115,7 +136,7 @@ def measure(model, data, steps):
 
 
 def run(config):
-    """Measures and prints the table."""
+    """Measures all models, then prints and writes the table; `config` is a `Config`."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (config.batch_size, 32, 32, 3)).astype("uint8")
     labels = rng.integers(0, 10, config.batch_size)

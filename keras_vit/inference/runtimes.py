@@ -1,7 +1,6 @@
 """One function for each runtime: it opens a path and returns an `Artefact`.
 
-Each imports its runtime only when it is called. The runtimes themselves raise errors of any class
-for a damaged file.
+Each imports its runtime only when it is called; this raises errors of any class for a damaged file.
 """
 
 import importlib.metadata
@@ -26,14 +25,11 @@ OPENVINO_DTYPES = {"f32": FLOAT}
 
 
 def open_keras(path, threads):
-    """Opens a `.keras` file of a classifier.
+    """Returns the `Artefact` of a `.keras` file of a classifier.
 
     Args:
         path: The file.
         threads: How many threads compute; all if `None`.
-
-    Returns:
-        An `Artefact`.
 
     Raises:
         ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
@@ -66,18 +62,14 @@ def open_keras(path, threads):
 
 
 def open_saved_model(path, threads):
-    """Opens a SavedModel folder.
+    """Returns the `Artefact` of a SavedModel folder.
 
     Args:
         path: The folder, a `pathlib.Path`.
         threads: How many threads compute; all if `None`.
 
-    Returns:
-        An `Artefact`.
-
     Raises:
-        ValueError: If it has no signature `serving_default`, or this takes anything else than
-            images of one size or returns no probabilities.
+        ValueError: If `image_shape_of` refuses the signature `serving_default`, or there is none.
     """
     import tensorflow as tf
 
@@ -120,19 +112,15 @@ def _set_threads(threads):
 
 
 def open_litert(path, threads):
-    """Opens a `.tflite` file.
+    """Returns the `Artefact` of a `.tflite` file.
 
     Args:
         path: The file.
         threads: How many threads compute; all if `None`.
 
-    Returns:
-        An `Artefact`.
-
     Raises:
-        ValueError: If the package of the extra `export` is missing, the file has no signature
-            `serving_default`, this takes anything else than images of one size or returns no
-            probabilities, or one step of its images is not one level of a pixel.
+        ValueError: If the extra `export` is missing, `image_shape_of` refuses the signature
+            `serving_default` or there is none, or one step of its images is not one pixel level.
     """
     with needs_extra("export"):
         from ai_edge_litert.interpreter import Interpreter
@@ -175,18 +163,14 @@ def open_litert(path, threads):
 
 
 def open_onnx(path, threads):
-    """Opens an `.onnx` file.
+    """Returns the `Artefact` of an `.onnx` file.
 
     Args:
         path: The file.
         threads: How many threads compute; all if `None`.
 
-    Returns:
-        An `Artefact`.
-
     Raises:
-        ValueError: If ONNX Runtime is not installed, or the model takes anything else than images
-            of one size or returns no probabilities.
+        ValueError: If the extra `onnx` is missing, or `image_shape_of` refuses the model.
     """
     with needs_extra("onnx"):
         import onnxruntime
@@ -220,18 +204,14 @@ def open_onnx(path, threads):
 
 
 def open_openvino(path, threads):
-    """Opens a folder of OpenVINO's `model.xml` and `model.bin`.
+    """Returns the `Artefact` of a folder of OpenVINO's `model.xml` and `model.bin`.
 
     Args:
         path: The folder, a `pathlib.Path`.
         threads: How many threads compute; all if `None`.
 
-    Returns:
-        An `Artefact`.
-
     Raises:
-        ValueError: If OpenVINO is not installed, or the model takes anything else than images of
-            one size or returns no probabilities.
+        ValueError: If the extra `openvino` is missing, or `image_shape_of` refuses the model.
     """
     with needs_extra("openvino"):
         import openvino

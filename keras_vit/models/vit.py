@@ -23,7 +23,6 @@ SIZES = {
     "g": dict(width=1408, depth=40, mlp_dim=6144, num_heads=16),
 }
 
-
 LEAST = {  # the smallest value of each integer in a configuration
     "patch_size": 1,
     "channels": 1,
@@ -64,8 +63,7 @@ class ViTConfig:
 
     Raises:
         ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
-            `image_size` has more than two sides, `norm_epsilon` is not between 0 and 1, or another
-            number is no integer or too small.
+            or a number is no integer or out of its range.
     """
 
     image_size: int | tuple[int, int] = 224
@@ -118,8 +116,7 @@ class ViTConfig:
             A `ViTConfig`.
 
         Raises:
-            ValueError: If the name is not of this form, its size is unknown, or the configuration
-                contradicts itself.
+            ValueError: If the name is not of this form, its size is unknown, or a field is wrong.
             TypeError: If an override is no field of `ViTConfig`.
         """
         size, slash, patch_size = name.partition("/")
@@ -173,7 +170,7 @@ def vit(
 
     Raises:
         ValueError: If the configuration contradicts itself, a rate is outside `[0, 1)`, or `mean`
-            and `std` do not fit the channels or are not finite, or `std` is not above 0.
+            or `std` does not fit the channels or is out of its range.
         TypeError: If an override is no field of `ViTConfig`.
     """
     if isinstance(config, str):
