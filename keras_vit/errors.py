@@ -27,11 +27,17 @@ class Diverged(FloatingPointError):
 
 
 def one_line(error):
-    """Returns an error's message on one line; for a Keras error that wraps another, `reason_of`.
+    """Returns an error's message on one line.
+
+    For a Keras error that wraps another, `reason_of`; for an error of the operating system, the
+    file and the reason without its number.
 
     Args:
         error: An exception.
     """
+    if isinstance(error, OSError) and error.strerror:
+        place = "" if error.filename is None else f"{error.filename}: "
+        return f"{place}{error.strerror}."
     text = str(error)
     return reason_of(error) if WRAPPED.search(text) else " ".join(text.split())
 

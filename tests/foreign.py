@@ -79,6 +79,16 @@ def saved_models(folder):
             pixels,
             "Its answers are no probabilities of 3 classes",
         ),
+        "two sigmoids": (  # which add up to 1 on a black image
+            lambda images: {"probabilities": tf.sigmoid([[1.0, 1.0]] * images[:, 0, 0])},
+            pixels,
+            "Its answers are no probabilities of 2 classes: on noise",
+        ),
+        "not a number": (
+            lambda images: {"probabilities": softmax_of(images) / 0.0},
+            pixels,
+            "It answers a black image with something that is not a finite number.",
+        ),
         "a map": (
             lambda images: {"probabilities": tf.nn.softmax(images)},
             pixels,

@@ -139,8 +139,8 @@ def program(tmp_path):
     [
         ("user", "`size` must be even: received 3."),
         ("diverged", "not finite"),
-        ("missing", "[Errno 2] No such file or directory: 'no-such-file'"),
-        ("pipe", "[Errno 32] Broken pipe"),  # not that of the standard output
+        ("missing", "no-such-file: No such file or directory."),
+        ("pipe", "Broken pipe."),  # not that of the standard output
         ("--nope", "Unknown option: --nope."),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_mistake_is_one_line_and_its_traceback_can_be_asked_for(program, word,
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"demo: {line}\n")
     for done in (program(word, "--traceback"), program(word, KERAS_VIT_DEBUG="1")):
         assert done.returncode == 1 and done.stderr.startswith("Traceback")
-        assert done.stderr.rstrip().endswith(line.rpartition(": received")[2])
+        assert line.rpartition(": ")[2].rstrip(".") in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("word", ["value", "float", "import"])

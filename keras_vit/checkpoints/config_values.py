@@ -1,12 +1,14 @@
 """Reads values of a configuration file and checks the type of each: anyone may have written it."""
 
 import numbers
+import sys
 
 from keras_vit.errors import UserError
 
 
 def _is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and (isinstance(value, float) or abs(value) <= sys.float_info.max)
 
 
 def _is_integer(value):

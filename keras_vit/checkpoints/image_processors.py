@@ -204,8 +204,9 @@ def _scale(settings):
 
 
 def _numbers(settings, name):
-    values = settings[name]
-    return values if isinstance(values, int | float) else tuple(value_of(settings, name, "numbers"))
+    if isinstance(settings[name], int | float):
+        return value_of(settings, name, "a number")
+    return tuple(value_of(settings, name, "numbers"))
 
 
 def _divided(values, divisor):

@@ -85,7 +85,7 @@ def _read_object(path):
 def _parse_object(text, place):
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{place} holds no JSON: {error}.") from error
     if not isinstance(values, dict):
         raise UserError(f"{place} must hold a JSON object: received {str(values)[:40]}.")

@@ -84,6 +84,8 @@ def evaluate(
             yield some_images, classes[check_range(some_labels, len(classes))]
 
     result = score(artefact.predict, all_batches())
+    if not np.isfinite(result.confidences).all():
+        raise UserError(f"{model} answers some images with something that is not a finite number.")
     names = artefact.class_names or [str(index) for index in range(count)]
     settings = dict(model=str(model), data=data, split=split)
     seen = fitted_preprocessing(examples, preprocessing)

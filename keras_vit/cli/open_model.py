@@ -22,11 +22,9 @@ def open_classifier(path):
         ValueError: If it cannot be read or is no classifier.
     """
     with quiet_stderr():
-        import keras
-
         from keras_vit.checkpoints import architecture_of, load, recognise
         from keras_vit.export.servable import in_float32
-        from keras_vit.tasks import to_probabilities
+        from keras_vit.tasks import read_keras_file, to_probabilities
     path = Path(path)
     if path.suffix != ".keras":
         checkpoint = recognise(path)
@@ -39,7 +37,7 @@ def open_classifier(path):
     if not path.exists():
         raise FileNotFoundError(f"There is no model at {path}.")
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = read_keras_file(path)
     except Exception as error:  # zip and Keras raise many kinds
         raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
     try:

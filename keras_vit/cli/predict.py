@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_vit.cli.answers import check_file, print_answers
 from keras_vit.command_line import quiet_stderr
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, one_line
 from keras_vit.inference import open_artefact
 
 
@@ -39,19 +39,19 @@ def predict(
     for path in images:
         try:
             check_file(path)
-            pixels = artefact.read_image(path)
-        except (ValueError, OSError) as error:
-            print(f"keras-vit: {error}", file=sys.stderr)
-            continue
-        answers.append((path, _top_classes(artefact, pixels, top)))
+            answers.append((path, _top_classes(artefact, path, top)))
+        except (UserError, OSError) as error:
+            print(f"keras-vit: {one_line(error)}", file=sys.stderr)
     print_answers(answers, json_lines)
     if len(answers) == len(images):
         return 0
     return 1 if answers else 2
 
 
-def _top_classes(artefact, pixels, top):
-    (probabilities,) = artefact.predict(pixels[None])
+def _top_classes(artefact, path, top):
+    (probabilities,) = artefact.predict(artefact.read_image(path)[None])
+    if not np.isfinite(probabilities).all():
+        raise UserError(f"{path} is answered with something that is not a finite number.")
     names = artefact.names_of(len(probabilities))
     return [
         {"name": names[index], "index": int(index), "probability": float(probabilities[index])}

@@ -60,7 +60,10 @@ def serve_model(
         served = open_served(model, threads=threads)
     app = create_app(served, **limits)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=2048)
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:  # which names no address
+        raise UserError(f"Nothing can listen at {host}:{port}: {error.strerror}.") from error
     # Connections inherit TCP_NODELAY; asyncio sets it only where the socket names its protocol.
     # Without it an answer, which is sent in two parts, waits 40 ms until the first is acknowledged.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -40,9 +40,14 @@ def open_keras(path, threads):
         _set_threads(threads)
 
     # This import also registers our layers with Keras.
-    from keras_vit.tasks import class_names_of, preprocessing_of, to_probabilities
+    from keras_vit.tasks import (
+        class_names_of,
+        preprocessing_of,
+        read_keras_file,
+        to_probabilities,
+    )
 
-    model = keras.saving.load_model(path, compile=False)
+    model = read_keras_file(path)
     convert = to_probabilities(model)
     names = class_names_of(model)
 

@@ -70,22 +70,30 @@ def one_by_one(predict: Callable[[np.ndarray], np.ndarray]):
 
 
 def check_answer(artefact):
-    """Checks that a model answers a black image with probabilities.
+    """Checks that a model answers a black image and one of noise with probabilities.
+
+    Noise, because two sigmoids without a bias sum to 1 on a black image.
 
     Args:
         artefact: An `Artefact`.
 
     Raises:
-        ValueError: If the answer is no array `(1, K)`, does not sum to 1, or the model holds names
-            for another number of classes.
+        ValueError: If an answer is no array `(1, K)`, is not finite, is negative or does not sum to
+            1, or the model holds names for another number of classes.
     """
-    answer = artefact.predict(np.zeros((1, *artefact.image_shape), "uint8"))
-    if answer.ndim != 2 or len(answer) != 1:
-        raise UserError(f"It answers one image with an array {answer.shape}, and not (1, K).")
-    count, total = answer.shape[1], float(answer.sum())
-    artefact.names_of(count)
-    if abs(total - 1) > 0.01 + count / 512:  # half a step of a byte for each class
-        raise UserError(
-            f"Its answers are no probabilities of {count} classes: on a black image their sum is "
-            f"{total:.3g}."
-        )
+    shape = artefact.image_shape
+    noise = np.random.default_rng(0).integers(0, 256, shape, "uint8")
+    for name, image in {"a black image": np.zeros(shape, "uint8"), "noise": noise}.items():
+        answer = artefact.predict(image[None])
+        if answer.ndim != 2 or len(answer) != 1:
+            raise UserError(f"It answers one image with an array {answer.shape}, and not (1, K).")
+        if not np.isfinite(answer).all():
+            raise UserError(f"It answers {name} with something that is not a finite number.")
+        count, least, total = answer.shape[1], float(answer.min()), float(answer.sum())
+        artefact.names_of(count)
+        # Half a step of a byte for each class.
+        if abs(total - 1) > 0.01 + count / 512 or least < -0.01:
+            raise UserError(
+                f"Its answers are no probabilities of {count} classes: on {name} the least is "
+                f"{least:.3g} and their sum is {total:.3g}."
+            )

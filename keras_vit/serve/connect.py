@@ -35,7 +35,10 @@ def connect(url):
     Raises:
         ValueError: If the address has neither form.
     """
-    parts = urllib.parse.urlsplit(url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:  # an address in brackets that is none
+        parts = urllib.parse.SplitResult("", "", "", "", "")
     if parts.scheme in ("http", "https") and "/v1/models/" in parts.path:
         place = urllib.parse.quote(url.rstrip("/"), safe=":/%[]")
         return lambda pictures, timeout: _ask_rest(place, pictures, timeout)

@@ -2,6 +2,14 @@
 
 from keras_vit.tasks.classify import class_names_of, classifier, preprocessing_of
 from keras_vit.tasks.features import features
+from keras_vit.tasks.keras_file import read_keras_file
 from keras_vit.tasks.probabilities import to_probabilities
 
-__all__ = ["class_names_of", "classifier", "features", "preprocessing_of", "to_probabilities"]
+__all__ = [
+    "class_names_of",
+    "classifier",
+    "features",
+    "preprocessing_of",
+    "read_keras_file",
+    "to_probabilities",
+]

@@ -112,6 +112,7 @@ def test_what_is_not_done_is_noted_by_its_name(config, note):
         (dict(rescale_factor=0), "rescale_factor must be above 0"),
         (dict(image_std=[0.5, 0.0, 0.5]), "`std` must be above 0"),
         (dict(image_mean="0.5"), "image_mean must be numbers"),
+        (dict(image_mean=10**400), "image_mean must be a number"),
         (dict(image_processor_type=3), "image_processor_type must be a text"),
         (dict(crop_pct=7, image_processor_type="ConvNextImageProcessor"), "crop_pct must lie in"),
     ],
@@ -157,6 +158,7 @@ def test_what_timm_does_and_we_do_not_is_noted(config, note):
     [
         (dict(crop_pct=-1), "crop_pct must be above 0"),
         (dict(crop_pct="0.9"), "crop_pct must be a number"),
+        (dict(crop_pct=10**400), "crop_pct must be a number"),
         (dict(interpolation=3), "interpolation must be a text"),
     ],
 )

@@ -170,6 +170,7 @@ def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pi
         ("ftp://host/x", "--url must be http://HOST"),
         ("grpc://host", "--url must be http://HOST"),
         ("http://host:8501/", "--url must be http://HOST"),
+        ("http://[::1/v1/models/x", "--url must be http://HOST"),
     ],
 )
 def test_a_server_that_does_not_answer_is_one_line(

@@ -122,3 +122,24 @@ def test_our_model_with_a_softmax_behind_it_is_answered_once(tmp_path, grey, run
     (expected,) = np.asarray(model(np.asarray(Image.open(grey))[None, ..., None]))
     shares = [entry["probability"] for entry in json.loads(text)["classes"]]
     np.testing.assert_allclose(shares, np.sort(expected)[::-1], atol=1e-6)
+
+
+def test_a_keras_file_that_is_none_is_said_to_be_none(tmp_path, tiny, check, run, one_line):
+    whole = tiny.keras_file.read_bytes()
+    contents = {"empty": b"", "text": b"no zip", "half": whole[: len(whole) // 2]}
+    for name, content in contents.items():
+        path = tmp_path / f"{name}.keras"
+        path.write_bytes(content)
+        sentence = f"{path} cannot be read as a model: It is no zip archive"
+        check(path, sentence, ("predict", "evaluate", "export"))
+        code, text, err = run("import", path, "--out", tmp_path / "new.keras")
+        assert (code, text) == (2, "") and sentence in one_line(err)
+    code, _, err = run("import", tmp_path / "no.keras", "--out", tmp_path / "new.keras")
+    assert code == 2 and one_line(err).endswith(f"There is no checkpoint at {tmp_path}/no.keras.")
+
+
+def test_a_keras_file_that_holds_nan_is_refused(tmp_path, check):
+    model = foreign.cnn()
+    model.set_weights([weight * np.nan for weight in model.get_weights()])
+    model.save(tmp_path / "nan.keras")
+    check(tmp_path / "nan.keras", "not a finite number", ("predict", "evaluate"))

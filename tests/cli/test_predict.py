@@ -9,7 +9,7 @@ from keras_vit.checkpoints import export_timm, load, recognise
 from keras_vit.export import export, save_keras
 from keras_vit.images.crop import read_image
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.inference import open_artefact
+from keras_vit.inference import Artefact, open_artefact
 
 CROP = Preprocessing(crop_ratio=0.6)
 
@@ -158,3 +158,15 @@ def test_a_picture_named_like_a_list_is_a_picture(tiny, grey, run):
     code, out, _ = run("predict", tiny.litert, path, path, "--json")
     assert code == 0
     assert [json.loads(line)["image"] for line in out.splitlines()] == [str(path)] * 2
+
+
+def test_a_picture_without_a_finite_answer_is_named(run, tmp_path, monkeypatch):
+    answers = iter([[0.25, 0.75], [np.nan, np.nan]])
+    artefact = Artefact(tmp_path, (8, 8, 3), None, lambda images: np.array([next(answers)]))
+    monkeypatch.setattr("keras_vit.cli.predict.open_artefact", lambda path: artefact)
+    paths = [tmp_path / "good.png", tmp_path / "bad.png"]
+    for path in paths:
+        Image.new("RGB", (8, 8)).save(path)
+    code, text, err = run("predict", "m.onnx", *paths, "--json")
+    assert code == 1 and len(text.splitlines()) == 1
+    assert err.endswith("bad.png is answered with something that is not a finite number.\n")

@@ -1,0 +1,19 @@
+"""A model from Keras' own file."""
+
+import zipfile
+
+import keras
+
+from keras_vit.errors import UserError
+
+
+def read_keras_file(path):
+    """Loads a `.keras` file of any model, not compiled; our layers are known.
+
+    Raises:
+        ValueError: If it is no zip archive, of which Keras says that it is not found.
+        Exception: What else zip and Keras raise on a damaged file.
+    """
+    if not zipfile.is_zipfile(path):
+        raise UserError("It is no zip archive, as a complete .keras file is.")
+    return keras.saving.load_model(path, compile=False)
