@@ -205,11 +205,11 @@ def _fill_gaps(
             own = 1 - tf.cast(heartbeat, tf.int32)
             return [tf.concat([x, y[None][:own]], 0) for x, y in zip(before, example, strict=True)]
 
-        def alone():
+        def unchanged():
             return [x[None] for x in example]
 
         ordinals, images, labels = tf.cond(
-            heartbeat | (ordinal > expected), with_replacements, alone
+            heartbeat | (ordinal > expected), with_replacements, unchanged
         )
         ordinals, labels = tf.ensure_shape(ordinals, [None]), tf.ensure_shape(labels, [None])
         images = tf.ensure_shape(images, (None, *image.shape))

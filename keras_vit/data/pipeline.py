@@ -91,7 +91,7 @@ def train_batches(
         raise UserError("A tf.data service is for pictures in files that are read in any order.")
     if service and job is None and workers > 1:
         raise UserError(
-            "Workers share the stream of a tf.data service under one name: received "
+            "Several workers with a tf.data service need one name, `job`: received "
             f"workers={workers}, job=None."
         )
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()

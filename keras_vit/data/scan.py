@@ -61,7 +61,7 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
         path=getattr(split, "path", "record {}".format),
     )
 
-    def look(index, example):
+    def look(index, example: Callable[[], tuple]):
         try:
             picture, scan.labels[index] = example()
             pixels = picture if isinstance(picture, np.ndarray) else decode_picture(picture)

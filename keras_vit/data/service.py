@@ -46,7 +46,7 @@ def service_examples(
     for index in np.linspace(0, split.count - 1, min(SAMPLE, split.count)).astype("int64"):
         if not _is_plain(split, index):
             raise UserError(
-                "A tf.data service decodes upright JPEGs, grey or RGB, and nothing else: received "
+                "A tf.data service decodes only upright JPEGs, grey or RGB: received "
                 f"{split.path(int(index))}."
             )
 

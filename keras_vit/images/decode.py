@@ -90,7 +90,7 @@ def _check_aspect(image, name):
     if max(image.size) > MAX_ASPECT * min(image.size):
         width, height = image.size
         raise _Refused(
-            f"A picture may be {MAX_ASPECT} times as long as it is broad: "
+            f"The aspect ratio of a picture must be at most {MAX_ASPECT}: "
             f"{name} has {width} by {height} pixels."
         )
 

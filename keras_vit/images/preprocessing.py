@@ -66,11 +66,11 @@ class Preprocessing:
         """Height and width that a picture is resized to, or resized to cover, before the crop."""
         return tuple(math.floor(side / self.crop_ratio) for side in self.image_size)
 
-    def but(self, **given) -> Self:
+    def but(self, **changes) -> Self:
         """Returns a copy in which some attributes have other values.
 
         Args:
-            **given: New values by the names of attributes; those that are `None` change nothing.
+            **changes: New values by the names of attributes; those that are `None` change nothing.
 
         Returns:
             A `Preprocessing`.
@@ -78,8 +78,8 @@ class Preprocessing:
         Raises:
             ValueError: If a value is out of its range.
         """
-        given = {name: value for name, value in given.items() if value is not None}
-        return dataclasses.replace(self, **given)
+        changes = {name: value for name, value in changes.items() if value is not None}
+        return dataclasses.replace(self, **changes)
 
     def to_json(self):
         """Returns a dictionary for JSON of the attributes that are not `None`."""

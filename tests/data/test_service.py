@@ -71,7 +71,7 @@ def test_what_needs_python_is_refused(service, folder):
         Image.new("RGB", (8, 8)).save(folder / "train" / "class 0" / f"flat{index}.png")
     split = from_folder(folder, test_fraction=0.1).splits["train"]
     crop = functools.partial(inception_crop, size=8)
-    with pytest.raises(ValueError, match="decodes upright JPEGs.*flat..png"):
+    with pytest.raises(ValueError, match="decodes only upright JPEGs.*flat..png"):
         train_batches(split, batch_size=4, seed=1, crop=crop, service=service)
 
 
@@ -125,5 +125,5 @@ def test_two_workers_of_a_training_share_its_pictures(service, tmp_path):
 
 
 def test_workers_without_a_name_for_their_training_are_refused(folder):
-    with pytest.raises(ValueError, match="under one name: received workers=2, job=None"):
+    with pytest.raises(ValueError, match="need one name, `job`: received workers=2, job=None"):
         batches_of(folder, "grpc://localhost:1", workers=2)

@@ -31,5 +31,5 @@ def as_uint8(images):
     """
     images = tf.convert_to_tensor(images)
     if images.dtype != tf.uint8:
-        raise TypeError(f"Tone and colour change uint8 images: received {images.dtype.name}.")
+        raise TypeError(f"Tone and colour need uint8 images: received {images.dtype.name}.")
     return images

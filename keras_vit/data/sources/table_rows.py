@@ -122,7 +122,7 @@ def _row(where, content, names, has_splits, spaces):
         try:
             text.encode()
         except UnicodeEncodeError:  # JSON can hold half a surrogate pair
-            raise UserError(f"{where} holds what is no text: {text!r}.") from None
+            raise UserError(f"{where} must hold text in UTF-8: received {text!r}.") from None
     if name != name.strip():
         spaces.append(name)
     return Row(path, name.strip(), _text(where, content, split).strip() if has_splits else None)

@@ -46,8 +46,8 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
     known = list(stored.builder.info.splits)  # empty where TFDS mocks a set
     notes = []
     if test is None:
-        test, note = _test_split(stored, known)
-        notes += note
+        test, more_notes = _test_split(stored, known)
+        notes += more_notes
     expressions = {"train": train, "test": test}
     for expression in expressions.values():
         _check_split(stored, expression)
@@ -155,7 +155,7 @@ def _prepare(builder, name, varying):
             place = builder.data_dir_root / "downloads" / "manual"
             raise UserError(
                 f"The set {name!r} of TFDS must be downloaded by hand into {place}, or its "
-                f"prepared folder given as data folder: {' '.join(by_hand.split())}"
+                f"prepared folder passed as data folder: {' '.join(by_hand.split())}"
             ) from error
         raise UserError(_why_not(name, error)) from error
 

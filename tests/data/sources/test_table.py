@@ -201,8 +201,14 @@ def test_a_csv_that_is_no_source_is_a_sentence_that_names_the_line(tmp_path, lin
         ('{"path": "a.png", "label": [1]}', "line 1, must hold text, an integer or a boolean"),
         ('{"path": "a.png", "label": null}', "line 1, has no value in column 'label'"),
         ('{"path": "a.png", "label": " "}', "line 1, has no value in column 'label'"),
-        ('{"path": "a\\ud800.png", "label": 1}', "line 1, holds what is no text: 'a.ud800.png'"),
-        ('{"path": "a.png", "label": "x\\udcff"}', "line 1, holds what is no text: 'x.udcff'"),
+        (
+            '{"path": "a\\ud800.png", "label": 1}',
+            "line 1, must hold text in UTF-8: received 'a.ud800.png'",
+        ),
+        (
+            '{"path": "a.png", "label": "x\\udcff"}',
+            "line 1, must hold text in UTF-8: received 'x.udcff'",
+        ),
     ],
 )
 def test_a_jsonl_that_is_no_source_is_a_sentence_that_names_the_line(tmp_path, text, message):
