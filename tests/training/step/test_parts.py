@@ -224,7 +224,7 @@ def test_void_labels_on_one_device_are_stock_keras(float64, loss):
 def test_void_labels_of_a_batch_that_is_split_are_refused(loss, replicas, accumulation):
     with strategy_of(replicas).scope():
         model = perceptron()
-    with pytest.raises(UserError, match=r"ignore_class=\d+ in .*|another number"):
+    with pytest.raises(UserError, match=r"ignore_class=\d+ in .*|number differs"):
         model.compile("sgd", loss, accumulation=accumulation)
 
 
@@ -237,7 +237,7 @@ def test_void_labels_that_show_only_in_the_loss_are_refused_in_fit():
     model = perceptron()
     model.compile("sgd", lambda_loss, accumulation=2)
     x, y = labels_with_void(8)
-    with pytest.raises(UserError, match="each part of a batch has another number.*a mask"):
+    with pytest.raises(UserError, match="number differs between the parts of a batch.*a mask"):
         model.fit(x, y, batch_size=8, verbose=0)
 
 
