@@ -79,11 +79,15 @@ def _job_name(job, split, order, start):
 
 def _check_reachable(service):
     """Refuses an address at which TensorFlow would wait for ever."""
-    address = urllib.parse.urlsplit(service)
-    if address.scheme != "grpc" or not address.hostname or not address.port:
+    try:
+        address = urllib.parse.urlsplit(service)
+        host, port = address.hostname, address.port
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        host = port = None
+    if not host or not port or address.scheme != "grpc":
         raise UserError(f"`service` must look like grpc://host:5000: received {service!r}.")
     try:
-        socket.create_connection((address.hostname, address.port), timeout=10).close()
+        socket.create_connection((host, port), timeout=10).close()
     except OSError as error:
         raise UserError(f"There is no tf.data service at {service}: {error}.") from error
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_vit.data import Split, from_folder, inception_crop, train_batches
+from keras_vit.errors import UserError
 
 
 @pytest.fixture
@@ -84,8 +85,9 @@ def test_a_split_in_memory_needs_no_service():
 def test_an_address_that_is_none_is_refused(folder):
     split = from_folder(folder, test_fraction=0.1).splits["train"]
     crop = functools.partial(inception_crop, size=8)
-    with pytest.raises(ValueError, match="grpc://host:5000: received 'localhost'"):
-        train_batches(split, batch_size=2, seed=0, crop=crop, service="localhost")
+    for address in ("localhost", "grpc://localhost", "grpc://localhost:port", "grpc://[::1"):
+        with pytest.raises(UserError, match="grpc://host:5000: received"):
+            train_batches(split, batch_size=2, seed=0, crop=crop, service=address)
     with pytest.raises(ValueError, match="There is no tf.data service at grpc://localhost:1"):
         train_batches(split, batch_size=2, seed=0, crop=crop, service="grpc://localhost:1")
 

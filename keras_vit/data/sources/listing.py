@@ -57,26 +57,26 @@ def find_split_folders(root, findings):
         holds the class folders.
 
     Raises:
-        ValueError: If the training split holds no class folders.
+        ValueError: If the training split, or every split, holds no class folders.
     """
     files, folders, hidden = _entries(root)
     named = {name: split_name(name) for name in folders if split_name(name)}
     with_classes = [name for name in named if _entries(os.path.join(root, name))[1]]
     if len(named) < 2 and not any(named[name] == "train" for name in with_classes):
         return None
+    flat = sorted(named.keys() - set(with_classes), key=lambda name: (named[name] != "train", name))
+    if flat and (named[flat[0]] == "train" or not with_classes):
+        raise UserError(
+            f"The split {flat[0]} of {root} must hold a folder per class: found none. "
+            f"(Classes called {' and '.join(sorted(named))} need a table.)"
+        )
     for kind, names in {STRAY: files, HIDDEN: hidden}.items():
         for name in names:
             findings.add(kind, name)
     for name in folders:
         if name not in named:
             findings.add(BESIDE, name)
-        elif name not in with_classes:
-            if named[name] == "train":
-                classes = " and ".join(sorted(named))
-                raise UserError(
-                    f"The split {name} of {root} must hold a folder per class: found none. "
-                    f"(Classes called {classes} need a table.)"
-                )
+        elif name in flat:
             count = len(os.listdir(os.path.join(root, name)))
             findings.add(FLAT, f"{name} of {count:,} file{'s' if count != 1 else ''}")
     return with_classes

@@ -6,17 +6,18 @@ from keras_vit.errors import UserError, first_few
 
 SPELLINGS = {
     "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "validate", "dev", "eval", "evaluation"),
+    "val": ("val", "valid", "validation", "validate", "dev", "development", "eval", "evaluation"),
     "test": ("test", "testing", "holdout"),
 }
+_BESIDE = "data|set|split|images|imgs|pictures|photos|files"  # says nothing of the split
 _SPLITS = {word: split for split, words in SPELLINGS.items() for word in words}
 
 
 def split_name(text):
     """Recognises the usual spellings of `"train"`, `"val"` and `"test"`.
 
-    Case, spaces, hyphens and underscores are ignored, and so is the last word of names like
-    `Training_Set`, `test-data` and `valid images`.
+    Case, spaces, hyphens and underscores are ignored, and so are a year and the other words of
+    names like `Training_Set`, `test-dataset`, `images_train` and `val2017`.
 
     Args:
         text: Name of a split, a folder or a value of a table.
@@ -25,7 +26,7 @@ def split_name(text):
         `"train"`, `"val"` or `"test"`; `None` for any other name.
     """
     word = re.sub(r"[\s_-]", "", text).casefold()
-    return _SPLITS.get(re.sub(r"(set|data|split|images)$", "", word))
+    return _SPLITS.get(re.sub(rf"^({_BESIDE})+|({_BESIDE})*((19|20)\d\d)?$", "", word))
 
 
 def choose_splits(names, place):

@@ -100,10 +100,12 @@ def _parse(table, number, content):
         return content
     try:
         row = json.loads(content)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{table}, line {number}, is no JSON: {error}.") from None
     if not isinstance(row, dict):
-        raise UserError(f"{table}, line {number}, must be a JSON object: received {row!r}.")
+        raise UserError(
+            f"{table}, line {number}, must be a JSON object: received {content[:50]!r}."
+        )
     return row
 
 

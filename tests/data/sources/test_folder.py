@@ -54,6 +54,12 @@ def test_the_test_split_has_four_names(tmp_path, name):
     assert list(from_folder(tmp_path).splits) == ["train", "test"]
 
 
+def test_splits_without_class_folders_are_refused_by_name(tmp_path):
+    put(tmp_path, "dev/1.png", "test/1.png")
+    with pytest.raises(ValueError, match="The split dev of .* found none.*called dev and test"):
+        from_folder(tmp_path)
+
+
 @pytest.mark.parametrize(
     "train, test",
     [
@@ -65,6 +71,10 @@ def test_the_test_split_has_four_names(tmp_path, name):
         ("training_set", "test_set"),
         ("Train Data", "dev-set"),
         ("train_images", "eval"),
+        ("train2017", "val2017"),
+        ("images_train", "pictures-test"),
+        ("train_dataset", "Test Data Set"),
+        ("train", "development"),
     ],
 )
 def test_splits_are_splits_in_any_case_and_in_the_usual_spellings(tmp_path, train, test):
@@ -94,7 +104,7 @@ def test_a_split_has_one_name(tmp_path):
         (["train/1.png", "test/2.png"], "The split train of .* must hold a folder per class"),
         (["Training/1.png", "Testing/2.png", "plane/3.png"], "The split Training of .* folder per"),
         (["val/a/1.png", "test/a/1.png"], "One split must be called train: received test, val in"),
-        (["train/1.png", "Training/2.png"], "The split train .* must hold a folder per class"),
+        (["train/1.png", "Training/2.png"], "The split Training .* must hold a folder per class"),
     ],
 )
 def test_folders_of_splits_are_never_classes(tmp_path, names, message):

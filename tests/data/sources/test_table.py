@@ -194,6 +194,7 @@ def test_a_csv_that_is_no_source_is_a_sentence_that_names_the_line(tmp_path, lin
     "text, message",
     [
         ('{"path": "a.png", "label"', "line 1, is no JSON"),
+        ('{"path": "a.png", "label": ' + 5000 * "1" + "}", "line 1, is no JSON: .*4300 digits"),
         ('["a.png", 1]', "line 1, must be a JSON object"),
         ('{"path": 3, "label": 1}', "line 1, must hold text in column 'path': received 3"),
         ('{"path": "a.png", "label": 1.5}', "line 1, must hold text, an integer or a boolean"),
