@@ -119,7 +119,7 @@ def rivals():
 
 
 def measure(model, data, steps):
-    """Trains a model for one turn.
+    """Times the training steps of one turn.
 
     Args:
         model: A compiled `keras.Model`.

@@ -74,7 +74,7 @@ def _answered(ask: Callable[[list[bytes], float], list[dict]], group, timeout):
 
 
 def _requests(paths):
-    """Yields groups of pictures for one request each: lists of pairs of a path and its content."""
+    """Yields the pictures of each request: lists of pairs of a path and its content."""
     group, size = [], 0
     for path in paths:
         try:
