@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
@@ -80,6 +81,29 @@ def test_pictures_that_came_went_or_moved_are_noticed(folder):
     assert change_of(before, from_folder(folder)) == "its split train holds 8 and held 9"
 
 
+def test_class_folders_that_swap_their_names_are_noticed(folder):
+    for name in NAMES:
+        for path in folder.glob(f"train/{name}/*"):
+            Image.new("L", (2, 2), 50 * NAMES.index(name)).save(path)
+    before = fingerprint(from_folder(folder))
+    train = folder / "train"
+    (train / "cat").rename(train / "bear")
+    (train / "dog").rename(train / "cat")
+    (train / "bear").rename(train / "dog")
+    what = "its split train holds other pictures under the same names"
+    assert change_of(before, from_folder(folder)) == what
+    del before["samples"]  # an older checkpoint
+    assert change_of(before, from_folder(folder)) is None
+
+
+def test_a_picture_that_cannot_be_read_is_no_change(folder):
+    before = fingerprint(from_folder(folder))
+    source = from_folder(folder)
+    (folder / "train" / "cat" / "0.png").unlink()
+    assert None in fingerprint(source)["samples"]["train"]
+    assert change_of(before, source) is None
+
+
 def test_a_folder_without_splits(folder):
     before = fingerprint(from_folder(folder / "train", test_fraction=0.3))
     assert fingerprint(from_folder(folder / "train", test_fraction=0.3)) == before
@@ -151,6 +175,7 @@ def test_sets_of_tfds_are_known_by_their_version():
 def test_labels_of_encoded_pictures_count():
     def source(*labels):
         path = "record {} of train".format
-        return Source("set", NAMES, {"train": EncodedSplit(2, None, path, np.array(labels))})
+        split = EncodedSplit(2, lambda index: (tf.constant(b""), index), path, np.array(labels))
+        return Source("set", NAMES, {"train": split})
 
     assert "labels" in change_of(fingerprint(source(0, 1)), source(1, 0))
