@@ -1,5 +1,6 @@
 """Parses the names that `keras_vit.export` writes: which version of a model a path holds."""
 
+import os
 import re
 from pathlib import Path
 
@@ -47,8 +48,15 @@ def versions(folder):
     Returns:
         A list of their numbers, ascending, each once.
     """
-    numbers = {version_of(path.name) for path in Path(folder).iterdir()}
+    names = {path.name for path in Path(folder).iterdir()}
+    numbers = {version_of(name) for name in names if not _is_note(name, names)}
     return sorted(numbers - {None})
+
+
+def _is_note(name, names):
+    """Says whether one of the two reports of a version, `2024.md`, stands without the other."""
+    stem, suffix = os.path.splitext(name)
+    return suffix in REPORTS and not all(stem + each in names for each in REPORTS)
 
 
 def newest_saved_model(folder):

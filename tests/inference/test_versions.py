@@ -47,3 +47,9 @@ def test_the_newest_saved_model_is_the_highest_number_that_holds_one(tmp_path):
         (tmp_path / name / "saved_model.pb").touch()
     (tmp_path / "2024").mkdir()  # somebody's notes of a year
     assert newest_saved_model(tmp_path) == tmp_path / "10"
+
+
+def test_a_note_named_by_a_date_is_no_version(tmp_path):
+    for name in ("2.tflite", "3.json", "3.md", "20241101.md", "2025.json"):
+        (tmp_path / name).touch()
+    assert versions(tmp_path) == [2, 3]
