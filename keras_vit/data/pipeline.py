@@ -233,7 +233,10 @@ def fitted_preprocessing(split, preprocessing):
 
 def _check_crop(split, crop):
     if isinstance(split, Split) and crop is not None:
-        raise UserError("`crop` decodes pictures: a split in memory has its pixels already.")
+        shape = "x".join(map(str, split.image_shape))
+        raise UserError(
+            f"Crops are for pictures in files: received images of {shape} pixels in memory."
+        )
     if not isinstance(split, Split) and crop is None:
         raise UserError("A split of encoded pictures needs `crop`, for example inception_crop.")
 

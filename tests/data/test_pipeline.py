@@ -341,7 +341,7 @@ def test_a_batch_of_nothing_is_refused(build):
         ({"worker": 2, "workers": 2}, r"must lie in \[0, 2\): received worker=2"),
         ({"repeats": 0}, "received repeats=0"),
         ({"workers": 4, "mix": mix}, "must be even: received batch_size=4, workers=4"),
-        ({"crop": CROP}, "has its pixels already"),
+        ({"crop": CROP}, "Crops are for pictures in files"),
         ({"start_step": 1, "augment": layer_stage(abs)}, "received start_step=1"),
         ({"workers": 2, "augment": chain(functools.partial(layer_stage(abs)))}, "workers=2"),
     ],
