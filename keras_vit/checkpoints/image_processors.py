@@ -131,6 +131,8 @@ def _kind(config, model_type):
 def _geometry(settings, by_short_side, notes):
     """Returns `image_size`, `crop_ratio` and `fit`; appends to `notes` what they cannot say."""
     resized = _sides(settings, "size", by_short_side)
+    if isinstance(settings["size"], dict) and settings["size"].get("longest_edge"):
+        notes.append("longest_edge (only shortest_edge is used)")
     crops = value_of(settings, "do_center_crop", "true or false")
     crop = _sides(settings, "crop_size", False) if crops else None
     if crops and not isinstance(crop, tuple):

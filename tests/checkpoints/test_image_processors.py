@@ -192,3 +192,9 @@ def test_real_photographs_are_those_of_transformers_and_so_are_the_classes(name)
     model = load(folder / "vit_tiny_patch16_224.augreg_in21k_ft_in1k.safetensors")
     answers = [model.predict(np.stack(x), verbose=0).argmax(-1) for x in (pixels, in_graph)]
     np.testing.assert_array_equal(*answers)  # 40 of 40
+
+
+def test_a_longest_edge_is_noted():
+    size = {"shortest_edge": 256, "longest_edge": 300}
+    found = read_processor({"image_processor_type": "BitImageProcessor", "size": size})
+    assert found["notes"] == ("longest_edge (only shortest_edge is used)",)
