@@ -52,6 +52,8 @@ def evaluate(
     """
     if batch_size < 1:
         raise UserError(f"--batch-size must be at least 1: received {batch_size}.")
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"--out must be a folder: {out} is a file.")
     with quiet_stderr():
         artefact = open_artefact(model)
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)

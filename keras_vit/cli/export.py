@@ -89,6 +89,8 @@ def export_model(
     ]
     outputs = classifier.predict(pictures, batch_size=64, verbose=0)
     reference = keras.ops.convert_to_numpy(to_probabilities(classifier)(outputs))
+    if not np.isfinite(reference).all():
+        raise UserError(f"{model} answers some images with something that is not a finite number.")
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:

@@ -94,6 +94,7 @@ def test_an_order_that_is_assumed_is_said(tmp_path, run, pictures):
         (["--data", "PICTURES", "--crop-ratio", 0], "must lie in [0.05, 1]: received 0.0"),
         (["--data", "PICTURES", "--crop-ratio", 3], "received 3.0"),
         (["--data", "PICTURES", "--batch-size", 0], "--batch-size must be at least 1: received 0"),
+        (["--data", "PICTURES", "--out", __file__], "--out must be a folder: "),
     ],
 )
 def test_a_mistake_is_a_sentence(run, one_line, model, pictures, words, message):

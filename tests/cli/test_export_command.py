@@ -203,3 +203,15 @@ def test_a_model_of_a_stranger_is_refused(tmp_path, run):
     )
     assert code == 2 and "cannot be read as a model" in err.splitlines()[-1]
     assert not (tmp_path / "x").exists()
+
+
+def test_a_model_that_answers_nan_is_refused_before_anything_is_written(tmp_path, run):
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(10, "softmax")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.set_weights([weight * np.nan for weight in model.get_weights()])
+    model.save(tmp_path / "nan.keras")
+    words = ["--data", "digits", "--to", "tflite", "--out", tmp_path / "out"]
+    code, _, err = run("export", tmp_path / "nan.keras", *words)
+    assert code == 2 and "not a finite number" in err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
