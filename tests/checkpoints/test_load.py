@@ -98,8 +98,16 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("options", MODELS)
-@pytest.mark.parametrize("pool", ["class_token", "mean", "class_token_and_mean", "attention", None])
+POOLS = ["class_token", "mean", "class_token_and_mean", "attention", None]
+# Each model and each pool once in the fast suite, all pairs in the slow one.
+PAIRS = [
+    pytest.param(options, pool, marks=[pytest.mark.slow] if row % 5 != column else [])
+    for row, options in enumerate(MODELS)
+    for column, pool in enumerate(POOLS)
+]
+
+
+@pytest.mark.parametrize("options, pool", PAIRS)
 def test_the_architecture_of_a_model_rebuilds_it(options, pool):
     if pool in ("class_token", "class_token_and_mean") and not options.get("class_token", True):
         pool = "mean"

@@ -14,8 +14,15 @@ PREFIXES = (
 FAMILIES = ("timm_vit", "hf_vit", "hf_deit", "hf_mae", "hf_dinov2", "google_vit", "timm_siglip")
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize("family", FAMILIES)
+# Each family and each prefix once in the fast suite, all pairs in the slow one.
+PAIRS = [
+    pytest.param(family, prefix, marks=[pytest.mark.slow] if row and column else [])
+    for row, family in enumerate(FAMILIES)
+    for column, prefix in enumerate(PREFIXES)
+]
+
+
+@pytest.mark.parametrize("family, prefix", PAIRS)
 def test_what_follows_the_common_prefix_is_recognised(tmp_path, family, prefix):
     images, outputs, arrays = read(family)
     if family.startswith("google"):

@@ -51,7 +51,13 @@ def model():
     return classifier(vit("mu/4", image_size=SIZE), 3)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, marks=[pytest.mark.slow] if place > 1 else [])
+        for place, way in enumerate(WAYS)
+    ],
+)
 def test_python_training_evaluation_and_serving_see_the_same_pixels(way, model):
     preprocessing = WAYS[way]
     by_pillow = np.stack([read_image(file, preprocessing) for file in FILES])

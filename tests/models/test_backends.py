@@ -38,6 +38,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow  # a process that compiles each operation
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_gives_the_same_answers(tmp_path, backend):
     if importlib.util.find_spec(backend) is None:

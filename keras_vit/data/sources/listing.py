@@ -3,7 +3,7 @@
 import collections
 import os
 
-from keras_vit.data.sources.split_names import split_name
+from keras_vit.data.sources.split_names import split_names
 from keras_vit.errors import UserError, first_few
 
 EXTENSIONS = frozenset(
@@ -60,7 +60,7 @@ def find_split_folders(root, findings):
         ValueError: If the training split, or every split, holds no class folders.
     """
     files, folders, hidden = _entries(root)
-    named = {name: split_name(name) for name in folders if split_name(name)}
+    named = {name: split for name, split in split_names(folders).items() if split}
     with_classes = [name for name in named if _entries(os.path.join(root, name))[1]]
     if len(named) < 2 and not any(named[name] == "train" for name in with_classes):
         return None

@@ -1,5 +1,6 @@
 """Recognises the names of splits in folders, tables and TFDS, and chooses the test split."""
 
+import os
 import re
 
 from keras_vit.errors import UserError, first_few
@@ -16,8 +17,8 @@ _SPLITS = {word: split for split, words in SPELLINGS.items() for word in words}
 def split_name(text):
     """Recognises the usual spellings of `"train"`, `"val"` and `"test"`.
 
-    Case, spaces, hyphens and underscores are ignored, and so are a year and the other words of
-    names like `Training_Set`, `test-dataset`, `images_train` and `val2017`.
+    Case, spaces, hyphens and underscores are ignored, and so are numbers and the other words of
+    names like `Training_Set`, `test-dataset`, `images_train`, `val2017` and `01_train`.
 
     Args:
         text: Name of a split, a folder or a value of a table.
@@ -25,8 +26,23 @@ def split_name(text):
     Returns:
         `"train"`, `"val"` or `"test"`; `None` for any other name.
     """
-    word = re.sub(r"[\s_-]", "", text).casefold()
+    word = re.sub(r"^\d+|[\s_.-]", "", text).casefold()
     return _SPLITS.get(re.sub(rf"^({_BESIDE})+|({_BESIDE})*((19|20)\d\d)?$", "", word))
+
+
+def split_names(names):
+    """Recognises the splits in a set of names that belong together.
+
+    What all names start with, up to a separator, is ignored: `seg_train` and `seg_test`.
+
+    Args:
+        names: Names of folders, or values of a table.
+
+    Returns:
+        A dictionary from each name to `"train"`, `"val"`, `"test"` or `None`.
+    """
+    shared = re.match(r"(.*[\s_.-])?", os.path.commonprefix(list(names)))[0]
+    return {name: split_name(name) or split_name(name[len(shared) :]) for name in names}
 
 
 def choose_splits(names, place):
@@ -46,8 +62,8 @@ def choose_splits(names, place):
         ValueError: If there is no `train`, or a split has two names.
     """
     names_of, notes = {}, []
-    for name in sorted(names):
-        names_of.setdefault(split_name(name) or name, []).append(name)
+    for name, split in sorted(split_names(names).items()):
+        names_of.setdefault(split or name, []).append(name)
     for split, spellings in names_of.items():
         if len(spellings) > 1:
             raise UserError(

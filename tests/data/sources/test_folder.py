@@ -73,6 +73,8 @@ def test_splits_without_class_folders_are_refused_by_name(tmp_path):
         ("train_images", "eval"),
         ("train2017", "val2017"),
         ("images_train", "pictures-test"),
+        ("seg_train", "seg_test"),
+        ("01_train", "02_test"),
         ("train_dataset", "Test Data Set"),
         ("train", "development"),
     ],
