@@ -40,6 +40,7 @@ def modules():
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@pytest.mark.slow
 def test_every_other_module_is_imported_and_a_model_trains(tmp_path):
     names = [name for name in modules() if name not in SERVING]
     script = f"""

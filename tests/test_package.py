@@ -73,6 +73,7 @@ def test_export_is_a_module_and_a_function(tiny_classifier, tmp_path):
     assert (tmp_path / "tiny" / "1.tflite").is_file()
 
 
+@pytest.mark.slow
 def test_one_import_is_enough(tiny_classifier, tmp_path):
     """Keras loads our files, the function `export` may come first, and `load` reads both kinds."""
     save_keras(tiny_classifier, tmp_path / "tiny.keras")

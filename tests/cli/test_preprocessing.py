@@ -90,7 +90,14 @@ def values(preprocessing):
     return preprocessing.crop_ratio, preprocessing.interpolation, preprocessing.fit
 
 
-@pytest.mark.parametrize("remembered, changes", CASES)
+# Two of them are fast: a model that remembers and no flag, and a flag that goes before it.
+FEW_FAST = [
+    pytest.param(*case, marks=[] if place in (3, 6) else [pytest.mark.slow])
+    for place, case in enumerate(CASES)
+]
+
+
+@pytest.mark.parametrize("remembered, changes", FEW_FAST)
 def test_judged_in_memory_the_model_is_served_as_it_says(tmp_path, exported, remembered, changes):
     served, judged, err, _ = exported(save(tmp_path, remembered, 1), "digits", *words_of(changes))
     assert values(served) == values((remembered or Preprocessing()).but(**changes))
@@ -102,7 +109,7 @@ def test_judged_in_memory_the_model_is_served_as_it_says(tmp_path, exported, rem
     assert ("seen whole, without --crop-ratio" in err) == ("crop_ratio" in changes)
 
 
-@pytest.mark.parametrize("remembered, changes", CASES)
+@pytest.mark.parametrize("remembered, changes", FEW_FAST)
 def test_judged_on_files_what_is_served_is_what_is_judged(
     tmp_path, exported, pictures, remembered, changes
 ):
@@ -124,7 +131,7 @@ def check_pixels(pictures, images, preprocessing):
     assert np.abs(images.astype(int) - expected[order]).max() <= 1
 
 
-@pytest.mark.parametrize("remembered, changes", CASES[:2] + CASES[3:4] + CASES[6:])
+@pytest.mark.parametrize("remembered, changes", FEW_FAST)
 def test_evaluate_and_embed_see_the_pixels_that_predict_sees(
     tmp_path, run, pictures, remembered, changes, monkeypatch
 ):
