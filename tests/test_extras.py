@@ -61,6 +61,7 @@ def test_every_other_module_is_imported_and_a_model_trains(tmp_path):
     assert (tmp_path / "model.keras").exists()
 
 
+@pytest.mark.slow
 def test_importing_export_loads_no_extra(tmp_path):
     ours = sorted(set(EXTRAS) - {"matplotlib", "sklearn"})  # Keras tries these itself
     script = f"import sys, keras_vit.export; print(set(sys.modules) & set({ours!r}))"

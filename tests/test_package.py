@@ -104,6 +104,7 @@ def test_one_import_is_enough(tiny_classifier, tmp_path):
     assert {path.name for path in (tmp_path / "once").iterdir()} >= {"1.tflite", "3.tflite"}
 
 
+@pytest.mark.slow
 def test_load_needs_nothing_before_it(tiny_classifier, tmp_path):
     pytest.importorskip("jax", reason="JAX is not installed (extra [jax])")
     save_keras(tiny_classifier, tmp_path / "tiny.keras")

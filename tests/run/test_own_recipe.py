@@ -90,6 +90,7 @@ def recipe(tmp_path):
     return recipe
 
 
+@pytest.mark.slow
 def test_its_fields_are_flags_and_a_mistake_is_one_line(recipe):
     done = recipe("--help")
     assert done.returncode == 0 and "Usage: python brightness.py" in done.stdout
