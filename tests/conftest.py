@@ -18,6 +18,8 @@ from gradients import gradients_of
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
+CHECK_EXPORTS = ("test_check_exports.py", "test_product.py", "test_package.py")
+
 
 def pytest_configure():
     if keras.backend.backend() != "tensorflow":
@@ -40,13 +42,12 @@ def fixed_seed():
 
 @pytest.fixture(autouse=True)
 def unchecked_exports(request, monkeypatch):
-    """Leaves out the check of exports, a process of TensorFlow each, in fast tests of other things.
+    """Leaves out the check of exports, a process of TensorFlow each, in tests of other things.
 
-    The tests in `test_check_exports.py`, the slow ones and the fixture `tiny` keep it.
+    The tests in `CHECK_EXPORTS` and the fixture `tiny` keep it.
     """
-    is_slow = request.node.get_closest_marker("slow") is not None
     folder = sys.modules.get("keras_vit.export.version_folder")
-    if folder and not is_slow and request.path.name != "test_check_exports.py":
+    if folder and request.path.name not in CHECK_EXPORTS:
         monkeypatch.setattr(folder, "check_exports", lambda model, paths: None)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from thinned import thinned
 from zoo import SMOOTH, encode, png_header, with_claim_before
 
 from keras_vit.export.decode_in_graph import decode
@@ -16,7 +17,7 @@ def both(data, channels=3):
     return ours.astype(int), np.broadcast_to(pillows, ours.shape).astype(int)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", thinned([6, 1, 2, 3, 4, 5, 7, 8], fast=1))
 @pytest.mark.parametrize("order", ["II", "MM"])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_pictures_are_turned_upright(orientation, order, kind):
