@@ -49,7 +49,7 @@ def test_many_images_are_answered_in_batches(monkeypatch):
         return images * 2.0
 
     images = np.arange(12.0)[:, None]
-    answers = worker.answer(Artefact("path", (1,), None, predict), images)
+    answers = worker.answer(Artefact("path", (1, 1, 1), None, predict), images)
     np.testing.assert_array_equal(answers, 2 * images)
     assert calls == [5, 5, 2]
 
