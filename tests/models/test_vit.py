@@ -36,7 +36,7 @@ def test_parameters_are_the_official_number(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["S/16", "B/16", "L/16", "H/14", "g/14"])
+@pytest.mark.parametrize("name", ["S/16", "B/16"])
 def test_a_large_model_built_whole_has_the_official_number(name):
     assert classifier(vit(name), 1000).count_params() == PARAMETERS[name]
 
