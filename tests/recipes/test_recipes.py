@@ -238,7 +238,7 @@ def test_a_label_that_is_no_class_stops_a_recipe_in_one_sentence(tmp_path, wrong
     monkeypatch.setattr(recipes.folder, "open_source", lambda *_, **__: source)
     places = dict(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"))
     config = dataclasses.replace(recipes.folder.SMOKE[0], data="streams", **places)
-    with pytest.raises(UserError, match=r"^Labels must lie in \[0, 2\): received 2, which is"):
+    with pytest.raises(UserError, match=r"^Labels must lie in \[0, 2\): received 2, which belongs"):
         recipes.folder.run(config)
 
 
