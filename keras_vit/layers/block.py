@@ -77,6 +77,9 @@ class TransformerBlock(keras.layers.Layer):
         for layer in (self.norm1, self.attention, self.scale1, self.norm2, self.mlp, self.scale2):
             layer.build(shape)
 
+    def compute_output_shape(self, shape):
+        return shape  # said, because tracing `call` for it takes most of the time to build a model
+
     def attention_scores(self, x):
         """Computes the attention of each token to each token in this block.
 

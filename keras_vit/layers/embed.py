@@ -103,6 +103,9 @@ class PatchEncoder(keras.layers.Layer):
         elif self.position == "sincos_1d":
             self.positions = self._pad_prefix(sincos_1d(num_patches, self.width))
 
+    def compute_output_shape(self, patches_shape):
+        return (patches_shape[0], patches_shape[1] + self.num_prefix_tokens, self.width)
+
     def _add_tokens(self, name, count):
         initializer = keras.initializers.RandomNormal(stddev=0.02)
         return self.add_weight(name=name, shape=(1, count, self.width), initializer=initializer)
