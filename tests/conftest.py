@@ -41,13 +41,40 @@ def fixed_seed():
 
 
 @pytest.fixture(autouse=True)
-def unchecked_exports(request, monkeypatch):
-    """Leaves out the check of exports, a process of TensorFlow each, in tests of other things.
+def few_processes(request, monkeypatch):
+    """Saves processes of TensorFlow, each of which takes five seconds to start.
 
-    The tests in `CHECK_EXPORTS` and the fixture `tiny` keep it.
+    Exports are checked and compared in this process, unless a test asks for `processes`; and they
+    are checked only in `CHECK_EXPORTS`.
     """
+    if "keras_vit.evaluation.compare" not in sys.modules:
+        return
+    from in_process import InProcess
+
+    monkeypatch.setattr("keras_vit.evaluation.timing.SECONDS", 0.01)
+    for module in users_of_processes():
+        monkeypatch.setattr(module, "Worker", InProcess)
+    if request.path.name not in CHECK_EXPORTS:
+        leave_out_the_check_of_exports(monkeypatch)
+
+
+@pytest.fixture
+def processes(few_processes, monkeypatch):
+    """Gives exports a process each, as they have it outside of tests."""
+    from keras_vit.evaluation.timing import Worker
+
+    for module in users_of_processes():
+        monkeypatch.setattr(module, "Worker", Worker)
+
+
+def users_of_processes():
+    names = ("keras_vit.evaluation.compare", "keras_vit.export.check_exports")
+    return [sys.modules[name] for name in names if name in sys.modules]
+
+
+def leave_out_the_check_of_exports(monkeypatch):
     folder = sys.modules.get("keras_vit.export.version_folder")
-    if folder and request.path.name not in CHECK_EXPORTS:
+    if folder:
         monkeypatch.setattr(folder, "check_exports", lambda model, paths: None)
 
 
@@ -143,4 +170,6 @@ def tiny(tmp_path_factory):
     keras.utils.set_random_seed(0)  # `fixed_seed` comes later: the same in every process
     model = build_tiny_classifier()
     save_keras(model, folder / "tiny.keras")
-    return Tiny(model, folder / "tiny.keras", *export(model, folder / "tiny"))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        leave_out_the_check_of_exports(monkeypatch)
+        return Tiny(model, folder / "tiny.keras", *export(model, folder / "tiny"))

@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from thinned import thinned
 
 PACKAGE = Path(__file__).parents[1] / "keras_vit"
 EXTRAS = (
@@ -69,27 +70,22 @@ def test_importing_export_loads_no_extra(tmp_path):
     assert done.stdout.strip() == "set()", done.stderr[-2000:]
 
 
-@pytest.mark.parametrize(
-    "words, line",
-    [
-        (
-            "predict {litert} x.png",
-            "ai_edge_litert needs an extra: pip install 'keras-vit[export]'",
-        ),
-        ("inspect {litert}", "ai_edge_litert needs an extra: pip install 'keras-vit[export]'"),
-        ("serve {litert}", "needs an extra: pip install 'keras-vit[serve]'"),
-        ("predict {onnx} x.png", "onnxruntime needs an extra: pip install 'keras-vit[onnx]'"),
-        (
-            "client x.png --url grpc://h:1/x",
-            "tensorflow_serving needs an extra: pip install 'keras-vit[export]'",
-        ),
-        (
-            "embed digits --model m --out o.npz",
-            "needs an extra: pip install 'keras-vit[recipes]'",
-        ),
-    ],
-)
-def test_a_command_that_needs_one_says_so_in_a_line(tmp_path, tiny, words, line):
+NEEDS = [
+    ("predict {litert} x.png", "ai_edge_litert needs an extra: pip install 'keras-vit[export]'"),
+    ("serve {litert}", "needs an extra: pip install 'keras-vit[serve]'"),
+    ("inspect {litert}", "ai_edge_litert needs an extra: pip install 'keras-vit[export]'"),
+    ("predict {onnx} x.png", "onnxruntime needs an extra: pip install 'keras-vit[onnx]'"),
+    (
+        "client x.png --url grpc://h:1/x",
+        "tensorflow_serving needs an extra: pip install 'keras-vit[export]'",
+    ),
+    ("embed digits --model m --out o.npz", "needs an extra: pip install 'keras-vit[recipes]'"),
+]
+
+
+@pytest.mark.parametrize("case", thinned(NEEDS, fast=2))
+def test_a_command_that_needs_one_says_so_in_a_line(tmp_path, tiny, case):
+    words, line = case
     (tmp_path / "m.onnx").touch()
     (tmp_path / "x.png").touch()
     words = words.format(litert=tiny.litert, onnx=tmp_path / "m.onnx").split()

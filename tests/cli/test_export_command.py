@@ -19,15 +19,16 @@ from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
 
-@pytest.fixture
-def digits_model(tmp_path, tiny_ten):
-    path = tmp_path / "model.keras"
+@pytest.fixture(scope="module")
+def digits_model(tmp_path_factory, tiny_ten):
+    path = tmp_path_factory.mktemp("model") / "model.keras"
     save_keras(tiny_ten, path)
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny_ten():
+    """An untrained classifier of digits, to read and not to change."""
     names = [str(digit) for digit in range(10)]
     return classifier(vit("mu/4", image_size=8, channels=1), 10, class_names=names)
 

@@ -12,6 +12,8 @@ from keras_vit.inference import Artefact
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 
 @pytest.mark.slow
 def test_artefacts_are_replayed_without_keras_and_compared(tiny):

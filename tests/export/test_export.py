@@ -124,17 +124,17 @@ def test_what_is_rejected_is_put_aside(tmp_path, tiny_classifier):
 def test_names_of_a_distilled_classifier_are_exported(tmp_path):
     backbone = vit("mu/4", image_size=8, distillation_token=True)
     model = classifier(backbone, 2, distillation_head=True, class_names=["cat", "dog"])
-    for path in export(model, tmp_path):
-        assert open_artefact(path).class_names == ("cat", "dog")
+    (path,) = export(model, tmp_path, to=("tflite",))
+    assert open_artefact(path).class_names == ("cat", "dog")
 
 
 def test_a_failing_export_leaves_nothing(tmp_path, tiny_classifier, monkeypatch):
     def fail(*_, **__):
         raise OSError("No space left on device")
 
-    monkeypatch.setitem(VARIANTS, "tflite", Variant("", fail))
+    monkeypatch.setitem(VARIANTS, "tflite-int8", Variant("", fail))
     with pytest.raises(OSError, match="No space left"):
-        export(tiny_classifier, tmp_path)
+        export(tiny_classifier, tmp_path, to=("tflite", "tflite-int8"))
     assert [path for path in tmp_path.iterdir() if path.name != ".lock"] == []
 
 
@@ -225,9 +225,14 @@ def test_a_keras_file_is_replaced_whole_or_not_at_all(tmp_path, tiny_classifier,
 
 
 @pytest.mark.parametrize(
-    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+    "policy, to",
+    [
+        ("mixed_bfloat16", "tflite"),
+        pytest.param("mixed_bfloat16", "savedmodel", marks=pytest.mark.slow),
+        pytest.param("mixed_float16", "savedmodel", marks=pytest.mark.slow),
+    ],
 )
-def test_a_model_trained_in_mixed_precision_is_exported_in_float32(tmp_path, images, policy):
+def test_a_model_trained_in_mixed_precision_is_exported_in_float32(tmp_path, images, policy, to):
     keras.config.set_dtype_policy(policy)
     try:
         model = classifier(vit("mu/4", image_size=8, channels=1), 3)
@@ -235,7 +240,7 @@ def test_a_model_trained_in_mixed_precision_is_exported_in_float32(tmp_path, ima
         keras.config.set_dtype_policy("float32")
     in_float32 = classifier(vit("mu/4", image_size=8, channels=1), 3)
     in_float32.set_weights(model.get_weights())
-    for path in export(model, tmp_path):
-        np.testing.assert_allclose(
-            open_artefact(path).predict(images), probabilities(in_float32, images), atol=1e-6
-        )
+    (path,) = export(model, tmp_path, to=(to,))
+    np.testing.assert_allclose(
+        open_artefact(path).predict(images), probabilities(in_float32, images), atol=1e-6
+    )

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from random_models import random_classifier
+from thinned import thinned
 
 from keras_vit.evaluation.operators import operators_of
 from keras_vit.export import FORMATS, export
@@ -28,13 +29,10 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize(
-    "kind, name",
-    [
-        pytest.param(kind, name, marks=pytest.mark.slow if kind != "plain" else [])
-        for kind, name in itertools.product(MODELS, OTHERS)
-    ],
+    "case", thinned([*itertools.product(MODELS, OTHERS)], fast=1), ids="-".join
 )
-def test_it_answers_as_the_model_whatever_the_batch(tmp_path, kind, name):
+def test_it_answers_as_the_model_whatever_the_batch(tmp_path, case):
+    kind, name = case
     pool, options = MODELS[kind]
     model = random_classifier(pool, **options)
     carried = dict(class_names=["a", "b", "zwölf"], preprocessing=Preprocessing(crop_ratio=0.9))
@@ -66,7 +64,7 @@ def test_openvino_computes_in_float32(tmp_path, tiny_classifier, monkeypatch):
     assert compiled[0].get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", thinned(OTHERS, fast=1))
 def test_what_does_not_load_becomes_no_version(tmp_path, tiny_classifier, name, monkeypatch):
     if name == "onnx":
         import onnx

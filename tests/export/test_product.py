@@ -74,7 +74,9 @@ def build(row):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("index", range(ROWS))
-def test_every_option_in_every_format(tmp_path, index):
+def test_every_option_in_every_format(tmp_path, index, request):
+    if index == 0:  # the others are checked in this process
+        request.getfixturevalue("processes")
     row = rows()[index]
     model = build(row)
     rng = np.random.default_rng(index)

@@ -127,6 +127,7 @@ def test_no_answer_is_sent_as_base64(served):
         assert not [name for name in signature.structured_outputs if name.endswith("_bytes")]
 
 
+@pytest.mark.slow
 def test_it_loads_where_keras_is_not(served):
     script = """
 import sys

@@ -271,6 +271,7 @@ def test_patches_may_be_dropped_from_any_epoch_on(monkeypatch, rates, epochs):
     assert seen["build"]("abc").get_layer("patch_dropout").rate == 0.5
 
 
+@pytest.mark.slow
 def test_a_mistyped_flag_is_the_one_line_of_the_whole_program(tmp_path):
     command = [sys.executable, "-m", "recipes.digits", "--run-dir", str(tmp_path), "--epoch", "3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -22,6 +22,7 @@ from servers import serving, serving_here
 from starlette.exceptions import HTTPException
 from tensorflow.core.framework.types_pb2 import DataType
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
+from thinned import thinned
 from zoo import png_header, with_claim_before
 
 from keras_vit.inference import open_artefact
@@ -51,7 +52,7 @@ IMAGE = json.dumps({"instances": np.zeros((1, 8, 8, 1), int).tolist()}).encode()
 IMAGE = IMAGE.replace(b"0", b"%s", 1)
 
 
-@pytest.fixture(scope="module", params=["saved_model", "litert"])
+@pytest.fixture(scope="module", params=thinned(["litert", "saved_model"], fast=1))
 def server(request, tiny):
     with serving(getattr(tiny, request.param), "--max-body", "200000") as client:
         yield client, open_artefact(tiny.keras_file)
