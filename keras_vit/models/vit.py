@@ -1,136 +1,13 @@
-"""The Vision Transformer: images in, tokens out."""
+"""The Vision Transformer: images in, tokens out, in two halves between which a layer may stand."""
 
 import dataclasses
-import operator
 
 import keras
 import numpy as np
 
 from keras_vit.errors import UserError
-from keras_vit.layers import PatchDropout, PatchEncoder, Patches, TransformerBlock, patch_grid
-from keras_vit.layers.attention import check_heads
-
-# Ti: "Training data-efficient image transformers" (arXiv:2012.12877), table 1; S, B, L, g: "Scaling
-# Vision Transformers" (arXiv:2106.04560), table 2; H: "An Image is Worth 16x16 Words"
-# (arXiv:2010.11929), table 1; mu: only for tests.
-SIZES = {
-    "mu": dict(width=32, depth=1, mlp_dim=128, num_heads=2),
-    "Ti": dict(width=192, depth=12, mlp_dim=768, num_heads=3),
-    "S": dict(width=384, depth=12, mlp_dim=1536, num_heads=6),
-    "B": dict(width=768, depth=12, mlp_dim=3072, num_heads=12),
-    "L": dict(width=1024, depth=24, mlp_dim=4096, num_heads=16),
-    "H": dict(width=1280, depth=32, mlp_dim=5120, num_heads=16),
-    "g": dict(width=1408, depth=40, mlp_dim=6144, num_heads=16),
-}
-
-LEAST = {  # the smallest value of each integer in a configuration
-    "patch_size": 1,
-    "channels": 1,
-    "width": 1,
-    "depth": 1,
-    "mlp_dim": 1,
-    "num_heads": 1,
-    "num_registers": 0,
-}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ViTConfig:
-    """Fixes the shapes and the math of a Vision Transformer.
-
-    Attributes:
-        image_size: Height and width `(H, W)` in pixels, or one number for both.
-        patch_size: Side `P` of a square patch in pixels; divides the image.
-        channels: Channels `C` per pixel.
-        width: Numbers per token `D`.
-        depth: Number of blocks.
-        mlp_dim: Hidden units of each MLP.
-        num_heads: Attention heads; divides `width`.
-        class_token: Whether a class token precedes the patches.
-        distillation_token: Whether a distillation token precedes the patches.
-        num_registers: How many registers precede the patches.
-        position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
-        prefix_positions: Whether class and distillation tokens have a learned position.
-        patch_bias: Whether the projection of the patches has a bias.
-        pre_norm: Whether a norm `pre_norm` precedes the blocks, as in CLIP (arXiv:2103.00020).
-        final_norm: Whether a norm `norm` follows the blocks; without it, a head normalises the
-            pooled feature, as MAE's fine-tuning does (arXiv:2111.06377, appendix A.1).
-        activation: `"gelu"`, exact, `"gelu_tanh"`, `"quick_gelu"` or `"swiglu"`.
-        norm_epsilon: Epsilon of every norm.
-        qkv_bias: Whether the projection to queries, keys and values has a bias.
-        qk_norm: Whether attention normalises queries and keys.
-        layer_scale: Initial value of LayerScale, or `None` for no LayerScale.
-
-    Raises:
-        ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
-            or a number is no integer or out of its range.
-    """
-
-    image_size: int | tuple[int, int] = 224
-    patch_size: int = 16
-    channels: int = 3
-    width: int
-    depth: int
-    mlp_dim: int
-    num_heads: int
-    class_token: bool = True
-    distillation_token: bool = False
-    num_registers: int = 0
-    position: str = "learned"
-    prefix_positions: bool = True
-    patch_bias: bool = True
-    pre_norm: bool = False
-    final_norm: bool = True
-    activation: str = "gelu"
-    norm_epsilon: float = 1e-6
-    qkv_bias: bool = True
-    qk_norm: bool = False
-    layer_scale: float | None = None
-
-    def __post_init__(self):
-        size = self.image_size
-        sides = size if isinstance(size, (tuple, list)) else (size, size)
-        if len(sides) != 2:
-            raise UserError(f"`image_size` must be one side or two: received {size}.")
-        sides = tuple(_integer("image_size", side, least=1) for side in sides)
-        object.__setattr__(self, "image_size", sides)
-        for name, least in LEAST.items():
-            number = _integer(name, getattr(self, name), least=least)
-            object.__setattr__(self, name, number)
-        if not 0 < self.norm_epsilon < 1:
-            raise UserError(
-                f"`norm_epsilon` must lie between 0 and 1: received {self.norm_epsilon}."
-            )
-        check_heads(self.width, self.num_heads)
-        patch_grid(self.image_size, self.patch_size)
-
-    @classmethod
-    def of(cls, name, **overrides):
-        """Returns the configuration that a name such as `"S/16"` stands for.
-
-        Args:
-            name: A size of `SIZES`, a slash, and the patch size in pixels.
-            **overrides: Fields to change, for example `image_size`.
-
-        Returns:
-            A `ViTConfig`.
-
-        Raises:
-            ValueError: If the name is not of this form, its size is unknown, or a field is wrong.
-            TypeError: If an override is no field of `ViTConfig`.
-        """
-        size, slash, patch_size = name.partition("/")
-        if size not in SIZES or not slash or not patch_size.isdecimal():
-            raise UserError(
-                f"A model's name is one of {', '.join(SIZES)}, a slash and the patch size, "
-                f"for example 'S/16': received {name!r}."
-            )
-        return cls(**{**SIZES[size], "patch_size": int(patch_size), **overrides})
-
-    @property
-    def grid(self):
-        """Rows and columns of patches, `(H // P, W // P)`."""
-        return patch_grid(self.image_size, self.patch_size)
+from keras_vit.layers import PatchDropout, PatchEncoder, Patches, TransformerBlock
+from keras_vit.models.config import ViTConfig
 
 
 def vit(
@@ -177,18 +54,55 @@ def vit(
         config = ViTConfig.of(config, **overrides)
     else:
         config = dataclasses.replace(config, **overrides)
-    rates = {"dropout": dropout, "attention_dropout": attention_dropout}
-    rates |= {"drop_path": drop_path, "patch_dropout": patch_dropout}
-    for name, rate in rates.items():
-        if not 0 <= rate < 1:
-            raise UserError(f"`{name}` must lie in [0, 1): received {rate}.")
-
+    _check_rates(patch_dropout=patch_dropout)
     images = keras.Input((*config.image_size, config.channels), name="images")
+    tokens = patch_tokens(images, config, mean=mean, std=std, dropout=dropout)
+    if patch_dropout:
+        prefix = tokens.shape[1] - config.grid[0] * config.grid[1]
+        layer = PatchDropout(patch_dropout, num_prefix_tokens=prefix, name="patch_dropout")
+        tokens = layer(tokens)
+    tokens = encode(
+        tokens,
+        config,
+        dropout=dropout,
+        attention_dropout=attention_dropout,
+        drop_path=drop_path,
+    )
+    return keras.Model(images, tokens, name="vit")
+
+
+def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
+    """Turns images `(B, H, W, C)` into tokens `(B, T, D)` with positions: the first half of `vit`.
+
+    The layers `pixels`, `patches` and `embed`. What changes the number of tokens, such as a mask,
+    stands between this and `encode`.
+
+    Args:
+        images: A `keras.Input` of the configuration's size and channels, pixels 0 to 255.
+        config: A `ViTConfig`.
+        mean: As `vit` takes it.
+        std: As `vit` takes it.
+        dropout: Rate on the embedded tokens.
+
+    Returns:
+        A symbolic tensor: prefix tokens, then the patches row by row.
+
+    Raises:
+        ValueError: If the images are not of the configuration's shape, the rate is outside
+            `[0, 1)`, or `mean` or `std` does not fit the channels or is out of its range.
+    """
+    _check_rates(dropout=dropout)
+    shape = (*config.image_size, config.channels)
+    if tuple(images.shape[1:]) != shape:
+        raise UserError(
+            f"Images must have the shape {shape} of the configuration: "
+            f"received {tuple(images.shape[1:])}."
+        )
     scale, offset = _rescaling(mean, std, config.channels)
     # In float32 whatever the policy: 8 bits of mantissa would blur 256 levels.
     x = keras.layers.Rescaling(scale, offset, dtype="float32", name="pixels")(images)
     x = Patches(config.patch_size, name="patches")(x)
-    x = PatchEncoder(
+    return PatchEncoder(
         config.width,
         grid=config.grid,
         class_token=config.class_token,
@@ -200,13 +114,45 @@ def vit(
         dropout=dropout,
         name="embed",
     )(x)
-    if patch_dropout:
-        prefix = x.shape[1] - config.grid[0] * config.grid[1]
-        x = PatchDropout(patch_dropout, num_prefix_tokens=prefix, name="patch_dropout")(x)
-    if config.pre_norm:
+
+
+def encode(tokens, config, *, blocks=None, dropout=0.0, attention_dropout=0.0, drop_path=0.0):
+    """Passes tokens `(B, T, D)` through the blocks: the second half of `vit`.
+
+    The layers `pre_norm`, where there is one, `block00`, `block01`, ..., `norm`. The tokens may be
+    fewer than those of `patch_tokens`; `T` must be fixed.
+
+    Args:
+        tokens: A symbolic tensor of width `D`.
+        config: A `ViTConfig`.
+        blocks: The indices of the blocks, a `range`, where something stands between two blocks; by
+            default all. `pre_norm` comes before the first block of the model, `norm` after its
+            last.
+        dropout: Rate after every dense layer of a block.
+        attention_dropout: Rate on the attention scores.
+        drop_path: Rate of stochastic depth in the last block of the model, as `vit` takes it.
+
+    Returns:
+        A symbolic tensor `(B, T, D)`.
+
+    Raises:
+        ValueError: If the model has no such block, the tokens have another width, or a rate is
+            outside `[0, 1)`.
+    """
+    _check_rates(dropout=dropout, attention_dropout=attention_dropout, drop_path=drop_path)
+    blocks = range(config.depth) if blocks is None else blocks
+    if not set(blocks) <= set(range(config.depth)):
+        raise UserError(f"`blocks` must lie in [0, {config.depth}): received {blocks}.")
+    if tokens.shape[-1] != config.width:
+        raise UserError(
+            f"Tokens must have the width {config.width} of the configuration: "
+            f"received {tokens.shape[-1]}."
+        )
+    x = tokens
+    if config.pre_norm and 0 in blocks:
         x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="pre_norm")(x)
-    rates = np.linspace(drop_path, 0, config.depth)[::-1]  # from the end: one block is the last
-    for index, rate in enumerate(rates.tolist()):
+    rates = np.linspace(drop_path, 0, config.depth)[::-1].tolist()  # one block is the last
+    for index in blocks:
         x = TransformerBlock(
             config.num_heads,
             config.mlp_dim,
@@ -217,12 +163,18 @@ def vit(
             layer_scale=config.layer_scale,
             dropout=dropout,
             attention_dropout=attention_dropout,
-            drop_path=rate,
+            drop_path=rates[index],
             name=f"block{index:02d}",
         )(x)
-    if config.final_norm:
+    if config.final_norm and config.depth - 1 in blocks:
         x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="norm")(x)
-    return keras.Model(images, x, name="vit")
+    return x
+
+
+def _check_rates(**rates):
+    for name, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise UserError(f"`{name}` must lie in [0, 1): received {rate}.")
 
 
 def _rescaling(mean, std, channels):
@@ -238,13 +190,3 @@ def _rescaling(mean, std, channels):
     if np.ndim(mean) or np.ndim(std):
         mean, std = np.broadcast_to(mean, channels), np.broadcast_to(std, channels)
     return np.divide(1 / 255, std).tolist(), np.divide(np.negative(mean), std).tolist()
-
-
-def _integer(name, value, *, least):
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise UserError(f"`{name}` must be an integer: received {value!r}.") from None
-    if number < least:
-        raise UserError(f"`{name}` must be at least {least}: received {number}.")
-    return number

@@ -1,0 +1,140 @@
+"""What fixes a Vision Transformer: the table of sizes and the fields of a configuration."""
+
+import dataclasses
+import operator
+
+from keras_vit.errors import UserError
+from keras_vit.layers import patch_grid
+from keras_vit.layers.attention import check_heads
+
+# Ti: "Training data-efficient image transformers" (arXiv:2012.12877), table 1; S, B, L, g: "Scaling
+# Vision Transformers" (arXiv:2106.04560), table 2; H: "An Image is Worth 16x16 Words"
+# (arXiv:2010.11929), table 1; mu: only for tests.
+SIZES = {
+    "mu": dict(width=32, depth=1, mlp_dim=128, num_heads=2),
+    "Ti": dict(width=192, depth=12, mlp_dim=768, num_heads=3),
+    "S": dict(width=384, depth=12, mlp_dim=1536, num_heads=6),
+    "B": dict(width=768, depth=12, mlp_dim=3072, num_heads=12),
+    "L": dict(width=1024, depth=24, mlp_dim=4096, num_heads=16),
+    "H": dict(width=1280, depth=32, mlp_dim=5120, num_heads=16),
+    "g": dict(width=1408, depth=40, mlp_dim=6144, num_heads=16),
+}
+
+LEAST = {  # the smallest value of each integer in a configuration
+    "patch_size": 1,
+    "channels": 1,
+    "width": 1,
+    "depth": 1,
+    "mlp_dim": 1,
+    "num_heads": 1,
+    "num_registers": 0,
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ViTConfig:
+    """Fixes the shapes and the math of a Vision Transformer.
+
+    Attributes:
+        image_size: Height and width `(H, W)` in pixels, or one number for both.
+        patch_size: Side `P` of a square patch in pixels; divides the image.
+        channels: Channels `C` per pixel.
+        width: Numbers per token `D`.
+        depth: Number of blocks.
+        mlp_dim: Hidden units of each MLP.
+        num_heads: Attention heads; divides `width`.
+        class_token: Whether a class token precedes the patches.
+        distillation_token: Whether a distillation token precedes the patches.
+        num_registers: How many registers precede the patches.
+        position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
+        prefix_positions: Whether class and distillation tokens have a learned position.
+        patch_bias: Whether the projection of the patches has a bias.
+        pre_norm: Whether a norm `pre_norm` precedes the blocks, as in CLIP (arXiv:2103.00020).
+        final_norm: Whether a norm `norm` follows the blocks; without it, a head normalises the
+            pooled feature, as MAE's fine-tuning does (arXiv:2111.06377, appendix A.1).
+        activation: `"gelu"`, exact, `"gelu_tanh"`, `"quick_gelu"` or `"swiglu"`.
+        norm_epsilon: Epsilon of every norm.
+        qkv_bias: Whether the projection to queries, keys and values has a bias.
+        qk_norm: Whether attention normalises queries and keys.
+        layer_scale: Initial value of LayerScale, or `None` for no LayerScale.
+
+    Raises:
+        ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
+            or a number is no integer or out of its range.
+    """
+
+    image_size: int | tuple[int, int] = 224
+    patch_size: int = 16
+    channels: int = 3
+    width: int
+    depth: int
+    mlp_dim: int
+    num_heads: int
+    class_token: bool = True
+    distillation_token: bool = False
+    num_registers: int = 0
+    position: str = "learned"
+    prefix_positions: bool = True
+    patch_bias: bool = True
+    pre_norm: bool = False
+    final_norm: bool = True
+    activation: str = "gelu"
+    norm_epsilon: float = 1e-6
+    qkv_bias: bool = True
+    qk_norm: bool = False
+    layer_scale: float | None = None
+
+    def __post_init__(self):
+        size = self.image_size
+        sides = size if isinstance(size, (tuple, list)) else (size, size)
+        if len(sides) != 2:
+            raise UserError(f"`image_size` must be one side or two: received {size}.")
+        sides = tuple(_integer("image_size", side, least=1) for side in sides)
+        object.__setattr__(self, "image_size", sides)
+        for name, least in LEAST.items():
+            number = _integer(name, getattr(self, name), least=least)
+            object.__setattr__(self, name, number)
+        if not 0 < self.norm_epsilon < 1:
+            raise UserError(
+                f"`norm_epsilon` must lie between 0 and 1: received {self.norm_epsilon}."
+            )
+        check_heads(self.width, self.num_heads)
+        patch_grid(self.image_size, self.patch_size)
+
+    @classmethod
+    def of(cls, name, **overrides):
+        """Returns the configuration that a name such as `"S/16"` stands for.
+
+        Args:
+            name: A size of `SIZES`, a slash, and the patch size in pixels.
+            **overrides: Fields to change, for example `image_size`.
+
+        Returns:
+            A `ViTConfig`.
+
+        Raises:
+            ValueError: If the name is not of this form, its size is unknown, or a field is wrong.
+            TypeError: If an override is no field of `ViTConfig`.
+        """
+        size, slash, patch_size = name.partition("/")
+        if size not in SIZES or not slash or not patch_size.isdecimal():
+            raise UserError(
+                f"A model's name is one of {', '.join(SIZES)}, a slash and the patch size, "
+                f"for example 'S/16': received {name!r}."
+            )
+        return cls(**{**SIZES[size], "patch_size": int(patch_size), **overrides})
+
+    @property
+    def grid(self):
+        """Rows and columns of patches, `(H // P, W // P)`."""
+        return patch_grid(self.image_size, self.patch_size)
+
+
+def _integer(name, value, *, least):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise UserError(f"`{name}` must be an integer: received {value!r}.") from None
+    if number < least:
+        raise UserError(f"`{name}` must be at least {least}: received {number}.")
+    return number
