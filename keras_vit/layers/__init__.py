@@ -8,6 +8,7 @@ from keras_vit.layers.patches import Patches, patch_grid, patchify, unpatchify
 from keras_vit.layers.pool import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
+from keras_vit.layers.token_map import TokenMap
 
 __all__ = [
     "MLP",
@@ -20,6 +21,7 @@ __all__ = [
     "PatchEncoder",
     "Patches",
     "SelfAttention",
+    "TokenMap",
     "TokenPool",
     "TransformerBlock",
     "patch_grid",

@@ -13,6 +13,7 @@ from keras_vit.layers import (
     PatchEncoder,
     Patches,
     SelfAttention,
+    TokenMap,
     TokenPool,
     TransformerBlock,
 )
@@ -54,6 +55,7 @@ CASES = [
         dict(num_heads=4, mlp_dim=32, layer_scale=0.1, dropout=0.1, drop_path=0.2),
         TOKENS,
     ),
+    (TokenMap, dict(grid=(2, 3), num_prefix_tokens=1), TOKENS),
     (TokenPool, dict(), TOKENS),
     (TokenPool, dict(index=1), TOKENS),
     (MeanPool, dict(num_prefix_tokens=1), TOKENS),
