@@ -25,8 +25,8 @@ def encode(pixels, format="JPEG", **options):
 
 
 def in_a_dataset(function, *arguments):
-    (result,) = tf.data.Dataset.from_tensors(arguments).map(function)
-    return result.numpy()
+    """Returns what a function makes of the elements of its arguments, traced once."""
+    return list(tf.data.Dataset.from_tensor_slices(arguments).map(function).as_numpy_iterator())
 
 
 # The centre crop
@@ -44,19 +44,19 @@ def timms_crop(image, size, ratio):
     return resized[top : top + size, left : left + size]
 
 
-@pytest.mark.parametrize(
-    "shape", thinned([(97, 331), (1, 1), (120, 160), (160, 120), (64, 64), (30, 40)], fast=2)
-)
 @pytest.mark.parametrize("ratio", [0.875, 1.0])
-def test_the_centre_crop_is_timms(shape, ratio):
+def test_the_centre_crop_is_timms(ratio):
+    rng = np.random.default_rng(0)
+    shapes = [(97, 331), (1, 1), (120, 160), (160, 120), (64, 64), (30, 40)]
     # Without black and white: Pillow cuts off what the kernel overshoots after each of two passes.
-    pixels = np.random.default_rng(0).integers(64, 192, (*shape, 3)).astype("uint8")
-    expected = timms_crop(Image.fromarray(pixels), 48, ratio)
+    pictures = [rng.integers(64, 192, (*shape, 3)).astype("uint8") for shape in shapes]
     crop = functools.partial(
         centre_crop, preprocessing=Preprocessing(image_size=48, crop_ratio=ratio)
     )
-    ours = in_a_dataset(crop, encode(pixels, "PNG"))
-    np.testing.assert_allclose(ours.astype(int), expected, atol=1)
+    ours = in_a_dataset(crop, [encode(pixels, "PNG") for pixels in pictures])
+    for shape, pixels, image in zip(shapes, pictures, ours, strict=True):
+        expected = timms_crop(Image.fromarray(pixels), 48, ratio)
+        assert np.abs(image.astype(int) - expected).max() <= 1, shape
 
 
 @pytest.mark.skipif(
@@ -86,7 +86,7 @@ def windows(count, height, width, **options):
 
 
 def test_windows_are_drawn_as_the_paper_says():
-    top, left, height, width = windows(4000, 300, 400).T
+    top, left, height, width = windows(1500, 300, 400).T
     assert (top >= 0).all() and (left >= 0).all()
     assert (top + height <= 300).all() and (left + width <= 400).all()
     share = height * width / 120_000
@@ -105,19 +105,19 @@ def test_where_no_window_fits_the_largest_in_the_middle_is_taken():
     assert (windows(20, 1000, 10, area=(0.99, 1.0)) == [494, 0, 13, 10]).all()
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("size", thinned([16, 64, 8, 30, 128], fast=2))
-def test_the_crop_is_the_window_resized(format, size):
-    encoded = encode(SMOOTH, format, **({"quality": 95} if format == "JPEG" else {}))
+def test_the_crop_is_the_window_resized(size):
+    files = [encode(SMOOTH, quality=95), encode(SMOOTH, "PNG")]
     (key,) = example_keys(3, tf.constant([5], tf.int64))
-    ours = in_a_dataset(functools.partial(inception_crop, size=size), encoded, key)
-    assert ours.dtype == np.uint8 and ours.shape == (size, size, 3)
+    crops = in_a_dataset(functools.partial(inception_crop, size=size), files, [key, key])
     window = random_window(120, 160, key, (0.08, 1.0), (3 / 4, 4 / 3)).numpy()
     top, left, height, width = window
     box = (left, top, left + width, top + height)
     expected = Image.fromarray(SMOOTH).resize((size, size), Image.Resampling.BILINEAR, box)
-    difference = np.abs(ours.astype(int) - np.asarray(expected).astype(int))
-    assert difference.mean() < 1.5 and difference.max() < 12, window
+    for ours in crops:
+        assert ours.dtype == np.uint8 and ours.shape == (size, size, 3)
+        difference = np.abs(ours.astype(int) - np.asarray(expected).astype(int))
+        assert difference.mean() < 1.5 and difference.max() < 12, window
 
 
 def test_the_same_key_cuts_the_same_window():

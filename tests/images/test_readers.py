@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from exif_files import LONG, chunk, entry, tiff
 from PIL import Image
+from thinned import thinned
 
 from keras_vit.data import EncodedSplit, centre_crop, fitted_batches
 from keras_vit.errors import UserError
@@ -23,8 +24,8 @@ from keras_vit.tasks import classifier
 
 SIZE = (16, 24)
 WAYS = {
-    "whole": Preprocessing(image_size=SIZE),
     "timm": Preprocessing(image_size=SIZE, crop_ratio=0.875),
+    "whole": Preprocessing(image_size=SIZE),
     "bilinear": Preprocessing(image_size=SIZE, crop_ratio=0.9, interpolation="bilinear"),
     "vit": Preprocessing(image_size=SIZE, fit="squash", interpolation="bilinear"),
     "deit": Preprocessing(image_size=SIZE, crop_ratio=0.8, fit="squash", crop_offset="floor"),
@@ -51,13 +52,7 @@ def model():
     return classifier(vit("mu/4", image_size=SIZE), 3)
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param(way, marks=[pytest.mark.slow] if place > 1 else [])
-        for place, way in enumerate(WAYS)
-    ],
-)
+@pytest.mark.parametrize("way", thinned(WAYS, fast=1))
 def test_python_training_evaluation_and_serving_see_the_same_pixels(way, model):
     preprocessing = WAYS[way]
     by_pillow = np.stack([read_image(file, preprocessing) for file in FILES])
