@@ -15,7 +15,7 @@ STAGES = {
     "affine": functools.partial(augment.random_affine, degrees=20, shift=0.1, zoom=0.1, shear=9),
     "rand": augment.rand_augment,
     "rand increasing": functools.partial(
-        augment.rand_augment, num_ops=3, increasing=True, magnitude_std=0.5
+        augment.rand_augment, num_ops=1, increasing=True, magnitude_std=0.5
     ),
     "auto": functools.partial(augment.auto_augment, policy=CIFAR10_POLICY),
     "trivial": augment.trivial_augment,
