@@ -1,6 +1,8 @@
 """What `test_jax.py` runs on the JAX backend: trains, is stopped, goes on; writes weights as JSON.
 
-python jax_program.py FOLDER [STOP_AT]
+    python jax_program.py FOLDER[:STOP_AT] ...
+
+Each folder is a training, one after the other; stopped after so many steps, or never where it is 0.
 """
 
 import json
@@ -63,4 +65,6 @@ def main(folder, stop_at):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    for argument in sys.argv[1:]:
+        folder, _, stop_at = argument.partition(":")
+        main(Path(folder), int(stop_at) if stop_at else None)

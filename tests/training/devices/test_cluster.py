@@ -13,12 +13,18 @@ from pathlib import Path
 import pytest
 from ports import free_ports
 
+from keras_vit.training.devices import cluster
 from keras_vit.training.devices.cluster import read_cluster, wait_for_workers
 
 WORKERS = ["10.0.0.1:2222", "10.0.0.2:2222"]
 ROOT = Path(__file__).parents[3]
-PROGRAM = "import sys; from keras_vit.training.devices import cluster; cluster.PATIENCE = 1; "
-PROGRAM += "cluster.wait_for_workers(int(sys.argv[1]), sys.argv[2:])"
+# Without the package around the file, which imports TensorFlow.
+PROGRAM = f"""
+import runpy, sys
+wait_for_workers = runpy.run_path({cluster.__file__!r})["wait_for_workers"]
+wait_for_workers.__globals__["PATIENCE"] = 1
+wait_for_workers(int(sys.argv[1]), sys.argv[2:])
+"""
 
 
 def configure(monkeypatch, cluster, task):
@@ -107,7 +113,6 @@ def test_a_port_that_is_taken_is_a_sentence():
             wait_for_workers(0, [address, "localhost:1"])
 
 
-@pytest.mark.slow
 def test_three_workers_meet_in_any_order_and_say_for_whom_they_wait():
     workers = [f"localhost:{port}" for port in free_ports(3)]
     zero, one, two = (f"worker {index} at {address}" for index, address in enumerate(workers))
@@ -159,7 +164,6 @@ def test_a_worker_answers_anyone_and_goes_when_it_is_told_to():
     thread.join()
 
 
-@pytest.mark.slow
 def test_a_waiting_worker_can_be_interrupted():
     workers = [f"localhost:{port}" for port in free_ports(2)]
     lone = start(0, workers)

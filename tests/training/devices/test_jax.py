@@ -12,33 +12,34 @@ import pytest
 PROGRAM = Path(__file__).parents[1] / "jax_program.py"
 
 
-def run(folder, *arguments, devices=1):
+def run(*trainings, devices):
     flags = f"--xla_force_host_platform_device_count={devices}"
     subprocess.run(
-        [sys.executable, PROGRAM, folder, *map(str, arguments)],
+        [sys.executable, PROGRAM, *trainings],
         env={**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": flags},
         check=True,
         capture_output=True,
     )
-    result = Path(folder, "result.json")
-    return json.loads(result.read_text()) if result.exists() else None
+
+
+def read(folder):
+    return json.loads((folder / "result.json").read_text())
 
 
 @pytest.mark.slow
-def test_two_devices_are_one(tmp_path):
-    one, two = run(tmp_path / "one"), run(tmp_path / "two", devices=2)
+def test_two_devices_are_one_and_a_stopped_run_goes_on_bit_for_bit(tmp_path):
+    """Where it can stop, if only after no step, dropout draws all the while."""
+    run(tmp_path / "one", devices=1)
+    trainings = "two", "whole:0", "run:8", "run:0"
+    run(*(f"{tmp_path}/{each}" for each in trainings), devices=2)
+
+    one, two = read(tmp_path / "one"), read(tmp_path / "two")
     assert (one["devices"], two["devices"]) == (1, 2)
     for left, right in zip(one["weights"], two["weights"], strict=True):
         np.testing.assert_allclose(left, right, atol=1e-5)
     np.testing.assert_allclose(one["history"]["loss"], two["history"]["loss"], atol=1e-5)
 
-
-@pytest.mark.slow
-def test_a_stopped_run_goes_on_bit_for_bit(tmp_path):
-    """Zero stops nowhere; dropout draws all the while."""
-    whole = run(tmp_path / "whole", 0, devices=2)
-    assert run(tmp_path / "run", 8, devices=2) is None
-    again = run(tmp_path / "run", 0, devices=2)
+    whole, again = read(tmp_path / "whole"), read(tmp_path / "run")
     assert again["start"] == 6
     assert again["weights"] == whole["weights"]
     assert again["history"] == whole["history"]

@@ -27,12 +27,12 @@ import recipes.digits  # noqa: E402
 from keras_vit.run import training  # noqa: E402
 
 CONFIG = recipes.digits.Config(
-    epochs=8,
+    epochs=4,
     warmup_epochs=1,
     xla="off",
     ema=0.9,
     save_every=2,
-    validation_epochs=4,
+    validation_epochs=2,
     accumulation=2,
     width=24,
     depth=2,

@@ -1,6 +1,7 @@
 """Runs that end early and go on."""
 
 import contextlib
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import tensorflow as tf
 from replicas import cross_entropy, examples, perceptron, strategy_of
 
 from keras_vit.training import Checkpoints, TrainingModel
+from keras_vit.training.resume import files
 
 STEPS = 5  # an epoch
 
@@ -63,6 +65,20 @@ def build(replicas=1, jit_compile=False, units=4, metrics=("accuracy",)):
     return model
 
 
+@functools.cache
+def _built(**arguments):
+    model = build(**arguments)
+    return model, [(variable, variable.numpy()) for variable in model.training_state.values()]
+
+
+def build_again(**arguments):
+    """Returns one model each time, as it was built: tracing a step anew takes a second."""
+    model, state = _built(**arguments)
+    for variable, value in state:
+        variable.assign(value)
+    return model
+
+
 def fit(model, checkpoints, *callbacks, epochs=EPOCHS):
     """Goes on with what the checkpoints hold, until the end."""
     step = checkpoints.restore(model)
@@ -78,10 +94,10 @@ def fit(model, checkpoints, *callbacks, epochs=EPOCHS):
     )
 
 
+# Without the package around the file, which imports TensorFlow.
 HOLD = """
-import sys
-from keras_vit.training.resume.files import CheckpointFolder
-folder = CheckpointFolder(sys.argv[1], keep=2)
+import runpy, sys
+folder = runpy.run_path(sys.argv[2])["CheckpointFolder"](sys.argv[1], keep=2)
 folder.open()
 print("held", flush=True)
 sys.stdin.read()
@@ -91,13 +107,14 @@ sys.stdin.read()
 @contextlib.contextmanager
 def another_process_holds(folder):
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", HOLD, folder], stdin=pipe, stdout=pipe) as other:
+    command = [sys.executable, "-c", HOLD, folder, files.__file__]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as other:
         assert other.stdout.readline() == b"held\n"
         yield
         other.kill()
 
 
-def run(folder, *, kill_at=None, every=2, **arguments):
+def run(folder, *, kill_at=None, every=2, build=build_again, **arguments):
     """Trains or goes on; returns losses by step, and the model with its early stopping."""
     model = build(**arguments)
     stopping = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from resuming import STEPS, another_process_holds, build, fit, run
+from resuming import STEPS, another_process_holds, build_again, fit, run
 
 from keras_vit.training import Checkpoints
 from keras_vit.training.resume.files import read_checkpoint, write_checkpoint
@@ -11,7 +11,7 @@ from keras_vit.training.resume.files import read_checkpoint, write_checkpoint
 def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path):
     (tmp_path / "step-000000002.npz").mkdir()  # which cannot be opened either
     with pytest.raises(OSError):
-        Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build())
+        Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build_again())
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000002.npz"]
 
 
@@ -53,8 +53,8 @@ def test_objects_are_never_unpickled(tmp_path):
 def test_two_processes_do_not_write_to_one_folder(tmp_path):
     with another_process_holds(tmp_path):
         with pytest.raises(ValueError, match="Another run writes its checkpoints to"):
-            fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS))
-    fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
+            fit(build_again(), Checkpoints(tmp_path, steps_per_epoch=STEPS))
+    fit(build_again(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
 
 
 def test_another_run_in_the_folder_is_not_lost(tmp_path):
@@ -63,15 +63,15 @@ def test_another_run_in_the_folder_is_not_lost(tmp_path):
     checkpoints = Checkpoints(tmp_path, steps_per_epoch=STEPS)
     checkpoints.restore = lambda model: 0  # forgotten
     with pytest.raises(ValueError, match="holds another run, at step 8: call `restore`"):
-        fit(build(), checkpoints)
+        fit(build_again(), checkpoints)
     assert {path: path.read_bytes() for path in tmp_path.glob("step-*")} == files
     checkpoints.clear()
-    fit(build(), checkpoints, epochs=1)
+    fit(build_again(), checkpoints, epochs=1)
     assert [path.name for path in tmp_path.glob("step-*")] == ["step-000000005.npz"]
 
 
 def test_clearing_asks_who_holds_the_folder(tmp_path):
-    fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
+    fit(build_again(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
     with another_process_holds(tmp_path):
         with pytest.raises(ValueError, match="Another run writes its checkpoints to"):
             Checkpoints(tmp_path, steps_per_epoch=STEPS).clear()

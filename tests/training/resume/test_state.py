@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from replicas import cross_entropy
-from resuming import STEPS, KillAt, Killed, build, fit
+from resuming import STEPS, KillAt, Killed, build_again, fit
 
 from keras_vit.training import Checkpoints, TrainingModel
 from keras_vit.training.names import named_variables, unique_names
@@ -97,12 +97,12 @@ def test_names_that_are_alike_are_counted():
 
 def test_a_checkpoint_without_names_is_refused(tmp_path):
     with pytest.raises(Killed):
-        fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS, every=2), KillAt(3))
+        fit(build_again(), Checkpoints(tmp_path, steps_per_epoch=STEPS, every=2), KillAt(3))
     (path,) = tmp_path.glob("step-*.npz")
     arrays, notes = read_checkpoint(path)
     write_checkpoint(path, {f"state/{i:05d}": a for i, a in enumerate(arrays.values())}, notes)
     with pytest.raises(ValueError, match="of an older version, which did not record the names"):
-        Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build())
+        Checkpoints(tmp_path, steps_per_epoch=STEPS).restore(build_again())
 
 
 class Counts(keras.callbacks.Callback):
@@ -127,7 +127,7 @@ def test_a_callback_says_itself_what_goes_on(tmp_path):
     def run(folder, *kill):
         counts = Counts()
         checkpoints = Checkpoints(folder, steps_per_epoch=STEPS, every=2, callbacks=[counts])
-        fit(build(), checkpoints, counts, *kill, epochs=2)
+        fit(build_again(), checkpoints, counts, *kill, epochs=2)
         return counts
 
     whole = run(tmp_path / "whole")
@@ -149,7 +149,7 @@ def test_a_history_of_numbers_that_are_numpys_can_be_saved(tmp_path):
         on_epoch_end=lambda epoch, logs: logs.update(rate=np.float32(0.5), sizes=np.arange(2))
     )
     for epochs in (1, 2):
-        model = build()
+        model = build_again()
         fit(model, Checkpoints(tmp_path, steps_per_epoch=STEPS), log, epochs=epochs)
     rates, sizes = (model.history.history[name] for name in ("rate", "sizes"))
     assert rates == [0.5, 0.5] and [each.tolist() for each in sizes] == [[0, 1], [0, 1]]

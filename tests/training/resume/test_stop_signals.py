@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from resuming import STEPS, KillAt, Killed, build, fit
+from resuming import STEPS, KillAt, Killed, build, build_again, fit
 
 from keras_vit.training import Checkpoints
 from keras_vit.training.resume import files
@@ -22,7 +22,7 @@ def test_a_signal_saves_and_leaves_with_its_status(tmp_path, number):
                 os.kill(os.getpid(), number)
 
     before = signal.getsignal(number)
-    model = build()
+    model = build_again()
     checkpoints = Checkpoints(tmp_path, steps_per_epoch=STEPS)
     with pytest.raises(SystemExit) as left:
         fit(model, checkpoints, Send())
@@ -39,7 +39,7 @@ def test_a_signal_in_the_epoch_that_is_stopped_early_leaves_too(tmp_path, number
             os.kill(os.getpid(), number)
 
     with pytest.raises(SystemExit) as left:
-        fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS, every=2), StopAndSend())
+        fit(build_again(), Checkpoints(tmp_path, steps_per_epoch=STEPS, every=2), StopAndSend())
     assert left.value.code == 128 + number
     names = sorted(path.name for path in tmp_path.glob("[!.]*"))
     assert names == ["step-000000002.npz", "step-000000004.npz"]
@@ -73,5 +73,5 @@ def test_a_signal_in_the_last_save_is_heard(tmp_path, monkeypatch):
 
     monkeypatch.setattr("keras_vit.training.resume.files.save_arrays", save)
     with pytest.raises(SystemExit) as left:
-        fit(build(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
+        fit(build_again(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
     assert left.value.code == 128 + signal.SIGTERM
