@@ -16,6 +16,7 @@ from replicas import (
     two_replicas,
     weights_of,
 )
+from thinned import thinned
 
 from keras_vit.training import TrainingModel, WatchFinite
 
@@ -39,7 +40,7 @@ CLIPS = {
 EMAS = {"no ema": {}, "ema": dict(use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=3)}
 
 
-def train(model_class, optimizer, *, replicas=1, steps=8, **compile_arguments):
+def train(model_class, optimizer, *, replicas=1, steps=5, **compile_arguments):
     keras.utils.set_random_seed(0)
     with strategy_of(replicas).scope():
         model = perceptron(model_class)
@@ -53,7 +54,7 @@ def train(model_class, optimizer, *, replicas=1, steps=8, **compile_arguments):
 def reference(optimizer, clip, ema):
     """Stock Keras on one device."""
     build = functools.partial(OPTIMIZERS[optimizer], **CLIPS[clip], **EMAS[ema])
-    return train(keras.Model, build, jit_compile=False)
+    return train(keras.Model, build, run_eagerly=True)
 
 
 # Every value of one with every value of each other: a dozen, where the product has 96.
@@ -74,8 +75,8 @@ def test_each_pair_of_values_is_combined():
 @pytest.mark.parametrize(
     "optimizer, clip, ema, accumulation, jit_compile",
     [
-        pytest.param(*each, marks=[] if each[1] == "global_clipnorm" else pytest.mark.slow)
-        for each in COMBINATIONS
+        pytest.param(*each, marks=[] if place in (0, 4) else pytest.mark.slow)
+        for place, each in enumerate(COMBINATIONS)
     ],
 )
 def test_two_replicas_are_one(float64, optimizer, clip, ema, accumulation, jit_compile):
@@ -89,8 +90,14 @@ def test_two_replicas_are_one(float64, optimizer, clip, ema, accumulation, jit_c
     assert again["accuracy"] == history["accuracy"]
 
 
-@pytest.mark.parametrize("accumulation", [1, 4])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    "accumulation, jit_compile",
+    [
+        (1, True),
+        (4, False),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in [(4, True), (1, False)]),
+    ],
+)
 def test_one_replica_is_stock_keras(float64, accumulation, jit_compile):
     arguments = "adamw", "global_clipnorm", "ema"
     expected, _ = reference(*arguments)
@@ -114,7 +121,7 @@ def test_no_batch_is_read_and_thrown_away():
     assert seen == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", thinned([False, True], fast=1))
 def test_replicas_and_micro_batches_draw_other_masks(jit_compile):
     """Four equal examples in four parts: if two parts drew alike, every count were even."""
     with two_replicas().scope():
@@ -144,7 +151,7 @@ def test_the_logs_of_each_step_are_those_of_the_whole_batches(float64):
     x, y = examples(14)
     weights = np.arange(14.0)
 
-    def logged(replicas):
+    def logged(replicas, **kwargs):
         keras.utils.set_random_seed(0)
         seen = []
         with strategy_of(replicas).scope():
@@ -154,6 +161,7 @@ def test_the_logs_of_each_step_are_those_of_the_whole_batches(float64):
                 cross_entropy(reduction="mean_with_sample_weight"),
                 metrics=["accuracy"],
                 weighted_metrics=["accuracy"],
+                **kwargs,
             )
         log = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: seen.append(logs)
@@ -162,7 +170,7 @@ def test_the_logs_of_each_step_are_those_of_the_whole_batches(float64):
         model.fit(data, verbose=0, shuffle=False, callbacks=[log])
         return [list(map(float, logs.values())) for logs in seen]
 
-    np.testing.assert_allclose(logged(2), logged(1), rtol=1e-12)
+    np.testing.assert_allclose(logged(2), logged(1, run_eagerly=True), rtol=1e-12)
 
 
 def fit_labels(labels, loss, replicas=1, scale=1, units=3):
@@ -232,7 +240,8 @@ def test_statistics_are_those_of_all_examples_in_their_order(float64):
         keras.utils.set_random_seed(0)
         with strategy_of(replicas).scope():
             model = perceptron(model_class, keras.layers.BatchNormalization())
-            model.compile(keras.optimizers.SGD(0.0), cross_entropy(), jit_compile=False)
+            is_stock = model_class is keras.Model
+            model.compile(keras.optimizers.SGD(0.0), cross_entropy(), run_eagerly=is_stock)
         before = [weight.path for weight in model.weights]
         data = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
         model.fit(data, verbose=0, shuffle=False)

@@ -12,6 +12,7 @@ from replicas import (
     two_replicas,
     weights_of,
 )
+from thinned import thinned
 
 from keras_vit.training import TrainingModel
 
@@ -28,8 +29,10 @@ def test_a_clipped_update_has_the_norm_it_was_clipped_to():
     np.testing.assert_allclose(np.linalg.norm(weights_of(model) - before), 0.1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    "replicas, jit_compile",
+    [(2, False), (1, True), pytest.param(2, True, marks=pytest.mark.slow)],
+)
 def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(replicas, jit_compile):
     x, y = examples(8, "float32")
     x[-1] = np.nan  # the last replica's
@@ -46,7 +49,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(replicas, jit_
         np.testing.assert_array_equal(left, right)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("replicas", thinned([2, 1], fast=1))
 @pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 1.0}, {"clipnorm": 1.0}])
 def test_a_gradient_whose_norm_overflows_is_not_finite(replicas, clip):
     """Clipped by it, every weight would be no number, or zero."""
