@@ -1,7 +1,7 @@
 """Batches of images from disk or memory, as `tf.data` datasets."""
 
 from keras_vit.data.broken import BrokenPictures
-from keras_vit.data.crop import centre_crop, inception_crop
+from keras_vit.data.crop import centre_crop, inception_crop, staged_crop
 from keras_vit.data.pipeline import (
     eval_batches,
     fitted_batches,
@@ -38,6 +38,7 @@ __all__ = [
     "from_tfds",
     "inception_crop",
     "open_source",
+    "staged_crop",
     "fitted_batches",
     "fitted_preprocessing",
     "train_batches",

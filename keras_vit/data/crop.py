@@ -1,11 +1,19 @@
-"""Crops, which decode an encoded picture to an image of a given size, uint8."""
+"""Crops, which decode an encoded picture to an image of a given size, uint8.
 
+In place of the bytes of a picture, each takes a sample: a dict whose `image` is the bytes, `()`,
+and whose `mask` `(h, w)`, `boxes` `(M, 4)` and `box_labels` `(M,)` are decoded already. What
+`keras_vit.data.augment.move` says of a batch holds for it.
+"""
+
+import functools
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_vit.data.augment.keys import uniform
-from keras_vit.images.graph_crop import crop_images
+from keras_vit.data.augment.crops import fitted, pair
+from keras_vit.data.augment.move import move, window
+from keras_vit.data.augment.windows import random_windows
 from keras_vit.images.graph_decode import (
     decode,
     decode_by_pillow,
@@ -14,9 +22,11 @@ from keras_vit.images.graph_decode import (
     jpeg_shape,
 )
 
+MOVED = ("image", "mask", "boxes", "box_labels")
 
-def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3)):
-    """Decodes a random window of a picture and resizes it to `(S, S, 3)`, uint8.
+
+def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3), **outside):
+    """Decodes a random window of a picture and resizes it to `(H, W, 3)`, uint8.
 
     The window's area is uniform in `area`, and its aspect ratio log-uniform in `aspect`: "Going
     Deeper with Convolutions" (arXiv:1409.4842, section 6), drawn as torchvision and timm do (ten
@@ -24,97 +34,102 @@ def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3
     smallest of the JPEG's own scales that covers the output.
 
     Args:
-        encoded: The bytes of the picture, a string `()`.
+        encoded: The bytes of the picture, a string `()`, or a sample with them.
         key: uint64 `()`, from which the window is drawn.
-        size: Side `S` of the output in pixels.
+        size: Height and width of the output in pixels, or one integer for both.
         area: Smallest and largest area of the window, as shares of the picture's area.
         aspect: Smallest and largest aspect ratio of the window, width by height.
+        **outside: `least_area`, see `keras_vit.data.augment.move.move`; a window has no outside.
 
     Returns:
         The image, resized bilinearly, and antialiased where the decoded window is more than twice
-        as long as the output.
+        as long as the output; or the sample with it.
 
     Raises:
         tf.errors.OpError: When it runs, if the picture cannot be decoded.
     """
-
-    def window(height, width):
-        return random_window(height, width, key, area, aspect)
-
-    def of_jpeg():
-        height, width, _ = jpeg_shape(encoded)
-        box = window(height, width)
-        # 0 to 3 halvings by the JPEG's own cosine transform; bilinear resizing does the rest.
-        halvings = tf.cast(
-            tf.math.log(tf.cast(tf.reduce_min(box[2:]), tf.float32) / size) / math.log(2), tf.int32
-        )
-        branches = [
-            lambda ratio=ratio: decode_window(encoded, box, ratio) for ratio in (1, 2, 4, 8)
-        ]
-        return tf.switch_case(tf.clip_by_value(halvings, 0, 3), branches)
-
-    def of_others():
-        image = decode_by_pillow(encoded)
-        top, left, height, width = tf.unstack(window(tf.shape(image)[0], tf.shape(image)[1]))
-        return image[top : top + height, left : left + width]
-
-    image = tf.cond(is_plain_jpeg(encoded), of_jpeg, of_others)
-    small = tf.reduce_max(tf.shape(image)[:2]) <= 2 * size
-    image = tf.cond(
-        small,
-        lambda: tf.image.resize(image, (size, size)),
-        lambda: tf.image.resize(image, (size, size), antialias=True),
-    )
-    return tf.cast(tf.round(image), tf.uint8)
+    size = pair(size)
+    if not isinstance(encoded, dict):
+        return _inception(encoded, key, size, area, aspect)[0]
+    image, box = _inception(encoded["image"], key, size, area, aspect)
+    where = window(*tf.unstack(tf.cast(box[:, None], tf.float32)), size)
+    rest = {name: encoded[name][None] for name in MOVED[1:] if name in encoded}
+    moved = {name: values[0] for name, values in move(rest, where, **outside).items()}
+    return encoded | moved | {"image": image}
 
 
-def centre_crop(encoded, key=None, *, preprocessing):
+def centre_crop(encoded, key=None, *, preprocessing, **outside):
     """Decodes a picture, resizes it and crops its middle to `(H, W, 3)`, uint8.
 
     Args:
-        encoded: The bytes of the picture, a string `()`.
+        encoded: The bytes of the picture, a string `()`, or a sample with them.
         key: Ignored; every crop takes one, and this one draws nothing.
         preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`, which
             is `(H, W)`.
+        **outside: `void` and `least_area`, see `keras_vit.data.augment.move.move`.
 
     Returns:
-        The image.
+        The image, or the sample with it.
 
     Raises:
         tf.errors.OpError: When it runs, if the picture cannot be decoded.
     """
-    return crop_images(decode(encoded)[None], preprocessing)[0]
+    stage = functools.partial(fitted, preprocessing=preprocessing, **outside)
+    return staged_crop(encoded, key, stage=stage)
 
 
-def random_window(height, width, key, area, aspect):
-    """Draws the window of `inception_crop`.
+def staged_crop(encoded, key, *, stage: Callable[..., tf.Tensor | dict[str, tf.Tensor]]):
+    """Decodes a whole picture and crops it by a stage of `keras_vit.data.augment`.
+
+    For example by `functools.partial(random_scale_crop, size=(256, 256))`.
 
     Args:
-        height: Height of the picture in pixels, an integer tensor `()`.
-        width: Width of the picture in pixels, an integer tensor `()`.
-        key: uint64 `()`.
-        area: Smallest and largest area of the window, as shares of the picture's area.
-        aspect: Smallest and largest aspect ratio of the window, width by height.
+        encoded: The bytes of the picture, a string `()`, or a sample with them.
+        key: uint64 `()`, from which the stage draws; `None` where it draws nothing.
+        stage: Takes a batch of any height and width, and returns one of a fixed size.
 
     Returns:
-        Top, left, height and width in pixels, int32 `(4,)`.
-    """
-    full_height, full_width = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
-    shares, slants, downs, rights = tf.unstack(tf.reshape(uniform(key[None], 40), (4, 10)))
-    areas = (area[0] + shares * (area[1] - area[0])) * full_height * full_width
-    low, high = math.log(aspect[0]), math.log(aspect[1])
-    aspects = tf.exp(low + slants * (high - low))
-    heights, widths = tf.round(tf.sqrt(areas / aspects)), tf.round(tf.sqrt(areas * aspects))
-    fits = (heights >= 1) & (widths >= 1) & (heights <= full_height) & (widths <= full_width)
+        The image, of the stage's size, or the sample with it.
 
-    # Where no attempt fits: the largest window in the middle whose aspect ratio is allowed.
-    middle_height = tf.minimum(full_height, tf.maximum(1.0, tf.round(full_width / aspect[0])))
-    middle_width = tf.minimum(full_width, tf.maximum(1.0, tf.round(full_height * aspect[1])))
-    pick = tf.argmax(tf.cast(fits, tf.int32))
-    box_height = tf.where(fits[pick], heights[pick], middle_height)
-    box_width = tf.where(fits[pick], widths[pick], middle_width)
-    down = tf.where(fits[pick], downs[pick], 0.5)
-    right = tf.where(fits[pick], rights[pick], 0.5)
-    top = tf.floor(down * (full_height - box_height + 1))
-    left = tf.floor(right * (full_width - box_width + 1))
-    return tf.cast(tf.stack([top, left, box_height, box_width]), tf.int32)
+    Raises:
+        tf.errors.OpError: When it runs, if the picture cannot be decoded.
+    """
+    sample = encoded if isinstance(encoded, dict) else {"image": encoded}
+    whole = sample | {"image": decode(sample["image"])}
+    batch = {name: whole[name][None] for name in MOVED if name in whole}
+    moved = stage(batch, None if key is None else key[None])
+    moved = {name: values[0] for name, values in moved.items()}
+    return sample | moved if isinstance(encoded, dict) else moved["image"]
+
+
+def _inception(encoded, key, size, area, aspect):
+    """Returns the image `(H, W, 3)` and its window: top, left, height and width, int32 `(4,)`."""
+
+    def draw_window(height, width):
+        return random_windows(height, width, key[None], area, aspect)[0]
+
+    def of_jpeg():
+        height, width, _ = jpeg_shape(encoded)
+        box = draw_window(height, width)
+        # 0 to 3 halvings by the JPEG's own cosine transform; bilinear resizing does the rest.
+        factor = tf.reduce_min(tf.cast(box[2:], tf.float32) / tf.constant(size, tf.float32))
+        halvings = tf.cast(tf.math.log(factor) / math.log(2), tf.int32)
+        branches = [
+            lambda ratio=ratio: decode_window(encoded, box, ratio) for ratio in (1, 2, 4, 8)
+        ]
+        return tf.switch_case(tf.clip_by_value(halvings, 0, 3), branches), box
+
+    def of_others():
+        image = decode_by_pillow(encoded)
+        box = draw_window(tf.shape(image)[0], tf.shape(image)[1])
+        top, left, height, width = tf.unstack(box)
+        return image[top : top + height, left : left + width], box
+
+    image, box = tf.cond(is_plain_jpeg(encoded), of_jpeg, of_others)
+    small = tf.reduce_all(tf.shape(image)[:2] <= 2 * tf.constant(size))
+    image = tf.cond(
+        small,
+        lambda: tf.image.resize(image, size),
+        lambda: tf.image.resize(image, size, antialias=True),
+    )
+    return tf.cast(tf.round(image), tf.uint8), box

@@ -18,7 +18,27 @@ def crop_images(images, preprocessing):
         except that a few values differ by one level, from rounding.
     """
     height, width = preprocessing.image_size
-    old = tf.cast(tf.shape(images)[1:3], tf.float32)
+    scale, shift = placement(tf.shape(images)[1:3], preprocessing)
+    # First the rows, then the columns, rounded to integers between, as Pillow does: a difference of
+    # one level in many pixels would change a prediction that is close.
+    kernel = KERNELS[preprocessing.interpolation]
+    first = [tf.shape(images)[1], width]
+    images = _scale(images, first, [1.0, scale[1]], [0.0, shift[1]], kernel)
+    return _scale(images, [height, width], [scale[0], 1.0], [shift[0], 0.0], kernel)
+
+
+def placement(old, preprocessing):
+    """Returns how a picture is resized, and where its crop starts.
+
+    Args:
+        old: Height and width of the picture in pixels.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
+
+    Returns:
+        The factors of both sides, float32 `(2,)`, and the pixels by which the resized picture is
+        then moved down and to the right, float32 `(2,)`, negative where it is larger than the crop.
+    """
+    old = tf.cast(old, tf.float32)
     new = tf.constant(preprocessing.resized, tf.float32)
     if preprocessing.fit == "crop":
         # The side that must be enlarged most gets exactly its new length; the other one follows.
@@ -26,13 +46,7 @@ def crop_images(images, preprocessing):
         new = tf.floor(tf.gather(covered, binding) * old / tf.gather(old, binding))
         new = tf.maximum(new, covered)  # the floor of an exact quotient may be one too low
     truncate = {"round": tf.round, "floor": tf.floor}[preprocessing.crop_offset]
-    scale, shift = new / old, -truncate((new - [float(height), float(width)]) / 2)
-    # First the rows, then the columns, rounded to integers between, as Pillow does: a difference of
-    # one level in many pixels would change a prediction that is close.
-    kernel = KERNELS[preprocessing.interpolation]
-    first = [tf.shape(images)[1], width]
-    images = _scale(images, first, [1.0, scale[1]], [0.0, shift[1]], kernel)
-    return _scale(images, [height, width], [scale[0], 1.0], [shift[0], 0.0], kernel)
+    return new / old, -truncate((new - tf.constant(preprocessing.image_size, tf.float32)) / 2)
 
 
 def _scale(images, size, scale, shift, kernel):

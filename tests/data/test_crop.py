@@ -11,7 +11,7 @@ from thinned import thinned
 
 from keras_vit.data import centre_crop, inception_crop
 from keras_vit.data.augment import example_keys
-from keras_vit.data.crop import random_window
+from keras_vit.data.augment.windows import random_windows
 from keras_vit.images.preprocessing import Preprocessing
 
 Y, X = np.mgrid[:120, :160]
@@ -79,7 +79,7 @@ def windows(count, height, width, **options):
     return np.stack(
         list(
             tf.data.Dataset.from_tensor_slices(example_keys(0, tf.range(count, dtype=tf.int64)))
-            .map(lambda key: random_window(height, width, key, **options))
+            .map(lambda key: random_windows(height, width, key[None], **options)[0])
             .as_numpy_iterator()
         )
     )
@@ -110,7 +110,7 @@ def test_the_crop_is_the_window_resized(size):
     files = [encode(SMOOTH, quality=95), encode(SMOOTH, "PNG")]
     (key,) = example_keys(3, tf.constant([5], tf.int64))
     crops = in_a_dataset(functools.partial(inception_crop, size=size), files, [key, key])
-    window = random_window(120, 160, key, (0.08, 1.0), (3 / 4, 4 / 3)).numpy()
+    (window,) = random_windows(120, 160, key[None], (0.08, 1.0), (3 / 4, 4 / 3)).numpy()
     top, left, height, width = window
     box = (left, top, left + width, top + height)
     expected = Image.fromarray(SMOOTH).resize((size, size), Image.Resampling.BILINEAR, box)

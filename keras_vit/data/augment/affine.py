@@ -9,7 +9,7 @@ import math
 import tensorflow as tf
 
 
-def affine(images, matrices, *, fill=0, interpolation="bilinear"):
+def affine(images, matrices, *, size=None, fill=0, interpolation="bilinear"):
     """Maps images `(B, H, W, C)`, each by a matrix of its own.
 
     The output pixel (x, y) is read from (ax + by + c, dx + ey + f) of the input. Coordinates are in
@@ -17,12 +17,14 @@ def affine(images, matrices, *, fill=0, interpolation="bilinear"):
 
     Args:
         images: uint8 or float batch.
-        matrices: float32 `(B, 6)`, the rows (a, b, c, d, e, f).
-        fill: Value outside the image, one number for all channels.
+        matrices: float32 `(B, 6)`, the rows (a, b, c, d, e, f), or `(1, 6)` for all images alike.
+        size: Height and width of the output, by default those of the images.
+        fill: Value outside the image, one number for all channels; `None` repeats the pixels of the
+            border.
         interpolation: `"bilinear"` or `"nearest"`.
 
     Returns:
-        A batch of the same shape and dtype; integers are rounded.
+        A batch of the same dtype, and of the same shape or `size`; integers are rounded.
     """
     images = tf.convert_to_tensor(images)
     # In float32 although the operation takes uint8, which is no faster and truncates: that would
@@ -30,10 +32,10 @@ def affine(images, matrices, *, fill=0, interpolation="bilinear"):
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(images, tf.float32),
         transforms=tf.pad(matrices, [[0, 0], [0, 2]]),
-        output_shape=images.shape[1:3],
-        fill_value=float(fill),
+        output_shape=images.shape[1:3] if size is None else size,
+        fill_value=float(fill or 0),
         interpolation=interpolation.upper(),
-        fill_mode="CONSTANT",
+        fill_mode="NEAREST" if fill is None else "CONSTANT",
     )
     return tf.cast(tf.round(moved), images.dtype) if images.dtype.is_integer else moved
 
@@ -132,15 +134,15 @@ def rotate(images, degrees, *, fill=0, interpolation="bilinear"):
     images = tf.convert_to_tensor(images)
     angles = tf.cast(degrees, tf.float32) * (math.pi / 180)
     cos, sin = tf.cos(angles), tf.sin(angles)
-    matrices = around_middle(images, cos, -sin, sin, cos)
+    matrices = around_middle(images.shape[1:3], cos, -sin, sin, cos)
     return affine(images, matrices, fill=fill, interpolation=interpolation)
 
 
-def around_middle(images, a, b, d, e, x_shift=0.0, y_shift=0.0):
+def around_middle(size, a, b, d, e, x_shift=0.0, y_shift=0.0):
     """Makes the matrices `(B, 6)` for `affine` that map around the middle of the images.
 
     Args:
-        images: A batch `(B, H, W, C)`, of which only the size is used.
+        size: Height and width of the images in pixels.
         a: Linear part, x of the input per x of the output; float32 `(B,)`, as the next three.
         b: Linear part, x of the input per y of the output.
         d: Linear part, y of the input per x of the output.
@@ -151,7 +153,7 @@ def around_middle(images, a, b, d, e, x_shift=0.0, y_shift=0.0):
     Returns:
         A float32 tensor.
     """
-    x_middle, y_middle = (images.shape[2] - 1) / 2, (images.shape[1] - 1) / 2
+    x_middle, y_middle = (size[1] - 1) / 2, (size[0] - 1) / 2
     x, y = x_middle + x_shift, y_middle + y_shift
     return _rows(a, b, x_middle - a * x - b * y, d, e, y_middle - d * x - e * y)
 

@@ -6,6 +6,7 @@ from keras_vit.data.augment.affine import rotate, shear_x, shear_y, translate_x,
 from keras_vit.data.augment.dispatch import dispatch, keep
 from keras_vit.data.augment.keys import fold, uniform
 from keras_vit.data.augment.quantile import beta
+from keras_vit.data.augment.samples import image_only
 from keras_vit.data.augment.strength import random_signs
 from keras_vit.data.augment.tone import autocontrast, equalize, posterize, solarize
 
@@ -33,6 +34,7 @@ OPERATIONS = (
 )
 
 
+@image_only
 def aug_mix(images, keys, *, severity=3, width=3, depth=3, alpha=1.0):
     """Mixes each of the images `(B, H, W, C)` with augmented copies of itself.
 

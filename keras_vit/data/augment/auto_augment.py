@@ -6,6 +6,7 @@ from keras_vit.data.augment.affine import rotate, shear_x, shear_y, translate_x,
 from keras_vit.data.augment.colour import saturation
 from keras_vit.data.augment.dispatch import dispatch, keep
 from keras_vit.data.augment.keys import fold, uniform
+from keras_vit.data.augment.samples import image_only
 from keras_vit.data.augment.sharpness import sharpness
 from keras_vit.data.augment.strength import (
     around_one,
@@ -101,6 +102,7 @@ IMAGENET_POLICY = (  # table 9
 )
 
 
+@image_only
 def auto_augment(images, keys, *, policy):
     """Changes each of the images `(B, H, W, C)` by one pair of operations of a learned policy.
 

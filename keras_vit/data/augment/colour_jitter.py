@@ -8,11 +8,13 @@ from keras_vit.data.augment.colour import hue as turn_hue
 from keras_vit.data.augment.colour import saturation as change_saturation
 from keras_vit.data.augment.dispatch import dispatch
 from keras_vit.data.augment.keys import fold, uniform
+from keras_vit.data.augment.samples import photometric
 from keras_vit.data.augment.tone import brightness as change_brightness
 from keras_vit.data.augment.tone import contrast as change_contrast
 from keras_vit.errors import UserError
 
 
+@photometric
 def colour_jitter(images, keys, *, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0):
     """Changes the light and colour of each of the images `(B, H, W, C)`, in an order of its own.
 

@@ -9,11 +9,13 @@ from scipy import stats
 from keras_vit.data.augment.dispatch import dispatch, keep
 from keras_vit.data.augment.keys import fold, random_bytes, uniform
 from keras_vit.data.augment.rectangle import paste
+from keras_vit.data.augment.samples import photometric
 from keras_vit.errors import UserError
 
 ATTEMPTS = 10  # to draw a rectangle that fits, as in timm
 
 
+@photometric
 def random_erasing(
     images,
     keys,

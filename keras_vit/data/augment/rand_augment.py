@@ -8,6 +8,7 @@ from keras_vit.data.augment.affine import rotate, shear_x, shear_y, translate_x,
 from keras_vit.data.augment.colour import saturation
 from keras_vit.data.augment.dispatch import dispatch, keep
 from keras_vit.data.augment.keys import fold, uniform
+from keras_vit.data.augment.samples import image_only
 from keras_vit.data.augment.sharpness import sharpness
 from keras_vit.data.augment.strength import (
     around_one,
@@ -65,6 +66,7 @@ INCREASING = (
 )
 
 
+@image_only
 def rand_augment(images, keys, *, num_ops=2, magnitude=9, increasing=False, magnitude_std=0.0):
     """Changes each of the images `(B, H, W, C)` by `num_ops` random operations in a row.
 

@@ -5,10 +5,12 @@ import tensorflow as tf
 from keras_vit.data.augment.colour import grayscale
 from keras_vit.data.augment.dispatch import dispatch
 from keras_vit.data.augment.keys import uniform
+from keras_vit.data.augment.samples import photometric
 from keras_vit.data.augment.sharpness import gaussian_blur
 from keras_vit.data.augment.tone import solarize
 
 
+@photometric
 def three_augment(images, keys):
     """Makes each of the images `(B, H, W, C)` grey, solarizes it from 128 on, or blurs it.
 

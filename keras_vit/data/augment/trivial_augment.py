@@ -6,6 +6,7 @@ from keras_vit.data.augment.affine import rotate, shear_x, shear_y, translate_x,
 from keras_vit.data.augment.colour import saturation
 from keras_vit.data.augment.dispatch import dispatch, keep
 from keras_vit.data.augment.keys import uniform
+from keras_vit.data.augment.samples import image_only
 from keras_vit.data.augment.sharpness import sharpness
 from keras_vit.data.augment.strength import around_one, either_way, growing, plain, random_signs
 from keras_vit.data.augment.tone import (
@@ -32,6 +33,7 @@ WIDE = (  # table 1, the row "Wide"
 )
 
 
+@image_only
 def trivial_augment(images, keys):
     """Changes each of the images `(B, H, W, C)` by one random operation of a random strength.
 
