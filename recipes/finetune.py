@@ -22,7 +22,7 @@ import dataclasses
 import functools
 
 from keras_vit.checkpoints import load, recognise
-from keras_vit.data import Split, open_source
+from keras_vit.data import open_source
 from keras_vit.data.augment import chain, random_crop, random_flip
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
@@ -125,7 +125,7 @@ def run(config):
     devices = open_devices(config)
     config = dataclasses.replace(config, freeze=_frozen(config))
     source = open_source(config.source, data_dir=config.data_dir)
-    in_memory = isinstance(source.splits["train"], Split)
+    in_memory = source.splits["train"].image_shape is not None
     size = config.image_size
     if in_memory:
         splits = {name: split.resized(size) for name, split in source.splits.items()}

@@ -55,7 +55,7 @@ def embed(
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
         from keras_vit.checkpoints import load, recognise
-        from keras_vit.data import BrokenPictures, EncodedSplit, fitted_batches
+        from keras_vit.data import BrokenPictures, fitted_batches
     channels = {split.channels for split in opened.splits.values()}
     checkpoint = recognise(model)
     for note in checkpoint.notes:
@@ -70,7 +70,7 @@ def embed(
         batches = fitted_batches(split, preprocessing, batch_size=batch_size, broken=broken)
         vectors, labels = _embed(features, batches, split.count, name, batch_size)
         arrays[f"{name}_features"], arrays[f"{name}_labels"] = vectors, labels
-        if isinstance(split, EncodedSplit):
+        if split.named:
             paths = (split.path(index) for index in range(split.count))
             arrays[f"{name}_paths"] = np.array([x for x in paths if x not in broken.reasons])
         for path, reason in broken.reasons.items():

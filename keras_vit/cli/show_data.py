@@ -84,11 +84,10 @@ def _check_ending(out):
 def _some_images(split, count, size, augment, seed):
     """Draws `count` examples as training would: images `(B, H, W, C)`, uint8, and labels `(B,)`."""
     from keras_vit.data import BrokenPictures, centre_crop, inception_crop, train_batches
-    from keras_vit.data.sources import Split
     from keras_vit.images.preprocessing import Preprocessing
 
     crop = None
-    if not isinstance(split, Split):
+    if not split.image_shape:
         whole = functools.partial(centre_crop, preprocessing=Preprocessing(image_size=size))
         crop = functools.partial(inception_crop, size=size) if augment else whole
     broken = BrokenPictures()

@@ -9,18 +9,15 @@ from keras_vit.data.pipeline import (
     train_batches,
 )
 from keras_vit.data.sources import (
-    EncodedSplit,
-    SequentialSplit,
     Source,
-    Split,
     digits,
-    draw,
     from_arrays,
     from_folder,
     from_table,
     from_tfds,
     open_source,
 )
+from keras_vit.data.splits import EncodedSplit, SequentialSplit, Split, draw
 
 __all__ = [
     "BrokenPictures",

@@ -1,11 +1,15 @@
-"""The order of examples in training: a pure function of the seed and the place in the stream."""
+"""The order of examples: in training a pure function of the seed and the place in the stream."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from keras_vit.errors import UserError
+
+ENDLESS = 2**62  # examples; twice as many are still an int64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Order:
             DeiT repeats it): a batch holds `ceil(batch_size / repeats)` different examples.
         worker: Number of this worker, from 0.
         workers: How many workers there are.
+        start_step: Number of the first batch.
+        endless: True: the stream goes on without end, in full batches.
 
     Raises:
         ValueError: If `batch_size`, `repeats` or `workers` is below 1, a batch needs more than
@@ -38,6 +44,9 @@ class Order:
     repeats: int = 1
     worker: int = 0
     workers: int = 1
+    start_step: int = 0
+    endless: ClassVar[bool] = True
+    end: ClassVar[int] = ENDLESS
 
     def __post_init__(self):
         for name in ("batch_size", "repeats", "workers"):
@@ -63,6 +72,39 @@ class Order:
     def share(self):
         """Places per batch of one worker."""
         return self.batch_size // self.workers
+
+    @property
+    def start(self):
+        """Ordinal of the first example."""
+        return self.start_step * self.share
+
+    def places(self):
+        """Streams the counters of this worker's batches, int64 `(B,)`."""
+
+        def counters(step):
+            return self.counters(step * self.share + tf.range(self.share, dtype=tf.int64))
+
+        return tf.data.Dataset.range(self.start_step, ENDLESS).map(counters)
+
+    def passes(self, stream: Callable[..., tf.data.Dataset]):
+        """Streams the examples of a `SequentialSplit`, pass after pass, from the first one on.
+
+        Args:
+            stream: `SequentialSplit.stream`.
+
+        Returns:
+            A `tf.data.Dataset` like that of one pass.
+        """
+
+        @tf.autograph.experimental.do_not_convert  # `stream` is plain Python, not to be rewritten
+        def epoch(number):
+            return stream(seed=number + self.seed, worker=self.worker, workers=self.workers)
+
+        return tf.data.Dataset.range(ENDLESS).flat_map(epoch).skip(self.start)
+
+    def batch(self, examples):
+        """Makes this worker's batches of a dataset of its examples."""
+        return examples.batch(self.share, drop_remainder=True)
 
     def counters(self, ordinals):
         """Turns ordinals of this worker into counters of the whole stream.
@@ -107,3 +149,54 @@ class Order:
             Index of the example, an integer in `[0, count)`.
         """
         return int(np.random.default_rng([abs(self.seed), counter, attempt]).integers(self.count))
+
+
+@dataclasses.dataclass(frozen=True)
+class Once:
+    """Every example once, as stored; broken pictures are left out.
+
+    It has the attributes and methods of `Order`; counters, ordinals and indices are the same.
+
+    Attributes:
+        count: Number of examples.
+        batch_size: Examples per batch; the last batch may be shorter.
+
+    Raises:
+        ValueError: If `batch_size` is below 1.
+    """
+
+    count: int
+    batch_size: int
+    endless: ClassVar[bool] = False
+    start: ClassVar[int] = 0
+
+    def __post_init__(self):
+        if self.batch_size < 1:
+            raise UserError(
+                f"`batch_size` must be at least 1: received batch_size={self.batch_size}."
+            )
+
+    @property
+    def end(self):
+        """Ordinal behind the last example."""
+        return self.count
+
+    def counters(self, ordinals):
+        """Returns the ordinals."""
+        return ordinals
+
+    def indices(self, counters):
+        """Returns the counters."""
+        return counters
+
+    def places(self):
+        """Streams the counters of the batches, int64 `(B,)`."""
+        return self.batch(tf.data.Dataset.range(self.count))
+
+    def passes(self, stream: Callable[..., tf.data.Dataset]):
+        """Streams the examples of a `SequentialSplit` once, as stored."""
+        return stream(seed=None, worker=0, workers=1)
+
+    def batch(self, examples):
+        """Makes batches of a dataset of the examples."""
+        return examples.batch(self.batch_size)

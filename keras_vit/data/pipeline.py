@@ -10,17 +10,12 @@ import tensorflow as tf
 from keras_vit.data.augment.chain import is_resumable
 from keras_vit.data.augment.keys import example_keys, fold
 from keras_vit.data.crop import centre_crop
-from keras_vit.data.examples import eval_examples, sequential_examples, train_examples
-from keras_vit.data.order import Order
-from keras_vit.data.service import service_examples
-from keras_vit.data.sources.source import (
-    EncodedSplit,
-    SequentialSplit,
-    Split,
-    in_memory_preprocessing,
-)
+from keras_vit.data.order import Once, Order
+from keras_vit.data.service import served_samples
+from keras_vit.data.splits import in_memory_preprocessing
 from keras_vit.errors import UserError
 
+NO_KEY = np.uint64(0)  # evaluation draws nothing at random
 CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
 AT_ONCE = min(16, os.cpu_count() or 1)  # batches prepared in parallel; bounds their memory
 
@@ -87,15 +82,13 @@ def train_batches(
             "A stage with hidden random state starts at step 0 and has one worker: "
             f"received start_step={start_step}, workers={workers}."
         )
-    if service and not isinstance(split, EncodedSplit):
-        raise UserError("A tf.data service is for pictures in files that are read in any order.")
     if service and job is None and workers > 1:
         raise UserError(
             "Several workers with a tf.data service need one name, `job`: received "
             f"workers={workers}, job=None."
         )
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()
-    order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers)
+    order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers, start_step)
 
     if mix is not None and workers > 1 and order.share % 2:
         raise UserError(
@@ -106,6 +99,9 @@ def train_batches(
     def keys(counters, family):
         return fold(example_keys(seed_of_augment, counters), family)
 
+    def keyed_crop(encoded, counter):
+        return crop(encoded, keys(counter[None], CROP)[0])
+
     def finish(counters, images, labels):
         if augment is not None:
             images = augment(images, keys(counters, AUGMENT))
@@ -113,39 +109,11 @@ def train_batches(
             images, labels = mix(images, labels, keys(counters, MIX))
         return images, labels
 
-    if isinstance(split, Split):
-
-        def batch(step):
-            ordinals = step * order.share + tf.range(order.share, dtype=tf.int64)
-            counters = order.counters(ordinals)
-            return finish(counters, *split.read(order.indices(counters)))
-
-        steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
-        return _ahead(steps.map(batch, num_parallel_calls=AT_ONCE))
     if service:
-        # The workers of the service share the work, not those of the training.
-        whole = Order(split.count, batch_size, seed_of_order, repeats)
-        batches = service_examples(
-            split,
-            whole,
-            lambda encoded, counter: crop(encoded, keys(counter[None], CROP)[0]),
-            start_step * batch_size,
-            service,
-            job,
-        ).batch(order.share, drop_remainder=True)
+        samples = served_samples(split, order, keyed_crop, service, job)
     else:
-        stream = sequential_examples if isinstance(split, SequentialSplit) else train_examples
-        batches = stream(
-            split,
-            order,
-            lambda encoded, counter: crop(encoded, keys(counter[None], CROP)[0]),
-            start_step * order.share,
-            broken,
-        ).batch(order.share, drop_remainder=True)
-
-        batches = batches.map(lambda ordinals, *rest: (order.counters(ordinals), *rest))
-
-    return _ahead(batches.map(finish, num_parallel_calls=AT_ONCE))
+        samples = split.samples(order, keyed_crop, broken)
+    return _ahead(samples.map(finish, num_parallel_calls=AT_ONCE))
 
 
 def eval_batches(
@@ -172,15 +140,10 @@ def eval_batches(
     Raises:
         ValueError: If `batch_size` is below 1, or `crop` does not fit the split.
     """
-    if batch_size < 1:
-        raise UserError(f"`batch_size` must be at least 1: received batch_size={batch_size}.")
+    order = Once(split.count, batch_size)
     _check_crop(split, crop)
-    if isinstance(split, Split):
-        indices = tf.data.Dataset.range(split.count).batch(batch_size)
-        batches = indices.map(split.read, num_parallel_calls=AT_ONCE)
-    else:
-        batches = eval_examples(split, crop, broken).batch(batch_size)
-    return _ahead(batches)
+    samples = split.samples(order, lambda encoded, _: crop(encoded, NO_KEY), broken)
+    return _ahead(samples.map(lambda _, images, labels: (images, labels)))
 
 
 def fitted_batches(split, preprocessing, *, batch_size, broken=None):
@@ -200,7 +163,7 @@ def fitted_batches(split, preprocessing, *, batch_size, broken=None):
         ValueError: If `batch_size` is below 1, or encoded pictures have no `preprocessing`.
     """
     preprocessing = fitted_preprocessing(split, preprocessing)
-    if isinstance(split, Split):
+    if split.image_shape:
         return eval_batches(split.resized(preprocessing.image_size), batch_size=batch_size)
     crop = functools.partial(centre_crop, preprocessing=preprocessing)
     return eval_batches(split, batch_size=batch_size, crop=crop, broken=broken)
@@ -222,7 +185,7 @@ def fitted_preprocessing(split, preprocessing):
     Raises:
         ValueError: If encoded pictures have no `preprocessing`.
     """
-    if isinstance(split, Split):
+    if split.image_shape:
         return in_memory_preprocessing(
             preprocessing.image_size if preprocessing else split.image_shape[:2]
         )
@@ -232,12 +195,12 @@ def fitted_preprocessing(split, preprocessing):
 
 
 def _check_crop(split, crop):
-    if isinstance(split, Split) and crop is not None:
+    if split.image_shape and crop is not None:
         shape = "x".join(map(str, split.image_shape))
         raise UserError(
             f"Crops are for pictures in files: received images of {shape} pixels in memory."
         )
-    if not isinstance(split, Split) and crop is None:
+    if not split.image_shape and crop is None:
         raise UserError("A split of encoded pictures needs `crop`, for example inception_crop.")
 
 

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import dataclasses
-import functools
 import hashlib
 import itertools
 import os
@@ -12,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.broken import why_unreadable
-from keras_vit.data.sources.source import SequentialSplit, Split
 from keras_vit.images.decode import decode_picture
 
 BLOCK = 1024  # examples between two reports of progress
@@ -58,7 +56,7 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
         sizes=np.zeros((split.count, 2), "int32"),
         digests=np.zeros(split.count, "V16"),
         broken={},
-        path=getattr(split, "path", "record {}".format),
+        path=split.path,
     )
 
     def look(index, example: Callable[[], tuple]):
@@ -73,7 +71,7 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
             scan.sizes[index] = pixels.shape[:2]
             scan.digests[index] = np.void(_digest(pixels))
 
-    examples = zip(range(split.count), _examples(split), strict=False)
+    examples = zip(range(split.count), split.each(), strict=False)
     # Threads are enough: Pillow's decoders and the hash functions release Python's lock.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for block in iter(lambda: list(itertools.islice(examples, BLOCK)), []):
@@ -81,33 +79,6 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
                 pass
             advance(len(block))
     return scan
-
-
-def _examples(split):
-    """Yields, for each example, a function that returns its label and its picture or pixels."""
-    if isinstance(split, Split):
-        for start in range(0, split.count, BLOCK):
-            indices = np.arange(start, min(start + BLOCK, split.count))
-            for pair in zip(*(x.numpy() for x in split.read(indices)), strict=True):
-                yield lambda pair=pair: pair
-    elif isinstance(split, SequentialSplit):
-        stream = iter(split.stream(seed=None, worker=0, workers=1).as_numpy_iterator())
-        while True:
-            try:
-                pair = next(stream)
-            except StopIteration:
-                return
-            except tf.errors.OpError as error:  # the rest of this file is lost, not the next files
-                yield functools.partial(_raise, error)
-            else:
-                yield lambda pair=pair: pair
-    else:
-        for index in range(split.count):
-            yield lambda index=index: [x.numpy() for x in split.read(tf.constant(index, tf.int64))]
-
-
-def _raise(error):
-    raise error
 
 
 def _digest(pixels):

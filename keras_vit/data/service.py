@@ -12,14 +12,13 @@ import tensorflow as tf
 from keras_vit.errors import UserError
 from keras_vit.images.graph_decode import is_plain_jpeg
 
-ENDLESS = np.iinfo("int64").max
 SAMPLE = 100  # pictures that are checked before the service gets all of them
 
 
-def service_examples(
-    split, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], start, service, job=None
+def served_samples(
+    split, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], service, job=None
 ):
-    """Streams the examples of an `EncodedSplit` without end, read and decoded by a service.
+    """Streams batches of an `EncodedSplit` without end, read and decoded by a service.
 
     A service gives consumers that name the same job one stream to share, whatever their datasets
     are. The workers of a training name one job, so that every example goes to one of them, at most
@@ -28,20 +27,23 @@ def service_examples(
 
     Args:
         split: The split; its pictures must be upright JPEGs, grey or RGB.
-        order: The `keras_vit.data.order.Order` of its examples, with one worker.
+        order: The `keras_vit.data.order.Order` of its examples. The workers of the service share
+            the work, not those of the training.
         crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
             image `(S, S, 3)`, uint8.
-        start: Ordinal of the first example.
         service: Address of the service's dispatcher, `"grpc://10.0.0.9:5000"`.
         job: Name of the training; without one, the stream is not shared.
 
     Returns:
-        A `tf.data.Dataset` of ordinals `()`, int64, images `(S, S, 3)` and labels `()`.
+        A `tf.data.Dataset` of counters `(B,)`, int64, images `(B, S, S, 3)` and labels `(B,)`.
 
     Raises:
-        ValueError: If the address is malformed, nothing answers there, or one of a hundred sampled
-            pictures is no JPEG that TensorFlow can decode without Python.
+        ValueError: If the split is no `EncodedSplit`, the address is malformed, nothing answers
+            there, or one of a hundred sampled pictures is no JPEG that TensorFlow can decode
+            without Python.
     """
+    if not split.named:
+        raise UserError("A tf.data service is for pictures in files that are read in any order.")
     _check_reachable(service)
     for index in np.linspace(0, split.count - 1, min(SAMPLE, split.count)).astype("int64"):
         if not _is_plain(split, index):
@@ -50,28 +52,30 @@ def service_examples(
                 f"{split.path(int(index))}."
             )
 
-    def example(ordinal):
-        counter = order.counters(ordinal)
-        encoded, label = split.read(order.indices(counter[None])[0])
-        return ordinal, crop(encoded, counter), label
+    whole = dataclasses.replace(order, worker=0, workers=1)
 
-    ordinals = tf.data.Dataset.range(start, ENDLESS)
-    examples = ordinals.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-    return examples.apply(
+    def example(counter):  # the same as the ordinal, as there is one worker
+        encoded, label = split.read(whole.indices(counter[None])[0])
+        return counter, crop(encoded, counter), label
+
+    counters = tf.data.Dataset.range(whole.start, whole.end)
+    examples = counters.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    served = examples.apply(
         tf.data.experimental.service.distribute(
             processing_mode=tf.data.experimental.service.ShardingPolicy.DYNAMIC,
             service=service,
-            job_name=_job_name(job, split, order, start),
+            job_name=_job_name(job, split, whole),
         )
     )
+    return order.batch(served)
 
 
-def _job_name(job, split, order, start):
+def _job_name(job, split, order):
     """Names the stream by all that its examples depend on, so that no other stream is joined."""
     if job is None:
         return None
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((job, dataclasses.astuple(order), start)).encode())
+    digest.update(repr((job, dataclasses.astuple(order))).encode())
     for index in range(split.count):
         digest.update(split.path(index).encode(errors="surrogatepass") + b"\0")
     return f"keras_vit-{digest.hexdigest()}"

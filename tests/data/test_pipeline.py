@@ -341,7 +341,7 @@ def test_a_split_of_broken_pictures_alone_is_refused():
 
 
 def test_a_split_whose_files_vanish_stops_with_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_vit.data.examples.HEARTBEAT", 8)
+    monkeypatch.setattr("keras_vit.data.splits.encoded.HEARTBEAT", 8)
     paths = [tmp_path / f"{i}.jpg" for i in range(3)]
     for path, file in zip(paths, FILES, strict=False):
         path.write_bytes(file)

@@ -5,15 +5,10 @@ from keras_vit.data.sources.digits import digits
 from keras_vit.data.sources.fingerprint import describe_change, fingerprint
 from keras_vit.data.sources.folder import from_folder
 from keras_vit.data.sources.open import open_source
-from keras_vit.data.sources.source import (
-    EncodedSplit,
-    SequentialSplit,
-    Source,
-    Split,
-    draw,
-)
+from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.table import from_table
 from keras_vit.data.sources.tfds import from_tfds
+from keras_vit.data.splits import EncodedSplit, SequentialSplit, Split, draw
 
 __all__ = [
     "EncodedSplit",

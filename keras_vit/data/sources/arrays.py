@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_vit.data.sources.source import Source, Split
+from keras_vit.data.sources.source import Source
+from keras_vit.data.splits import Split
 from keras_vit.errors import UserError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.labels import check_labels
-from keras_vit.data.sources.source import EncodedSplit
+from keras_vit.data.splits import EncodedSplit
 from keras_vit.errors import UserError, first_few
 
 DEFAULT_TEST_FRACTION = 0.1

@@ -1,16 +1,6 @@
 """Fingerprints of sources: a checkpoint stores one, and a resumed run compares it."""
 
-import hashlib
-import os
-
-import numpy as np
-import tensorflow as tf
-
-from keras_vit.data.sources.source import EncodedSplit, Split
-
 USED = ("train", "test")  # the splits that a run reads
-AT_ONCE = 1024  # images that are read together
-SAMPLE = 64  # encoded pictures of a split whose content is compared
 
 
 def fingerprint(source):
@@ -32,8 +22,8 @@ def fingerprint(source):
         "classes": list(source.class_names),
         "version": source.version,
         "counts": {name: split.count for name, split in splits.items()},
-        "digests": {name: _digest(split) for name, split in splits.items()},
-        "samples": {name: _samples(split) for name, split in splits.items()},
+        "digests": {name: split.digest() for name, split in splits.items()},
+        "samples": {name: split.contents() for name, split in splits.items()},
     }
 
 
@@ -69,41 +59,3 @@ def describe_change(before, now):
         if any(a != b for a, b in pairs if a and b):
             return f"its split {name} holds other pictures under the same names"
     return None
-
-
-def _samples(split):
-    """Returns digests of some encoded pictures, spread over a split; `None` of the unreadable.
-
-    Two class folders that swap their names have the same paths as before.
-    """
-    if not isinstance(split, EncodedSplit):
-        return []
-    indices = np.linspace(0, split.count - 1, min(SAMPLE, split.count)).astype("int64")
-    return [_content(split, index) for index in indices]
-
-
-def _content(split, index):
-    try:
-        encoded, _ = split.read(tf.constant(index))
-    except tf.errors.OpError:
-        return None
-    return hashlib.sha256(encoded.numpy()).hexdigest()[:16]
-
-
-def _digest(split):
-    digest = hashlib.sha256()
-    if isinstance(split, Split):
-        split = split.original or split  # reading resized images takes longer and adds nothing
-        for start in range(0, split.count, AT_ONCE):
-            images, labels = split.read(np.arange(start, min(start + AT_ONCE, split.count)))
-            digest.update(np.ascontiguousarray(images))
-            digest.update(np.asarray(labels, "int64"))
-    elif isinstance(split, EncodedSplit):
-        paths = [split.path(index).replace(os.sep, "/") for index in range(split.count)]
-        ends = [min(paths, default=""), max(paths, default="")]  # all others share their prefix
-        shared = os.path.commonprefix(ends).rpartition("/")[0]
-        relative = "\0".join(path[len(shared) :] for path in paths)
-        digest.update(relative.encode("utf-8", "surrogateescape"))
-        if split.labels is not None:
-            digest.update(np.asarray(split.labels, "int64"))
-    return digest.hexdigest()

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_vit.data.sources import tfds_records as records
-from keras_vit.data.sources.source import Source, Split
+from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import split_name
+from keras_vit.data.splits import Split
 from keras_vit.errors import UserError, first_few, reason_of
 
 MEMORY_LIMIT = 2**30  # bytes

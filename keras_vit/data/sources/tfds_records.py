@@ -5,7 +5,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data.sources.source import EncodedSplit, SequentialSplit
+from keras_vit.data.splits import EncodedSplit, SequentialSplit
 from keras_vit.errors import UserError
 
 FILES_AT_ONCE = 16

@@ -1,0 +1,140 @@
+"""Labelled, encoded pictures of any size that can be read in any order."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.data.broken import BrokenPictures, why_broken
+from keras_vit.data.splits.choice import choose
+from keras_vit.data.splits.gaps import fill_gaps
+from keras_vit.errors import UserError
+
+ATTEMPTS = 100  # pictures that may be broken in a row before the stream gives up
+HEARTBEAT = 256  # every 256th element is a heartbeat, see `gaps`
+COMPARED = 64  # pictures whose content is compared when a run is resumed
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedSplit:
+    """Labelled, encoded pictures of any size that can be read in any order.
+
+    Attributes:
+        count: Number of examples `N`.
+        read: Turns an index `()`, int64, into the bytes of a picture, a string `()`, and its label
+            `()`, int64, by TensorFlow operations without state. It fails where a file is missing.
+        path: Returns the name of the example with an index, for messages: its path, for example.
+        labels: The labels `(N,)`, int64, or `None` where they are not known without reading.
+        channels: Channels of its pictures once they are decoded.
+    """
+
+    count: int
+    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    path: Callable[[int], str]
+    labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
+    image_shape: ClassVar[None] = None
+    channels: ClassVar[int] = 3
+    named: ClassVar[bool] = True
+    guarantee: ClassVar[str] = ""
+
+    def samples(self, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], broken=None):
+        """Streams batches of the split in an order.
+
+        A picture that cannot be read is replaced by another in training, and left out of an
+        evaluation.
+
+        Args:
+            order: A `keras_vit.data.order.Order` or `Once`.
+            crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
+                image `(H, W, 3)`, uint8.
+            broken: A `BrokenPictures`; by default nothing is recorded.
+
+        Returns:
+            A `tf.data.Dataset` of counters `(B,)`, int64, images `(B, H, W, 3)` and labels `(B,)`.
+
+        Raises:
+            ValueError: If no picture can be read in a hundred attempts, in training.
+        """
+        broken = broken or BrokenPictures()
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int64)] * 2)
+        def read(index, counter):
+            encoded, label = self.read(index)
+            return crop(encoded, counter), label
+
+        shapes = read.get_concrete_function().structured_outputs
+        nothing = tf.nest.map_structure(lambda x: tf.zeros(x.shape, x.dtype), shapes)
+
+        def element(position):
+            ordinal = order.start + position - position // HEARTBEAT
+            heartbeat = position % HEARTBEAT == HEARTBEAT - 1
+
+            def picture():
+                counter = order.counters(ordinal)
+                return read(order.indices(counter[None])[0], counter)
+
+            return ordinal, heartbeat, tf.cond(heartbeat, lambda: nothing, picture)
+
+        def replacement(ordinal):
+            """Returns the sample of an ordinal, or of the first replacement that can be read."""
+            counter = order.counters(tf.constant(ordinal, tf.int64))
+            index = int(order.indices(counter[None])[0])
+            for attempt in range(ATTEMPTS):
+                try:
+                    return tf.nest.map_structure(lambda x: x.numpy(), read(index, counter))
+                except tf.errors.OpError:
+                    broken.add(self.path(index), why_broken(self, index))
+                if not order.endless:
+                    return None
+                index = order.replacement(int(counter), attempt)
+            raise UserError(
+                f"None of {ATTEMPTS} pictures can be read; the last is {self.path(index)}."
+            )
+
+        if order.endless:
+            replacement(order.start)  # a split in which no picture can be read is refused at once
+        pictures = order.end - order.start
+        positions = tf.data.Dataset.range(pictures + pictures // (HEARTBEAT - 1))
+        good = positions.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+        return fill_gaps(good, order, replacement)
+
+    def each(self):
+        """Yields a function for each example, which returns its encoded picture and its label."""
+        for index in range(self.count):
+            yield lambda index=index: [x.numpy() for x in self.read(tf.constant(index, tf.int64))]
+
+    def drawn(self, count, seed):
+        """Returns an `EncodedSplit` of some examples, see `keras_vit.data.draw`."""
+        chosen, read, labels = choose(self, count, seed)
+        return EncodedSplit(count, read, lambda index: self.path(int(chosen[index])), labels)
+
+    def digest(self):
+        """Returns a digest of the labels and of the paths below the folder that holds them all."""
+        paths = [self.path(index).replace(os.sep, "/") for index in range(self.count)]
+        ends = [min(paths, default=""), max(paths, default="")]  # all others share their prefix
+        shared = os.path.commonprefix(ends).rpartition("/")[0]
+        relative = "\0".join(path[len(shared) :] for path in paths)
+        digest = hashlib.sha256(relative.encode("utf-8", "surrogateescape"))
+        if self.labels is not None:
+            digest.update(np.asarray(self.labels, "int64"))
+        return digest.hexdigest()
+
+    def contents(self):
+        """Returns digests of some encoded pictures, spread evenly; `None` of the unreadable.
+
+        Two class folders that swap their names have the same paths as before.
+        """
+
+        def content(index):
+            try:
+                encoded, _ = self.read(tf.constant(index))
+            except tf.errors.OpError:
+                return None
+            return hashlib.sha256(encoded.numpy()).hexdigest()[:16]
+
+        indices = np.linspace(0, self.count - 1, min(COMPARED, self.count)).astype("int64")
+        return [content(index) for index in indices]

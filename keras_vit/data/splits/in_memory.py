@@ -1,0 +1,161 @@
+"""Labelled images of one size that can be read in any order."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.data.labels import check_labels
+from keras_vit.data.splits.choice import choose
+from keras_vit.errors import UserError
+from keras_vit.images.graph_crop import crop_images
+from keras_vit.images.preprocessing import Preprocessing
+
+BLOCK = 1024  # images that are read together where all are read
+PARALLEL = min(16, os.cpu_count() or 1)  # batches that are read in parallel
+
+
+def in_memory_preprocessing(size):
+    """Returns the `Preprocessing` of images in memory: never cropped, resized bilinearly.
+
+    Args:
+        size: Side in pixels, or height and width.
+
+    Raises:
+        ValueError: If a side is no integer above 0.
+    """
+    return Preprocessing(image_size=size, interpolation="bilinear")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Labelled images of one size that can be read in any order.
+
+    Attributes:
+        count: Number of examples `N`.
+        read: Turns indices `(B,)` into images `(B, H, W, C)`, uint8, and labels `(B,)`, int64, by
+            TensorFlow operations without state.
+        image_shape: `(H, W, C)`.
+        labels: The labels `(N,)`, int64; `None` where they are not known without reading.
+        original: The split that this one was resized from, or `None`.
+        channels: Channels `C` of its images.
+    """
+
+    count: int
+    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    image_shape: tuple[int, int, int]
+    labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
+    original: "Split | None" = dataclasses.field(default=None, compare=False, repr=False)
+    named: ClassVar[bool] = False
+    guarantee: ClassVar[str] = ""
+
+    @property
+    def channels(self):
+        return self.image_shape[2]
+
+    @classmethod
+    def in_memory(cls, images, labels):
+        """Makes a split of images `(N, H, W, C)` and labels `(N,)` in memory.
+
+        Args:
+            images: uint8 array.
+            labels: Integer array.
+
+        Returns:
+            A `Split`.
+
+        Raises:
+            ValueError: If the images are not uint8 with four axes, or the labels are not `N`
+                integers, none of them negative.
+        """
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 4:
+            raise UserError(
+                "Images in memory must be uint8 (N, H, W, C): "
+                f"received {images.dtype} {images.shape}."
+            )
+        labels = check_labels(labels, len(images))
+
+        # A tf.data function captures tensors by reference, but copies arrays into its graph. The
+        # tensors are on the host, where tf.data runs.
+        with tf.device("CPU"):
+            tensors = tf.constant(images), tf.constant(labels)
+
+        def read(indices):
+            return tuple(tf.gather(tensor, indices) for tensor in tensors)
+
+        return cls(len(images), read, images.shape[1:], labels)
+
+    def resized(self, size):
+        """Returns a `Split` of images resized bilinearly, or this one where it has the size.
+
+        Args:
+            size: Side in pixels, or height and width.
+
+        Raises:
+            ValueError: If a side is no integer above 0.
+        """
+        preprocessing = in_memory_preprocessing(size)
+        if self.image_shape[:2] == preprocessing.image_size:
+            return self
+
+        def read(indices):
+            images, labels = self.read(indices)
+            return crop_images(images, preprocessing), labels
+
+        shape, original = (*preprocessing.image_size, self.channels), self.original or self
+        return Split(self.count, read, shape, self.labels, original)
+
+    def samples(self, order, crop=None, broken=None):
+        """Streams batches of the split in an order.
+
+        Args:
+            order: A `keras_vit.data.order.Order` or `Once`.
+            crop: `None`; images in memory have their size already.
+            broken: Ignored; nothing is broken.
+
+        Returns:
+            A `tf.data.Dataset` of counters `(B,)`, int64, images `(B, H, W, C)` and labels `(B,)`.
+        """
+
+        def batch(counters):
+            return counters, *self.read(order.indices(counters))
+
+        return order.places().map(batch, num_parallel_calls=PARALLEL)
+
+    def path(self, index):
+        """Returns a name of an example for messages."""
+        return f"record {index}"
+
+    def _blocks(self):
+        for start in range(0, self.count, BLOCK):
+            images, labels = self.read(np.arange(start, min(start + BLOCK, self.count)))
+            yield np.asarray(images), np.asarray(labels)
+
+    def each(self):
+        """Yields a function for each example, which returns its pixels and its label."""
+        for block in self._blocks():
+            for pair in zip(*block, strict=True):
+                yield lambda pair=pair: pair
+
+    def drawn(self, count, seed):
+        """Returns a `Split` of some examples, see `keras_vit.data.draw`."""
+        _, read, labels = choose(self, count, seed)
+        return Split(count, read, self.image_shape, labels)
+
+    def digest(self):
+        """Returns a digest of the pixels and labels; of a resized split, of what it was before."""
+        digest = hashlib.sha256()
+        original = self.original or self  # reading resized images takes longer and adds nothing
+        for images, labels in original._blocks():
+            digest.update(np.ascontiguousarray(images))
+            digest.update(np.asarray(labels, "int64"))
+        return digest.hexdigest()
+
+    def contents(self):
+        """Returns no digests of single examples: `digest` has seen all pixels."""
+        return []

@@ -1,0 +1,106 @@
+"""Labelled, encoded pictures that can only be read from one end to the other."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import ClassVar
+
+import tensorflow as tf
+
+from keras_vit.data.splits.gaps import fill_gaps
+
+
+@dataclasses.dataclass(frozen=True)
+class SequentialSplit:
+    """Labelled, encoded pictures that can only be read from one end to the other.
+
+    Attributes:
+        count: Number of examples.
+        stream: Returns a dataset of encoded pictures `()` and labels `()`, one pass over a worker's
+            share, by the keywords `seed` (int64 tensor `()` that fixes the order, or `None` for the
+            stored order), `worker` (its number, from 0) and `workers` (how many there are).
+        labels: `None`: they are not known without reading.
+        channels: Channels of its pictures once they are decoded.
+    """
+
+    count: int
+    stream: Callable[..., tf.data.Dataset]
+    labels: ClassVar[None] = None
+    image_shape: ClassVar[None] = None
+    channels: ClassVar[int] = 3
+    named: ClassVar[bool] = False
+    guarantee: ClassVar[str] = (
+        "read from one end to the other: the same seed gives the same order, a later start reads "
+        "and drops what comes before (and shifts by broken records), and several workers read "
+        "files of their own, so that their union is not the stream of one"
+    )
+
+    def samples(self, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], broken=None):
+        """Streams batches of the split in an order.
+
+        What comes before the first example is read and dropped. A picture that cannot be read is
+        left out; the next one takes its place.
+
+        Args:
+            order: A `keras_vit.data.order.Order`, whose seed chooses the order of the stream and
+                whose worker the share, or `Once`.
+            crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
+                image `(H, W, 3)`, uint8.
+            broken: A `BrokenPictures`; by default nothing is recorded.
+
+        Returns:
+            A `tf.data.Dataset` of counters `(B,)`, int64, images `(B, H, W, 3)` and labels `(B,)`.
+        """
+
+        def example(ordinal, record):
+            encoded, label = record
+            return ordinal, False, (crop(encoded, order.counters(ordinal)), label)
+
+        def leave_out(ordinal):
+            if broken is not None:
+                place = self.path(ordinal) + (" of the stream" if order.endless else "")
+                broken.add(place, "It cannot be decoded.")
+
+        ordinals = tf.data.Dataset.range(order.start, order.end)
+        numbered = tf.data.Dataset.zip(ordinals, order.passes(self.stream))
+        good = numbered.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+        return fill_gaps(good, order, leave_out)
+
+    def path(self, index):
+        """Returns a name of an example for messages."""
+        return f"record {index}"
+
+    def each(self):
+        """Yields a function for each example, which returns its encoded picture and its label."""
+        stream = iter(self.stream(seed=None, worker=0, workers=1).as_numpy_iterator())
+        while True:
+            try:
+                pair = next(stream)
+            except StopIteration:
+                return
+            except tf.errors.OpError as error:  # the rest of this file is lost, not the next files
+                yield functools.partial(_raise, error)
+            else:
+                yield lambda pair=pair: pair
+
+    def drawn(self, count, seed):
+        """Returns a `SequentialSplit` of some examples, see `keras_vit.data.draw`."""
+
+        def stream(*, worker, workers, **_):
+            whole = self.stream(seed=tf.constant(seed, tf.int64), worker=worker, workers=workers)
+            return whole.take(count)
+
+        return SequentialSplit(count, stream)
+
+    def digest(self):
+        """Returns the digest of nothing: the version of its source tells what it holds."""
+        return hashlib.sha256().hexdigest()
+
+    def contents(self):
+        """Returns no digests of single examples."""
+        return []
+
+
+def _raise(error):
+    raise error
