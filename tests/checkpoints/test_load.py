@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 from test_golden import read, write
+from thinned import thinned
 
 from keras_vit.checkpoints import architecture_of, export_timm, load, recognise, timm
 from keras_vit.inference import open_artefact
@@ -481,7 +482,7 @@ def test_a_configuration_of_timm_tells_pooling_and_names_and_an_old_size(tmp_pat
         assert found.architecture.config.image_size == (16, 16)
 
 
-@pytest.mark.parametrize("family", ["hf_vit", "hf_mae"])
+@pytest.mark.parametrize("family", thinned(["hf_vit", "hf_mae"], fast=1))
 def test_a_smaller_epsilon_is_timms_and_comes_back(tmp_path, family):
     _, _, arrays = read(family)
     model = load(write(tmp_path, family, arrays), num_heads=2)
@@ -513,7 +514,7 @@ def test_a_block_of_other_heads_is_refused_by_name(tmp_path, part):
         load(source)
 
 
-@pytest.mark.parametrize("channels", [4, 6])
+@pytest.mark.parametrize("channels", thinned([4, 6], fast=1))
 def test_more_channels_keep_each_its_mean(tmp_path, channels):
     _, _, arrays = read("timm_clip")
     source = write(tmp_path, "timm_clip", arrays)
@@ -569,8 +570,16 @@ def test_what_timm_has_not_is_refused(tmp_path, options, message):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
-@pytest.mark.parametrize("kind", ["safetensors", "npz", "sharded", "keras"])
+# Each value and each kind of file once in the fast suite, all pairs in the slow one.
+KINDS = ("keras", "safetensors", "npz", "sharded")
+NOT_FINITE = [
+    pytest.param(kind, value, marks=[] if row == column else pytest.mark.slow)
+    for row, kind in enumerate(KINDS)
+    for column, value in enumerate([np.nan, np.inf, -np.inf, 1e300])
+]
+
+
+@pytest.mark.parametrize("kind, value", NOT_FINITE)
 def test_weights_that_are_not_finite_are_refused(tmp_path, kind, value):
     arrays = read("timm_vit")[2]
     name = "blocks.1.attn.qkv.weight"

@@ -38,12 +38,19 @@ def run(folder, workers, *arguments):
     return [process.returncode for process in processes], words, results
 
 
-@pytest.mark.slow
-def test_two_workers_are_one(tmp_path):
-    statuses, words, (first, second) = run(tmp_path, 2, 2)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What each of two workers wrote that were left alone."""
+    statuses, words, results = run(tmp_path_factory.mktemp("whole"), 2, 3)
     assert statuses == [0, 0], words
+    return results
+
+
+@pytest.mark.slow
+def test_two_workers_are_one(tmp_path, whole):
+    first, second = whole
     assert first == second
-    _, _, (one,) = run(tmp_path, 1, 2)
+    _, _, (one,) = run(tmp_path, 1, 3)
     for left, right in zip(one["weights"], first["weights"], strict=True):
         np.testing.assert_allclose(left, right, atol=1e-7)
     for name, values in one["history"].items():
@@ -51,8 +58,7 @@ def test_two_workers_are_one(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_dead_worker_ends_the_others_and_all_go_on_bit_for_bit(tmp_path):
-    _, _, (whole, _) = run(tmp_path / "whole", 2, 3)
+def test_a_dead_worker_ends_the_others_and_all_go_on_bit_for_bit(tmp_path, whole):
     statuses, words, results = run(tmp_path / "killed", 2, 3, signal.SIGKILL.value, 8)
     assert statuses[1] == -9 and statuses[0] not in (0, -9) and results == [None, None]
     assert "Another worker is gone" in words[0]
@@ -60,9 +66,9 @@ def test_a_dead_worker_ends_the_others_and_all_go_on_bit_for_bit(tmp_path):
     statuses, words, (first, second) = run(tmp_path / "killed", 2, 3)
     assert statuses == [0, 0], words
     assert first["start"] == second["start"] == 6
-    assert first["weights"] == second["weights"] == whole["weights"]
-    assert first["history"] == whole["history"]
-    assert first["losses"] == {k: v for k, v in whole["losses"].items() if int(k) > 6}
+    assert first["weights"] == second["weights"] == whole[0]["weights"]
+    assert first["history"] == whole[0]["history"]
+    assert first["losses"] == {k: v for k, v in whole[0]["losses"].items() if int(k) > 6}
 
 
 @pytest.mark.slow

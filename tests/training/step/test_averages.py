@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from replicas import cross_entropy, examples, perceptron, strategy_of, weights_of
+from thinned import thinned
 
 from keras_vit.training import TrainingModel, layerwise
 
@@ -33,8 +34,10 @@ def fit(model, epochs=3, **kwargs):
     return model.fit(x, y, batch_size=8, epochs=epochs, verbose=0, shuffle=False, **kwargs).history
 
 
-@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("optimizer", [functools.partial(keras.optimizers.AdamW, 0.05), several])
+@pytest.mark.parametrize("replicas", thinned([1, 2], fast=1))
+@pytest.mark.parametrize(
+    "optimizer", thinned([several, functools.partial(keras.optimizers.AdamW, 0.05)], fast=1)
+)
 def test_validation_scores_the_averages_that_are_saved(optimizer, replicas):
     held_out = examples(12, "float32")
     optimizer = functools.partial(optimizer, **AVERAGE)

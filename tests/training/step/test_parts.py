@@ -32,7 +32,7 @@ def options(model_class):
     [
         ("sum", 1),
         ("sum_over_batch_size", 2),
-        ("mean_with_sample_weight", 2),
+        pytest.param("mean_with_sample_weight", 2, marks=pytest.mark.slow),
         pytest.param("sum_over_batch_size", 1, marks=pytest.mark.slow),
         pytest.param("mean_with_sample_weight", 1, marks=pytest.mark.slow),
     ],
@@ -56,7 +56,7 @@ def test_weights_of_examples_count_over_the_whole_batch(float64, reduction, accu
     np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("last", [1, 3])
+@pytest.mark.parametrize("last", thinned([1, 3], fast=1))
 def test_an_odd_last_batch_counts_by_its_examples(float64, last):
     x, y = examples(4 + last)
 
@@ -83,7 +83,11 @@ class MeanOfTheBatch(keras.losses.Loss):
 
 
 @pytest.mark.parametrize(
-    "loss, splits", [(mean_of_the_batch, [(1, 1), (2, 2)]), (MeanOfTheBatch(), [(2, 1)])]
+    "loss, splits",
+    [
+        (mean_of_the_batch, [(2, 2)]),
+        pytest.param(MeanOfTheBatch(), [(1, 1), (2, 1)], marks=pytest.mark.slow),
+    ],
 )
 def test_a_loss_of_one_number_for_a_batch_is_averaged_over_replicas_too(float64, loss, splits):
     def trained(model_class, replicas, **kwargs):
@@ -210,7 +214,9 @@ def trained(model_class, loss, data, replicas=1, layers=(), **kwargs):
     return [*weights_of(model), *history["loss"], model.evaluate(batches, verbose=0)]
 
 
-@pytest.mark.parametrize("loss", [SPARSE(True, ignore_class=VOID), void_loss, lambda_loss])
+@pytest.mark.parametrize(
+    "loss", thinned([lambda_loss, SPARSE(True, ignore_class=VOID), void_loss], fast=1)
+)
 def test_void_labels_on_one_device_are_stock_keras(float64, loss):
     data = labels_with_void(20)
     expected, actual = (trained(kind, loss, data) for kind in (keras.Model, TrainingModel))
@@ -319,7 +325,9 @@ def added(replicas, of=keras.ops.mean, model_class=TrainingModel, loss=(), data=
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
-@pytest.mark.parametrize("replicas, accumulation", [(1, 1), (2, 2)])
+@pytest.mark.parametrize(
+    "replicas, accumulation", [pytest.param(1, 1, marks=pytest.mark.slow), (2, 2)]
+)
 def test_losses_that_layers_add_train_without_another(float64, replicas, accumulation):
     expected = added(1, model_class=keras.Model)
     actual = added(replicas, accumulation=accumulation)
