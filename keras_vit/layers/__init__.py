@@ -3,6 +3,7 @@
 from keras_vit.layers.attention import SelfAttention
 from keras_vit.layers.block import TransformerBlock
 from keras_vit.layers.embed import PatchEncoder
+from keras_vit.layers.masks import ClassQueries, MaskProduct
 from keras_vit.layers.mlp import MLP
 from keras_vit.layers.patches import Patches, patch_grid, patchify, unpatchify
 from keras_vit.layers.pool import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
@@ -13,9 +14,11 @@ from keras_vit.layers.token_map import TokenMap
 __all__ = [
     "MLP",
     "AttentionPool",
+    "ClassQueries",
     "ClassTokenAndMeanPool",
     "DropPath",
     "LayerScale",
+    "MaskProduct",
     "MeanPool",
     "PatchDropout",
     "PatchEncoder",

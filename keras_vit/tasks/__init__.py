@@ -5,6 +5,7 @@ from keras_vit.tasks.depths import token_maps, tokens_at
 from keras_vit.tasks.features import features
 from keras_vit.tasks.keras_file import read_keras_file
 from keras_vit.tasks.probabilities import to_probabilities
+from keras_vit.tasks.segment import segmenter
 
 __all__ = [
     "class_names_of",
@@ -12,6 +13,7 @@ __all__ = [
     "features",
     "preprocessing_of",
     "read_keras_file",
+    "segmenter",
     "to_probabilities",
     "token_maps",
     "tokens_at",
