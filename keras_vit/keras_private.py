@@ -5,6 +5,8 @@ that `pyproject.toml` allows. `tests/test_keras_private.py` keeps them out of al
 lists those that a new version lacks.
 """
 
+import contextlib
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -61,18 +63,51 @@ class TensorFlowTrainer(keras.Model):
         """
         self._loss_tracker.update_state(loss, sample_weight=weight)
 
-    def update_losses_of_outputs(self, y, y_pred, sample_weight):
-        """Adds the losses of several outputs to their averages, which the logs show by output.
+    @property
+    def averages_of_losses(self):
+        """The averages in the logs of each of several losses, a list; empty for a single loss."""
+        return [] if self._compile_loss is None else self._compile_loss.metrics
 
-        A pure function, such as `Gradients`, would lose these updates.
+    @contextlib.contextmanager
+    def each_loss_as(self, wrap: Callable[[Callable], Callable]):
+        """Within this context Keras computes `wrap(loss)` in place of each compiled `loss`.
+
+        Args:
+            wrap: Called with the losses in the order in which Keras computes them.
+
+        Yields:
+            A list that receives their values. Keras does not add these to the averages.
+        """
+        compiled, values = self._compile_loss, []
+        if compiled is None or not compiled.built:
+            yield values
+            return
+
+        def noted(loss, *arguments):
+            values.append(loss(*arguments))
+            return values[-1]
+
+        losses, metrics = compiled._flat_losses, compiled._metrics
+        wrapped = [functools.partial(noted, wrap(each.loss)) for each in losses]
+        compiled._metrics = [None] * len(losses)
+        compiled._flat_losses = [
+            type(each)(each.path, loss, each.loss_weights, each.name)
+            for each, loss in zip(losses, wrapped, strict=True)
+        ]
+        try:
+            yield values
+        finally:
+            compiled._flat_losses, compiled._metrics = losses, metrics
+
+    def compute_losses(self, y, y_pred, sample_weight):
+        """Computes the compiled losses, without those that layers add.
 
         Args:
             y: Targets, in the structure of the outputs.
             y_pred: Outputs.
             sample_weight: Weights `(B,)`, or `None`.
         """
-        if self._compile_loss is not None and self._compile_loss.metrics:
-            self._compile_loss(y, y_pred, sample_weight)
+        self._compile_loss(y, y_pred, sample_weight)
 
 
 class JaxTrainer(keras.Model):

@@ -40,7 +40,14 @@ def of_keras():
     data = np.zeros((2, 2)), np.zeros((2, 1))
     model.fit(*data, validation_data=data, verbose=0, callbacks=callbacks)
     model.optimizer.build(model.trainable_variables)
-    things = [model, dense, model.optimizer, keras.losses.MeanSquaredError(), *callbacks]
+    things = [
+        model,
+        model._compile_loss,
+        dense,
+        model.optimizer,
+        keras.losses.MeanSquaredError(),
+        *callbacks,
+    ]
     things += [model.history, *model.metrics, model.trainable_variables[0], inputs]
     names = {name for thing in things for name in {*dir(thing), *vars(thing)}}
     epochs = keras.src.trainers.epoch_iterator.EpochIterator

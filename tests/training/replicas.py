@@ -30,6 +30,13 @@ def batches(x, y, batch_size, *rest):
     return data.batch(batch_size, drop_remainder=True)
 
 
+def untuned(data, batch_size):
+    """One epoch; tf.data's tuner, which would wait at the end of each iterator, is off."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.from_tensor_slices(data).batch(batch_size).with_options(options)
+
+
 def perceptron(model_class=TrainingModel, *layers):
     inputs = keras.Input((5,))
     x = keras.layers.Dense(4, activation="tanh", kernel_initializer="glorot_normal")(inputs)

@@ -6,7 +6,10 @@ from keras import tree
 
 from keras_vit.errors import UserError
 from keras_vit.training.names import unique
-from keras_vit.training.step.parts import check_added_losses, check_mask, part_weight
+from keras_vit.training.step.checks import check_added_losses
+from keras_vit.training.step.parts import part_weight
+from keras_vit.training.step.shares import divided
+from keras_vit.training.step.void_labels import check_mask
 
 # Distance between the seeds of two replicas: 2^31 divided by the golden ratio.
 REPLICA_STRIDE = 1327217885
@@ -61,15 +64,17 @@ class Gradients:
                 f"received accumulation={self._accumulation}, {part.shape[0]} examples."
             )
 
-    def __call__(self, weights, seeds, x, y, sample_weight, scale):
+    def __call__(self, weights, seeds, x, y, sample_weight, counts, scale):
         """Runs forward and backward.
 
         Args:
             weights: Values of the trainable variables.
             seeds: Values of `seeds`, `(2,)` each, as `fold_seed` returns them.
             x: Inputs `(B, ...)`.
-            y: Targets `(B, ...)`.
+            y: Targets `(B, ...)`, or `None`.
             sample_weight: Weights `(B,)`, or `None`.
+            counts: What `counts_per_example` returned for the whole batch; without it, each
+                micro-batch counts for itself.
             scale: Factor of the loss, in the gradient only.
 
         Returns:
@@ -83,10 +88,10 @@ class Gradients:
                 carry a mask, or layers pass to `add_loss` what is not a mean over the examples.
         """
         if self._accumulation == 1:
-            return self._whole(weights, seeds, x, y, sample_weight, scale)
-        return self._accumulated(weights, seeds, x, y, sample_weight, scale)
+            return self._whole(weights, seeds, x, y, sample_weight, counts, scale)
+        return self._accumulated(weights, seeds, x, y, sample_weight, counts, scale)
 
-    def _whole(self, weights, seeds, x, y, sample_weight, scale):
+    def _whole(self, weights, seeds, x, y, sample_weight, counts, scale):
         """Does what `__call__` does, without micro-batches."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
@@ -95,7 +100,8 @@ class Gradients:
             )
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                 y_pred = self._model(x, training=True)
-                loss = self._model.compute_loss(x, y, y_pred, sample_weight, training=True)
+                with divided(self._model, x, counts):
+                    loss = self._model.compute_loss(x, y, y_pred, sample_weight, training=True)
                 if self._is_split:
                     check_mask(y_pred)
                     check_added_losses(self._model, self._model.loss, sample_weight)
@@ -132,7 +138,7 @@ class Gradients:
         """
         return [None if i in self._unused else each for i, each in enumerate(gradients)]
 
-    def _accumulated(self, weights, seeds, x, y, sample_weight, scale):
+    def _accumulated(self, weights, seeds, x, y, sample_weight, counts, scale):
         """Does what `__call__` does, one micro-batch after the other."""
         steps = self._accumulation
         batch = tree.map_structure(lambda part: _split(part, steps), (x, y, sample_weight))
@@ -147,7 +153,7 @@ class Gradients:
                 lambda part: None if part is None else part[step], batch
             )
             loss, weight, y_pred, gradients, seeds, _ = self._whole(
-                weights, seeds, x, y, sample_weight, scale
+                weights, seeds, x, y, sample_weight, counts, scale
             )
             if self.statistics:
                 raise UserError(

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import tree
 
+from keras_vit.losses import ValidCrossEntropy
+
 
 def label_out_of_range(parts, loss, classes):
     """Finds an integer label that is no class of the output.
@@ -35,7 +37,7 @@ def _takes_integers(loss):
     if isinstance(loss, functools.partial):
         loss = loss.func
     return (
-        isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+        isinstance(loss, (keras.losses.SparseCategoricalCrossentropy, ValidCrossEntropy))
         or loss == "sparse_categorical_crossentropy"
         or loss is keras.losses.sparse_categorical_crossentropy
     )

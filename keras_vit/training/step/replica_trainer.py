@@ -95,7 +95,22 @@ class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
             data_batch = _spec(iterator.data_adapter.get_tf_dataset())
             self.begin_at_first_step(iterator)
         with self.distribute_strategy.scope():
-            self.build_symbolically(data_batch)
+            self.build_symbolically(self.unpack(data_batch))
+
+    def unpack(self, batch):
+        """Splits a batch into inputs, targets and sample weights.
+
+        Args:
+            batch: As a dataset for `fit` holds it.
+
+        Returns:
+            `(x, y, sample_weight)`. What is missing is `None`; of several outputs, the target of
+            each is `None` where there are no targets.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+        if y is None and tree.is_nested(self.output):
+            y = tree.map_structure(lambda _: None, self.output)
+        return x, y, sample_weight
 
 
 def _spec(dataset):

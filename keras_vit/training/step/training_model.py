@@ -20,16 +20,17 @@ from keras import tree
 from keras_vit.errors import UserError
 from keras_vit.keras_private import all_layers
 from keras_vit.training.names import named_variables
-from keras_vit.training.step.gradients import Gradients, fold_seed
+from keras_vit.training.step.checks import check_layers, check_losses
+from keras_vit.training.step.gradients import Gradients
 from keras_vit.training.step.labels import label_out_of_range
-from keras_vit.training.step.parts import check_layers, check_losses, part_weight, per_example
-from keras_vit.training.step.replica_trainer import ReplicaTrainer
+from keras_vit.training.step.per_example import per_example
+from keras_vit.training.step.steps import Steps
 from keras_vit.training.step.update import Update
 from keras_vit.training.step.xla import check_jit
 
 
 @keras.saving.register_keras_serializable("keras_vit")
-class TrainingModel(ReplicaTrainer):
+class TrainingModel(Steps):
     """A functional model whose `fit` means the same on any number of replicas.
 
     `TrainingModel(model.input, model.output)` shares the layers of `model`: train the one, save
@@ -47,6 +48,7 @@ class TrainingModel(ReplicaTrainer):
         optimizer,
         loss=None,
         *,
+        loss_weights=None,
         metrics=None,
         weighted_metrics=None,
         accumulation=1,
@@ -59,8 +61,10 @@ class TrainingModel(ReplicaTrainer):
         Args:
             optimizer: A `keras.optimizers.Optimizer`; a `MultiOptimizer` too. From now on the step
                 does its clipping and EMA, on the whole gradient.
-            loss: As `keras.Model.compile` takes it; `None` where layers call `add_loss`. With
-                several outputs, all losses must use the same reduction.
+            loss: As `keras.Model.compile` takes it, and `keras_vit.losses.WeightedLoss`; `None`
+                where layers call `add_loss`. With several outputs, all losses of Keras must use
+                the same reduction.
+            loss_weights: As `keras.Model.compile` takes them.
             metrics: As `keras.Model.compile` takes them.
             weighted_metrics: As `keras.Model.compile` takes them.
             accumulation: How many micro-batches each replica's part of a batch is split into. They
@@ -91,6 +95,7 @@ class TrainingModel(ReplicaTrainer):
         super().compile(
             optimizer,
             per_example(loss, is_split=is_split),
+            loss_weights=loss_weights,
             metrics=metrics,
             weighted_metrics=weighted_metrics,
             jit_compile=jit_compile,
@@ -100,6 +105,7 @@ class TrainingModel(ReplicaTrainer):
         self._compiled_with = dict(
             optimizer=optimizer,
             loss=loss,
+            loss_weights=loss_weights,
             metrics=metrics,
             weighted_metrics=weighted_metrics,
             accumulation=accumulation,
@@ -136,7 +142,7 @@ class TrainingModel(ReplicaTrainer):
         """Makes a function that computes a batch's loss and gradient, to time it.
 
         Args:
-            batch: One replica's part of a batch, `(x, y)`.
+            batch: One replica's part of a batch, `(x, y)` or `(x,)`.
             jit_compile: Whether XLA compiles it.
 
         Returns:
@@ -145,94 +151,24 @@ class TrainingModel(ReplicaTrainer):
         compute = tf.function(self._gradients, jit_compile=jit_compile, autograph=False)
         weights = [tf.convert_to_tensor(v.value) for v in self.trainable_variables]
         seeds = [tf.convert_to_tensor(seed.value) for seed in self._gradients.seeds]
-        x, y = tree.map_structure(tf.convert_to_tensor, batch)
+        x, y, _ = self.unpack(tree.map_structure(tf.convert_to_tensor, batch))
 
         def run():
-            loss, _, _, gradients, *_ = compute(weights, seeds, x, y, None, tf.constant(1.0))
+            loss, _, _, gradients, *_ = compute(weights, seeds, x, y, None, [], tf.constant(1.0))
             return loss, gradients
 
         return run
-
-    def check_batch(self, batch):
-        """Raises a `ValueError` unless the number of micro-batches divides each replica's part.
-
-        Args:
-            batch: `(x, y[, sample_weight])`, distributed over the replicas where there are several.
-
-        Raises:
-            ValueError: If `accumulation` does not divide the examples of a part.
-        """
-        self._batch = batch
-        results = self.distribute_strategy.experimental_local_results
-        for part in results(tree.flatten(batch)[0]):
-            self._gradients.check(part)
 
     def label_out_of_range(self):
         """Returns an integer label of the last batch that is no class, or `None`.
 
         Such a label makes the loss not finite on a GPU and with XLA; elsewhere TensorFlow raises.
         """
-        _, y, _ = keras.utils.unpack_x_y_sample_weight(self._batch)
-        if tree.is_nested(self.output):
+        _, y, _ = self.unpack(self._batch)
+        if tree.is_nested(self.output) or y is None:
             return None
         parts = self.distribute_strategy.experimental_local_results(y)
         return label_out_of_range(parts, self._compiled_with["loss"], self.output.shape[-1])
-
-    def make_train_function(self, force=False):
-        if self.train_function is None or force:
-            self._compute = self._gradients
-            # Where there is one replica, `ReplicaTrainer` compiles the whole step.
-            if self.jit_compile and not self.run_eagerly and self._replicas > 1:
-                self._compute = tf.function(self._gradients, jit_compile=True, autograph=False)
-        super().make_train_function(force)
-
-    def train_step(self, data):
-        """Trains on a replica's part `(x, y[, sample_weight])` of a batch; returns the logs."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        replica = tf.distribute.get_replica_context()
-        variables = self._gradients.seeds
-        seeds = [tf.convert_to_tensor(variable.value) for variable in variables]
-        loss, weight, y_pred, gradients, new_seeds, statistics = self._compute(
-            [tf.convert_to_tensor(variable.value) for variable in self.trainable_variables],
-            [fold_seed(seed, replica.replica_id_in_sync_group) for seed in seeds],
-            x,
-            y,
-            sample_weight,
-            tf.convert_to_tensor(self._update.scale),
-        )
-        for variable, seed, new in zip(variables, seeds, new_seeds, strict=True):
-            variable.assign(tf.stack([seed[0], new[1]]))
-
-        gradients, statistics, total = replica.all_reduce(
-            tf.distribute.ReduceOp.SUM, [gradients, statistics, weight]
-        )
-        gradients, statistics = tree.map_structure(
-            lambda value: tf.math.divide_no_nan(value, tf.cast(total, value.dtype)),
-            (gradients, statistics),
-        )
-        finite = self._update(self._gradients.drop_unused(gradients))
-        for variable, value in zip(self._gradients.statistics, statistics, strict=True):
-            variable.assign(tf.where(finite, value, variable.value))
-        self._update_metrics(finite, loss, weight, x, y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    def _update_metrics(self, finite, loss, weight, x, y, y_pred, sample_weight):
-        """Updates the metrics, unless the step's gradient was not finite."""
-        before = [tf.convert_to_tensor(variable.value) for variable in self.metrics_variables]
-        self.update_loss(loss, weight)
-        self.update_losses_of_outputs(y, y_pred, sample_weight)
-        self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        for variable, old in zip(self.metrics_variables, before, strict=True):
-            variable.assign(tf.where(finite, variable.value, old))
-
-    def test_step(self, data):
-        """Evaluates a replica's part of a batch, weighted as in training; returns the logs."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)
-        loss = self._replicas * self.compute_loss(x, y, y_pred, sample_weight, training=False)
-        weight = part_weight(self.loss, x, sample_weight, loss.dtype, self._replicas)
-        self.update_loss(loss, weight)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def get_compile_config(self):
         """Returns what `compile_from_config` takes, as Keras saves it."""
