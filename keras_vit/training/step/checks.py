@@ -59,6 +59,24 @@ def check_losses(loss, *, accumulation, replicas):
             )
 
 
+def check_labels(loss, y):
+    """Raises a `ValueError` if there are no labels and a loss needs some.
+
+    Args:
+        loss: As `keras.Model.compile` takes it.
+        y: Targets; `None`, or a structure of `None`, where there are no labels.
+
+    Raises:
+        ValueError: If there are no labels and a loss is not a `WeightedLoss`.
+    """
+    needing = [each for each in tree.flatten(loss) if not isinstance(each, WeightedLoss | None)]
+    if needing and all(each is None for each in tree.flatten(y)):
+        raise UserError(
+            "Without labels a model trains by a keras_vit.losses.WeightedLoss, or by what layers "
+            f"pass to `add_loss`: received no labels and the loss {loss_name(needing[0])}."
+        )
+
+
 def check_layers(model):
     """Raises a `ValueError` if a layer of `model` has an `activity_regularizer`.
 

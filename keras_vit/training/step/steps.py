@@ -3,6 +3,7 @@
 import tensorflow as tf
 from keras import tree
 
+from keras_vit.training.step.checks import check_labels
 from keras_vit.training.step.gradients import fold_seed
 from keras_vit.training.step.parts import part_weight
 from keras_vit.training.step.replica_trainer import ReplicaTrainer
@@ -11,6 +12,19 @@ from keras_vit.training.step.shares import counts_per_example, divided
 
 class Steps(ReplicaTrainer):
     """A model that trains by its `Gradients` and its `Update`, which `compile` makes."""
+
+    def unpack(self, batch):
+        """Splits a batch into inputs, targets and sample weights, as `ReplicaTrainer` does.
+
+        Args:
+            batch: As a dataset for `fit` holds it.
+
+        Raises:
+            ValueError: If there are no targets and a loss needs some.
+        """
+        x, y, sample_weight = super().unpack(batch)
+        check_labels(self._compiled_with["loss"], y)
+        return x, y, sample_weight
 
     def check_batch(self, batch):
         """Raises a `ValueError` unless the number of micro-batches divides each replica's part.

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from replicas import examples, strategy_of, untuned, weights_of
+from replicas import examples, perceptron, strategy_of, untuned, weights_of
 
+from keras_vit.errors import UserError
 from keras_vit.losses import WeightedLoss
 from keras_vit.training import TrainingModel
 
@@ -63,4 +64,32 @@ def test_nested_outputs_train_without_labels(float64, replicas, accumulation):
     loss = {"views": Apart(), "other": None}
     actual = trained(nested, replicas, x, loss=loss, accumulation=accumulation)
     expected = one_by_one(x, nested, lambda y: Apart()({"left": None, "right": [None]}, y["views"]))
+    np.testing.assert_allclose(actual, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("loss", ["mse", lambda y_true, y_pred: y_pred])
+def test_a_loss_that_needs_labels_says_so(loss):
+    model = perceptron()
+    model.compile("sgd", loss)
+    with pytest.raises(UserError, match="received no labels and the loss (mse|<lambda>)"):
+        model.fit(examples(8, "float32")[0], verbose=0)
+
+
+class AddMean(keras.layers.Layer):
+    def call(self, x):
+        self.add_loss(keras.ops.mean(keras.ops.square(x)))
+        return x
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas, accumulation", [(1, 1), (2, 2)])
+def test_nested_outputs_train_by_what_layers_add(float64, replicas, accumulation):
+    def build(model_class):
+        inputs = keras.Input((5,))
+        both = [AddMean()(keras.layers.Dense(3)(inputs)), inputs]
+        return model_class(inputs, {"both": both})
+
+    x, _ = examples(12)
+    actual = trained(build, replicas, x, accumulation=accumulation)
+    expected = one_by_one(x, build, lambda y: keras.ops.mean(keras.ops.square(y["both"][0])))
     np.testing.assert_allclose(actual, expected, atol=1e-7)
