@@ -19,7 +19,8 @@ class WeightedLoss(keras.losses.Loss):
     A subclass defines `values`, and `weights` where not all count alike. Pass it to `compile` as
     any other loss: alone, or in a list or dictionary for several outputs. With `TrainingModel` the
     gradient is that of the whole batch on any number of replicas and micro-batches. Where the
-    weights of a batch are all zero, loss and gradient are zero.
+    weights of a batch are all zero, loss and gradient are zero. Do not call it inside another loss:
+    there it would count only the part that it sees.
 
     `sample_weight`, `(B,)` or with the axes of the values, multiplies the values. As for Keras'
     own losses, `reduction="mean_with_sample_weight"` counts it in the divisor too.

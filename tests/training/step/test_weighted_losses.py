@@ -48,6 +48,7 @@ def one_output(model_class):
 def trained(build, model_class, loss, data, replicas=1, batch_size=8, **kwargs):
     keras.utils.set_random_seed(0)
     kwargs.setdefault("jit_compile", False)
+    kwargs.setdefault("run_eagerly", model_class is keras.Model)  # which need not be traced
     with strategy_of(replicas).scope():
         model = build(model_class)
         model.compile(keras.optimizers.SGD(0.5, global_clipnorm=0.5), loss, **kwargs)
