@@ -17,7 +17,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "models": {"errors", "layers"},
     "tasks": {"errors", "images", "keras_private", "layers", "losses"},
     "interpret": {"errors", "layers"},
-    "checkpoints": {"errors", "files", "images", "layers", "models", "tasks"},
+    "checkpoints": {"errors", "files", "images", "keras_private", "layers", "models", "tasks"},
     "data": {"errors", "images"},
     "training": {"errors", "files", "images", "keras_private", "losses"},
     "inference": {"errors", "images", "tasks"},

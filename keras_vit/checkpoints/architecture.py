@@ -5,15 +5,24 @@ import dataclasses
 import numpy as np
 
 from keras_vit.errors import UserError
-from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, LayerScale, MeanPool
+from keras_vit.keras_private import origin
+from keras_vit.layers import (
+    AttentionPool,
+    ClassTokenAndMeanPool,
+    LayerScale,
+    MeanPool,
+    PatchDropout,
+)
 from keras_vit.models import ViTConfig, vit
 from keras_vit.tasks import classifier, features, to_probabilities
+from keras_vit.tasks.probabilities import PASSING, before_softmax
 
 POOLS = {
     MeanPool: "mean",
     ClassTokenAndMeanPool: "class_token_and_mean",
     AttentionPool: "attention",
 }
+TRAINING_ONLY = (*PASSING, PatchDropout)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,8 +90,9 @@ def architecture_of(model):
         An `Architecture`.
 
     Raises:
-        ValueError: If another function built the model, or if it has further weights, for example
-            those of `add_lora`, which `keras_vit.training.copy_merged` merges.
+        ValueError: If another function built the model; if it has further weights, for example
+            those of `add_lora`, which `keras_vit.training.copy_merged` merges; or if it computes
+            anything else, such as logits that a temperature divides.
     """
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for name, layer in layers.items() if name.startswith("block")]
@@ -124,21 +134,34 @@ def architecture_of(model):
         mean=_one_or_all(mean),
         std=_one_or_all(std),
     )
-    _check_weights(model, architecture)
+    _check_same(model, architecture.build())
     if architecture.num_classes:
-        to_probabilities(model)  # raises if something follows the head and is no softmax
+        to_probabilities(model)  # raises if the head has another activation
     return architecture
 
 
-def _check_weights(model, architecture):
-    """Raises a `ValueError` unless a model has the weights of its architecture and no others."""
-    own, expected = (
-        {weight.path for weight in each.weights} for each in (model, architecture.build())
-    )
+def _check_same(model, rebuilt):
+    """Raises a `ValueError` unless a model has the weights and the operations of the rebuilt one.
+
+    A softmax may follow, and layers that only act in training may stand anywhere.
+    """
+    own, expected = ({weight.path for weight in each.weights} for each in (model, rebuilt))
     if other := sorted(own ^ expected):
         raise UserError(
             f"The model has {len(other)} weights that are not known: {', '.join(other[:5])}."
         )
+    if _operations(before_softmax(model.output)) != _operations(rebuilt.output):
+        raise UserError(
+            f"The model {model.name!r} is no Vision Transformer of keras_vit: it has the weights "
+            "of one, and computes something else with them."
+        )
+
+
+def _operations(tensor):
+    """Returns the name of the operation that computes a tensor, and the same of its inputs."""
+    operation, inputs, _ = origin(tensor)
+    inputs = [_operations(each) for each in inputs]
+    return inputs[0] if isinstance(operation, TRAINING_ONLY) else (operation.name, inputs)
 
 
 def _one_or_all(values):

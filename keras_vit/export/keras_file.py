@@ -1,6 +1,7 @@
 """Writes a model as Keras' own file, from which training or fine-tuning can go on."""
 
 from keras_vit.files import atomic_write
+from keras_vit.tasks.classify import head_of
 
 
 def save_keras(model, path, *, preprocessing=None):
@@ -12,15 +13,14 @@ def save_keras(model, path, *, preprocessing=None):
     Args:
         model: A `keras.Model`.
         path: File to write; replaced if it exists. Its folder is made if it is missing.
-        preprocessing: A `Preprocessing` or its `to_json()` for the model's `ClassHead` to store; by
-            default the stored one stays.
+        preprocessing: A `Preprocessing` or its `to_json()` for the model's `ClassHead`, which it
+            must have, to store; by default the stored one stays.
 
     Raises:
-        ValueError: If `preprocessing` is given and the model has no layer `head`, or it is no
-            `to_json()` of a `Preprocessing`.
+        ValueError: If `preprocessing` is no `to_json()` of a `Preprocessing`.
         OSError: If the file cannot be written.
     """
     if preprocessing is not None:
-        model.get_layer("head").remember(preprocessing)
+        head_of(model).remember(preprocessing)
     with atomic_write(path) as unfinished:
         model.save(unfinished)

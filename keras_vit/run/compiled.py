@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import keras
 
+from keras_vit.errors import UserError
 from keras_vit.run.flags import OPTIMIZERS, Training
+from keras_vit.tasks import to_probabilities
 from keras_vit.training import (
     WarmupSchedule,
     freeze,
@@ -36,14 +38,15 @@ def compiled_model(
         A compiled `keras_vit.training.TrainingModel`; on the JAX backend a `JaxTrainingModel`.
 
     Raises:
-        ValueError: If `config.freeze` is no regular expression, or matches none or all of the
-            weights, or if the schedule does not fit into the training.
+        ValueError: If the classifier does not give the logits of a `ClassHead`, and so could not be
+            exported after the training; if `config.freeze` is no regular expression, or matches
+            none or all of the weights; or if the schedule does not fit into the training.
     """
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)
     try:
         with devices.scope():
-            plain = build()
+            plain = _checked(build())
             if adapt is not None:
                 adapt(plain)
             if config.freeze:
@@ -58,6 +61,15 @@ def compiled_model(
             )
     finally:
         set_precision("float32")
+    return model
+
+
+def _checked(model):
+    if to_probabilities(model) is not keras.ops.softmax:
+        raise UserError(
+            f"A recipe trains logits, which keras_vit's ClassHead gives: {model.name!r} ends in a "
+            "softmax."
+        )
     return model
 
 

@@ -6,6 +6,7 @@ import keras
 
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
+from keras_vit.keras_private import all_layers
 from keras_vit.layers import TokenPool
 from keras_vit.tasks.features import pooled
 
@@ -121,7 +122,7 @@ def class_names_of(model):
     Returns:
         A list of `K` names in the order of the labels, or `None` where the model has none.
     """
-    return getattr(_head_of(model), "class_names", None)
+    return getattr(head_of(model), "class_names", None)
 
 
 def preprocessing_of(model):
@@ -134,12 +135,22 @@ def preprocessing_of(model):
         A `Preprocessing` for images of the model's size; the whole picture, if the model stores
         none.
     """
-    remembered = getattr(_head_of(model), "preprocessing", None) or Preprocessing()
+    remembered = getattr(head_of(model), "preprocessing", None) or Preprocessing()
     return dataclasses.replace(remembered, image_size=model.input_shape[1:3])
 
 
-def _head_of(model):
-    return {layer.name: layer for layer in model.layers}.get("head")
+def head_of(model):
+    """Finds the head of a classifier, which may be inside a nested model.
+
+    Args:
+        model: A `keras.Model` with one output `(B, K)`.
+
+    Returns:
+        Its `ClassHead`, the first of those of a distilled model; `None` where no head has `K`
+        classes.
+    """
+    heads = (each for each in all_layers(model) if isinstance(each, ClassHead))
+    return next((each for each in heads if each.units == model.output_shape[-1]), None)
 
 
 def _head(units, **kwargs):

@@ -45,6 +45,20 @@ def to_probabilities(model):
     )
 
 
+def before_softmax(tensor):
+    """Returns the tensor that a softmax at the end of a graph is taken of.
+
+    Args:
+        tensor: The symbolic output of a model.
+
+    Returns:
+        The input of the last operation if that is a softmax; else `tensor`.
+    """
+    operation, inputs = _last(tensor)
+    computes_more = getattr(operation, "weights", None)  # a dense layer with this activation
+    return inputs[0] if _is_softmax(operation) and not computes_more else tensor
+
+
 def _checked(model):
     """Returns a model's output `(B, K)`; raises a `ValueError` unless it comes from images."""
     try:

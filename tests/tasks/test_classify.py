@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from gradients import gradients_of
 
+from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
-from keras_vit.tasks import classifier
+from keras_vit.tasks import class_names_of, classifier, preprocessing_of
 
 
 @pytest.fixture
@@ -59,6 +60,20 @@ def test_class_names_are_saved_with_the_model(tmp_path, tiny_classifier):
     tiny_classifier.save(tmp_path / "model.keras")
     reloaded = keras.saving.load_model(tmp_path / "model.keras")
     assert reloaded.get_layer("head").class_names == ["nought", "one", "zwölf"]
+
+
+def test_names_and_preprocessing_are_found_wherever_the_head_stands(tiny_classifier):
+    ours, names = tiny_classifier, ["nought", "one", "zwölf"]
+    remembered = Preprocessing(image_size=8, crop_ratio=0.5, interpolation="bilinear")
+    ours.get_layer("head").remember(remembered)
+    inputs = keras.Input((8, 8, 1))
+    nested = keras.Model(inputs, ours(inputs))
+    twice = keras.Sequential([inputs, nested, keras.layers.Softmax()])
+    for model in (nested, twice, keras.Sequential([ours, keras.layers.Softmax()])):
+        assert class_names_of(model) == names
+        assert preprocessing_of(model) == remembered
+    other = keras.Model(ours.input, keras.layers.Dense(5, activation="softmax")(ours.output))
+    assert class_names_of(other) is None  # the names are of other classes
 
 
 def test_wrong_arguments_are_refused():

@@ -1,0 +1,36 @@
+"""What a recipe trains can be exported when the training ends."""
+
+import contextlib
+import types
+
+import keras
+import pytest
+from keras import layers
+
+from keras_vit.run import Training
+from keras_vit.run.compiled import compiled_model
+
+CONFIG = Training(
+    epochs=1,
+    batch_size=4,
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    warmup_epochs=0,
+    run_dir="runs",
+    export_dir="exports",
+)
+DEVICES = types.SimpleNamespace(scope=contextlib.nullcontext)
+
+
+@pytest.mark.parametrize(
+    "activation, message",
+    [(None, "has no head that chooses one of several classes"), ("softmax", "trains logits")],
+)
+def test_a_head_that_cannot_be_exported_is_refused_before_the_training(activation, message):
+    def build():
+        inputs = keras.Input((8, 8, 1))
+        x = layers.Flatten()(inputs)
+        return keras.Model(inputs, layers.Dense(3, activation=activation)(x))
+
+    with pytest.raises(ValueError, match=message):
+        compiled_model(CONFIG, build, steps=1, devices=DEVICES)
