@@ -36,7 +36,7 @@ def servable(model, *, whole_numbers=False):
     norm = layer_norm_in_16_bits if whole_numbers else layer_norm
     copy = _rebuilt(model)
     for layer in all_layers(copy):
-        if isinstance(layer, keras.layers.LayerNormalization):
+        if _is_usual_norm(layer):
             layer.call = functools.partial(norm, layer)
         if isinstance(layer, MLP) and layer.activation == "gelu":
             layer.activate = gelu
@@ -76,6 +76,12 @@ def _rebuilt(model):
             f"The model {model.name!r} cannot be rebuilt in float32: {reason_of(error)}"
         ) from error
     return copy
+
+
+def _is_usual_norm(layer):
+    """Says whether `layer_norm` computes what a layer does."""
+    is_norm = isinstance(layer, keras.layers.LayerNormalization)
+    return is_norm and layer.axis in (-1, [-1]) and len(layer.weights) == 2  # gamma and beta
 
 
 def first_tokens(block, count, x):

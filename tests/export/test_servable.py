@@ -93,6 +93,16 @@ def test_the_last_block_refines_what_is_pooled_alone(monkeypatch, options, pool,
     np.testing.assert_allclose(answers, model(images), atol=2e-6)
 
 
+@pytest.mark.parametrize("options", [{"axis": 1}, {"axis": [1, 2]}, {"scale": False}])
+def test_other_norms_in_a_model_with_our_layers_stay_as_they_are(options):
+    tokens = vit("mu/4", image_size=8)
+    x = keras.layers.LayerNormalization(**options)(tokens.output)
+    model = keras.Model(tokens.input, keras.layers.Flatten()(x))
+    model.get_layer("norm").gamma.assign(RNG.normal(size=tokens.output_shape[-1]))
+    images = RNG.integers(0, 256, (2, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(servable(model)(images), model(images), atol=1e-5)
+
+
 def test_mixed_precision_becomes_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
