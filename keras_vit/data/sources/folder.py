@@ -36,10 +36,11 @@ def from_folder(path, *, test_fraction=None, strict=True):
 
     Raises:
         ValueError: If the folder is missing, there are fewer than two classes, there is no training
-            split or it holds no class folders, a split has two names, `test_fraction` is out of its
-            range, leaves a split without pictures, or is passed though there is a test split, or a
-            class name is no text on one line; if `strict`, also if a class has no training picture,
-            or another split has no picture, or has a class that the training split lacks.
+            split or it holds no class folders, a split has two names, splits stand below a class,
+            `test_fraction` is out of its range, leaves a split without pictures, or is passed
+            though there is a test split, or a class name is no text on one line; if `strict`, also
+            if a class has no training picture, or another split has no picture, or has a class that
+            the training split lacks.
     """
     root = Path(path)
     if not root.is_dir():

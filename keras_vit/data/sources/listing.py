@@ -57,12 +57,14 @@ def find_split_folders(root, findings):
         holds the class folders.
 
     Raises:
-        ValueError: If the training split, or every split, holds no class folders.
+        ValueError: If the training split, or every split, holds no class folders, or if the folder
+            of a class holds splits.
     """
     files, folders, hidden = _entries(root)
     named = {name: split for name, split in split_names(folders).items() if split}
     with_classes = [name for name in named if _entries(os.path.join(root, name))[1]]
     if len(named) < 2 and not any(named[name] == "train" for name in with_classes):
+        _refuse_splits_below(root, folders)
         return None
     flat = sorted(named.keys() - set(with_classes), key=lambda name: (named[name] != "train", name))
     if flat and (named[flat[0]] == "train" or not with_classes):
@@ -80,6 +82,16 @@ def find_split_folders(root, findings):
             count = len(os.listdir(os.path.join(root, name)))
             findings.add(FLAT, f"{name} of {count:,} file{'s' if count != 1 else ''}")
     return with_classes
+
+
+def _refuse_splits_below(root, classes):
+    """Raises a `ValueError` if the folder of a class holds two splits, which would be mixed."""
+    for name in sorted(classes):
+        splits = split_names(_entries(os.path.join(root, name))[1])
+        splits = {folder: split for folder, split in splits.items() if split}
+        if len(set(splits.values())) > 1:
+            found = " and ".join(f"{name}/{folder}" for folder in sorted(splits))
+            raise UserError(f"Folders of splits must stand above classes: found {found} in {root}.")
 
 
 def list_classes(root, place, findings):

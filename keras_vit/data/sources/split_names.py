@@ -33,7 +33,8 @@ def split_name(text):
 def split_names(names):
     """Recognises the splits in a set of names that belong together.
 
-    What all names start with, up to a separator, is ignored: `seg_train` and `seg_test`.
+    What all names share in front, up to a separator, is ignored, and what they share behind, from a
+    separator or a number on: `seg_train` and `seg_test`, `train_256` and `test_256`.
 
     Args:
         names: Names of folders, or values of a table.
@@ -41,8 +42,11 @@ def split_names(names):
     Returns:
         A dictionary from each name to `"train"`, `"val"`, `"test"` or `None`.
     """
-    shared = re.match(r"(.*[\s_.-])?", os.path.commonprefix(list(names)))[0]
-    return {name: split_name(name) or split_name(name[len(shared) :]) for name in names}
+    front = os.path.commonprefix(list(names))
+    back = os.path.commonprefix([name[::-1] for name in names])[::-1]
+    start = len(re.match(r"(.*[\s_.-])?", front)[0])
+    end = len(re.search(r"([\s_.(-].*|\d+)?$", back)[0])
+    return {name: split_name(name) or split_name(name[start : len(name) - end]) for name in names}
 
 
 def choose_splits(names, place):

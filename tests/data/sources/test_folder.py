@@ -77,6 +77,10 @@ def test_splits_without_class_folders_are_refused_by_name(tmp_path):
         ("01_train", "02_test"),
         ("train_dataset", "Test Data Set"),
         ("train", "development"),
+        ("Train_256", "Test_256"),
+        ("train1", "test1"),
+        ("train (1)", "test (1)"),
+        ("cats-train.v2", "cats-test.v2"),
     ],
 )
 def test_splits_are_splits_in_any_case_and_in_the_usual_spellings(tmp_path, train, test):
@@ -107,6 +111,8 @@ def test_a_split_has_one_name(tmp_path):
         (["Training/1.png", "Testing/2.png", "plane/3.png"], "The split Training of .* folder per"),
         (["val/a/1.png", "test/a/1.png"], "One split must be called train: received test, val in"),
         (["train/1.png", "Training/2.png"], "The split Training .* must hold a folder per class"),
+        (["a/Train/1.png", "a/Test/2.png", "b/3.png"], "above classes: found a/Test and a/Train"),
+        (["a/train/1.png", "b/train/1.png", "b/val/2.png"], "found b/train and b/val in "),
     ],
 )
 def test_folders_of_splits_are_never_classes(tmp_path, names, message):
