@@ -203,6 +203,6 @@ HARNESS = Path(__file__).with_name("killed_digits.py")
 
 
 @pytest.mark.slow
-def test_kills_of_the_digits_recipe_change_no_bit(tmp_path):
+def test_twenty_kills_of_the_digits_recipe_change_no_bit(tmp_path):
     """Kills at random moments, some of them inside a save; every loss is compared."""
-    subprocess.run([sys.executable, HARNESS, tmp_path, "--kills", "8"], check=True)
+    subprocess.run([sys.executable, HARNESS, tmp_path, "--kills", "20"], check=True)
