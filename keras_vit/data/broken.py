@@ -32,8 +32,7 @@ def why_broken(split, index):
         A sentence.
     """
     try:
-        encoded, _ = split.read(tf.constant(index, tf.int64))
-        decode_picture(encoded.numpy())
+        decode_picture(split.read(tf.constant(index, tf.int64))["image"].numpy())
     except tf.errors.OpError as error:
         return why_unreadable(error)
     except ValueError as error:

@@ -1,6 +1,7 @@
 """The order of examples: in training a pure function of the seed and the place in the stream."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from keras_vit.errors import UserError
 
+AT_ONCE = min(16, os.cpu_count() or 1)  # batches prepared in parallel; bounds their memory
 ENDLESS = 2**62  # examples; twice as many are still an int64
 
 
@@ -78,13 +80,15 @@ class Order:
         """Ordinal of the first example."""
         return self.start_step * self.share
 
-    def places(self):
-        """Streams the counters of this worker's batches, int64 `(B,)`."""
+    def batches(self, make: Callable[[tf.Tensor], object]):
+        """Streams what a function makes of the counters, int64 `(B,)`, of this worker's batches."""
 
-        def counters(step):
-            return self.counters(step * self.share + tf.range(self.share, dtype=tf.int64))
+        def batch(step):
+            ordinals = step * self.share + tf.range(self.share, dtype=tf.int64)
+            return make(self.counters(ordinals))
 
-        return tf.data.Dataset.range(self.start_step, ENDLESS).map(counters)
+        steps = tf.data.Dataset.range(self.start_step, ENDLESS)
+        return steps.map(batch, num_parallel_calls=AT_ONCE)
 
     def passes(self, stream: Callable[..., tf.data.Dataset]):
         """Streams the examples of a `SequentialSplit`, pass after pass, from the first one on.
@@ -189,9 +193,10 @@ class Once:
         """Returns the counters."""
         return counters
 
-    def places(self):
-        """Streams the counters of the batches, int64 `(B,)`."""
-        return self.batch(tf.data.Dataset.range(self.count))
+    def batches(self, make: Callable[[tf.Tensor], object]):
+        """Streams what a function makes of the counters, int64 `(B,)`, of the batches."""
+        counters = self.batch(tf.data.Dataset.range(self.count))
+        return counters.map(make, num_parallel_calls=AT_ONCE)
 
     def passes(self, stream: Callable[..., tf.data.Dataset]):
         """Streams the examples of a `SequentialSplit` once, as stored."""

@@ -1,7 +1,6 @@
 """Batches of a split: each is a pure function of seed and step."""
 
 import functools
-import os
 from collections.abc import Callable
 
 import numpy as np
@@ -9,15 +8,16 @@ import tensorflow as tf
 
 from keras_vit.data.augment.chain import is_resumable
 from keras_vit.data.augment.keys import example_keys, fold
+from keras_vit.data.augment.samples import Stage
 from keras_vit.data.crop import centre_crop
 from keras_vit.data.order import Once, Order
-from keras_vit.data.service import served_samples
+from keras_vit.data.sample import classification
+from keras_vit.data.service import served_batches
 from keras_vit.data.splits import in_memory_preprocessing
 from keras_vit.errors import UserError
 
 NO_KEY = np.uint64(0)  # evaluation draws nothing at random
 CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
-AT_ONCE = min(16, os.cpu_count() or 1)  # batches prepared in parallel; bounds their memory
 
 
 def train_batches(
@@ -25,8 +25,9 @@ def train_batches(
     *,
     batch_size,
     seed,
-    crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
-    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    crop: Stage | None = None,
+    augment: Stage | None = None,
+    example: Callable[[dict[str, tf.Tensor]], object] = classification,
     mix: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None,
     repeats=1,
     start_step=0,
@@ -36,7 +37,7 @@ def train_batches(
     service=None,
     job=None,
 ):
-    """Streams shuffled training batches without end: images `(B, H, W, C)` uint8, labels `(B,)`.
+    """Streams shuffled training batches without end: what `example` makes of batches of samples.
 
     Every epoch passes through the split once, in an order of its own; all batches are full, and one
     may hold examples of two epochs. The example at place `i` of batch `step` depends only on
@@ -51,12 +52,16 @@ def train_batches(
         split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
         batch_size: Examples per batch, over all workers.
         seed: Seed of order and augmentation.
-        crop: Turns an encoded picture `()` and a key `()`, uint64, into an image `(S, S, 3)`, such
-            as `keras_vit.data.inception_crop`. Encoded splits need one; a `Split` takes none.
-        augment: A stage of `keras_vit.data.augment`, which takes images `(B, H, W, C)` and keys
-            `(B,)` and returns images.
-        mix: Turns images, labels `(B,)` and keys into images and soft labels `(B, K)`, such as
-            `keras_vit.data.augment.mix`. It may combine only the neighbours `2j` and `2j + 1`.
+        crop: Takes a sample (see `keras_vit.data.sample`) whose `image` is an encoded picture and a
+            key `()`, uint64, and returns the sample with an image `(H, W, 3)`, such as
+            `keras_vit.data.inception_crop`. Encoded splits need one; a `Split` takes none.
+        augment: A stage of `keras_vit.data.augment`, which takes a batch of samples and keys `(B,)`
+            and returns such a batch.
+        example: Turns a batch of samples into what `model.fit` takes; by default into images
+            `(B, H, W, C)`, uint8, and labels `(B,)`.
+        mix: Turns what `example` returned and keys into the like, for example images and labels
+            `(B,)` into images and soft labels `(B, K)`, such as `keras_vit.data.augment.mix`. It
+            may combine only the neighbours `2j` and `2j + 1`.
         repeats: How often each example stands in a batch (repeated augmentation).
         start_step: Number of the first batch.
         worker: Number of the worker, from 0, whose share of the batches is streamed.
@@ -99,28 +104,26 @@ def train_batches(
     def keys(counters, family):
         return fold(example_keys(seed_of_augment, counters), family)
 
-    def keyed_crop(encoded, counter):
-        return crop(encoded, keys(counter[None], CROP)[0])
+    def keyed_crop(sample, counter):
+        return crop(sample, keys(counter[None], CROP)[0])
 
-    def finish(counters, images, labels):
+    def finish(counters, sample):
         if augment is not None:
-            images = augment(images, keys(counters, AUGMENT))
-        if mix is not None:
-            images, labels = mix(images, labels, keys(counters, MIX))
-        return images, labels
+            sample = augment(sample, keys(counters, AUGMENT))
+        parts = example(sample)
+        return parts if mix is None else mix(*parts, keys(counters, MIX))
 
     if service:
-        samples = served_samples(split, order, keyed_crop, service, job)
-    else:
-        samples = split.samples(order, keyed_crop, broken)
-    return _ahead(samples.map(finish, num_parallel_calls=AT_ONCE))
+        return _ahead(served_batches(split, order, finish, keyed_crop, service, job))
+    return _ahead(split.batches(order, finish, keyed_crop, broken))
 
 
 def eval_batches(
     split,
     *,
     batch_size,
-    crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    crop: Stage | None = None,
+    example: Callable[[dict[str, tf.Tensor]], object] = classification,
     broken=None,
 ):
     """Streams a split once, in order; the last batch may be shorter.
@@ -130,23 +133,36 @@ def eval_batches(
     Args:
         split: A `keras_vit.data.Split`, `EncodedSplit` or `SequentialSplit`.
         batch_size: Examples per batch.
-        crop: Turns an encoded picture `()` and a key `()` into an image `(H, W, 3)`, such as
-            `keras_vit.data.centre_crop`. Encoded splits need one; a `Split` takes none.
+        crop: Takes a sample whose `image` is an encoded picture and a key `()`, and returns the
+            sample with an image `(H, W, 3)`, such as `keras_vit.data.centre_crop`. Encoded splits
+            need one; a `Split` takes none.
+        example: Turns a batch of samples into an element of the dataset; by default into images
+            `(B, H, W, C)`, uint8, and labels `(B,)`.
         broken: A `BrokenPictures`; by default nothing is recorded.
 
     Returns:
-        A `tf.data.Dataset` of images `(B, H, W, C)` uint8 and labels `(B,)`.
+        A `tf.data.Dataset`.
 
     Raises:
         ValueError: If `batch_size` is below 1, or `crop` does not fit the split.
     """
     order = Once(split.count, batch_size)
     _check_crop(split, crop)
-    samples = split.samples(order, lambda encoded, _: crop(encoded, NO_KEY), broken)
-    return _ahead(samples.map(lambda _, images, labels: (images, labels)))
+
+    def finish(_, sample):
+        return example(sample)
+
+    return _ahead(split.batches(order, finish, lambda x, _: crop(x, NO_KEY), broken))
 
 
-def fitted_batches(split, preprocessing, *, batch_size, broken=None):
+def fitted_batches(
+    split,
+    preprocessing,
+    *,
+    batch_size,
+    example: Callable[[dict[str, tf.Tensor]], object] = classification,
+    broken=None,
+):
     """Streams any split once, in order, resized and cropped as a model expects.
 
     Args:
@@ -154,19 +170,22 @@ def fitted_batches(split, preprocessing, *, batch_size, broken=None):
         preprocessing: What the model expects, a `keras_vit.images.preprocessing.Preprocessing`
             with an `image_size`; `None` keeps the size of a `Split`.
         batch_size: Examples per batch.
+        example: Turns a batch of samples into an element of the dataset; by default into images
+            `(B, H, W, C)`, uint8, and labels `(B,)`.
         broken: A `BrokenPictures`; by default nothing is recorded.
 
     Returns:
-        A `tf.data.Dataset` of images `(B, H, W, C)` uint8 and labels `(B,)`.
+        A `tf.data.Dataset`.
 
     Raises:
         ValueError: If `batch_size` is below 1, or encoded pictures have no `preprocessing`.
     """
     preprocessing = fitted_preprocessing(split, preprocessing)
+    how = dict(batch_size=batch_size, example=example)
     if split.image_shape:
-        return eval_batches(split.resized(preprocessing.image_size), batch_size=batch_size)
+        return eval_batches(split.resized(preprocessing.image_size), **how)
     crop = functools.partial(centre_crop, preprocessing=preprocessing)
-    return eval_batches(split, batch_size=batch_size, crop=crop, broken=broken)
+    return eval_batches(split, crop=crop, broken=broken, **how)
 
 
 def fitted_preprocessing(split, preprocessing):

@@ -59,9 +59,10 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
         path=split.path,
     )
 
-    def look(index, example: Callable[[], tuple]):
+    def look(index, example: Callable[[], dict]):
         try:
-            picture, scan.labels[index] = example()
+            sample = example()
+            picture, scan.labels[index] = sample["image"], sample.get("label", UNKNOWN)
             pixels = picture if isinstance(picture, np.ndarray) else decode_picture(picture)
         except tf.errors.OpError as error:
             scan.broken[index] = why_unreadable(error)

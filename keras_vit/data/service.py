@@ -9,14 +9,20 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.data.order import AT_ONCE
 from keras_vit.errors import UserError
 from keras_vit.images.graph_decode import is_plain_jpeg
 
 SAMPLE = 100  # pictures that are checked before the service gets all of them
 
 
-def served_samples(
-    split, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], service, job=None
+def served_batches(
+    split,
+    order,
+    finish: Callable[[tf.Tensor, dict], object],
+    crop: Callable[[dict, tf.Tensor], dict],
+    service,
+    job=None,
 ):
     """Streams batches of an `EncodedSplit` without end, read and decoded by a service.
 
@@ -29,13 +35,15 @@ def served_samples(
         split: The split; its pictures must be upright JPEGs, grey or RGB.
         order: The `keras_vit.data.order.Order` of its examples. The workers of the service share
             the work, not those of the training.
-        crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
-            image `(S, S, 3)`, uint8.
+        finish: Is called with the counters `(B,)`, int64, and samples of each batch; what it
+            returns is streamed.
+        crop: Is called with a sample and its counter `()`, int64, and returns the sample with an
+            image `(H, W, 3)`, uint8.
         service: Address of the service's dispatcher, `"grpc://10.0.0.9:5000"`.
         job: Name of the training; without one, the stream is not shared.
 
     Returns:
-        A `tf.data.Dataset` of counters `(B,)`, int64, images `(B, S, S, 3)` and labels `(B,)`.
+        A `tf.data.Dataset`.
 
     Raises:
         ValueError: If the split is no `EncodedSplit`, the address is malformed, nothing answers
@@ -55,8 +63,7 @@ def served_samples(
     whole = dataclasses.replace(order, worker=0, workers=1)
 
     def example(counter):  # the same as the ordinal, as there is one worker
-        encoded, label = split.read(whole.indices(counter[None])[0])
-        return counter, crop(encoded, counter), label
+        return counter, crop(split.read(whole.indices(counter[None])[0]), counter)
 
     counters = tf.data.Dataset.range(whole.start, whole.end)
     examples = counters.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
@@ -67,7 +74,7 @@ def served_samples(
             job_name=_job_name(job, split, whole),
         )
     )
-    return order.batch(served)
+    return order.batch(served).map(finish, num_parallel_calls=AT_ONCE)
 
 
 def _job_name(job, split, order):
@@ -98,6 +105,6 @@ def _check_reachable(service):
 
 def _is_plain(split, index):
     try:
-        return bool(is_plain_jpeg(split.read(tf.constant(index))[0]))
+        return bool(is_plain_jpeg(split.read(tf.constant(index))["image"]))
     except tf.errors.OpError:
         return True  # broken pictures are left out

@@ -45,8 +45,8 @@ class RandomCrops(Training):
             size: Side `S` of an image in pixels.
 
         Returns:
-            A function of an encoded picture `()` and a key `()` that returns an image `(S, S, 3)`,
-            for `keras_vit.run.train(crop=...)`.
+            A function of a sample and a key `()` that returns the sample with an image
+            `(S, S, 3)`, for `keras_vit.run.train(crop=...)`.
         """
         return functools.partial(inception_crop, size=size, area=(self.smallest_crop, 1.0))
 

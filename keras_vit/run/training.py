@@ -88,8 +88,8 @@ def train(
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
         build: Called with the names of the `K` classes, returns a new classifier from images
             `(B, H, W, C)` to logits `(B, K)`; called once more for the model that is saved.
-        augment: A stage of `keras_vit.data.augment`: changes images `(B, H, W, C)` by keys `(B,)`.
-        crop: Makes an image `(S, S, 3)` of an encoded picture `()` and a key `()`, as
+        augment: A stage of `keras_vit.data.augment`: changes a batch of samples by keys `(B,)`.
+        crop: Decodes and crops the picture of a sample by a key `()`, as
             `keras_vit.data.inception_crop` does. Only encoded pictures need it.
         preprocessing: How evaluation prepares encoded pictures, with an `image_size`; it is saved
             with the model. A set in memory needs none: its images are used whole.

@@ -112,7 +112,8 @@ def test_a_model_that_is_not_there_is_a_sentence(run, one_line, pictures):
 @pytest.mark.parametrize("wrong", thinned([-1, 3], fast=1))
 def test_a_label_that_is_no_class_judges_nothing(run, one_line, model, monkeypatch, wrong):
     picture = tf.io.encode_png(np.zeros((8, 8, 3), "uint8")).numpy()
-    stream = tf.data.Dataset.from_tensor_slices(([picture] * 3, np.array([0, wrong, 1])))
+    samples = {"image": [picture] * 3, "label": np.array([0, wrong, 1])}
+    stream = tf.data.Dataset.from_tensor_slices(samples)
     row = SequentialSplit(3, lambda **_: stream)
     source = Source("row", ("blue", "lime", "red"), {"test": row})
     monkeypatch.setattr("keras_vit.data.sources.open_source", lambda *_, **__: source)

@@ -129,7 +129,7 @@ def test_sets_in_memory_and_in_a_row_are_read_too(monkeypatch):
 
     def stream(seed, worker, workers):
         assert (seed, worker, workers) == (None, 0, 1)
-        return tf.data.Dataset.from_tensor_slices((data, labels))
+        return tf.data.Dataset.from_tensor_slices({"image": data, "label": labels})
 
     row = SequentialSplit(250, stream)
     advanced = []
@@ -145,9 +145,8 @@ def test_sets_in_memory_and_in_a_row_are_read_too(monkeypatch):
 
 def test_labels_that_are_no_class_are_listed():
     images = [tf.io.encode_png(RNG.integers(0, 256, (2, 2, 1), "uint8")).numpy() for _ in range(3)]
-    row = SequentialSplit(
-        3, lambda **_: tf.data.Dataset.from_tensor_slices((images, np.array([0, 1, 2])))
-    )
+    samples = {"image": images, "label": np.array([0, 1, 2])}
+    row = SequentialSplit(3, lambda **_: tf.data.Dataset.from_tensor_slices(samples))
     report = check_source(Source("few", ("a", "b"), {"train": row}))
     assert report.strange_labels == [{"split": "train", "path": "record 2", "label": 2}]
     assert not report.is_good

@@ -64,7 +64,7 @@ def test_a_source_refuses_labels_without_a_name():
     held = Split.in_memory(PIXELS, [0, 1, 2, 0])
     small = dict(train=held.resized(4), test=draw(held, 3, seed=0))
     np.testing.assert_array_equal(small["train"].labels, [0, 1, 2, 0])
-    np.testing.assert_array_equal(small["test"].labels, small["test"].read(np.arange(3))[1])
+    np.testing.assert_array_equal(small["test"].labels, small["test"].read(np.arange(3))["label"])
     files = EncodedSplit(4, None, str, np.array([0, 1, 2, 0]))
     for split in (held, files, held.resized(4)):
         with pytest.raises(

@@ -36,13 +36,13 @@ def add(pixels, numbers, channel):
 # What stands for crops, augmentation and mixing: each shows its keys, and is quick to trace.
 
 
-def red_crop(encoded, key):
-    image = tf.ensure_shape(tf.io.decode_png(encoded, channels=3)[:8, :8], (8, 8, 3))
-    return add(image, key, channel=0)
+def red_crop(sample, key):
+    image = tf.io.decode_png(sample["image"], channels=3)[:8, :8]
+    return sample | {"image": add(tf.ensure_shape(image, (8, 8, 3)), key, channel=0)}
 
 
-def green_stage(images, keys):
-    return add(images, keys, channel=1)
+def green_stage(sample, keys):
+    return sample | {"image": add(sample["image"], keys, channel=1)}
 
 
 def blue_mix(images, labels, keys):
@@ -69,9 +69,11 @@ def encoded(files=FILES, labels=None):
     with tf.device("CPU"):
         data = tf.constant(files)
         labels = tf.constant(range(len(files)) if labels is None else labels, tf.int64)
-    return EncodedSplit(
-        len(files), lambda i: (tf.gather(data, i), tf.gather(labels, i)), "file{}".format
-    )
+
+    def read(index):
+        return {"image": tf.gather(data, index), "label": tf.gather(labels, index)}
+
+    return EncodedSplit(len(files), read, "file{}".format)
 
 
 def shuffle(records, seed):
@@ -79,11 +81,11 @@ def shuffle(records, seed):
     if seed is None:
         return records
 
-    def permute(*parts):
+    def permute(sample):
         places = tf.random.experimental.stateless_shuffle(
-            tf.range(tf.shape(parts[1])[0]), [seed, 0]
+            tf.range(tf.size(sample["label"])), [seed, 0]
         )
-        return tuple(tf.gather(part, places) for part in parts)
+        return {name: tf.gather(values, places) for name, values in sample.items()}
 
     return records.batch(5).map(permute).unbatch()
 
@@ -91,9 +93,8 @@ def shuffle(records, seed):
 def stream_in_two_files(seed, worker, workers):
     files = [FILES[:5], FILES[5:]][worker::workers]
     labels = [list(range(5)), list(range(5, 10))][worker::workers]
-    records = tf.data.Dataset.from_tensor_slices((sum(files, []), sum(labels, [])))
-    records = records.map(lambda file, label: (file, tf.cast(label, tf.int64)))
-    return shuffle(records, seed)
+    samples = {"image": sum(files, []), "label": np.array(sum(labels, []))}
+    return shuffle(tf.data.Dataset.from_tensor_slices(samples), seed)
 
 
 SPLITS = {
@@ -156,7 +157,7 @@ def test_every_epoch_sees_every_example_once_in_an_order_of_its_own(kind):
 def test_batches_are_uint8_images_with_their_own_labels():
     for images, labels in take("pixels", 5, augment=None):
         assert images.dtype == np.uint8
-        np.testing.assert_array_equal(images, PIXELS.read(labels)[0])
+        np.testing.assert_array_equal(images, PIXELS.read(labels)["image"])
 
 
 @every_split
@@ -216,7 +217,7 @@ def test_the_augmentation_differs_from_place_to_place(kind):
     elif kind == "encoded":
         one = encoded(FILES[:1])
     else:
-        one = Split.in_memory(np.asarray(PIXELS.read([0])[0]), [0])
+        one = Split.in_memory(np.asarray(PIXELS.read([0])["image"]), [0])
     batches = train_batches(one, batch_size=1, seed=0, crop=crop, augment=green_stage)
     images = np.concatenate([image for image, _ in arrays(batches, 4)])
     for channel, change in enumerate((crop, green_stage)):
@@ -257,10 +258,12 @@ def test_evaluation_reads_everything_once_in_order(kind):
     np.testing.assert_array_equal(np.concatenate([b[1] for b in batches]), np.arange(COUNT))
     images = np.concatenate([b[0] for b in batches])
     if kind == "pixels":
-        np.testing.assert_array_equal(images, PIXELS.read(range(COUNT))[0])
+        np.testing.assert_array_equal(images, PIXELS.read(range(COUNT))["image"])
     else:
         key = np.uint64(0)  # evaluation draws nothing
-        np.testing.assert_array_equal(images, [red_crop(file, key) for file in FILES])
+        np.testing.assert_array_equal(
+            images, [red_crop({"image": file}, key)["image"] for file in FILES]
+        )
 
 
 # Broken pictures
@@ -271,8 +274,8 @@ CROP = functools.partial(inception_crop, size=8, area=(0.99, 1.0))
 
 
 def damaged_stream(seed, worker, workers):
-    records = tf.data.Dataset.from_tensor_slices((DAMAGED, tf.range(10, dtype=tf.int64)))
-    return shuffle(records, seed)
+    samples = {"image": DAMAGED, "label": np.arange(COUNT)}
+    return shuffle(tf.data.Dataset.from_tensor_slices(samples), seed)
 
 
 def damaged_batches(count, broken=None, **arguments):
@@ -346,8 +349,8 @@ def test_a_split_whose_files_vanish_stops_with_a_sentence(tmp_path, monkeypatch)
     for path, file in zip(paths, FILES, strict=False):
         path.write_bytes(file)
     names = tf.constant([str(path) for path in paths])
-    split = EncodedSplit(3, lambda i: (tf.io.read_file(names[i]), i), lambda i: str(paths[i]))
-    batches = iter(train_batches(split, batch_size=2, seed=0, crop=red_crop))
+    split = EncodedSplit(3, lambda i: {"image": tf.io.read_file(names[i])}, lambda i: str(paths[i]))
+    batches = iter(train_batches(split, batch_size=2, seed=0, crop=red_crop, example=dict))
     next(batches)
     for path in paths:
         path.unlink()
@@ -401,11 +404,11 @@ def test_some_are_drawn_each_once_and_by_the_seed(kind):
     def drawn(count, seed):
         some = draw(split, count, seed)
         if isinstance(some, SequentialSplit):
-            labels = [label for _, label in some.stream(seed=None, worker=0, workers=1)]
+            labels = [x["label"] for x in some.stream(seed=None, worker=0, workers=1)]
         elif isinstance(some, EncodedSplit):
-            labels = [some.read(index)[1] for index in range(some.count)]
+            labels = [some.read(index)["label"] for index in range(some.count)]
         else:
-            labels = some.read(range(some.count))[1]
+            labels = some.read(range(some.count))["label"]
         assert len(labels) == some.count
         return list(map(int, labels))
 

@@ -26,9 +26,10 @@ def service():
     del workers, dispatcher
 
 
-def corner(encoded, key):
+def corner(sample, key):
     """A crop that is quick to trace."""
-    return tf.ensure_shape(tf.io.decode_jpeg(encoded, channels=3)[:8, :8], (8, 8, 3))
+    image = tf.io.decode_jpeg(sample["image"], channels=3)[:8, :8]
+    return sample | {"image": tf.ensure_shape(image, (8, 8, 3))}
 
 
 def batches_of(folder, service, *, job=None, **options):

@@ -60,7 +60,7 @@ def test_python_training_evaluation_and_serving_see_the_same_pixels(way, model):
     assert np.abs(by_pillow.astype(int) - in_graph).max() <= 1
     with tf.device("CPU"):
         data = tf.constant(FILES)
-    split = EncodedSplit(len(FILES), lambda i: (tf.gather(data, i), i), str)
+    split = EncodedSplit(len(FILES), lambda i: {"image": tf.gather(data, i), "label": i}, str)
     ((batch, _),) = fitted_batches(split, preprocessing, batch_size=9).as_numpy_iterator()
     np.testing.assert_array_equal(batch, in_graph)
     serve, _ = endpoints(model, preprocessing=preprocessing)["serve_bytes"]

@@ -231,7 +231,8 @@ def test_a_label_that_is_no_class_stops_a_recipe_in_one_sentence(tmp_path, wrong
 
     def stream(name):
         pictures = [picture] * len(labels[name])
-        return lambda **_: tf.data.Dataset.from_tensor_slices((pictures, labels[name]))
+        samples = {"image": pictures, "label": labels[name]}
+        return lambda **_: tf.data.Dataset.from_tensor_slices(samples)
 
     splits = {name: SequentialSplit(len(each), stream(name)) for name, each in labels.items()}
     source = Source("streams", ("a", "b"), splits)

@@ -33,7 +33,7 @@ def split_of_files(paths, labels):
 
     def read(index):
         path, label = (tf.gather(tensor, index) for tensor in tensors)
-        return tf.io.read_file(path), label
+        return {"image": tf.io.read_file(path), "label": label}
 
     labels = check_labels(labels, len(encoded))
     return EncodedSplit(len(encoded), read, lambda index: os.fsdecode(encoded[index]), labels)

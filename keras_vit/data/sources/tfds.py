@@ -101,27 +101,27 @@ class Stored(NamedTuple):
     label_key: str
 
     def as_dataset(self, split, **options):
-        """Opens a split as a dataset of images and labels, always in the same order.
+        """Opens a split as a dataset of samples, always in the same order.
 
         Args:
             split: A split in TFDS' syntax.
             **options: Further arguments of the builder's `as_dataset`.
 
         Returns:
-            A `tf.data.Dataset` of pairs.
+            A `tf.data.Dataset` of dicts.
         """
-        return self.builder.as_dataset(split=split, **options).map(self.pair)
+        return self.builder.as_dataset(split=split, **options).map(self.sample)
 
-    def pair(self, example):
-        """Picks image and label from an example.
+    def sample(self, example):
+        """Makes a sample of an example.
 
         Args:
             example: A dictionary of tensors, by the names of features.
 
         Returns:
-            Two tensors.
+            A dictionary of `image` and `label`.
         """
-        return example[self.image_key], example[self.label_key]
+        return {"image": example[self.image_key], "label": example[self.label_key]}
 
 
 def _open(name, data_dir):
@@ -184,6 +184,6 @@ def _check_split(stored, expression):
 
 
 def _decode_all(stored, split):
-    batches = records.decoded(stored, split).batch(1024).as_numpy_iterator()
-    images, labels = map(list, zip(*batches, strict=True))
-    return Split.in_memory(np.concatenate(images), np.concatenate(labels))
+    batches = list(records.decoded(stored, split).batch(1024).as_numpy_iterator())
+    images, labels = (np.concatenate([x[key] for x in batches]) for key in ("image", "label"))
+    return Split.in_memory(images, labels)

@@ -52,13 +52,12 @@ def has_labels(stored, split):
         A boolean.
     """
     if is_random_access(stored):
-        _, label = random_access(stored, split).read(tf.constant(0, tf.int64))
-        return label >= 0
+        return random_access(stored, split).read(tf.constant(0, tf.int64))["label"] >= 0
     import tensorflow_datasets as tfds
 
     undecoded = {stored.image_key: tfds.decode.SkipDecoding()}
     first = stored.as_dataset(f"{split}[:1]", decoders=undecoded).as_numpy_iterator()
-    return all(label >= 0 for _, label in first)
+    return all(sample["label"] >= 0 for sample in first)
 
 
 def is_random_access(stored):
@@ -95,14 +94,14 @@ def random_access(stored, split):
 
 
 def decoded(stored, split):
-    """Opens a split as a dataset of decoded images and labels, always in the same order.
+    """Opens a split as a dataset of samples with decoded images, always in the same order.
 
     Args:
         stored: A `keras_vit.data.sources.tfds.Stored` set.
         split: A split in TFDS' syntax.
 
     Returns:
-        A `tf.data.Dataset` of images `(H, W, C)`, uint8, and labels `()`, int64.
+        A `tf.data.Dataset` of samples.
     """
     import tensorflow_datasets as tfds
 
@@ -110,7 +109,7 @@ def decoded(stored, split):
         return stored.as_dataset(split)
     length, record = _array_records(stored, split)
     records = tf.data.Dataset.range(length).map(record)
-    return records.map(stored.features.deserialize_example).map(stored.pair)
+    return records.map(stored.features.deserialize_example).map(stored.sample)
 
 
 def _array_records(stored, split):
@@ -145,14 +144,14 @@ def in_memory(stored, split):
         for key, feature in stored.builder.info.features.items()
         if isinstance(feature, tfds.features.Image)
     }
-    pairs = stored.as_dataset(split, decoders=undecoded).as_numpy_iterator()
-    pictures, labels = zip(*pairs, strict=True)
-    labels = np.array(labels, "int64")
+    samples = list(stored.as_dataset(split, decoders=undecoded).as_numpy_iterator())
+    pictures = [sample["image"] for sample in samples]
+    labels = np.array([sample["label"] for sample in samples], "int64")
     with tf.device("CPU"):  # as in `Split.in_memory`
-        tensors = tf.constant(pictures), tf.constant(labels)
+        tensors = {"image": tf.constant(pictures), "label": tf.constant(labels)}
 
     def read(index):
-        return tuple(tf.gather(tensor, index) for tensor in tensors)
+        return {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
 
     return EncodedSplit(len(pictures), read, f"record {{}} of {split}".format, labels)
 
@@ -225,4 +224,4 @@ def _parse(stored, record):
     import tensorflow_datasets as tfds
 
     undecoded = {stored.image_key: tfds.decode.SkipDecoding()}
-    return stored.pair(stored.features.deserialize_example(record, decoders=undecoded))
+    return stored.sample(stored.features.deserialize_example(record, decoders=undecoded))

@@ -1,6 +1,6 @@
 """The three kinds of split: in memory, encoded, and sequential.
 
-Each answers `samples(order, crop, broken)`, which gives its examples in an order, and has:
+Each answers `batches(order, finish, crop, broken)`, which gives its examples in an order, and has:
 
 - `count`, the number of its examples, and `labels` `(N,)`, `None` if they are not known;
 - `image_shape`, `(H, W, C)`, `None` where pictures must be decoded and cropped, and `channels`;

@@ -1,6 +1,7 @@
 """Labelled, encoded pictures of any size that can be read in any order."""
 
 import dataclasses
+import functools
 import hashlib
 import os
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.broken import BrokenPictures, why_broken
+from keras_vit.data.sample import check_sample
 from keras_vit.data.splits.choice import choose
 from keras_vit.data.splits.gaps import fill_gaps
 from keras_vit.errors import UserError
@@ -25,15 +27,16 @@ class EncodedSplit:
 
     Attributes:
         count: Number of examples `N`.
-        read: Turns an index `()`, int64, into the bytes of a picture, a string `()`, and its label
-            `()`, int64, by TensorFlow operations without state. It fails where a file is missing.
+        read: Turns an index `()`, int64, into a sample (see `keras_vit.data.sample`) whose `image`
+            is the bytes of a picture, by TensorFlow operations without state. It fails where a file
+            is missing.
         path: Returns the name of the example with an index, for messages: its path, for example.
         labels: The labels `(N,)`, int64, or `None` where they are not known without reading.
         channels: Channels of its pictures once they are decoded.
     """
 
     count: int
-    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    read: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     path: Callable[[int], str]
     labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
     image_shape: ClassVar[None] = None
@@ -41,7 +44,13 @@ class EncodedSplit:
     named: ClassVar[bool] = True
     guarantee: ClassVar[str] = ""
 
-    def samples(self, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], broken=None):
+    def batches(
+        self,
+        order,
+        finish: Callable[[tf.Tensor, dict], object],
+        crop: Callable[[dict, tf.Tensor], dict],
+        broken=None,
+    ):
         """Streams batches of the split in an order.
 
         A picture that cannot be read is replaced by another in training, and left out of an
@@ -49,12 +58,14 @@ class EncodedSplit:
 
         Args:
             order: A `keras_vit.data.order.Order` or `Once`.
-            crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
-                image `(H, W, 3)`, uint8.
+            finish: Is called with the counters `(B,)`, int64, and samples of each batch; what it
+                returns is streamed.
+            crop: Is called with a sample and its counter `()`, int64, and returns the sample with
+                an image `(H, W, 3)`, uint8.
             broken: A `BrokenPictures`; by default nothing is recorded.
 
         Returns:
-            A `tf.data.Dataset` of counters `(B,)`, int64, images `(B, H, W, 3)` and labels `(B,)`.
+            A `tf.data.Dataset`.
 
         Raises:
             ValueError: If no picture can be read in a hundred attempts, in training.
@@ -63,8 +74,7 @@ class EncodedSplit:
 
         @tf.function(input_signature=[tf.TensorSpec([], tf.int64)] * 2)
         def read(index, counter):
-            encoded, label = self.read(index)
-            return crop(encoded, counter), label
+            return crop(check_sample(self.read(index)), counter)
 
         shapes = read.get_concrete_function().structured_outputs
         nothing = tf.nest.map_structure(lambda x: tf.zeros(x.shape, x.dtype), shapes)
@@ -100,12 +110,16 @@ class EncodedSplit:
         pictures = order.end - order.start
         positions = tf.data.Dataset.range(pictures + pictures // (HEARTBEAT - 1))
         good = positions.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-        return fill_gaps(good, order, replacement)
+        return fill_gaps(good, order, replacement, finish)
 
     def each(self):
-        """Yields a function for each example, which returns its encoded picture and its label."""
-        for index in range(self.count):
-            yield lambda index=index: [x.numpy() for x in self.read(tf.constant(index, tf.int64))]
+        """Yields a function for each example, which returns the sample as arrays and bytes."""
+
+        def read(index):
+            sample = check_sample(self.read(tf.constant(index, tf.int64)))
+            return {name: value.numpy() for name, value in sample.items()}
+
+        return (functools.partial(read, index) for index in range(self.count))
 
     def drawn(self, count, seed):
         """Returns an `EncodedSplit` of some examples, see `keras_vit.data.draw`."""
@@ -131,7 +145,7 @@ class EncodedSplit:
 
         def content(index):
             try:
-                encoded, _ = self.read(tf.constant(index))
+                encoded = self.read(tf.constant(index))["image"]
             except tf.errors.OpError:
                 return None
             return hashlib.sha256(encoded.numpy()).hexdigest()[:16]

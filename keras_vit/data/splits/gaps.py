@@ -12,19 +12,28 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.data.order import AT_ONCE
 
-def fill_gaps(elements, order, replace: Callable[[int], object]):
+
+def fill_gaps(
+    elements,
+    order,
+    replace: Callable[[int], dict[str, np.ndarray] | None],
+    finish: Callable[[tf.Tensor, dict[str, tf.Tensor]], object],
+):
     """Puts replacements where ordinals are missing, removes the heartbeats, and makes batches.
 
     Args:
-        elements: A dataset of ordinals, whether the element is a heartbeat, and samples, any
-            structure of tensors; the ordinal of a heartbeat is that of the next picture.
+        elements: A dataset of ordinals, whether the element is a heartbeat, and samples; the
+            ordinal of a heartbeat is that of the next picture.
         order: The `keras_vit.data.order.Order` or `Once` of the ordinals.
-        replace: Is called with each missing ordinal, and returns its sample as the same structure
-            of arrays, or `None` to leave it out.
+        replace: Is called with each missing ordinal, and returns its sample as arrays, or `None`
+            to leave it out.
+        finish: Is called with the counters `(B,)` and samples of each batch; what it returns is
+            streamed.
 
     Returns:
-        A dataset of counters `(B,)` and the parts of a batch of samples.
+        A `tf.data.Dataset`.
     """
     spec = elements.element_spec[2]
     parts = tf.nest.flatten(spec)
@@ -53,9 +62,12 @@ def fill_gaps(elements, order, replace: Callable[[int], object]):
 
         ordinals, *filled = tf.cond(heartbeat | (ordinal > expected), with_replacements, unchanged)
         filled = [tf.ensure_shape(x, (None, *y.shape)) for x, y in zip(filled, parts, strict=True)]
-        examples = tf.ensure_shape(ordinals, [None]), *tf.nest.pack_sequence_as(spec, filled)
+        examples = tf.ensure_shape(ordinals, [None]), tf.nest.pack_sequence_as(spec, filled)
         return ordinal + 1 - tf.cast(heartbeat, tf.int64), examples
 
     whole = elements.concatenate(tf.data.Dataset.from_tensors(end))
     filled = whole.scan(tf.constant(order.start, tf.int64), fill).unbatch()
-    return order.batch(filled).map(lambda ordinals, *rest: (order.counters(ordinals), *rest))
+    return order.batch(filled).map(
+        lambda ordinals, sample: finish(order.counters(ordinals), sample),
+        num_parallel_calls=AT_ONCE,
+    )

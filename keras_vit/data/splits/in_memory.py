@@ -1,22 +1,22 @@
 """Labelled images of one size that can be read in any order."""
 
 import dataclasses
+import functools
 import hashlib
-import os
 from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.data.augment.crops import fitted
 from keras_vit.data.labels import check_labels
+from keras_vit.data.sample import check_sample
 from keras_vit.data.splits.choice import choose
 from keras_vit.errors import UserError
-from keras_vit.images.graph_crop import crop_images
 from keras_vit.images.preprocessing import Preprocessing
 
 BLOCK = 1024  # images that are read together where all are read
-PARALLEL = min(16, os.cpu_count() or 1)  # batches that are read in parallel
 
 
 def in_memory_preprocessing(size):
@@ -37,7 +37,7 @@ class Split:
 
     Attributes:
         count: Number of examples `N`.
-        read: Turns indices `(B,)` into images `(B, H, W, C)`, uint8, and labels `(B,)`, int64, by
+        read: Turns indices `(B,)` into a batch of samples (see `keras_vit.data.sample`), by
             TensorFlow operations without state.
         image_shape: `(H, W, C)`.
         labels: The labels `(N,)`, int64; `None` where they are not known without reading.
@@ -46,7 +46,7 @@ class Split:
     """
 
     count: int
-    read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    read: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     image_shape: tuple[int, int, int]
     labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
     original: "Split | None" = dataclasses.field(default=None, compare=False, repr=False)
@@ -83,10 +83,10 @@ class Split:
         # A tf.data function captures tensors by reference, but copies arrays into its graph. The
         # tensors are on the host, where tf.data runs.
         with tf.device("CPU"):
-            tensors = tf.constant(images), tf.constant(labels)
+            tensors = {"image": tf.constant(images), "label": tf.constant(labels)}
 
         def read(indices):
-            return tuple(tf.gather(tensor, indices) for tensor in tensors)
+            return {name: tf.gather(tensor, indices) for name, tensor in tensors.items()}
 
         return cls(len(images), read, images.shape[1:], labels)
 
@@ -104,28 +104,27 @@ class Split:
             return self
 
         def read(indices):
-            images, labels = self.read(indices)
-            return crop_images(images, preprocessing), labels
+            return fitted(self.read(indices), preprocessing=preprocessing)
 
         shape, original = (*preprocessing.image_size, self.channels), self.original or self
         return Split(self.count, read, shape, self.labels, original)
 
-    def samples(self, order, crop=None, broken=None):
+    def batches(self, order, finish: Callable[[tf.Tensor, dict], object], crop=None, broken=None):
         """Streams batches of the split in an order.
 
         Args:
             order: A `keras_vit.data.order.Order` or `Once`.
+            finish: Is called with the counters `(B,)`, int64, and samples of each batch; what it
+                returns is streamed.
             crop: `None`; images in memory have their size already.
             broken: Ignored; nothing is broken.
 
         Returns:
-            A `tf.data.Dataset` of counters `(B,)`, int64, images `(B, H, W, C)` and labels `(B,)`.
+            A `tf.data.Dataset`.
         """
-
-        def batch(counters):
-            return counters, *self.read(order.indices(counters))
-
-        return order.places().map(batch, num_parallel_calls=PARALLEL)
+        return order.batches(
+            lambda counters: finish(counters, check_sample(self.read(order.indices(counters))))
+        )
 
     def path(self, index):
         """Returns a name of an example for messages."""
@@ -133,14 +132,14 @@ class Split:
 
     def _blocks(self):
         for start in range(0, self.count, BLOCK):
-            images, labels = self.read(np.arange(start, min(start + BLOCK, self.count)))
-            yield np.asarray(images), np.asarray(labels)
+            block = self.read(np.arange(start, min(start + BLOCK, self.count)))
+            yield {name: np.asarray(values) for name, values in block.items()}
 
     def each(self):
-        """Yields a function for each example, which returns its pixels and its label."""
+        """Yields a function for each example, which returns the sample as arrays."""
         for block in self._blocks():
-            for pair in zip(*block, strict=True):
-                yield lambda pair=pair: pair
+            for values in zip(*block.values(), strict=True):
+                yield functools.partial(dict, zip(block, values, strict=True))
 
     def drawn(self, count, seed):
         """Returns a `Split` of some examples, see `keras_vit.data.draw`."""
@@ -148,12 +147,13 @@ class Split:
         return Split(count, read, self.image_shape, labels)
 
     def digest(self):
-        """Returns a digest of the pixels and labels; of a resized split, of what it was before."""
+        """Returns a digest of all samples; of a resized split, of what it was before."""
         digest = hashlib.sha256()
         original = self.original or self  # reading resized images takes longer and adds nothing
-        for images, labels in original._blocks():
-            digest.update(np.ascontiguousarray(images))
-            digest.update(np.asarray(labels, "int64"))
+        for block in original._blocks():
+            for name in sorted(block):  # the image before the label
+                dtype = "int64" if name == "label" else None
+                digest.update(np.ascontiguousarray(block[name], dtype))
         return digest.hexdigest()
 
     def contents(self):

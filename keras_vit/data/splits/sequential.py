@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from keras_vit.data.sample import check_sample
 from keras_vit.data.splits.gaps import fill_gaps
 
 
@@ -17,9 +18,10 @@ class SequentialSplit:
 
     Attributes:
         count: Number of examples.
-        stream: Returns a dataset of encoded pictures `()` and labels `()`, one pass over a worker's
-            share, by the keywords `seed` (int64 tensor `()` that fixes the order, or `None` for the
-            stored order), `worker` (its number, from 0) and `workers` (how many there are).
+        stream: Returns a dataset of samples (see `keras_vit.data.sample`) whose `image` is the
+            bytes of a picture, one pass over a worker's share, by the keywords `seed` (int64 tensor
+            `()` that fixes the order, or `None` for the stored order), `worker` (its number, from
+            0) and `workers` (how many there are).
         labels: `None`: they are not known without reading.
         channels: Channels of its pictures once they are decoded.
     """
@@ -36,7 +38,13 @@ class SequentialSplit:
         "files of their own, so that their union is not the stream of one"
     )
 
-    def samples(self, order, crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], broken=None):
+    def batches(
+        self,
+        order,
+        finish: Callable[[tf.Tensor, dict], object],
+        crop: Callable[[dict, tf.Tensor], dict],
+        broken=None,
+    ):
         """Streams batches of the split in an order.
 
         What comes before the first example is read and dropped. A picture that cannot be read is
@@ -45,17 +53,18 @@ class SequentialSplit:
         Args:
             order: A `keras_vit.data.order.Order`, whose seed chooses the order of the stream and
                 whose worker the share, or `Once`.
-            crop: Is called with an encoded picture `()` and its counter `()`, int64, and returns an
-                image `(H, W, 3)`, uint8.
+            finish: Is called with the counters `(B,)`, int64, and samples of each batch; what it
+                returns is streamed.
+            crop: Is called with a sample and its counter `()`, int64, and returns the sample with
+                an image `(H, W, 3)`, uint8.
             broken: A `BrokenPictures`; by default nothing is recorded.
 
         Returns:
-            A `tf.data.Dataset` of counters `(B,)`, int64, images `(B, H, W, 3)` and labels `(B,)`.
+            A `tf.data.Dataset`.
         """
 
-        def example(ordinal, record):
-            encoded, label = record
-            return ordinal, False, (crop(encoded, order.counters(ordinal)), label)
+        def example(ordinal, sample):
+            return ordinal, False, crop(check_sample(sample), order.counters(ordinal))
 
         def leave_out(ordinal):
             if broken is not None:
@@ -65,24 +74,24 @@ class SequentialSplit:
         ordinals = tf.data.Dataset.range(order.start, order.end)
         numbered = tf.data.Dataset.zip(ordinals, order.passes(self.stream))
         good = numbered.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-        return fill_gaps(good, order, leave_out)
+        return fill_gaps(good, order, leave_out, finish)
 
     def path(self, index):
         """Returns a name of an example for messages."""
         return f"record {index}"
 
     def each(self):
-        """Yields a function for each example, which returns its encoded picture and its label."""
+        """Yields a function for each example, which returns the sample as arrays and bytes."""
         stream = iter(self.stream(seed=None, worker=0, workers=1).as_numpy_iterator())
         while True:
             try:
-                pair = next(stream)
+                sample = next(stream)
             except StopIteration:
                 return
             except tf.errors.OpError as error:  # the rest of this file is lost, not the next files
                 yield functools.partial(_raise, error)
             else:
-                yield lambda pair=pair: pair
+                yield functools.partial(check_sample, sample)
 
     def drawn(self, count, seed):
         """Returns a `SequentialSplit` of some examples, see `keras_vit.data.draw`."""

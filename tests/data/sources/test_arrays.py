@@ -9,9 +9,9 @@ GREY = np.arange(4 * 5 * 6, dtype="uint8").reshape(4, 5, 6)
 def test_arrays_are_a_source():
     source = from_arrays((GREY, [0, 1, 2, 0]), (GREY[:2, ..., None], [[2], [1]]), name="grey")
     assert str(source) == "grey: 3 classes (0, 1, 2), 5x6x1 pixels, 4 train, 2 test"
-    images, labels = source.splits["test"].read([1, 0])
-    np.testing.assert_array_equal(images[..., 0], GREY[[1, 0]])
-    assert labels.numpy().tolist() == [1, 2]
+    sample = source.splits["test"].read([1, 0])
+    np.testing.assert_array_equal(sample["image"][..., 0], GREY[[1, 0]])
+    assert sample["label"].numpy().tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_sets_of_tfds_are_known_by_their_version():
 def test_labels_of_encoded_pictures_count():
     def source(*labels):
         path = "record {} of train".format
-        split = EncodedSplit(2, lambda index: (tf.constant(b""), index), path, np.array(labels))
+        split = EncodedSplit(2, lambda _: {"image": tf.constant(b"")}, path, np.array(labels))
         return Source("set", NAMES, {"train": split})
 
     assert "labels" in change_of(fingerprint(source(0, 1)), source(1, 0))

@@ -21,7 +21,7 @@ def put(root, *names):
 
 def contents(split, root):
     return [
-        (os.path.relpath(split.path(i), root), int(split.read(tf.constant(i, tf.int64))[1]))
+        (os.path.relpath(split.path(i), root), int(split.read(tf.constant(i, tf.int64))["label"]))
         for i in range(split.count)
     ]
 
@@ -42,10 +42,10 @@ def test_folders_of_splits_are_read_in_the_order_of_their_names(tmp_path):
 def test_a_dataset_reads_each_file(tmp_path):
     source = from_folder(put(tmp_path, *(f"train/{c}/{i}.png" for c in "ab" for i in range(30))))
     split = source.splits["train"]
-    pairs = tf.data.Dataset.range(split.count).map(split.read).as_numpy_iterator()
-    for index, (data, label) in enumerate(pairs):
-        level = int(decode_picture(data)[0, 0, 0])
-        assert split.path(index).endswith(f"{'ab'[label]}/{level % 30}.png")
+    samples = tf.data.Dataset.range(split.count).map(split.read).as_numpy_iterator()
+    for index, sample in enumerate(samples):
+        level = int(decode_picture(sample["image"])[0, 0, 0])
+        assert split.path(index).endswith(f"{'ab'[sample['label']]}/{level % 30}.png")
 
 
 @pytest.mark.parametrize("name", ["test", "val", "valid", "validation"])
@@ -243,8 +243,9 @@ def test_names_of_any_script_and_of_none(tmp_path):
     no_text = os.fsdecode(b"\xff\xfe.png")
     os.rename(tmp_path / names[1], tmp_path / "train/圖" / no_text)
     split = from_folder(tmp_path).splits["train"]
-    data, label = split.read(tf.constant(1, tf.int64))
-    assert split.path(1).endswith(no_text) and label == 1 and len(data.numpy()) > 50
+    sample = split.read(tf.constant(1, tf.int64))
+    assert sample["label"] == 1 and len(sample["image"].numpy()) > 50
+    assert split.path(1).endswith(no_text)
 
 
 def test_paths_are_not_copied_into_the_graph_that_reads_them(tmp_path):

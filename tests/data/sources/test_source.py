@@ -13,7 +13,8 @@ def test_digits_are_split_by_class_and_never_twice():
     )
     images, labels = {}, {}
     for name, split in source.splits.items():
-        images[name], labels[name] = (x.numpy() for x in split.read(np.arange(split.count)))
+        sample = split.read(np.arange(split.count))
+        images[name], labels[name] = sample["image"].numpy(), sample["label"].numpy()
     assert images["train"].dtype == np.uint8
     assert images["train"].min() == 0 and images["train"].max() == 255
     shares = [np.bincount(labels[name]) / len(labels[name]) for name in ("train", "test")]
@@ -24,7 +25,7 @@ def test_digits_are_split_by_class_and_never_twice():
 
 def test_digits_are_the_same_split_every_time():
     first, second = (digits().splits["test"].read([0, 100, 359]) for _ in range(2))
-    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first["image"], second["image"])
 
 
 def test_images_are_not_copied_into_the_graph_that_reads_them():

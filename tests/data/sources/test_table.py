@@ -51,8 +51,9 @@ def test_each_label_is_read_with_its_file(tmp_path, pictures):
     source = from_table(csv(tmp_path, *lines), test_fraction=0.5)
     split = source.splits["train"]
     for index in range(split.count):
-        data, label = split.read(tf.constant(index, tf.int64))
-        assert source.class_names[label] == os.path.basename(split.path(index))[0] and data != b""
+        sample = split.read(tf.constant(index, tf.int64))
+        assert source.class_names[sample["label"]] == os.path.basename(split.path(index))[0]
+        assert sample["image"] != b""
 
 
 def test_columns_may_be_called_otherwise(tmp_path, pictures):

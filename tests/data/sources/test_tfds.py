@@ -50,15 +50,15 @@ def prepared(request, tmp_path_factory):
     return request.param, folder
 
 
-def levels(pairs):
-    pairs = [(int(decode_picture(bytes(data))[0, 0, 0]), int(label)) for data, label in pairs]
+def levels(samples):
+    pairs = [(int(decode_picture(x["image"])[0, 0, 0]), int(x["label"])) for x in samples]
     assert all(level % 2 == label for level, label in pairs)
     return [level for level, _ in pairs]
 
 
 def read_all(split):
-    pairs = tf.data.Dataset.range(split.count).map(split.read, num_parallel_calls=2)
-    return levels(pairs.as_numpy_iterator())
+    samples = tf.data.Dataset.range(split.count).map(split.read, num_parallel_calls=2)
+    return levels(samples.as_numpy_iterator())
 
 
 def stream(split, seed, worker=0, workers=1):
@@ -116,9 +116,9 @@ class KerasVitSquares(KerasVitPictures):
 def test_images_of_one_size_are_decoded_from_either_format(tmp_path, file_format):
     KerasVitSquares(data_dir=tmp_path, file_format=file_format).download_and_prepare()
     split = from_tfds("keras_vit_squares", data_dir=tmp_path).splits["train"]
-    images, labels = split.read(np.arange(split.count))
-    assert isinstance(split, Split) and list(images[:, 0, 0, 0]) == list(range(40))
-    assert list(labels) == [i % 2 for i in range(40)]
+    sample = split.read(np.arange(split.count))
+    assert isinstance(split, Split) and list(sample["image"][:, 0, 0, 0]) == list(range(40))
+    assert list(sample["label"]) == [i % 2 for i in range(40)]
 
 
 class KerasVitCompetition(KerasVitPictures):
@@ -226,8 +226,8 @@ def test_a_set_of_one_size_is_held_in_memory():
     assert (
         str(source) == "cifar10: 10 classes (0, 1, 2, 3, 4, ...), 32x32x3 pixels, 5 train, 5 test"
     )
-    images, labels = source.splits["train"].read([0, 4])
-    assert images.shape == (2, 32, 32, 3) and labels.dtype == "int64"
+    sample = source.splits["train"].read([0, 4])
+    assert sample["image"].shape == (2, 32, 32, 3) and sample["label"].dtype == "int64"
 
 
 def test_imagenet_of_tfds_is_encoded():
@@ -235,8 +235,8 @@ def test_imagenet_of_tfds_is_encoded():
         source = from_tfds("imagenet2012")
     assert str(source).startswith("imagenet2012: 1,000 classes (n01440764, n01443537, n01484850, n")
     assert str(source).endswith(", ...), pictures of any size, 5 train, 5 test")
-    data, label = source.splits["test"].read(tf.constant(4, tf.int64))
-    assert decode_picture(data.numpy()).shape[2] == 3 and 0 <= label < 1000
+    sample = source.splits["test"].read(tf.constant(4, tf.int64))
+    assert decode_picture(sample["image"].numpy()).shape[2] == 3 and 0 <= sample["label"] < 1000
 
 
 @real
@@ -245,7 +245,7 @@ def test_real_sets(name, size):
     train, test = {"cifar10": (50_000, 10_000), "mnist": (60_000, 10_000)}[name]
     source = from_tfds(name)
     assert str(source).endswith(f", {size} pixels, {train:,} train, {test:,} test")
-    labels = source.splits["test"].read(np.arange(test))[1]
+    labels = source.splits["test"].read(np.arange(test))["label"]
     assert (np.bincount(labels) > 800).all()
 
 
@@ -255,12 +255,13 @@ def test_real_cifar10_reads_the_same_pixels_in_each_way():
     ways = [from_tfds("cifar10", memory_limit=limit, **splits) for limit in (2**30, 2**24, 0)]
     held, encoded, row = (source.splits["test"] for source in ways)
     assert [type(way) for way in (held, encoded, row)] == [Split, EncodedSplit, SequentialSplit]
-    images, labels = (x.numpy() for x in held.read(np.arange(held.count)))
-    pairs = [encoded.read(tf.constant(i, tf.int64)) for i in range(encoded.count)]
-    for index, ((a, y), (b, z)) in enumerate(zip(pairs, row.stream(), strict=True)):
-        for data, label in ((a, y), (b, z)):
-            np.testing.assert_array_equal(tf.io.decode_image(data), images[index])
-            assert label == labels[index]
+    whole = held.read(np.arange(held.count))
+    samples = [encoded.read(tf.constant(i, tf.int64)) for i in range(encoded.count)]
+    for index, pair in enumerate(zip(samples, row.stream(), strict=True)):
+        for sample in pair:
+            image = tf.io.decode_image(sample["image"])
+            np.testing.assert_array_equal(image, whole["image"][index])
+            assert sample["label"] == whole["label"][index]
 
 
 def test_a_set_that_cannot_be_used_is_a_sentence(tmp_path, prepared):

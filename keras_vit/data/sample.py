@@ -1,0 +1,54 @@
+"""A sample: a dict of tensors with a fixed vocabulary. What is not known of it is absent.
+
+| key | what it holds |
+|---|---|
+| `image` | `(H, W, C)`, uint8; before it is decoded, the bytes of a picture, a string `()` |
+| `label` | `()`, an integer: the class of the picture |
+| `mask` | `(H, W)`, integers: the class of each pixel; before it is decoded, bytes too |
+| `boxes` | `(M, 4)`, float32: `(x_min, y_min, x_max, y_max)` in pixels |
+| `box_labels` | `(M,)`, integers: the class of each box; -1 marks a place without a box |
+
+A batch of samples is a dict of the same keys, and each tensor has one axis more, the first.
+"""
+
+from keras_vit.errors import UserError
+
+KEYS = ("image", "label", "mask", "boxes", "box_labels")
+
+
+def check_sample(sample):
+    """Checks the keys of a sample.
+
+    Args:
+        sample: What a split reads: a dict of tensors, or of what describes them.
+
+    Returns:
+        The sample.
+
+    Raises:
+        ValueError: If it is no dict with an `image`, or a key is not in the vocabulary.
+    """
+    keys = list(sample) if isinstance(sample, dict) else type(sample).__name__
+    if not isinstance(sample, dict) or "image" not in sample or not sample.keys() <= set(KEYS):
+        raise UserError(
+            f"A sample must be a dict with `image` and any of {', '.join(KEYS[1:])}: received "
+            f"{keys}."
+        )
+    return sample
+
+
+def classification(sample):
+    """Turns samples into what a classifier is trained on.
+
+    Args:
+        sample: A batch of samples.
+
+    Returns:
+        Images `(B, H, W, C)` and labels `(B,)`.
+
+    Raises:
+        ValueError: If the samples have no labels.
+    """
+    if "label" not in sample:
+        raise UserError(f"A classifier needs labels: received samples with {', '.join(sample)}.")
+    return sample["image"], sample["label"]
