@@ -112,8 +112,9 @@ def _describe(split):
         yield f"{split['tiny']:,} tiny, such as {split['first_tiny']}"
     if split["copies"]:
         yield f"{split['copies']:,} copies of others"
-    balance = f", imbalance {split['imbalance']:.4g}" if split["imbalance"] else ""
-    yield f"per class {_range(split['per_class'])}{balance}"
+    if split["per_class"]:
+        balance = f", imbalance {split['imbalance']:.4g}" if split["imbalance"] else ""
+        yield f"per class {_range(split['per_class'])}{balance}"
     if split["missing"]:
         yield f"classes missing: {len(split['missing']):,}"
 

@@ -30,9 +30,9 @@ def embed(
     """Write the features of every picture of a source, and test them by their nearest neighbours.
 
     The file holds `class_names` and for each split `<split>_features` (N, D), `<split>_labels` (N,)
-    and, for picture files, `<split>_paths` (N,). A picture needs 4 D bytes, also in memory. The
-    command also prints an accuracy: the share of the test pictures that have the same class as most
-    of their nearest training pictures by cosine.
+    where there are labels and, for picture files, `<split>_paths` (N,). A picture needs 4 D bytes,
+    also in memory. With labels, the command also prints an accuracy: the share of the test pictures
+    that have the same class as most of their nearest training pictures by cosine.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
@@ -67,9 +67,11 @@ def embed(
     arrays = {"class_names": np.array(opened.class_names)}
     for name, split in opened.splits.items():
         broken = BrokenPictures()
-        batches = fitted_batches(split, preprocessing, batch_size=batch_size, broken=broken)
-        vectors, labels = _embed(features, batches, split.count, name, batch_size)
-        arrays[f"{name}_features"], arrays[f"{name}_labels"] = vectors, labels
+        batches = fitted_batches(
+            split, preprocessing, batch_size=batch_size, example=dict, broken=broken
+        )
+        found = _embed(features, batches, split.count, name, batch_size)
+        arrays |= {f"{name}_{key}": values for key, values in found.items()}
         if split.named:
             paths = (split.path(index) for index in range(split.count))
             arrays[f"{name}_paths"] = np.array([x for x in paths if x not in broken.reasons])
@@ -78,15 +80,15 @@ def embed(
     with atomic_write(out) as unfinished:
         np.savez(unfinished, **arrays)
     width = features.output_shape[-1]
-    counts = ", ".join(f"{len(arrays[f'{name}_labels']):,} {name}" for name in opened.splits)
+    counts = ", ".join(f"{len(arrays[f'{name}_features']):,} {name}" for name in opened.splits)
     print(f"{out}: {width} numbers each of {counts}")
-    if {"train", "test"} <= opened.splits.keys():
+    if {"train_labels", "test_labels"} <= arrays.keys():
         print(_neighbours(arrays, min(neighbours, len(arrays["train_labels"]))))
     return 0
 
 
 def _embed(features, batches, count, name, batch_size):
-    """Returns features `(N, D)` and labels `(N,)`; shows a progress bar on a terminal."""
+    """Returns `features` `(N, D)` and `labels` `(N,)`, if any; shows a progress bar."""
     from rich.console import Console
     from rich.progress import track
 
@@ -99,11 +101,14 @@ def _embed(features, batches, count, name, batch_size):
         transient=True,
         disable=not console.is_terminal,
     )
-    pairs = [(np.asarray(features.predict_on_batch(images)), labels) for images, labels in parts]
-    if not pairs:
+    vectors, labels = [], []
+    for sample in parts:
+        vectors.append(np.asarray(features.predict_on_batch(sample["image"]), "float32"))
+        labels += [sample["label"]] if "label" in sample else []
+    if not vectors:
         raise UserError(f"No picture of the split {name} can be read.")
-    vectors, labels = (np.concatenate(each) for each in zip(*pairs, strict=True))
-    return vectors.astype("float32"), labels
+    found = {"features": vectors, "labels": labels}
+    return {name: np.concatenate(values) for name, values in found.items() if values}
 
 
 def _neighbours(arrays, count):

@@ -57,6 +57,7 @@ def evaluate(
     with quiet_stderr():
         artefact = open_artefact(model)
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
+    source.require_labels("`evaluate`")
     from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing
     from keras_vit.data.labels import check_range
     from keras_vit.evaluation import match_classes, score

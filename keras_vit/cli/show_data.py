@@ -64,8 +64,9 @@ def show_data(
     if split not in opened.splits:
         raise UserError(f"--split must be one of {', '.join(opened.splits)}: received {split}.")
     count = min(columns * rows, opened.splits[split].count)
-    images, labels = _some_images(opened.splits[split], count, size, augment, seed)
-    titles = [opened.class_name(label) for label in labels]
+    sample = _some_samples(opened.splits[split], count, size, augment, seed)
+    images = sample["image"]
+    titles = [opened.class_name(label) for label in sample.get("label", ())]
     scale = max(images.shape[1:3]) / DPI + TITLE
     figure = gallery_figure(images, titles, columns=columns, scale=max(scale, 1))
     with atomic_write(out) as unfinished:
@@ -81,8 +82,8 @@ def _check_ending(out):
         raise UserError(f"--out must end in one of .{', .'.join(endings)}: received {out}.")
 
 
-def _some_images(split, count, size, augment, seed):
-    """Draws `count` examples as training would: images `(B, H, W, C)`, uint8, and labels `(B,)`."""
+def _some_samples(split, count, size, augment, seed):
+    """Draws a batch of `count` samples as training would."""
     from keras_vit.data import BrokenPictures, centre_crop, inception_crop, train_batches
     from keras_vit.images.preprocessing import Preprocessing
 
@@ -97,12 +98,13 @@ def _some_images(split, count, size, augment, seed):
         seed=seed,
         crop=crop,
         augment=_stage(augment) if augment else None,
+        example=dict,
         broken=broken,
     )
-    images, labels = next(batches.as_numpy_iterator())
+    sample = next(batches.as_numpy_iterator())
     for path, reason in broken.reasons.items():
         print(f"keras-vit: {path} is passed over: {reason}", file=sys.stderr)
-    return images, labels
+    return sample
 
 
 def _stage(name):

@@ -88,7 +88,7 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
             {"split": name, "path": scan.path(index), "label": int(scan.labels[index])}
             for name, scan in scans.items()
             for index in scan.good.tolist()
-            if not 0 <= scan.labels[index] < len(source.class_names)
+            if source.class_names and not 0 <= scan.labels[index] < len(source.class_names)
         ],
         absent=splits["train"]["missing"] if "train" in splits else [],
     )
@@ -109,7 +109,7 @@ def _describe(scan, numbers, names):
         "tiny": len(tiny),
         "first_tiny": scan.path(int(tiny[0])) if len(tiny) else None,
         "per_class": _summary(counts),
-        "imbalance": float(counts.max() / counts.min()) if counts.min() else None,
+        "imbalance": float(counts.max() / counts.min()) if names and counts.all() else None,
         "missing": [names[label] for label in np.flatnonzero(counts == 0)],
     }
 

@@ -14,7 +14,7 @@ from keras_vit.data.broken import why_unreadable
 from keras_vit.images.decode import decode_picture
 
 BLOCK = 1024  # examples between two reports of progress
-UNKNOWN = -1  # the label of an example that cannot be read
+UNKNOWN = -1  # the label of an example that has none, or cannot be read
 
 
 @dataclasses.dataclass

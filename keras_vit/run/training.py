@@ -103,8 +103,8 @@ def train(
         first, and on the JAX backend.
 
     Raises:
-        ValueError: If a split is missing, empty or smaller than a batch, if a label is no class, or
-            if the run directory holds a run that had other flags or other data.
+        ValueError: If there are no labels, if a split is missing, empty or smaller than a batch, if
+            a label is no class, or if the run directory holds a run that had other flags or data.
         FloatingPointError: If the training diverges.
         ConnectionError: If another worker is lost.
         OSError: If a file cannot be read or written.
@@ -197,6 +197,7 @@ def train(
 
 def _steps(config, source):
     """Returns the steps of an epoch; raises a `ValueError` if a split is empty or too small."""
+    source.require_labels("A recipe")
     for name in ("train", "test"):
         if name not in source.splits or not source.splits[name].count:
             raise UserError(f"A recipe needs pictures in the split {name}: {source.name} has none.")

@@ -138,9 +138,9 @@ def test_evaluate_and_embed_see_the_pixels_that_predict_sees(
     seen, batches_of = [], pipeline.eval_batches
 
     def eval_batches(split, **options):
-        batches = batches_of(split, **options)
-        seen.append(np.concatenate([images for images, _ in batches.as_numpy_iterator()]))
-        return batches
+        images = batches_of(split, **options | {"example": lambda sample: sample["image"]})
+        seen.append(np.concatenate(list(images.as_numpy_iterator())))
+        return batches_of(split, **options)
 
     monkeypatch.setattr(pipeline, "eval_batches", eval_batches)
     model = save(tmp_path, remembered, 3)

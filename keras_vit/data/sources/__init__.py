@@ -1,4 +1,4 @@
-"""Sources of labelled images: arrays, folders, tables and TensorFlow Datasets."""
+"""Sources of images: arrays, folders, tables and TensorFlow Datasets."""
 
 from keras_vit.data.sources.arrays import from_arrays
 from keras_vit.data.sources.digits import digits

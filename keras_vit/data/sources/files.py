@@ -13,12 +13,12 @@ from keras_vit.errors import UserError, first_few
 DEFAULT_TEST_FRACTION = 0.1
 
 
-def split_of_files(paths, labels):
-    """Makes an `EncodedSplit` of picture files and their labels.
+def split_of_files(paths, labels=None):
+    """Makes an `EncodedSplit` of picture files and their labels, if they have any.
 
     Args:
         paths: Paths of the files `(N,)`; none is opened yet.
-        labels: Integer labels `(N,)`.
+        labels: Integer labels `(N,)`, or `None`.
 
     Returns:
         The `EncodedSplit`.
@@ -29,13 +29,15 @@ def split_of_files(paths, labels):
     encoded = [os.fsencode(path) for path in paths]
     # Tensors, as in `Split.in_memory`: a million paths do not belong in a graph.
     with tf.device("CPU"):
-        tensors = tf.constant(encoded, tf.string), tf.constant(labels, tf.int64)
+        tensors = {"image": tf.constant(encoded, tf.string)}
+        if labels is not None:
+            tensors["label"] = tf.constant(labels, tf.int64)
 
     def read(index):
-        path, label = (tf.gather(tensor, index) for tensor in tensors)
-        return {"image": tf.io.read_file(path), "label": label}
+        sample = {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
+        return sample | {"image": tf.io.read_file(sample["image"])}
 
-    labels = check_labels(labels, len(encoded))
+    labels = None if labels is None else check_labels(labels, len(encoded))
     return EncodedSplit(len(encoded), read, lambda index: os.fsdecode(encoded[index]), labels)
 
 

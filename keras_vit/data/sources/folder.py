@@ -7,6 +7,7 @@ from keras_vit.data.sources.files import missing_classes, split_by_hash, split_o
 from keras_vit.data.sources.listing import Findings, find_split_folders, list_classes
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits
+from keras_vit.data.sources.unlabelled import from_unlabelled
 from keras_vit.errors import UserError, first_few
 
 
@@ -23,6 +24,9 @@ def from_folder(path, *, test_fraction=None, strict=True):
     Classes and files are sorted by name; folders below a class belong to it. `Source.notes` names
     what is left out: hidden files, files that are not named like pictures or lie in no class
     folder, and folders that are neither splits nor classes.
+
+    Where no split has class folders, or the folder holds pictures and no folders, the pictures have
+    no labels: see `from_unlabelled`.
 
     Args:
         path: The folder.
@@ -45,6 +49,8 @@ def from_folder(path, *, test_fraction=None, strict=True):
     root = Path(path)
     if not root.is_dir():
         raise UserError(f"There is no folder {root}.")
+    if (unlabelled := from_unlabelled(root, test_fraction)) is not None:
+        return unlabelled
     findings = Findings()
     folders = find_split_folders(root, findings)
     places, notes = ({"train": ""}, []) if folders is None else choose_splits(folders, root)

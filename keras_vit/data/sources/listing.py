@@ -17,6 +17,7 @@ DEEPER = "Folders below a class folder, whose pictures belong to that class"
 CIRCLES = "Links to a folder above them, not followed"
 BESIDE = "Folders beside those of the splits, left out"
 FLAT = "Splits without class folders, left out"
+OUTSIDE = "Files in no split, left out"
 
 
 class Findings:
@@ -94,6 +95,43 @@ def _refuse_splits_below(root, classes):
             raise UserError(f"Folders of splits must stand above classes: found {found} in {root}.")
 
 
+def list_flat(root, findings):
+    """Lists the pictures of a folder without class folders, or of its splits without them.
+
+    Args:
+        root: The folder of the source.
+        findings: A `Findings`, to which everything that is left out is added.
+
+    Returns:
+        A dictionary from the name of each split's folder, or from `""` for `root` itself, to the
+        sorted paths of its pictures, relative to `root`; `None` where there are class folders, or
+        a split has no picture.
+    """
+    files, folders, hidden = _entries(root)
+    named = {name: split for name, split in split_names(folders).items() if split}
+    if folders and (len(named) < 2 or "train" not in named.values()):
+        return None
+    insides = {f"{name}/": _entries(os.path.join(root, name)) for name in named}
+    insides = insides or {"": (files, [], [])}
+    if any(folders for _, folders, _ in insides.values()):
+        return None
+    pictures = {
+        place: sorted(place + name for name in files if _is_picture(name))
+        for place, (files, _, _) in insides.items()
+    }
+    if not all(pictures.values()):
+        return None
+    left_out = [(HIDDEN, name) for name in hidden]
+    left_out += [(BESIDE, name) for name in folders if name not in named]
+    left_out += [(OUTSIDE, name) for name in files if named]
+    for place, (files, _, hidden) in insides.items():
+        left_out += [(HIDDEN, place + name) for name in hidden]
+        left_out += [(FOREIGN, place + name) for name in files if not _is_picture(name)]
+    for kind, path in left_out:
+        findings.add(kind, path)
+    return {place.removesuffix("/"): paths for place, paths in pictures.items()}
+
+
 def list_classes(root, place, findings):
     """Lists the pictures of each class in a folder of class folders.
 
@@ -123,7 +161,7 @@ def _pictures(root, place, findings, depth):
         findings.add(HIDDEN, f"{place}/{name}")
     pictures = []
     for name in files:
-        if os.path.splitext(name)[1].lower() in EXTENSIONS:
+        if _is_picture(name):
             pictures.append(f"{place}/{name}")
         else:
             findings.add(FOREIGN, f"{place}/{name}")
@@ -137,6 +175,10 @@ def _pictures(root, place, findings, depth):
     if not pictures and (depth or not folders):
         findings.add(EMPTY, place)
     return pictures
+
+
+def _is_picture(name):
+    return os.path.splitext(name)[1].lower() in EXTENSIONS
 
 
 def _entries(folder):

@@ -1,4 +1,4 @@
-"""A source of labelled images: a name, class names and splits."""
+"""A source of images: a name, class names and splits."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from keras_vit.errors import UserError, first_few
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A set of labelled images.
+    """A set of images.
 
     Attributes:
         name: Name of the set, in messages and reports.
-        class_names: The `K` names, in the order of the labels.
+        class_names: The `K` names, in the order of the labels; none where there are no labels.
         splits: A split for each of their names, such as `"train"` and `"test"`.
         notes: Sentences on what was found and not used, or used in a way that could surprise.
         faults: Sentences on what must be repaired before anything is trained or evaluated; empty
@@ -49,6 +49,18 @@ class Source:
                     f"{lowest if lowest < 0 else highest} in {name} of {self.name}."
                 )
 
+    def require_labels(self, user):
+        """Refuses a source without labels.
+
+        Args:
+            user: What needs the labels, the first words of the sentence.
+
+        Raises:
+            ValueError: If the source has no classes.
+        """
+        if not self.class_names:
+            raise UserError(f"{user} needs labels, and the pictures of {self.name} have none.")
+
     def class_name(self, label):
         """Returns the name of an integer label; for a label of no class, the number as text."""
         return self.class_names[label] if 0 <= label < len(self.class_names) else str(label)
@@ -59,7 +71,9 @@ class Source:
         size = "pictures of any size"
         if some_split.image_shape:
             size = "x".join(map(str, some_split.image_shape)) + " pixels"
-        classes = f"{len(self.class_names):,} classes ({first_few(self.class_names, 5)})"
+        classes = "no labels"
+        if self.class_names:
+            classes = f"{len(self.class_names):,} classes ({first_few(self.class_names, 5)})"
         guarantees = {split.guarantee for split in self.splits.values()} - {""}
         return "; ".join([f"{self.name}: {classes}, {size}, {counts}", *guarantees])
 

@@ -1,4 +1,4 @@
-"""Labelled, encoded pictures of any size that can be read in any order."""
+"""Encoded pictures of any size that can be read in any order."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ COMPARED = 64  # pictures whose content is compared when a run is resumed
 
 @dataclasses.dataclass(frozen=True)
 class EncodedSplit:
-    """Labelled, encoded pictures of any size that can be read in any order.
+    """Encoded pictures of any size that can be read in any order.
 
     Attributes:
         count: Number of examples `N`.

@@ -1,4 +1,4 @@
-"""Labelled images of one size that can be read in any order."""
+"""Images of one size that can be read in any order."""
 
 import dataclasses
 import functools
@@ -33,7 +33,7 @@ def in_memory_preprocessing(size):
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Labelled images of one size that can be read in any order.
+    """Images of one size that can be read in any order.
 
     Attributes:
         count: Number of examples `N`.

@@ -1,4 +1,4 @@
-"""Labelled, encoded pictures that can only be read from one end to the other."""
+"""Encoded pictures that can only be read from one end to the other."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ from keras_vit.data.splits.gaps import fill_gaps
 
 @dataclasses.dataclass(frozen=True)
 class SequentialSplit:
-    """Labelled, encoded pictures that can only be read from one end to the other.
+    """Encoded pictures that can only be read from one end to the other.
 
     Attributes:
         count: Number of examples.

@@ -107,12 +107,12 @@ def test_a_split_has_one_name(tmp_path):
 @pytest.mark.parametrize(
     "names, message",
     [
-        (["train/1.png", "test/2.png"], "The split train of .* must hold a folder per class"),
-        (["Training/1.png", "Testing/2.png", "plane/3.png"], "The split Training of .* folder per"),
+        (["train/1.png", "test/a/2.png"], "The split train of .* must hold a folder per class"),
+        (["Training/1.png", "Testing/a/2.png", "plane/3.png"], "The split Training .* folder per"),
         (["val/a/1.png", "test/a/1.png"], "One split must be called train: received test, val in"),
-        (["train/1.png", "Training/2.png"], "The split Training .* must hold a folder per class"),
         (["a/Train/1.png", "a/Test/2.png", "b/3.png"], "above classes: found a/Test and a/Train"),
         (["a/train/1.png", "b/train/1.png", "b/val/2.png"], "found b/train and b/val in "),
+        (["train/1.png", "Training/2.png"], "received Training and train, which both mean train"),
     ],
 )
 def test_folders_of_splits_are_never_classes(tmp_path, names, message):
@@ -261,7 +261,7 @@ def test_paths_are_not_copied_into_the_graph_that_reads_them(tmp_path):
     "names, message",
     [
         ([], "must hold a folder per class, at least two: found none"),
-        (["1.png", "2.png"], "at least two: found none"),
+        (["1.txt", "2.txt"], "at least two: found none"),
         (["a/1.png"], "at least two: found only 'a'"),
         (["train/a/1.png", "test/a/1.png"], "at least two: found only 'a'"),
         (

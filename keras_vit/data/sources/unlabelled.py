@@ -1,0 +1,60 @@
+"""A source of pictures that lie in no class folders, and so have no labels."""
+
+import os
+
+from keras_vit.data.sources.files import split_by_hash, split_of_files
+from keras_vit.data.sources.listing import Findings, list_flat
+from keras_vit.data.sources.source import Source
+from keras_vit.data.sources.split_names import choose_splits
+from keras_vit.errors import UserError
+
+NOTE = "There are no class folders: the pictures have no labels."
+
+
+def from_unlabelled(root, test_fraction=None):
+    """Opens `DIR/train/*` and `DIR/test/*`, or `DIR/*`, as a source without labels.
+
+    Where there are no splits, all pictures are the split `train`, unless `test_fraction` sets some
+    apart.
+
+    Args:
+        root: The folder, a `pathlib.Path`.
+        test_fraction: Share of the test split where the folder has no splits, between 0 and 1.
+
+    Returns:
+        A `Source` of `EncodedSplit`s without class names, or `None` where the folder has class
+        folders or no pictures.
+
+    Raises:
+        ValueError: If a split has two names, or `test_fraction` is out of its range, leaves a split
+            without pictures, or is passed though there are splits.
+    """
+    findings = Findings()
+    pictures = list_flat(root, findings)
+    if pictures is None:
+        return None
+    notes = [NOTE]
+    if "" not in pictures:
+        if test_fraction is not None:
+            raise UserError(
+                "`test_fraction` is for folders without splits: "
+                f"received test_fraction={test_fraction}, and there is {root / min(pictures)}."
+            )
+        places, more_notes = choose_splits(pictures, root)
+        notes += more_notes
+        files = {name: pictures[place] for name, place in places.items()}
+    elif test_fraction is None:
+        files = {"train": pictures[""]}
+    else:
+        in_test, note = split_by_hash(pictures[""], test_fraction)
+        notes.append(note)
+        pairs = list(zip(pictures[""], in_test, strict=True))
+        files = {
+            name: [file for file, test in pairs if test == (name == "test")]
+            for name in ("train", "test")
+        }
+    splits = {
+        name: split_of_files([os.path.join(root, file) for file in each])
+        for name, each in files.items()
+    }
+    return Source(root.resolve().name, (), splits, (*notes, *findings.notes()))
