@@ -108,7 +108,7 @@ def _to_bytes(image, name):
         pixels = np.asarray(image)
         if pixels.min() < 0 or pixels.max() > 65_535:
             raise _Refused(f"{name} holds pixels beyond 16 bits, whose range is not known.")
-        return (pixels // 257).astype("uint8")[..., None]
+        return (pixels // 256).astype("uint8")[..., None]  # as libpng, and Pillow with colours
     image.info.pop("transparency", None)  # else Pillow looks for alpha in it and warns
     if image.mode in ("1", "L", "LA", "La"):
         return np.asarray(image.convert("L"))[..., None]

@@ -47,7 +47,8 @@ def test_other_pixels(mode):
 
 def test_grey_pictures_for_a_grey_model():
     grey = Image.fromarray(SMOOTH[..., 0])
-    for image in (grey, grey.convert("RGB")):
+    deep = Image.fromarray(SMOOTH[..., 0].astype("uint16") * 200 + 77)  # 16 bits, as of a sensor
+    for image in (grey, grey.convert("RGB"), deep):
         ours, pillows = both(encode(image, "PNG"), channels=1)
         assert ours.shape == (40, 60, 1)
         np.testing.assert_array_equal(ours, pillows)

@@ -4,11 +4,13 @@ import contextlib
 import types
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
 from keras_vit.run import Training
 from keras_vit.run.compiled import compiled_model
+from keras_vit.tasks.classify import ClassHead
 
 CONFIG = Training(
     epochs=1,
@@ -20,6 +22,17 @@ CONFIG = Training(
     export_dir="exports",
 )
 DEVICES = types.SimpleNamespace(scope=contextlib.nullcontext)
+
+
+def test_a_sequential_model_is_trained():
+    def build():
+        return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), ClassHead(3)])
+
+    model = compiled_model(CONFIG, build, steps=1, devices=DEVICES)
+    images, targets = np.zeros((4, 8, 8, 1)), np.eye(4, 3)
+    before = np.asarray(model.get_layer("class_head").bias)
+    model.fit(images, targets, batch_size=4, verbose=0)
+    assert np.abs(model.get_layer("class_head").bias - before).max() > 0
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,14 @@ def training_model(model):
     """Makes a model that shares the layers of `model` and whose `fit` trains them.
 
     Args:
-        model: A functional model, built in the scope of the strategy.
+        model: A functional or a built sequential model, of the scope of the strategy.
 
     Returns:
         A `TrainingModel`; on the JAX backend a `JaxTrainingModel`.
     """
     kind = JaxTrainingModel if keras.backend.backend() == "jax" else TrainingModel
+    if isinstance(model, keras.Sequential):  # which has `input` only once it is called
+        return kind(model.inputs[0], model.outputs[0])
     return kind(model.input, model.output)
 
 
