@@ -87,9 +87,15 @@ def run_app(app, start: Callable[[list[str]], object] | None = None):
         if shows_all:
             raise
         stopped = isinstance(error, KeyboardInterrupt)
-        print(f"{app.name[0]}: {'stopped.' if stopped else one_line(error)}", file=sys.stderr)
+        print(f"{app.name[0]}: {'stopped.' if stopped else _message(error)}", file=sys.stderr)
         status = 130 if stopped else 2
     sys.exit(status)
+
+
+def _message(error):
+    if isinstance(error, cyclopts.UnusedCliTokensError):
+        return f"Words that no argument takes: {' '.join(error.unused_tokens)}."
+    return one_line(error)
 
 
 def _split_off_traceback(words):

@@ -30,7 +30,7 @@ def one_line(error):
     """Returns an error's message on one line.
 
     For a Keras error that wraps another, `reason_of`; for an error of the operating system, the
-    file and the reason without its number.
+    file and the reason without its number; without a message, the name of the error's class.
 
     Args:
         error: An exception.
@@ -39,7 +39,9 @@ def one_line(error):
         place = "" if error.filename is None else f"{error.filename}: "
         return f"{place}{error.strerror}."
     text = str(error)
-    return reason_of(error) if WRAPPED.search(text) else " ".join(text.split())
+    if WRAPPED.search(text):
+        return reason_of(error)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def reason_of(error):

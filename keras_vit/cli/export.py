@@ -13,7 +13,7 @@ from keras_vit.cli.open_model import open_classifier
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
-from keras_vit.errors import UserError
+from keras_vit.errors import LONGEST, UserError, one_line
 
 
 def export_model(
@@ -71,7 +71,7 @@ def export_model(
         from keras_vit.evaluation import comparison_table, match_classes, write_report
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
         from keras_vit.tasks import class_names_of, preprocessing_of, to_probabilities
-    formats = tuple(to.split(","))
+    formats = tuple(name.strip() for name in to.split(","))
     check_formats(formats)
     classifier = open_classifier(model)
     channels = classifier.input_shape[3]
@@ -112,7 +112,9 @@ def export_model(
             keras_file = Path(folder, "model.keras")
             save_keras(classifier, keras_file)
             first, rows, rejected = _compared(keras_file, staged.paths, pictures, labels, reference)
-        verdicts = {name: FORMATS[name].verdict(row) for name, row in rows.items()}
+        verdicts = {
+            name: FORMATS[name].verdict(row.difference, row.change) for name, row in rows.items()
+        }
         rejected |= {name: why for name, why in verdicts.items() if why}
         staged.rejected |= set(rejected)
     rows = [dataclasses.replace(first, artefact=str(model))] + [
@@ -120,7 +122,9 @@ def export_model(
     ]
     Console().print(comparison_table(rows))
     places = {name: staged.paths.get(name, name) for name in (*failures, *rejected)}
-    rejected |= {name: f"it cannot be written: {_line(x)}" for name, x in failures.items()}
+    rejected |= {
+        name: f"it cannot be written: {one_line(x)[:LONGEST]}" for name, x in failures.items()
+    }
     compared_on = dict(data=source.name, images=len(pictures), seed=seed)
     compared_on |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
     compared_on["calibration_images"] = 0 if calibrating is None else len(calibrating)
@@ -130,10 +134,6 @@ def export_model(
     for name, why in rejected.items():
         print(f"keras-vit: {places[name]}: {why}", file=sys.stderr)
     return 1 if rejected else 0
-
-
-def _line(error):
-    return " ".join(str(error).split())[:500] or type(error).__name__
 
 
 def _drawn(split, count, preprocessing, seed):

@@ -6,8 +6,6 @@ import importlib.util
 import math
 from collections.abc import Callable
 
-import numpy as np
-
 from keras_vit.errors import UserError
 from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.onnx_file import write_onnx
@@ -49,38 +47,22 @@ class Format:
         """Whether the modules that it needs are installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
 
-    def fault(self, answers, reference):
-        """Checks the answers of an export against those of its model.
-
-        Args:
-            answers: Probabilities `(N, K)` of the export.
-            reference: Probabilities `(N, K)` of the model it came from.
-
-        Returns:
-            A sentence on what is wrong, or `None` if nothing is.
-        """
-        if answers.shape != reference.shape or not np.isfinite(answers).all():
-            return NO_NUMBER
-        difference = np.abs(answers - reference).max()
-        if self.largest_loss is None and difference > SAME:
-            return f"a probability differs by {difference:.1e}, more than {SAME}."
-        return None
-
-    def verdict(self, row):
+    def verdict(self, difference, change=0.0):
         """Checks whether an export stays within the limit of its format.
 
         Args:
-            row: Its `keras_vit.evaluation.Comparison`.
+            difference: Largest difference of a probability from the model's.
+            change: Change of top-1 accuracy from the model's, as a share, where it is known.
 
         Returns:
             A sentence on why it does not, or `None` if it does.
         """
-        if not math.isfinite(row.difference):
+        if not math.isfinite(difference):
             return NO_NUMBER
         if self.largest_loss is None:
-            if row.difference > SAME:
-                return f"a probability differs by {row.difference:.1e}, more than {SAME}."
-        elif (loss := -100 * row.change) > self.largest_loss + 1e-9:
+            if difference > SAME:
+                return f"a probability differs by {difference:.1e}, more than {SAME}."
+        elif (loss := -100 * change) > self.largest_loss + 1e-9:
             return f"it loses {loss:.2f} points of top-1, more than {self.largest_loss}."
         return None
 

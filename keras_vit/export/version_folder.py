@@ -193,8 +193,8 @@ def prepare_folder(folder):
         The folder, a `pathlib.Path`.
 
     Raises:
-        ValueError: If its path holds a character of TensorFlow's file patterns, or one that the
-            configuration of TensorFlow Serving cannot hold.
+        ValueError: If it is a file, or its path holds a character of TensorFlow's file patterns, or
+            one that the configuration of TensorFlow Serving cannot hold.
         OSError: If nothing can be written to it.
     """
     folder = Path(folder)
@@ -204,6 +204,8 @@ def prepare_folder(folder):
         raise UserError(
             f"A path that is served holds no quotation mark, comma, backslash or newline: {folder}."
         )
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} must be a folder: it is a file.")
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
     return folder

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from keras_vit.errors import UserError, needs_extra
+from keras_vit.errors import UserError, needs_extra, one_line
 
 SIGNATURE = "serve_bytes"
 GRPC = re.compile(r"grpc://(?P<host>[^/]+)/(?P<name>[^/]+)(/versions/(?P<version>\d+))?/?")
@@ -64,7 +64,8 @@ def _ask_rest(url, pictures, timeout):
         kind = Refused if error.code in (400, 413) else UserError
         raise kind(f"{url} answers {error.code}: {text}") from error
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{url} does not answer as a classifier does: {error}.") from error
+        reason = one_line(getattr(error, "reason", error)).rstrip(".")
+        raise UserError(f"{url} does not answer as a classifier does: {reason}.") from error
     return _as_many(url, answers, pictures)
 
 

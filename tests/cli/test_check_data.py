@@ -120,6 +120,7 @@ def test_a_set_in_memory_is_checked(run):
         (("digits", "--test-fraction", "0.2"), "does not apply to digits"),
         (("digits", "--test-fraction", "much"), "much"),
         (("digits", "--jsn"), "--jsn"),
+        (("digits", "more", "words"), "keras-vit: Words that no argument takes: more words."),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(run, one_line, words, message):

@@ -165,7 +165,7 @@ def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pi
         ("{rest}/picky", "0.png: {rest}/picky answers 413: A request may have 5 bytes"),
         ("http://{grpc_place}/v1/models/x", "does not answer"),
         ("{grpc}/missing", "answers NOT_FOUND: Servable not found"),
-        ("http://127.0.0.1:1/v1/models/x", "does not answer"),
+        ("http://127.0.0.1:1/v1/models/x", "as a classifier does: Connection refused."),
         ("grpc://127.0.0.1:1/x", "answers UNAVAILABLE"),
         ("ftp://host/x", "--url must be http://HOST"),
         ("grpc://host", "--url must be http://HOST"),

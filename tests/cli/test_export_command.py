@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 
 import keras
 import numpy as np
@@ -11,7 +12,6 @@ from PIL import Image
 
 from keras_vit.cli import export as export_command
 from keras_vit.data import open_source
-from keras_vit.evaluation import Comparison
 from keras_vit.export import FORMATS, save_keras
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
@@ -132,16 +132,16 @@ def test_one_that_cannot_be_written_does_not_lose_the_others(
 
 
 def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan():
-    row = Comparison("x", 1, 0.9, 0.0, 1.0, 0.0, 0.0, {}, "", {})
     for name in FORMATS:
-        assert FORMATS[name].verdict(row) is None
-        why = FORMATS[name].verdict(dataclasses.replace(row, difference=float("nan")))
-        assert why == "it answers something that is not a finite number."
-    differing = dataclasses.replace(row, difference=0.1, change=-0.002)
-    assert "a probability differs by 1.0e-01" in FORMATS["tflite"].verdict(differing)
-    assert FORMATS["tflite-int8"].verdict(differing) is None
-    losing = dataclasses.replace(row, difference=0.1, change=-0.0031)
-    assert "loses 0.31 points of top-1, more than 0.3" in FORMATS["tflite-int8"].verdict(losing)
+        assert FORMATS[name].verdict(0.0, 0.0) is None
+        for broken in (math.nan, math.inf):
+            why = FORMATS[name].verdict(broken, 0.0)
+            assert why == "it answers something that is not a finite number."
+    assert "a probability differs by 1.0e-01" in FORMATS["tflite"].verdict(0.1, -0.002)
+    assert FORMATS["tflite-int8"].verdict(0.1, -0.002) is None
+    assert "loses 0.31 points of top-1, more than 0.3" in FORMATS["tflite-int8"].verdict(
+        0.1, -0.0031
+    )
 
 
 @pytest.mark.parametrize("count", [100, 10_000])
@@ -162,7 +162,8 @@ def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
     "words, message",
     [
         (["--to", "tflite,onyx"], "`to` must be some of savedmodel, tflite"),
-        (["--to", "tflite,tflite"], "each once"),
+        (["--to", "tflite, tflite"], "each once: received tflite, tflite."),
+        (["--to", "tflite, tflite-int8", "--crop-ratio", "0"], "`crop_ratio` must lie in"),
         (["--images", "0"], "--images must be at least 1"),
         (["--crop-ratio", "0"], "`crop_ratio` must lie in [0.05, 1]: received 0.0"),
         (["--crop-ratio", "nan"], "`crop_ratio` must lie in [0.05, 1]"),
