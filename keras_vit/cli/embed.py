@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from keras_vit.cli.open_model import recognise_checkpoint
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
@@ -54,12 +55,10 @@ def embed(
             raise UserError(f"{name} must be at least 1: received {value}.")
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
-        from keras_vit.checkpoints import load, recognise
+        from keras_vit.checkpoints import load
         from keras_vit.data import BrokenPictures, fitted_batches
     channels = {split.channels for split in opened.splits.values()}
-    checkpoint = recognise(model)
-    for note in checkpoint.notes:
-        print(f"keras-vit: {model}: not done as its configuration says: {note}", file=sys.stderr)
+    checkpoint = recognise_checkpoint(model)
     features = load(checkpoint, num_classes=0, image_size=image_size, channels=channels.pop())
     flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     remembered = checkpoint.preprocessing.but(image_size=features.input_shape[1:3])

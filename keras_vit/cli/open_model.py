@@ -7,6 +7,26 @@ from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, reason_of
 
 
+def recognise_checkpoint(path):
+    """Recognises a checkpoint, and prints what its configuration asks for and is not done.
+
+    Args:
+        path: A checkpoint or a `.keras` file of ours.
+
+    Returns:
+        A `keras_vit.checkpoints.recognise.RecognisedCheckpoint`.
+
+    Raises:
+        ValueError: If `keras_vit.checkpoints.recognise` refuses it.
+    """
+    with quiet_stderr():
+        from keras_vit.checkpoints import recognise
+    checkpoint = recognise(path)
+    for note in checkpoint.notes:
+        print(f"keras-vit: {path}: not done as its configuration says: {note}", file=sys.stderr)
+    return checkpoint
+
+
 def open_classifier(path):
     """Opens a `.keras` file or a checkpoint as a Keras model that computes in float32.
 
@@ -22,15 +42,12 @@ def open_classifier(path):
         ValueError: If it cannot be read or is no classifier.
     """
     with quiet_stderr():
-        from keras_vit.checkpoints import architecture_of, load, recognise
+        from keras_vit.checkpoints import architecture_of, load
         from keras_vit.export.servable import in_float32
         from keras_vit.tasks import read_keras_file, to_probabilities
     path = Path(path)
     if path.suffix != ".keras":
-        checkpoint = recognise(path)
-        for note in checkpoint.notes:
-            print(f"keras-vit: {path}: not done as its configuration says: {note}", file=sys.stderr)
-        model = load(checkpoint)
+        model = load(recognise_checkpoint(path))
         if "head" not in [layer.name for layer in model.layers]:
             raise UserError(f"{path} has no head: train one, or import it with --num-classes.")
         return model

@@ -75,7 +75,7 @@ def stage(
     Args:
         model: A classifier from images to logits; exported in float32 whatever it was trained in.
         folder: Folder of the versions, for example `saved_models/digits`; made if it is missing.
-        to: Names of formats, keys of `FORMATS`.
+        to: Names of formats, keys of `FORMATS`, or one name.
         class_names: Names in the order of the logits; by default those that the model stores.
         preprocessing: A `keras_vit.images.preprocessing.Preprocessing`; by default the one that the
             model stores.
@@ -93,6 +93,7 @@ def stage(
             format can be written, or TensorFlow cannot load from a folder of this name.
         OSError: If nothing can be written to the folder.
     """
+    to = (to,) if isinstance(to, str) else tuple(to)
     class_names = _check(model, to, class_names, calibration)
     folder = prepare_folder(folder)
     preprocessing = preprocessing or preprocessing_of(model)

@@ -86,6 +86,13 @@ def test_exporting_again_makes_the_next_version(tmp_path, tiny_classifier):
     assert versions(tmp_path) == [4, 5, 6]
 
 
+def test_one_format_needs_no_list(tmp_path, tiny_classifier):
+    with stage(tiny_classifier, tmp_path, to="tflite") as staged:
+        assert list(staged.paths) == ["tflite"]
+    with stage(tiny_classifier, tmp_path, to=(each for each in ["tflite"])) as staged:
+        assert list(staged.paths) == ["tflite"]
+
+
 def test_two_exports_at_once_get_two_versions(tmp_path, tiny_classifier, monkeypatch):
     both_are_ready = threading.Barrier(2)
 
@@ -198,7 +205,7 @@ def test_a_folder_that_takes_no_version_is_refused_before_the_work(tmp_path, tin
     with pytest.raises(ValueError, match="loads no model from a path with"):
         export(tiny_classifier, tmp_path / "[x]")
     (tmp_path / "file").touch()
-    with pytest.raises(OSError):
+    with pytest.raises(ValueError, match="file must be a folder: it is a file"):
         export(tiny_classifier, tmp_path / "file")
 
 
