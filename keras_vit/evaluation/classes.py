@@ -8,8 +8,8 @@ from keras_vit.errors import UserError
 def match_classes(names, model_names, count):
     """Finds the model's class for each class of a data set.
 
-    Classes are matched by name, then by number where the data set's names are numbers, then by
-    order where the model has no names.
+    Classes are matched by name, then by number where the data set's names are numbers and none is
+    a name of the model, then by order where the model has no names.
 
     Args:
         names: Names of the data set's classes, in the order of its labels.
@@ -31,7 +31,8 @@ def match_classes(names, model_names, count):
             )
         places = {name: index for index, name in enumerate(model_names)}
         return np.array([places[name] for name in names])
-    if set(names) <= set(map(str, range(count))):  # 007 is a name, not a number
+    no_names = set(names).isdisjoint(model_names or ())  # 1 may be the name of class 0
+    if no_names and set(names) <= set(map(str, range(count))):  # 007 is a name, not a number
         return np.array([int(name) for name in names])
     if len(names) == count and not model_names:
         return np.arange(count)
