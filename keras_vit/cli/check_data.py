@@ -23,9 +23,9 @@ def check_data(
 ):
     """Read every picture of a source once and list what is wrong.
 
-    Exit status 0: nothing is wrong. 1: there are broken pictures, equal pictures in two splits or
-    with different labels, labels that are no class, classes without a training picture, or rows
-    and folders that cannot be used. 2: the source cannot be opened.
+    Exit status 0: nothing is wrong. 1: there are broken pictures, masks that do not fit, equal
+    pictures in two splits or with different labels, labels that are no class, classes without a
+    training picture, or rows and folders that cannot be used. 2: the source cannot be opened.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
@@ -81,6 +81,9 @@ def _lines(report):
     yield from _listing("to be repaired first", report.faults)
     yield from _listing("broken pictures", [f"{x['path']}: {x['reason']}" for x in report.broken])
     yield from _listing(
+        "masks that do not fit", [f"{x['path']}: {x['reason']}" for x in report.bad_masks]
+    )
+    yield from _listing(
         "pictures in two splits",
         [
             f"{x['split']} {x['path']} = {x['other_split']} {x['other_path']}"
@@ -115,6 +118,8 @@ def _describe(split):
     if split["per_class"]:
         balance = f", imbalance {split['imbalance']:.4g}" if split["imbalance"] else ""
         yield f"per class {_range(split['per_class'])}{balance}"
+    if numbers := split["mask_classes"]:
+        yield f"masks hold {len(numbers):,} classes, {numbers[0]} to {numbers[-1]}"
     if split["missing"]:
         yield f"classes missing: {len(split['missing']):,}"
 

@@ -5,6 +5,7 @@ import threading
 import tensorflow as tf
 
 from keras_vit.images.decode import decode_picture
+from keras_vit.images.masks import decode_mask
 
 
 def why_unreadable(error):
@@ -32,7 +33,10 @@ def why_broken(split, index):
         A sentence.
     """
     try:
-        decode_picture(split.read(tf.constant(index, tf.int64))["image"].numpy())
+        sample = split.read(tf.constant(index, tf.int64))
+        decode_picture(sample["image"].numpy())
+        if "mask" in sample:
+            decode_mask(sample["mask"].numpy())
     except tf.errors.OpError as error:
         return why_unreadable(error)
     except ValueError as error:

@@ -15,15 +15,18 @@ TINY = 16  # pixels; a picture with a side below this is worth a look
 class Report:
     """What `check_source` found; `dataclasses.asdict` turns it into a dictionary for JSON.
 
-    The entries of `broken`, `duplicates`, `conflicts` and `strange_labels` are dictionaries with
-    the keys that are listed.
+    The entries of `broken`, `bad_masks`, `duplicates`, `conflicts` and `strange_labels` are
+    dictionaries with the keys that are listed.
 
     Attributes:
         source: A sentence that describes the source.
         notes: `Source.notes`: sentences on what was found and is not used.
         faults: `Source.faults`: sentences on what must be repaired before anything is trained.
-        splits: Counts, sizes in pixels and classes, a dictionary for each split, by its name.
+        splits: Counts, sizes in pixels, classes and classes of masks, a dictionary for each split,
+            by its name.
         broken: Pictures that cannot be read: `split`, `path`, `reason`.
+        bad_masks: Masks that cannot be read or differ in size from their picture: `split`, `path`,
+            `reason`.
         duplicates: Equal pictures in two splits: `split`, `path`, `other_split`, `other_path`.
         conflicts: Equal pictures of a split with different labels: `split`, `paths`, `classes`.
         strange_labels: Examples whose label belongs to no class: `split`, `path`, `label`.
@@ -35,6 +38,7 @@ class Report:
     faults: list
     splits: dict
     broken: list
+    bad_masks: list
     duplicates: list
     conflicts: list
     strange_labels: list
@@ -43,7 +47,7 @@ class Report:
     @property
     def is_good(self):
         """Whether the check found nothing that must be repaired."""
-        pictures = self.broken, self.duplicates, self.conflicts, self.strange_labels
+        pictures = self.broken, self.bad_masks, self.duplicates, self.conflicts, self.strange_labels
         return not any((*pictures, self.faults, self.absent))
 
 
@@ -70,11 +74,8 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
         notes=list(source.notes),
         faults=list(source.faults),
         splits=splits,
-        broken=[
-            {"split": name, "path": scan.path(index), "reason": reason}
-            for name, scan in scans.items()
-            for index, reason in sorted(scan.broken.items())
-        ],
+        broken=_listed(scans, "broken"),
+        bad_masks=_listed(scans, "bad_masks"),
         duplicates=find_duplicates(scans, numbers),
         conflicts=[
             {
@@ -94,6 +95,15 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
     )
 
 
+def _listed(scans, kind):
+    """Lists the sentences of one kind, by split and path."""
+    return [
+        {"split": name, "path": scan.path(index), "reason": reason}
+        for name, scan in scans.items()
+        for index, reason in sorted(getattr(scan, kind).items())
+    ]
+
+
 def _describe(scan, numbers, names):
     """Counts the pictures, sizes and classes of a split; broken pictures are only counted."""
     labels, sizes = scan.labels[scan.good], scan.sizes[scan.good]
@@ -109,6 +119,7 @@ def _describe(scan, numbers, names):
         "tiny": len(tiny),
         "first_tiny": scan.path(int(tiny[0])) if len(tiny) else None,
         "per_class": _summary(counts),
+        "mask_classes": sorted(scan.classes_seen),
         "imbalance": float(counts.max() / counts.min()) if names and counts.all() else None,
         "missing": [names[label] for label in np.flatnonzero(counts == 0)],
     }

@@ -1,8 +1,8 @@
 """Crops, which decode an encoded picture to an image of a given size, uint8.
 
 In place of the bytes of a picture, each takes a sample: a dict whose `image` is the bytes, `()`,
-and whose `mask` `(h, w)`, `boxes` `(M, 4)` and `box_labels` `(M,)` are decoded already. What
-`keras_vit.data.augment.move` says of a batch holds for it.
+and whose `mask` is either bytes, too, or `(h, w)`; `boxes` are `(M, 4)` and `box_labels` `(M,)`.
+What `keras_vit.data.augment.move` says of a batch holds for it.
 """
 
 import functools
@@ -17,6 +17,7 @@ from keras_vit.data.augment.windows import random_windows
 from keras_vit.images.graph_decode import (
     decode,
     decode_by_pillow,
+    decode_mask_by_pillow,
     decode_window,
     is_plain_jpeg,
     jpeg_shape,
@@ -51,6 +52,7 @@ def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3
     size = pair(size)
     if not isinstance(encoded, dict):
         return _inception(encoded, key, size, area, aspect)[0]
+    encoded = _with_mask(encoded)
     image, box = _inception(encoded["image"], key, size, area, aspect)
     where = window(*tf.unstack(tf.cast(box[:, None], tf.float32)), size)
     rest = {name: encoded[name][None] for name in MOVED[1:] if name in encoded}
@@ -95,11 +97,18 @@ def staged_crop(encoded, key, *, stage: Callable[..., tf.Tensor | dict[str, tf.T
         tf.errors.OpError: When it runs, if the picture cannot be decoded.
     """
     sample = encoded if isinstance(encoded, dict) else {"image": encoded}
-    whole = sample | {"image": decode(sample["image"])}
+    whole = _with_mask(sample) | {"image": decode(sample["image"])}
     batch = {name: whole[name][None] for name in MOVED if name in whole}
     moved = stage(batch, None if key is None else key[None])
     moved = {name: values[0] for name, values in moved.items()}
     return sample | moved if isinstance(encoded, dict) else moved["image"]
+
+
+def _with_mask(sample):
+    """Decodes the mask of a sample, if it has one that is encoded."""
+    if "mask" in sample and tf.as_dtype(sample["mask"].dtype) == tf.string:
+        return sample | {"mask": decode_mask_by_pillow(sample["mask"])}
+    return sample
 
 
 def _inception(encoded, key, size, area, aspect):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_vit.data.broken import why_unreadable
 from keras_vit.images.decode import decode_picture
+from keras_vit.images.masks import decode_mask
 
 BLOCK = 1024  # examples between two reports of progress
 UNKNOWN = -1  # the label of an example that has none, or cannot be read
@@ -26,6 +27,8 @@ class Scan:
         sizes: Heights and widths in pixels `(N, 2)`, int32; zeros where a picture is broken.
         digests: Hashes `(N,)` of shape and pixels, 16 bytes each.
         broken: A sentence on what is wrong with a picture, by the index of the example.
+        bad_masks: A sentence on what is wrong with a mask, by the index of the example.
+        classes_seen: The numbers of the classes that the masks hold.
         path: Returns the path, or another name, of the example with an index.
     """
 
@@ -33,6 +36,8 @@ class Scan:
     sizes: np.ndarray
     digests: np.ndarray
     broken: dict[int, str]
+    bad_masks: dict[int, str]
+    classes_seen: set[int]
     path: Callable[[int], str]
 
     @property
@@ -56,6 +61,8 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
         sizes=np.zeros((split.count, 2), "int32"),
         digests=np.zeros(split.count, "V16"),
         broken={},
+        bad_masks={},
+        classes_seen=set(),
         path=split.path,
     )
 
@@ -71,6 +78,19 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
         else:
             scan.sizes[index] = pixels.shape[:2]
             scan.digests[index] = np.void(_digest(pixels))
+            if "mask" in sample:
+                look_at_mask(index, sample["mask"], pixels.shape[:2])
+
+    def look_at_mask(index, mask, size):
+        try:
+            numbers = mask if isinstance(mask, np.ndarray) else decode_mask(mask)
+        except ValueError as error:
+            scan.bad_masks[index] = str(error)
+            return
+        scan.classes_seen.update(np.unique(numbers).tolist())
+        if numbers.shape != size:
+            sides = "the mask has {1}x{0} pixels and the picture {3}x{2}"
+            scan.bad_masks[index] = sides.format(*numbers.shape, *size).capitalize() + "."
 
     examples = zip(range(split.count), split.each(), strict=False)
     # Threads are enough: Pillow's decoders and the hash functions release Python's lock.

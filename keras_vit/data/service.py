@@ -63,7 +63,10 @@ def served_batches(
     whole = dataclasses.replace(order, worker=0, workers=1)
 
     def example(counter):  # the same as the ordinal, as there is one worker
-        return counter, crop(split.read(whole.indices(counter[None])[0]), counter)
+        sample = split.read(whole.indices(counter[None])[0])
+        if "mask" in sample:
+            raise UserError("A tf.data service decodes no masks.")
+        return counter, crop(sample, counter)
 
     counters = tf.data.Dataset.range(whole.start, whole.end)
     examples = counters.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_vit.images.decode import MAX_ASPECT, MAX_PIXELS, decode_picture
 from keras_vit.images.graph_exif import orientation
+from keras_vit.images.masks import decode_mask
 
 
 def decode(encoded):
@@ -102,6 +103,31 @@ def decode_window(encoded, box, ratio=1):
         dct_method="INTEGER_ACCURATE",
     )
     return tf.ensure_shape(image, (None, None, 3))
+
+
+def decode_mask_by_pillow(encoded):
+    """Decodes a mask to `(H, W)`, int32.
+
+    Args:
+        encoded: The bytes of the mask, a string `()`.
+
+    Returns:
+        The number of the class of each pixel.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When it runs, if `keras_vit.images.masks.decode_mask`
+            refuses the mask.
+    """
+
+    def numbers(data):
+        try:
+            return decode_mask(np.asarray(data, object).item())  # array if eager, else bytes
+        except ValueError:
+            return np.zeros((0, 0), "int32")  # TensorFlow would print the traceback each time
+
+    mask = tf.numpy_function(numbers, [encoded], tf.int32, stateful=False)
+    tf.debugging.assert_positive(tf.size(mask), "The mask cannot be decoded.")
+    return tf.ensure_shape(mask, (None, None))
 
 
 def decode_by_pillow(encoded):

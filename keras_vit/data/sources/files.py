@@ -13,12 +13,13 @@ from keras_vit.errors import UserError, first_few
 DEFAULT_TEST_FRACTION = 0.1
 
 
-def split_of_files(paths, labels=None):
+def split_of_files(paths, labels=None, masks=None):
     """Makes an `EncodedSplit` of picture files and their labels, if they have any.
 
     Args:
         paths: Paths of the files `(N,)`; none is opened yet.
         labels: Integer labels `(N,)`, or `None`.
+        masks: Paths of the masks `(N,)`, or `None`.
 
     Returns:
         The `EncodedSplit`.
@@ -32,10 +33,13 @@ def split_of_files(paths, labels=None):
         tensors = {"image": tf.constant(encoded, tf.string)}
         if labels is not None:
             tensors["label"] = tf.constant(labels, tf.int64)
+        if masks is not None:
+            tensors["mask"] = tf.constant([os.fsencode(path) for path in masks], tf.string)
 
     def read(index):
         sample = {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
-        return sample | {"image": tf.io.read_file(sample["image"])}
+        is_path = {name: tensor.dtype == tf.string for name, tensor in sample.items()}
+        return {name: tf.io.read_file(x) if is_path[name] else x for name, x in sample.items()}
 
     labels = None if labels is None else check_labels(labels, len(encoded))
     return EncodedSplit(len(encoded), read, lambda index: os.fsdecode(encoded[index]), labels)

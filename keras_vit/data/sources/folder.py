@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_vit.data.sources.files import missing_classes, split_by_hash, split_of_files
 from keras_vit.data.sources.listing import Findings, find_split_folders, list_classes
+from keras_vit.data.sources.masks import from_masks
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits
 from keras_vit.data.sources.unlabelled import from_unlabelled
@@ -26,7 +27,8 @@ def from_folder(path, *, test_fraction=None, strict=True):
     folder, and folders that are neither splits nor classes.
 
     Where no split has class folders, or the folder holds pictures and no folders, the pictures have
-    no labels: see `from_unlabelled`.
+    no labels: see `from_unlabelled`. Where every split holds the folders `images` and `masks`, the
+    pictures have masks: see `from_masks`.
 
     Args:
         path: The folder.
@@ -51,6 +53,8 @@ def from_folder(path, *, test_fraction=None, strict=True):
         raise UserError(f"There is no folder {root}.")
     if (unlabelled := from_unlabelled(root, test_fraction)) is not None:
         return unlabelled
+    if (masked := from_masks(root, test_fraction, strict)) is not None:
+        return masked
     findings = Findings()
     folders = find_split_folders(root, findings)
     places, notes = ({"train": ""}, []) if folders is None else choose_splits(folders, root)

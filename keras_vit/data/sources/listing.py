@@ -132,6 +132,33 @@ def list_flat(root, findings):
     return {place.removesuffix("/"): paths for place, paths in pictures.items()}
 
 
+def list_beside(root, names, findings):
+    """Lists the pictures in folders of fixed names that every split holds, and no others.
+
+    Args:
+        root: The folder of the source.
+        names: The names of these folders.
+        findings: A `Findings`, to which everything that is left out is added.
+
+    Returns:
+        A dictionary from the name of each split's folder to a list for each of `names`: the sorted
+        paths of its pictures, relative to `root`. `None` where `root` holds no such splits.
+    """
+    files, folders, hidden = _entries(root)
+    named = [name for name, split in split_names(folders).items() if split]
+    insides = [set(_entries(os.path.join(root, name))[1]) for name in named]
+    if not named or any(inside != set(names) for inside in insides):
+        return None
+    left_out = {OUTSIDE: files, HIDDEN: hidden, BESIDE: sorted(set(folders) - set(named))}
+    for kind, paths in left_out.items():
+        for path in paths:
+            findings.add(kind, path)
+    return {
+        place: [sorted(_pictures(root, f"{place}/{name}", findings, depth=0)) for name in names]
+        for place in named
+    }
+
+
 def list_classes(root, place, findings):
     """Lists the pictures of each class in a folder of class folders.
 
