@@ -71,7 +71,7 @@ def main(name=NAME, threads=None):
     def run(images):
         pixels = torch.from_numpy(np.asarray(images, "float32") / 127.5 - 1).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            return model(pixels).softmax(-1).numpy()
+            return {"probabilities": model(pixels).softmax(-1).numpy()}
 
     runtime = f"torch {torch.__version__}, timm {timm.__version__}"
     worker.serve_requests(Artefact(Path(name), (SIZE, SIZE, 3), None, run, runtime), replies)

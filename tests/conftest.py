@@ -20,7 +20,7 @@ from gradients import gradients_of
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
-CHECK_EXPORTS = ("test_check_exports.py", "test_product.py", "test_package.py")
+CHECK_EXPORTS = ("test_check_exports.py", "test_dense.py", "test_product.py", "test_package.py")
 
 
 def pytest_configure():

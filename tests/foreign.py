@@ -38,7 +38,6 @@ def wrong_models(ours):
         "features": (keras.Model(inputs, pooled), "in the layer 'pool'"),
         "maps": (keras.Model(inputs, model.layers[-3].output), "one number per class, (B, K)"),
         "two outputs": (keras.Model(inputs, [model.output, pooled]), "has one output: "),
-        "named outputs": (keras.Model(inputs, {"a": model.output}), "has one output: "),
         "two inputs": (
             keras.Model([inputs, keras.Input((8, 8, 1))], model.output),
             "has one input: ",

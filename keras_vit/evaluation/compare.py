@@ -65,7 +65,7 @@ def compare(paths, images, labels, reference, *, failures=None):
     """
     labels, reference = np.asarray(labels), np.asarray(reference)
     with tempfile.TemporaryDirectory() as folder:
-        images_file, answers_file = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
+        images_file, answers_file = Path(folder, "images.npy"), Path(folder, "answers.npz")
         np.save(images_file, images)
         one_thread = _ask_in_turns(paths, 1, lambda worker: worker.runtime, failures)
         all_threads = _ask_in_turns(
@@ -76,7 +76,8 @@ def compare(paths, images, labels, reference, *, failures=None):
         )
     expected = Score.of(labels, reference)
     comparisons = []
-    for path, (milliseconds, probabilities) in all_threads.items():
+    for path, (milliseconds, answers) in all_threads.items():
+        probabilities = answers["probabilities"]
         times, runtime = one_thread[path]
         score = Score.of(labels, probabilities)
         comparisons.append(

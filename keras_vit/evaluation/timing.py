@@ -132,20 +132,21 @@ class Worker:
         return self._read()["runtime"]
 
     def answer(self, images, out):
-        """Returns the probabilities `(N, K)` of the images in a `.npy` file.
+        """Returns the named answers to the images in a `.npy` file.
 
         Args:
             images: Path of the images `(N, H, W, C)`.
-            out: Path of a `.npy` file to which the process writes the probabilities.
+            out: Path of a `.npz` file to which the process writes the answers.
 
         Returns:
-            The probabilities, a float array.
+            A dictionary of arrays `(N, ...)` by name.
 
         Raises:
             NoAnswer: If the model cannot be loaded or run.
         """
         self._ask({"answer": str(images), "out": str(out)})
-        return np.load(out, allow_pickle=False)
+        with np.load(out, allow_pickle=False) as answers:
+            return dict(answers)
 
     def warm_up(self, batch):
         """Makes calls that are not counted, and estimates how many calls fit into a turn.

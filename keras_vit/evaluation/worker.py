@@ -3,7 +3,7 @@
     python -m keras_vit.evaluation.worker MODEL [THREADS]
 
 It reads one JSON object per line and replies to each with one. `{"answer": IMAGES.npy, "out":
-PROBABILITIES.npy}` writes probabilities; `{"time": BATCH, "calls": N}` returns the milliseconds of
+ANSWERS.npz}` writes the named answers; `{"time": BATCH, "calls": N}` returns the milliseconds of
 each call. Unless the model is a Keras file, importing Keras is made to fail first, as on a server
 that does not have it.
 """
@@ -16,6 +16,7 @@ import time
 import numpy as np
 
 from keras_vit.inference.open import open_artefact
+from keras_vit.inference.signature import joined
 
 BATCH = 64  # images per call that is not timed
 
@@ -28,10 +29,10 @@ def answer(artefact, images):
         images: Images `(N, H, W, C)`, 0 to 255.
 
     Returns:
-        Probabilities `(N, K)`.
+        A dictionary of arrays `(N, ...)` by name.
     """
-    return np.concatenate(
-        [artefact.predict(images[index : index + BATCH]) for index in range(0, len(images), BATCH)]
+    return joined(
+        [artefact.answer(images[index : index + BATCH]) for index in range(0, len(images), BATCH)]
     )
 
 
@@ -51,7 +52,7 @@ def time_calls(artefact, batch, calls):
     milliseconds = []
     for _ in range(calls):
         start = time.perf_counter()
-        artefact.predict(images)
+        artefact.answer(images)
         milliseconds.append(1000 * (time.perf_counter() - start))
     return milliseconds
 
@@ -81,7 +82,7 @@ def serve_requests(artefact, replies):
             reply = {"milliseconds": time_calls(artefact, request["time"], request["calls"])}
         else:
             images = np.load(request["answer"], allow_pickle=False, mmap_mode="r")
-            np.save(request["out"], answer(artefact, images))
+            np.savez(request["out"], **answer(artefact, images))
             reply = {}
         print(json.dumps(reply), file=replies, flush=True)
 

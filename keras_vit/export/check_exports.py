@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.errors import UserError
+from keras_vit.evaluation.difference import differences
 from keras_vit.evaluation.timing import NoAnswer, Worker
 from keras_vit.export.formats import FORMATS
 from keras_vit.export.servable import in_float32
-from keras_vit.tasks import to_probabilities
+from keras_vit.tasks import deploy
 
 IMAGES = 4  # of random pixels
 
@@ -26,21 +27,20 @@ def check_exports(model, paths):
 
     Raises:
         ValueError: If the model or an export answers something that is not a finite number, if an
-            export cannot be loaded or run, or if, in a format that stores the weights unchanged, a
-            probability differs from the model's.
+            export cannot be loaded or run, or if, in a format that stores the weights unchanged, an
+            answer differs from the model's.
     """
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, *model.input_shape[1:]))
     with tf.device("CPU"):  # whose float32 is that of the processes
-        model = in_float32(model)
-        outputs = model(images.astype("float32"), training=False)
-        reference = keras.ops.convert_to_numpy(to_probabilities(model)(outputs))
-    if not np.isfinite(reference).all():
+        answers = deploy(in_float32(model))(images.astype("float32"))
+        reference = {name: keras.ops.convert_to_numpy(x) for name, x in answers.items()}
+    if not all(np.isfinite(array).all() for array in reference.values()):
         raise UserError(
             "The model answers random images with something that is not a finite number."
         )
     on_cpu = {"CUDA_VISIBLE_DEVICES": "-1"}  # this process may hold all memory of a GPU
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        images_file, answers_file = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
+        images_file, answers_file = Path(folder, "images.npy"), Path(folder, "answers.npz")
         np.save(images_file, images.astype("uint8"))
         workers = {
             name: stack.enter_context(Worker(path, environment=on_cpu))
@@ -51,7 +51,6 @@ def check_exports(model, paths):
                 answers = worker.answer(images_file, answers_file)
             except NoAnswer as error:
                 raise UserError(f"What was written as {name} cannot be used: {error}") from error
-            same_shape = answers.shape == reference.shape
-            difference = np.abs(answers - reference).max() if same_shape else np.inf
-            if why := FORMATS[name].verdict(difference):
-                raise UserError(f"What was written as {name} cannot be used: {why}")
+            for answer, difference in differences(answers, reference).items():
+                if why := FORMATS[name].verdict(difference, answer=answer):
+                    raise UserError(f"What was written as {name} cannot be used: {why}")

@@ -1,4 +1,4 @@
-"""The formats that a classifier is exported to, one row of a table each."""
+"""The formats that a model is exported to, one row of a table each."""
 
 import dataclasses
 import functools
@@ -11,8 +11,9 @@ from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.onnx_file import write_onnx
 from keras_vit.export.openvino_folder import write_openvino
 from keras_vit.export.saved_model import write_saved_model
+from keras_vit.inference.signature import PROBABILITIES
 
-SAME = 1e-5  # largest difference of a probability in formats that store the weights unchanged
+SAME = 1e-5  # largest difference of an answer in formats that store the weights unchanged
 NO_NUMBER = "it answers something that is not a finite number."
 
 
@@ -31,7 +32,7 @@ class Format:
         extra: The extra of this package whose packages it needs; empty if it needs none.
         needs: Modules that this extra installs.
         largest_loss: Percentage points of top-1 accuracy that it may lose; `None` for a format that
-            stores the weights unchanged, whose probabilities may differ by `SAME`.
+            stores the weights unchanged, whose answers may differ by `SAME`.
     """
 
     suffix: str
@@ -47,12 +48,13 @@ class Format:
         """Whether the modules that it needs are installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
 
-    def verdict(self, difference, change=0.0):
+    def verdict(self, difference, change=0.0, *, answer=PROBABILITIES):
         """Checks whether an export stays within the limit of its format.
 
         Args:
-            difference: Largest difference of a probability from the model's.
+            difference: Difference of an answer from the model's.
             change: Change of top-1 accuracy from the model's, as a share, where it is known.
+            answer: Name of the answer.
 
         Returns:
             A sentence on why it does not, or `None` if it does.
@@ -61,7 +63,8 @@ class Format:
             return NO_NUMBER
         if self.largest_loss is None:
             if difference > SAME:
-                return f"a probability differs by {difference:.1e}, more than {SAME}."
+                what = "a probability" if answer == PROBABILITIES else f"the answer {answer}"
+                return f"{what} differs by {difference:.1e}, more than {SAME}."
         elif (loss := -100 * change) > self.largest_loss + 1e-9:
             return f"it loses {loss:.2f} points of top-1, more than {self.largest_loss}."
         return None

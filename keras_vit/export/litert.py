@@ -1,4 +1,4 @@
-"""Writes a classifier as LiteRT (TFLite) files, from float32 down to four bits."""
+"""Writes a model as LiteRT (TFLite) files, from float32 down to four bits."""
 
 import dataclasses
 import re
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_vit.errors import UserError
 from keras_vit.evaluation.litert_graph import read_litert
-from keras_vit.export.answers import write_probabilities
+from keras_vit.export.answers import write_answers
 from keras_vit.export.metadata import metadata_texts
 from keras_vit.export.quantize import ALL, GPTQ, SIGNATURE, Rule, quantize
 from keras_vit.export.servable import servable
@@ -53,7 +53,7 @@ def write_litert(
     calibration=None,
     dynamic_batch=False,
 ):
-    """Writes a LiteRT file: `images` `(1, H, W, C)` in, `probabilities` `(1, K)` out.
+    """Writes a LiteRT file: `images` `(1, H, W, C)` in, named answers `(1, ...)` out.
 
     Pixels run from 0 to 255. Only built-in operators are used. The batch is 1, because a dynamic
     batch costs operators and delegates refuse it. A zip archive with `labels.txt` and
@@ -61,10 +61,10 @@ def write_litert(
     it and `unzip` reads it.
 
     Args:
-        model: A classifier from images to logits, as `servable` returns it.
+        model: A model for `keras_vit.tasks.deploy`, as `servable` returns it.
         path: File to write.
         name: A key of `VARIANTS`.
-        class_names: Names in the order of the logits, or `None`.
+        class_names: Names of the classes in their order, or `None`.
         preprocessing: A `Preprocessing`; by default the whole picture is resized.
         calibration: Images `(N, H, W, C)`, uint8, for the variants that need them.
         dynamic_batch: Whether it takes any number of images.
@@ -72,7 +72,7 @@ def write_litert(
     Raises:
         ValueError: If LiteRT has no built-in operator for a layer; if, in a format of integers
             only, an operator computes in floating point, or `dynamic_batch` is set; or if
-            `keras_vit.tasks.to_probabilities` refuses the model.
+            `keras_vit.tasks.deploy` refuses the model.
     """
     variant = VARIANTS[name]
     if variant.is_whole and dynamic_batch:
@@ -83,7 +83,7 @@ def write_litert(
     more = dict(signature=SIGNATURE, format=name, batch_size=batch_size)
     texts = metadata_texts(model, class_names, preprocessing, **more)
     with tempfile.TemporaryDirectory() as folder, atomic_write(path) as unfinished:
-        write_probabilities(model, folder, batch_size=None if dynamic_batch else 1)
+        write_answers(model, folder, batch_size=batch_size)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TensorFlow will remove its own interpreter
             try:
@@ -156,13 +156,13 @@ VARIANTS = {
         is_calibrated=True,
         largest_loss=0.3,
     ),
-    # Norms, softmax, GELU and sums have 16 bits. LiteRT cannot convert 16 bits to bytes, so the
-    # last softmax has 8.
+    # Norms, softmax, GELU and sums have 16 bits. LiteRT cannot convert 16 bits to bytes, so what
+    # computes the answers has 8.
     "tflite-int8-full": Variant(
         "-int8-full",
         _whole(
             CALIBRATED,
-            Rule(activations=8, operators=("SOFTMAX",), where="^StatefulPartitionedCall"),
+            Rule(activations=8, operators=ALL, where="^StatefulPartitionedCall"),
             bytes_outside=True,
         ),
         is_calibrated=True,

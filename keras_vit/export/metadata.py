@@ -1,21 +1,22 @@
-"""Metadata that every export holds: class names and preprocessing."""
+"""Metadata that every export holds: task, class names and preprocessing."""
 
 import json
 from pathlib import Path
 
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference.metadata import LABELS, METADATA
+from keras_vit.tasks import deploy
 
 
 def metadata_texts(model, class_names=None, preprocessing=None, **more):
     """Returns the metadata of an export as texts.
 
-    `labels.txt` holds the class names, one a line; `metadata.json` holds the image's size, channels
-    and range, the preprocessing, and `more`.
+    `labels.txt` holds the class names, one a line; `metadata.json` holds the name of the task, the
+    image's size, channels and range, the preprocessing, and `more`.
 
     Args:
-        model: A classifier of images.
-        class_names: Names in the order of the logits, or `None`.
+        model: A model for `keras_vit.tasks.deploy`.
+        class_names: Names of the classes in their order, or `None`.
         preprocessing: A `Preprocessing`; by default the whole picture is resized.
         **more: Further entries of `metadata.json`.
 
@@ -26,6 +27,7 @@ def metadata_texts(model, class_names=None, preprocessing=None, **more):
     height, width, channels = model.input_shape[1:]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=(height, width))
     metadata = {
+        "task": deploy(model).task,
         "image_size": [height, width],
         "channels": channels,
         "pixels": "0 to 255",

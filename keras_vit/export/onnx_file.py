@@ -1,36 +1,36 @@
-"""Writes a classifier as an ONNX file."""
+"""Writes a model as an ONNX file."""
 
 import tensorflow as tf
 
 from keras_vit.errors import UserError, needs_extra, reason_of
-from keras_vit.export.answers import images_to_probabilities
+from keras_vit.export.answers import images_to_answers
 from keras_vit.export.metadata import metadata_texts
 
 OPSET = 18  # the highest that tf2onnx writes
 
 
 def write_onnx(model, path, *, class_names=None, preprocessing=None):
-    """Writes an ONNX file: `images` `(B, H, W, C)`, float32, in, `probabilities` `(B, K)` out.
+    """Writes an ONNX file: `images` `(B, H, W, C)`, float32, in, named answers out.
 
     Class names and preprocessing are properties of the model, `labels.txt` and `metadata.json`.
     ONNX Runtime loads the file as a check before this returns.
 
     Args:
-        model: A classifier from images to logits, as `servable` returns it.
+        model: A model for `keras_vit.tasks.deploy`, as `servable` returns it.
         path: File to write.
-        class_names: Names in the order of the logits, or `None`.
+        class_names: Names of the classes in their order, or `None`.
         preprocessing: A `Preprocessing`; by default the whole picture is resized.
 
     Raises:
         ValueError: If a package of the extra `onnx` is missing, ONNX Runtime does not load the
-            file, or `keras_vit.tasks.to_probabilities` refuses the model.
+            file, or `keras_vit.tasks.deploy` refuses the model.
     """
     with needs_extra("onnx"):
         import onnx
         import onnxruntime
         import tf2onnx
 
-    function, spec = images_to_probabilities(model)
+    function, spec = images_to_answers(model)
     serve = tf.function(function, input_signature=[spec])
     converted, _ = tf2onnx.convert.from_function(serve, input_signature=[spec], opset=OPSET)
     onnx.helper.set_model_props(converted, metadata_texts(model, class_names, preprocessing))

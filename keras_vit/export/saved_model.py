@@ -1,4 +1,4 @@
-"""Writes a classifier as a SavedModel that TensorFlow Serving loads."""
+"""Writes a model as a SavedModel that TensorFlow Serving loads."""
 
 import functools
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from keras_vit.export.answers import images_to_answers, with_best_classes
 from keras_vit.export.decode_in_graph import decode, decode_each
 from keras_vit.export.metadata import write_metadata
 from keras_vit.images.graph_crop import crop_images
@@ -13,7 +14,6 @@ from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference.metadata import FOLDER, TOP_K
 from keras_vit.interpret import attention_rollout
 from keras_vit.layers import AttentionPool, MeanPool, PatchEncoder, TokenPool, TransformerBlock
-from keras_vit.tasks import to_probabilities
 
 
 def write_saved_model(model, path, *, class_names=None, preprocessing=None):
@@ -23,13 +23,13 @@ def write_saved_model(model, path, *, class_names=None, preprocessing=None):
     the preprocessing. Neither Keras nor this package is needed to load the folder.
 
     Args:
-        model: A classifier from images to logits, as `servable` returns it.
+        model: A model for `keras_vit.tasks.deploy`, as `servable` returns it.
         path: Folder to make; must not exist.
-        class_names: Names in the order of the logits, or `None`.
+        class_names: Names of the classes in their order, or `None`.
         preprocessing: A `Preprocessing`; by default the whole picture is resized.
 
     Raises:
-        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
+        ValueError: If `keras_vit.tasks.deploy` refuses the model.
     """
     archive = keras.export.ExportArchive()  # without the model, or it stores each weight twice
     for name, (function, spec) in endpoints(
@@ -43,11 +43,11 @@ def write_saved_model(model, path, *, class_names=None, preprocessing=None):
 
 
 def endpoints(model, *, class_names=None, preprocessing=None):
-    """Returns the signatures of a served classifier.
+    """Returns the signatures of a served model.
 
-    - `serve` takes `images` `(B, H, W, C)`, float32, 0 to 255, and returns `probabilities` `(B, K)`
-      and, for the five most probable classes, `classes` `(B, 5)`, their names, and `scores`
-      `(B, 5)`, their probabilities.
+    - `serve` takes `images` `(B, H, W, C)`, float32, 0 to 255, and returns the named answers of the
+      model: for a classifier `probabilities` `(B, K)` and, for the five most probable classes,
+      `classes` `(B, 5)`, their names, and `scores` `(B, 5)`, their probabilities.
     - `serve_uint8` takes the images as uint8 and returns the same.
     - `serve_bytes` takes `image_bytes` `(B,)`, JPEGs or PNGs of any size, and returns the same and
       `valid` `(B,)`. A broken picture gets zeros and empty names. Only a model of 1 or 3 channels
@@ -59,8 +59,8 @@ def endpoints(model, *, class_names=None, preprocessing=None):
     Only a model for which `has_tokens` is true has the last two.
 
     Args:
-        model: A classifier from images to logits.
-        class_names: Names in the order of the logits; the index of the class where `None`.
+        model: A model for `keras_vit.tasks.deploy`.
+        class_names: Names of the classes in their order; their indices where `None`.
         preprocessing: The `Preprocessing` of `serve_bytes`, as in evaluation; by default the whole
             picture is resized.
 
@@ -69,21 +69,14 @@ def endpoints(model, *, class_names=None, preprocessing=None):
         `Callable[[tf.Tensor], dict[str, tf.Tensor]]` and the `tf.TensorSpec` of its input.
 
     Raises:
-        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
+        ValueError: If `keras_vit.tasks.deploy` refuses the model.
     """
-    shape, classes = model.input_shape[1:], model.output_shape[-1]
+    shape = model.input_shape[1:]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=shape[:2])
-    names = class_names or [str(index) for index in range(classes)]
-    convert = to_probabilities(model)
+    serve, _ = images_to_answers(model)
 
     def answer(images):
-        probabilities = convert(model(images, training=False))
-        scores, best = tf.math.top_k(probabilities, min(TOP_K, classes))
-        return {
-            "probabilities": probabilities,
-            "classes": tf.gather(tf.constant(names), best),
-            "scores": scores,
-        }
+        return with_best_classes(serve(images), class_names, TOP_K)
 
     def answer_pixels(images):
         return answer(tf.cast(images, tf.float32))
@@ -93,14 +86,11 @@ def endpoints(model, *, class_names=None, preprocessing=None):
             return crop_images(decode(encoded, shape[2])[None], preprocessing)[0]
 
         images, valid = decode_each(image_bytes, image, shape)
-        answers = answer_pixels(images)
-        whole = valid[:, None]
-        return {
-            "probabilities": tf.where(whole, answers["probabilities"], 0.0),
-            "classes": tf.where(whole, answers["classes"], ""),
-            "scores": tf.where(whole, answers["scores"], 0.0),
-            "valid": valid,
+        answers = {
+            name: tf.where(tf.reshape(valid, (-1, *[1] * (x.shape.rank - 1))), x, tf.zeros_like(x))
+            for name, x in answer_pixels(images).items()
         }
+        return {**answers, "valid": valid}
 
     pixels = functools.partial(tf.TensorSpec, (None, *shape), name="images")
     signatures = {

@@ -41,7 +41,7 @@ def servable(model, *, whole_numbers=False):
         if isinstance(layer, MLP) and layer.activation == "gelu":
             layer.activate = gelu
     blocks = [layer for layer in copy.layers if isinstance(layer, TransformerBlock)]
-    if blocks and (count := _tokens_read(blocks[-1])):
+    if blocks and (count := _tokens_read(blocks[-1], copy.outputs)):
         blocks[-1].call = functools.partial(first_tokens, blocks[-1], count)
     return copy
 
@@ -66,6 +66,8 @@ def _rebuilt(model):
     """Returns a copy whose every layer has the policy float32, with the same weights."""
 
     def rebuild(layer):
+        if not isinstance(layer, keras.layers.Layer):  # an operation of `keras.ops`
+            return layer.from_config(layer.get_config())
         return layer.from_config({**layer.get_config(), "dtype": "float32"})
 
     try:
@@ -99,14 +101,16 @@ def first_tokens(block, count, x):
     return x + block.scale2(block.mlp(block.norm2(x)))
 
 
-def _tokens_read(layer):
+def _tokens_read(layer, outputs):
     """Returns how many of the first tokens of a layer's result are read; 0 if all are."""
+    if any(layer.output is each for each in outputs):
+        return 0
     counts = []
     for reader in readers(layer):
         if isinstance(reader, TokenPool):
             counts.append(reader.index + 1)
         elif isinstance(reader, keras.layers.LayerNormalization):
-            counts.append(_tokens_read(reader))
+            counts.append(_tokens_read(reader, outputs))
         else:
             return 0
     return max(counts) if counts and all(counts) else 0

@@ -16,8 +16,9 @@ from keras_vit.export.saved_model import has_tokens
 from keras_vit.export.servable import servable
 from keras_vit.export.tf_serving import write_warm_up
 from keras_vit.files import sync
+from keras_vit.inference.signature import PROBABILITIES
 from keras_vit.inference.versions import REJECTED, versions
-from keras_vit.tasks import class_names_of, preprocessing_of, to_probabilities
+from keras_vit.tasks import class_names_of, deploy, preprocessing_of
 
 NO_TOKENS = (
     "The model is no Vision Transformer of keras_vit: its SavedModel has no signatures `features` "
@@ -73,10 +74,12 @@ def stage(
     An interrupted export leaves none.
 
     Args:
-        model: A classifier from images to logits; exported in float32 whatever it was trained in.
+        model: A model for `keras_vit.tasks.deploy`: a classifier from images to logits, or one
+            from images to a dictionary of answers. It is exported in float32 whatever it was
+            trained in.
         folder: Folder of the versions, for example `saved_models/digits`; made if it is missing.
         to: Names of formats, keys of `FORMATS`, or one name.
-        class_names: Names in the order of the logits; by default those that the model stores.
+        class_names: Names of the classes in their order; by default those that the model stores.
         preprocessing: A `keras_vit.images.preprocessing.Preprocessing`; by default the one that the
             model stores.
         calibration: Images `(N, H, W, C)`, uint8, that calibrate the integer formats.
@@ -88,7 +91,7 @@ def stage(
         A `Staged`.
 
     Raises:
-        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model, the names are not `K`
+        ValueError: If `keras_vit.tasks.deploy` refuses the model, the names are not `K`
             single lines, a format is unknown, not installed, or lacks its calibration images, no
             format can be written, or TensorFlow cannot load from a folder of this name.
         OSError: If nothing can be written to the folder.
@@ -102,7 +105,8 @@ def stage(
     options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
     with _unfinished(folder) as partial:
         staged = Staged({})
-        if "savedmodel" in to and not has_tokens(model):
+        may_have_tokens = PROBABILITIES in deploy(model).shapes
+        if "savedmodel" in to and may_have_tokens and not has_tokens(model):
             staged.notes.append(NO_TOKENS)
         for name in to:
             path = partial / (name + FORMATS[name].suffix)
@@ -160,12 +164,13 @@ def _unfinished(folder):
 
 
 def export(model, folder, **options):
-    """Exports a classifier as the next version in a folder and checks what was written.
+    """Exports a model as the next version in a folder and checks what was written.
 
     By default that is `folder/<version>/`, a SavedModel, and `folder/<version>.tflite`.
 
     Args:
-        model: A classifier from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`.
+        model: A classifier from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`, or a model
+            from such images to a dictionary of answers `(B, ...)`, named after its task.
         folder: Folder of the versions, for example `saved_models/digits`; made if it is missing.
         **options: Further arguments of `stage`, for example `to`.
 
@@ -214,23 +219,27 @@ def prepare_folder(folder):
 
 def _check(model, to, class_names, calibration):
     """Checks the arguments of `stage`; returns the class names, or `None` where there are none."""
-    to_probabilities(model)
+    shapes = deploy(model).shapes
     check_formats(to)
     calibrated = [name for name in to if FORMATS[name].is_calibrated]
     if calibrated and (calibration is None or not len(calibration)):
         raise UserError(f"{', '.join(calibrated)} must be calibrated on images: received none.")
     if class_names is None:
         class_names = class_names_of(model)
-    return None if class_names is None else _one_line_each(class_names, model.output_shape[-1])
-
-
-def _one_line_each(class_names, count):
-    names = [str(name) for name in class_names]
+    if class_names is None:
+        return None
+    names = _one_line_each(class_names)
+    count = shapes[PROBABILITIES][-1] if PROBABILITIES in shapes else len(names)
     if len(names) != count:
         raise UserError(
             "`class_names` must hold one name per class: "
             f"received {len(names)} names for {count} classes."
         )
+    return names
+
+
+def _one_line_each(class_names):
+    names = [str(name) for name in class_names]
     for name in names:
         if name and name.splitlines() != [name]:
             raise UserError(f"A class name must be one line: received {name!r}.")

@@ -1,4 +1,4 @@
-"""A trained classifier, loaded from disk to map images to probabilities."""
+"""A trained model, loaded from disk to map images to named answers."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,35 +9,58 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.images.crop import read_image
 from keras_vit.images.preprocessing import Preprocessing
+from keras_vit.inference.metadata import CLASSIFICATION
 
 
 @dataclasses.dataclass(frozen=True)
 class Artefact:
-    """A classifier that was loaded from disk.
+    """A model that was loaded from disk.
 
     Attributes:
         path: Where it was loaded from.
         image_shape: `(H, W, C)` of the images it takes.
-        class_names: Names in the order of the probabilities, or `None` if it holds none.
-        predict: Maps images `(B, H, W, C)`, 0 to 255, to probabilities `(B, K)`, float32.
+        class_names: Names of the classes in their order, or `None` if it holds none.
+        answer: Maps images `(B, H, W, C)`, 0 to 255, to a dictionary of arrays `(B, ...)` by name;
+            for a classifier `{"probabilities": (B, K)}`, float32.
         runtime: Name and version of the runtime, for example `"onnxruntime 1.20.0"`.
         preprocessing: What is done to a picture before the model sees it; by default the whole
             picture is resized. Its `image_size` is that of `image_shape`.
         loaded: A SavedModel as TensorFlow loaded it, for its other signatures; `None` for other
             formats.
+        task: Name of the task that it was trained for.
     """
 
     path: Path
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...] | None
-    predict: Callable[[np.ndarray], np.ndarray]
+    answer: Callable[[np.ndarray], dict[str, np.ndarray]]
     runtime: str = ""
     preprocessing: Preprocessing = Preprocessing()  # noqa: RUF009
     loaded: object = None
+    task: str = CLASSIFICATION
 
     def __post_init__(self):
         sized = dataclasses.replace(self.preprocessing, image_size=self.image_shape[:2])
         object.__setattr__(self, "preprocessing", sized)
+
+    def predict(self, images):
+        """Returns the probabilities of classes that a classifier answers with.
+
+        Args:
+            images: Images `(B, H, W, C)`, 0 to 255.
+
+        Returns:
+            The probabilities `(B, K)`, float32.
+
+        Raises:
+            ValueError: If it is no classifier.
+        """
+        if self.task != CLASSIFICATION:
+            raise UserError(
+                "This needs a classifier, which answers with probabilities of classes: "
+                f"{self.path} is of the task {self.task}."
+            )
+        return self.answer(images)["probabilities"]
 
     def names_of(self, count):
         """Returns the names of the classes.

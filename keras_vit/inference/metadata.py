@@ -1,4 +1,4 @@
-"""Reads the texts inside an exported model: class names and preprocessing."""
+"""Reads the texts inside an exported model: task, class names and preprocessing."""
 
 import json
 import zipfile
@@ -6,6 +6,7 @@ import zipfile
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 
+CLASSIFICATION = "classification"  # the task of files that do not name one
 TOP_K = 5  # how many of the most probable classes a served model names
 LABELS, METADATA = "labels.txt", "metadata.json"
 FOLDER = "assets.extra"  # where a SavedModel keeps them
@@ -54,11 +55,17 @@ def read_metadata(texts):
         texts: The texts by name, `labels.txt` and `metadata.json`; both may be missing.
 
     Returns:
-        A dictionary of `class_names`, a tuple or `None`, and `preprocessing`, a `Preprocessing`.
+        A dictionary of `task`, a text, `class_names`, a tuple or `None`, and `preprocessing`, a
+        `Preprocessing`.
 
     Raises:
-        ValueError: If `metadata.json` is no JSON or holds no valid preprocessing.
+        ValueError: If `metadata.json` is no JSON, holds no valid preprocessing, or its task is no
+            text.
     """
     labels, metadata = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
     names = None if labels is None else tuple(labels.split("\n"))
-    return dict(class_names=names, preprocessing=Preprocessing.from_json(metadata))
+    preprocessing = Preprocessing.from_json(metadata)
+    task = metadata.get("task", CLASSIFICATION)
+    if not isinstance(task, str):
+        raise UserError(f"The task must be a text: received {task!r:.50}.")
+    return dict(task=task, class_names=names, preprocessing=preprocessing)

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from keras_vit.errors import UserError, reason_of
+from keras_vit.inference.keras_runtime import open_keras
 from keras_vit.inference.runtimes import (
-    open_keras,
     open_litert,
     open_onnx,
     open_openvino,
     open_saved_model,
 )
-from keras_vit.inference.signature import check_answer
 from keras_vit.inference.versions import newest_saved_model
 
 OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
@@ -30,7 +29,7 @@ def open_artefact(path, *, threads=None):
     Raises:
         FileNotFoundError: If there is nothing at `path`.
         ValueError: If the path is none of these formats, cannot be read, answers a black image with
-            something else than probabilities, or needs an extra that is not installed.
+            something else than its task promises, or needs an extra that is not installed.
     """
     path = Path(path)
     if not path.exists():
@@ -47,9 +46,7 @@ def open_artefact(path, *, threads=None):
             f"keras-vit import makes of a checkpoint: received {path}."
         )
     try:
-        artefact = opener(path, threads)
-        check_answer(artefact)
-        return artefact
+        return opener(path, threads).checked(path)
     except Exception as error:  # each format's reader has its own errors for a damaged file
         raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
 

@@ -1,4 +1,4 @@
-"""One function for each runtime: it opens a path and returns an `Artefact`.
+"""One function for each runtime: it opens a path and says what is there, an `Opened`.
 
 Each imports its runtime only when it is called; this raises errors of any class for a damaged file.
 """
@@ -9,76 +9,31 @@ import os
 import numpy as np
 
 from keras_vit.errors import UserError, needs_extra
-from keras_vit.inference.artefact import Artefact
+from keras_vit.inference.keras_runtime import set_threads
 from keras_vit.inference.metadata import FOLDER, read_metadata, texts_in, texts_in_zip
-from keras_vit.inference.signature import (
-    FLOAT,
-    IMAGES,
-    NAME,
-    PROBABILITIES,
-    image_shape_of,
-    one_by_one,
-)
+from keras_vit.inference.opened import Opened
+from keras_vit.inference.signature import FLOAT, IMAGES, NAME, TEXT
 
-ONNX_DTYPES = {"tensor(float)": FLOAT}
-OPENVINO_DTYPES = {"f32": FLOAT}
-
-
-def open_keras(path, threads):
-    """Returns the `Artefact` of a `.keras` file of a classifier.
-
-    Args:
-        path: The file.
-        threads: How many threads compute; all if `None`.
-
-    Raises:
-        ValueError: If `keras_vit.tasks.to_probabilities` refuses the model.
-    """
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        _set_threads(threads)
-
-    # This import also registers our layers with Keras.
-    from keras_vit.tasks import (
-        class_names_of,
-        preprocessing_of,
-        read_keras_file,
-        to_probabilities,
-    )
-
-    model = read_keras_file(path)
-    convert = to_probabilities(model)
-    names = class_names_of(model)
-
-    def predict(images):
-        outputs = model.predict_on_batch(np.asarray(images, "float32"))
-        return keras.ops.convert_to_numpy(keras.ops.cast(convert(outputs), "float32"))
-
-    runtime = f"keras {keras.__version__}, {keras.backend.backend()}"
-    return Artefact(
-        path,
-        model.input_shape[1:],
-        names and tuple(names),
-        predict,
-        runtime,
-        preprocessing_of(model),
-    )
+ONNX_DTYPES = {"tensor(float)": FLOAT, "tensor(string)": TEXT}
+OPENVINO_DTYPES = {"f32": FLOAT, "string": TEXT}
 
 
 def open_saved_model(path, threads):
-    """Returns the `Artefact` of a SavedModel folder.
+    """Opens a SavedModel folder.
 
     Args:
         path: The folder, a `pathlib.Path`.
         threads: How many threads compute; all if `None`.
 
+    Returns:
+        An `Opened`.
+
     Raises:
-        ValueError: If `image_shape_of` refuses the signature `serving_default`, or there is none.
+        ValueError: If there is no signature `serving_default`.
     """
     import tensorflow as tf
 
-    _set_threads(threads)
+    set_threads(threads)
     model = tf.saved_model.load(str(path))
     if NAME not in model.signatures:
         names = ", ".join(model.signatures) or "none"
@@ -90,42 +45,34 @@ def open_saved_model(path, threads):
             for name, spec in specs.items()
         }
 
-    serve = model.signatures[NAME]
-    inputs = facts(serve.structured_input_signature[1])
-    shape = image_shape_of(inputs, facts(serve.structured_outputs))
-
-    def predict(images):
+    def run(images):
         serve = model.signatures[NAME]  # `model` keeps the variables alive
-        return serve(images=tf.constant(images, tf.float32))[PROBABILITIES].numpy()
+        return serve(images=tf.constant(images, tf.float32))
 
-    return Artefact(
-        path,
-        shape,
-        predict=one_by_one(predict) if inputs[IMAGES][0][0] == 1 else predict,
+    serve = model.signatures[NAME]
+    return Opened(
+        inputs=facts(serve.structured_input_signature[1]),
+        outputs=facts(serve.structured_outputs),
+        run=run,
         runtime=f"tensorflow {tf.__version__}",
+        metadata=read_metadata(texts_in(path / FOLDER)),
         loaded=model,
-        **read_metadata(texts_in(path / FOLDER)),
     )
 
 
-def _set_threads(threads):
-    import tensorflow as tf
-
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-
-
 def open_litert(path, threads):
-    """Returns the `Artefact` of a `.tflite` file.
+    """Opens a `.tflite` file.
 
     Args:
         path: The file.
         threads: How many threads compute; all if `None`.
 
+    Returns:
+        An `Opened`.
+
     Raises:
-        ValueError: If the extra `export` is missing, `image_shape_of` refuses the signature
-            `serving_default` or there is none, or one step of its images is not one pixel level.
+        ValueError: If the extra `export` is missing, there is no signature `serving_default`, or
+            one step of its images is not one pixel level.
     """
     with needs_extra("export"):
         from ai_edge_litert.interpreter import Interpreter
@@ -145,37 +92,42 @@ def open_litert(path, threads):
         }
 
     inputs, outputs = serve.get_input_details(), serve.get_output_details()
-    shape = image_shape_of(facts(inputs), facts(outputs), dtypes=(FLOAT, "uint8"))
-    dtype = inputs[IMAGES]["dtype"]
-    if inputs[IMAGES]["quantization"] not in ((0.0, 0), (1.0, 0)):
+    if IMAGES in inputs and inputs[IMAGES]["quantization"] not in ((0.0, 0), (1.0, 0)):
         raise UserError("A step of its images is no level of a pixel.")
-    scale, zero = outputs[PROBABILITIES]["quantization"]  # 0.0, 0 if they are floats
 
-    def predict(images):
-        images = np.asarray(images)
+    def numbers(name, array):
+        scale, zero = outputs[name]["quantization"]  # 0.0, 0 if they are not quantised
+        return (array.astype(FLOAT) - zero) * scale if scale else array
+
+    def run(images):
+        images, dtype = np.asarray(images), inputs[IMAGES]["dtype"]
         if dtype == np.uint8 != images.dtype:
             images = np.clip(np.rint(images), 0, 255)
-        answers = serve(images=images.astype(dtype))[PROBABILITIES].astype("float32")
-        return (answers - zero) * scale if scale else answers
+        answers = serve(images=images.astype(dtype))
+        return {name: numbers(name, array) for name, array in answers.items()}
 
-    return Artefact(
-        path,
-        shape,
-        predict=one_by_one(predict) if inputs[IMAGES]["shape_signature"][0] == 1 else predict,
+    return Opened(
+        inputs=facts(inputs),
+        outputs=facts(outputs),
+        run=run,
         runtime=_version_of("ai-edge-litert"),
-        **read_metadata(texts_in_zip(path)),
+        metadata=read_metadata(texts_in_zip(path)),
+        dtypes=(FLOAT, "uint8"),
     )
 
 
 def open_onnx(path, threads):
-    """Returns the `Artefact` of an `.onnx` file.
+    """Opens an `.onnx` file.
 
     Args:
         path: The file.
         threads: How many threads compute; all if `None`.
 
+    Returns:
+        An `Opened`.
+
     Raises:
-        ValueError: If the extra `onnx` is missing, or `image_shape_of` refuses the model.
+        ValueError: If the extra `onnx` is missing.
     """
     with needs_extra("onnx"):
         import onnxruntime
@@ -193,30 +145,34 @@ def open_onnx(path, threads):
             for each in tensors
         }
 
-    inputs = facts(session.get_inputs())
-    shape = image_shape_of(inputs, facts(session.get_outputs()))
+    outputs = facts(session.get_outputs())
 
-    def predict(images):
-        return session.run([PROBABILITIES], {IMAGES: np.asarray(images, FLOAT)})[0]
+    def run(images):
+        return dict(
+            zip(outputs, session.run(None, {IMAGES: np.asarray(images, FLOAT)}), strict=True)
+        )
 
-    return Artefact(
-        path,
-        shape,
-        predict=one_by_one(predict) if inputs[IMAGES][0][0] == 1 else predict,
+    return Opened(
+        inputs=facts(session.get_inputs()),
+        outputs=outputs,
+        run=run,
         runtime=_version_of("onnxruntime"),
-        **read_metadata(session.get_modelmeta().custom_metadata_map),
+        metadata=read_metadata(session.get_modelmeta().custom_metadata_map),
     )
 
 
 def open_openvino(path, threads):
-    """Returns the `Artefact` of a folder of OpenVINO's `model.xml` and `model.bin`.
+    """Opens a folder of OpenVINO's `model.xml` and `model.bin`.
 
     Args:
         path: The folder, a `pathlib.Path`.
         threads: How many threads compute; all if `None`.
 
+    Returns:
+        An `Opened`.
+
     Raises:
-        ValueError: If the extra `openvino` is missing, or `image_shape_of` refuses the model.
+        ValueError: If the extra `openvino` is missing.
     """
     with needs_extra("openvino"):
         import openvino
@@ -235,18 +191,12 @@ def open_openvino(path, threads):
             for port in ports
         }
 
-    inputs = facts(model.inputs)
-    shape = image_shape_of(inputs, facts(model.outputs))
-
-    def predict(images):
-        return model({IMAGES: np.asarray(images, FLOAT)})[PROBABILITIES]
-
-    return Artefact(
-        path,
-        shape,
-        predict=one_by_one(predict) if inputs[IMAGES][0][0] == 1 else predict,
+    return Opened(
+        inputs=facts(model.inputs),
+        outputs=facts(model.outputs),
+        run=lambda images: model({IMAGES: np.asarray(images, FLOAT)}),
         runtime=_version_of("openvino"),
-        **read_metadata(texts_in(path)),
+        metadata=read_metadata(texts_in(path)),
     )
 
 

@@ -1,47 +1,72 @@
-"""Checks that a loaded model takes and returns what classifiers of ours do."""
+"""Checks that a loaded model takes images, and answers with what its task promises."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from keras_vit.errors import UserError
+from keras_vit.inference.metadata import CLASSIFICATION
 
 IMAGES, PROBABILITIES = "images", "probabilities"  # what `keras_vit.export` calls them
 NAME = "serving_default"  # of the signature that has them
-FLOAT = "float32"
+FLOAT, TEXT = "float32", "string"
 
 
-def image_shape_of(inputs, outputs, dtypes=(FLOAT,)):
+def image_shape_of(inputs, outputs, task=CLASSIFICATION, dtypes=(FLOAT,)):
     """Returns `(H, W, C)` of the images that a signature takes.
 
     Args:
         inputs: A pair for each input by its name: its shape, `None` for an axis of any length, and
             the name of its dtype.
         outputs: The same for each output.
+        task: Name of the task.
         dtypes: Names of the dtypes that images may have.
 
     Returns:
         The shape, a tuple of three integers.
 
     Raises:
-        ValueError: If it takes anything else than images of one size, or returns no probabilities.
+        ValueError: If it takes anything else than images of one size, or does not return what its
+            task promises.
     """
     shape, dtype = inputs.get(IMAGES, ((), ""))
-    gives, _ = outputs.get(PROBABILITIES, ((), ""))
     is_known = (
         list(inputs) == [IMAGES]
         and dtype in dtypes
         and len(shape) == 4
         and shape[0] in (None, 1)
         and None not in shape[1:]
-        and len(gives) == 2
     )
+    if task == CLASSIFICATION:
+        promised = f"{PROBABILITIES} (B, K)"
+        is_known = is_known and len(outputs.get(PROBABILITIES, ((), ""))[0]) == 2
+    else:
+        promised = "answers (B, ...)"
+        is_known = is_known and bool(answers_of(outputs, task))
     if not is_known:
         raise UserError(
-            f"keras_vit exports take {IMAGES} (B, H, W, C) of one size and give {PROBABILITIES} "
-            f"(B, K), this takes {_described(inputs)} and gives {_described(outputs)}."
+            f"keras_vit exports take {IMAGES} (B, H, W, C) of one size and give {promised}, "
+            f"this takes {_described(inputs)} and gives {_described(outputs)}."
         )
     return tuple(shape[1:])
+
+
+def answers_of(outputs, task=CLASSIFICATION):
+    """Returns which outputs of a signature are the answers.
+
+    A classifier's SavedModel also returns names of classes and their scores, which repeat what its
+    probabilities say.
+
+    Args:
+        outputs: As `image_shape_of` takes them.
+        task: Name of the task.
+
+    Returns:
+        A list of names.
+    """
+    if task == CLASSIFICATION:
+        return [PROBABILITIES]
+    return [name for name, (_, dtype) in outputs.items() if dtype != TEXT]
 
 
 def _described(tensors):
@@ -52,25 +77,36 @@ def _described(tensors):
     return ", ".join(texts) or "nothing"
 
 
-def one_by_one(predict: Callable[[np.ndarray], np.ndarray]):
+def one_by_one(answer: Callable[[np.ndarray], dict[str, np.ndarray]]):
     """Wraps a model of batch 1 so that it takes any number of images.
 
     Args:
-        predict: Maps one image `(1, H, W, C)` to probabilities `(1, K)`.
+        answer: Maps one image `(1, H, W, C)` to arrays `(1, ...)` by name.
 
     Returns:
-        A `Callable[[np.ndarray], np.ndarray]` that maps images `(B, H, W, C)`, one at a time, to
-        probabilities `(B, K)`.
+        A function that maps images `(B, H, W, C)`, one at a time, to arrays `(B, ...)` by name.
     """
 
-    def predict_all(images):
-        return np.concatenate([predict(image[None]) for image in np.asarray(images)])
+    def answer_all(images):
+        return joined([answer(image[None]) for image in np.asarray(images)])
 
-    return predict_all
+    return answer_all
+
+
+def joined(parts):
+    """Joins the answers of several batches.
+
+    Args:
+        parts: A list of dictionaries of arrays `(B, ...)` by name, all of the same names.
+
+    Returns:
+        A dictionary of arrays by name.
+    """
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def check_answer(artefact):
-    """Checks that a model answers a black image and one of noise with probabilities.
+    """Checks that a model answers a black image and one of noise with what its task promises.
 
     Noise, because two sigmoids without a bias sum to 1 on a black image.
 
@@ -78,22 +114,33 @@ def check_answer(artefact):
         artefact: An `Artefact`.
 
     Raises:
-        ValueError: If an answer is no array `(1, K)`, is not finite, is negative or does not sum to
-            1, or the model holds names for another number of classes.
+        ValueError: If an answer is no array `(1, ...)` or is not finite; or if a classifier's is
+            not `(1, K)`, is negative or does not sum to 1, or the model holds names for another
+            number of classes.
     """
     shape = artefact.image_shape
     noise = np.random.default_rng(0).integers(0, 256, shape, "uint8")
+    is_classifier = artefact.task == CLASSIFICATION
     for name, image in {"a black image": np.zeros(shape, "uint8"), "noise": noise}.items():
-        answer = artefact.predict(image[None])
-        if answer.ndim != 2 or len(answer) != 1:
-            raise UserError(f"It answers one image with an array {answer.shape}, and not (1, K).")
-        if not np.isfinite(answer).all():
-            raise UserError(f"It answers {name} with something that is not a finite number.")
-        count, least, total = answer.shape[1], float(answer.min()), float(answer.sum())
-        artefact.names_of(count)
-        # Half a step of a byte for each class.
-        if abs(total - 1) > 0.01 + count / 512 or least < -0.01:
-            raise UserError(
-                f"Its answers are no probabilities of {count} classes: on {name} the least is "
-                f"{least:.3g} and their sum is {total:.3g}."
-            )
+        for answer in artefact.answer(image[None]).values():
+            is_array = answer.ndim == 2 if is_classifier else answer.ndim > 0
+            if not is_array or len(answer) != 1:
+                promised = "(1, K)" if is_classifier else "(1, ...)"
+                raise UserError(
+                    f"It answers one image with an array {answer.shape}, and not {promised}."
+                )
+            if not np.isfinite(answer).all():
+                raise UserError(f"It answers {name} with something that is not a finite number.")
+            if is_classifier:
+                _check_probabilities(artefact, name, answer)
+
+
+def _check_probabilities(artefact, name, answer):
+    count, least, total = answer.shape[1], float(answer.min()), float(answer.sum())
+    artefact.names_of(count)
+    # Half a step of a byte for each class.
+    if abs(total - 1) > 0.01 + count / 512 or least < -0.01:
+        raise UserError(
+            f"Its answers are no probabilities of {count} classes: on {name} the least is "
+            f"{least:.3g} and their sum is {total:.3g}."
+        )

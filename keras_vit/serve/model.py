@@ -1,4 +1,4 @@
-"""Opens an exported classifier with the signatures of `keras_vit.export.saved_model.endpoints`."""
+"""Opens an exported model with the signatures of `keras_vit.export.saved_model.endpoints`."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
 from keras_vit.inference.metadata import TOP_K
+from keras_vit.inference.signature import PROBABILITIES
 from keras_vit.inference.versions import version_of
 from keras_vit.serve.limits import FORMATS
 from keras_vit.serve.protocol import Signature
@@ -97,11 +98,14 @@ def _of_pixels(artefact):
     }
 
     def answer(images):
-        probabilities = artefact.predict(images)
+        answers = artefact.answer(images)
+        probabilities = answers.get(PROBABILITIES)
+        if probabilities is None or probabilities.ndim != 2:
+            return answers
         names = artefact.names_of(probabilities.shape[-1])
         best = np.argsort(-probabilities, axis=-1, kind="stable")[:, :TOP_K]
         return {
-            "probabilities": probabilities,
+            **answers,
             "classes": np.array(names, object)[best],
             "scores": np.take_along_axis(probabilities, best, axis=-1),
         }
@@ -116,8 +120,8 @@ def _of_pixels(artefact):
             except ValueError:
                 valid[index] = False
         answers = answer(images)
-        for name, blank in (("probabilities", 0), ("classes", ""), ("scores", 0)):
-            answers[name][~valid] = blank
+        for array in answers.values():
+            array[~valid] = "" if array.dtype == object else 0
         return {**answers, "valid": valid}
 
     return signatures, run

@@ -71,25 +71,43 @@ def _checked(model):
             f"A classifier is a functional or sequential model with an input: {model.name!r} is "
             "none."
         ) from None
-    for name, tensors in (("input", inputs), ("output", outputs)):
-        if not isinstance(tensors, keras.KerasTensor):
-            count = len(keras.tree.flatten(tensors))
-            raise UserError(
-                f"A classifier has one {name}: {model.name!r} has {count}, in a "
-                f"{type(tensors).__name__}."
-            )
-    is_fixed = len(inputs.shape) == 4 and None not in inputs.shape[1:]
-    if not is_fixed or inputs.shape[0] is not None or inputs.dtype == "string":
-        raise UserError(
-            "A classifier takes batches of any number of images (B, H, W, C) of one size: "
-            f"{model.name!r} takes {inputs.shape}, {inputs.dtype}."
-        )
+    check_images(model, inputs)
+    _check_one(model, "output", outputs, "A classifier")
     if len(outputs.shape) != 2 or outputs.shape[1] is None:
         raise UserError(
             f"A classifier gives one number per class, (B, K): {model.name!r} gives "
             f"{outputs.shape}."
         )
     return outputs
+
+
+def check_images(model, inputs, kind="A classifier"):
+    """Checks that a model takes images of one size.
+
+    Args:
+        model: A `keras.Model`, for its name in messages.
+        inputs: Its inputs, a `keras.KerasTensor` or a structure of them.
+        kind: What the model is called in messages.
+
+    Raises:
+        ValueError: If it has several inputs, or takes anything else than batches of any number of
+            images `(B, H, W, C)` of one size.
+    """
+    _check_one(model, "input", inputs, kind)
+    is_fixed = len(inputs.shape) == 4 and None not in inputs.shape[1:]
+    if not is_fixed or inputs.shape[0] is not None or inputs.dtype == "string":
+        raise UserError(
+            f"{kind} takes batches of any number of images (B, H, W, C) of one size: "
+            f"{model.name!r} takes {inputs.shape}, {inputs.dtype}."
+        )
+
+
+def _check_one(model, name, tensors, kind):
+    if not isinstance(tensors, keras.KerasTensor):
+        count = len(keras.tree.flatten(tensors))
+        raise UserError(
+            f"{kind} has one {name}: {model.name!r} has {count}, in a {type(tensors).__name__}."
+        )
 
 
 def _last(tensor):

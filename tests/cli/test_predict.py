@@ -161,8 +161,8 @@ def test_a_picture_named_like_a_list_is_a_picture(tiny, grey, run):
 
 
 def test_a_picture_without_a_finite_answer_is_named(run, tmp_path, monkeypatch):
-    answers = iter([[0.25, 0.75], [np.nan, np.nan]])
-    artefact = Artefact(tmp_path, (8, 8, 3), None, lambda images: np.array([next(answers)]))
+    answers = iter([{"probabilities": np.array([row])} for row in ([0.25, 0.75], [np.nan] * 2)])
+    artefact = Artefact(tmp_path, (8, 8, 3), None, lambda images: next(answers))
     monkeypatch.setattr("keras_vit.cli.predict.open_artefact", lambda path: artefact)
     paths = [tmp_path / "good.png", tmp_path / "bad.png"]
     for path in paths:

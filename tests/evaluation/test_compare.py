@@ -46,13 +46,14 @@ def test_many_images_are_answered_in_batches(monkeypatch):
     monkeypatch.setattr(worker, "BATCH", 5)
     calls = []
 
-    def predict(images):
+    def answer(images):
         calls.append(len(images))
-        return images * 2.0
+        return {"double": images * 2.0, "half": images / 2}
 
     images = np.arange(12.0)[:, None]
-    answers = worker.answer(Artefact("path", (1, 1, 1), None, predict), images)
-    np.testing.assert_array_equal(answers, 2 * images)
+    answers = worker.answer(Artefact("path", (1, 1, 1), None, answer), images)
+    np.testing.assert_array_equal(answers["double"], 2 * images)
+    np.testing.assert_array_equal(answers["half"], images / 2)
     assert calls == [5, 5, 2]
 
 

@@ -18,6 +18,11 @@ def random_classifier(
         pre_logits=pre_logits,
         distillation_head=distillation_head,
     )
+    return randomised(model)
+
+
+def randomised(model):
+    """Adds a normal number of deviation 0.1 to every weight of a model."""
     rng = np.random.default_rng(0)
     for weight in model.trainable_weights:
         array = keras.ops.convert_to_numpy(weight).astype("float32")

@@ -150,6 +150,7 @@ def test_what_lies_beside_it(served):
     extra = served[2] / "assets.extra"
     assert (extra / "labels.txt").read_text("utf-8").split("\n") == NAMES
     assert json.loads((extra / "metadata.json").read_text()) == {
+        "task": "classification",
         "image_size": [8, 12],
         "channels": 3,
         "pixels": "0 to 255",

@@ -52,5 +52,8 @@ def test_anything_else_is_a_sentence(tiny_classifier):
         with pytest.raises(UserError) as error:
             to_probabilities(model)
         assert sentence in str(error.value)
+    named = keras.Model(tiny_classifier.input, {"a": tiny_classifier.output})
+    with pytest.raises(UserError, match="A classifier has one output: .* has 1, in a dict"):
+        to_probabilities(named)
     with pytest.raises(UserError, match="a functional or sequential model with an input"):
         to_probabilities(keras.Sequential([layers.Dense(3)]))
