@@ -70,7 +70,7 @@ def export_model(
         from keras_vit.data.labels import check_range
         from keras_vit.evaluation import comparison_table, match_classes, write_report
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
-        from keras_vit.tasks import class_names_of, preprocessing_of, to_probabilities
+        from keras_vit.tasks import class_names_of, deploy, preprocessing_of
     formats = tuple(name.strip() for name in to.split(","))
     check_formats(formats)
     classifier = open_classifier(model)
@@ -88,9 +88,9 @@ def export_model(
     labels = match_classes(source.class_names, names, count)[
         check_range(labels, len(source.class_names))
     ]
-    outputs = classifier.predict(pictures, batch_size=64, verbose=0)
-    reference = keras.ops.convert_to_numpy(to_probabilities(classifier)(outputs))
-    if not np.isfinite(reference).all():
+    answers = deploy(classifier).named(classifier.predict(pictures, batch_size=64, verbose=0))
+    reference = {name: keras.ops.convert_to_numpy(x) for name, x in answers.items()}
+    if not all(np.isfinite(array).all() for array in reference.values()):
         raise UserError(f"{model} answers some images with something that is not a finite number.")
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
     calibrating = None
@@ -156,7 +156,7 @@ def _compared(keras_file, paths, *reference):
     Args:
         keras_file: Path of the model that was exported.
         paths: Paths of the exports, by the name of the format.
-        *reference: Images, labels and probabilities, as `compare` takes them.
+        *reference: Images, labels and named answers, as `compare` takes them.
 
     Returns:
         The `Comparison` of the Keras file; a dictionary of `Comparison`s by the name of the format;

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_vit.evaluation.difference import differences
 from keras_vit.evaluation.operators import operators_of
 from keras_vit.evaluation.score import Score
 from keras_vit.evaluation.timing import Worker, for_each, time_in_turns
@@ -23,7 +24,9 @@ class Comparison:
         accuracy: Share of the images that it classified correctly, in `[0, 1]`.
         change: `accuracy` minus that of the model it came from.
         agreement: Share of the images whose most probable class is the same as that model's.
-        difference: Largest difference of a probability from that model's.
+        difference: Largest difference of an answer from that model's, as
+            `keras_vit.evaluation.difference.differences` measures it; for a classifier that of a
+            probability.
         calibration_error: Expected calibration error, `Score.calibration_error`.
         milliseconds: Median time of a call, by setting, for example `"1 thread, batch 16"`.
         runtime: Name and version of the runtime.
@@ -52,7 +55,8 @@ def compare(paths, images, labels, reference, *, failures=None):
         paths: Files and folders, as `open_artefact` takes them.
         images: Batch `(N, H, W, C)`, 0 to 255.
         labels: True classes `(N,)` of the images.
-        reference: Probabilities `(N, K)` of the model that was exported.
+        reference: Named answers of the model that was exported: `probabilities` `(N, K)`, and
+            any others, arrays `(N, ...)`.
         failures: Dictionary to which the `NoAnswer` of each export that cannot be loaded or run is
             added, by path, while the others are compared; if `None`, the first one is raised.
 
@@ -63,7 +67,7 @@ def compare(paths, images, labels, reference, *, failures=None):
         NoAnswer: If an export cannot be loaded or run and `failures` is `None`; it holds the last
             line that the process wrote.
     """
-    labels, reference = np.asarray(labels), np.asarray(reference)
+    labels = np.asarray(labels)
     with tempfile.TemporaryDirectory() as folder:
         images_file, answers_file = Path(folder, "images.npy"), Path(folder, "answers.npz")
         np.save(images_file, images)
@@ -74,12 +78,11 @@ def compare(paths, images, labels, reference, *, failures=None):
             lambda worker: worker.answer(images_file, answers_file),
             failures,
         )
-    expected = Score.of(labels, reference)
+    expected = Score.of(labels, reference["probabilities"])
     comparisons = []
     for path, (milliseconds, answers) in all_threads.items():
-        probabilities = answers["probabilities"]
         times, runtime = one_thread[path]
-        score = Score.of(labels, probabilities)
+        score = Score.of(labels, answers["probabilities"])
         comparisons.append(
             Comparison(
                 artefact=str(path),
@@ -87,7 +90,7 @@ def compare(paths, images, labels, reference, *, failures=None):
                 accuracy=score.top(1),
                 change=score.top(1) - expected.top(1),
                 agreement=float((score.predictions == expected.predictions).mean()),
-                difference=float(np.abs(probabilities - reference).max()),
+                difference=float(np.max([*differences(answers, reference).values()])),
                 calibration_error=score.calibration_error(),
                 milliseconds={f"1 thread, batch {batch}": time for batch, time in times.items()}
                 | {f"all threads, batch {batch}": time for batch, time in milliseconds.items()},

@@ -58,7 +58,9 @@ def deliver(model, source, evaluation, config, log_dir, *, preprocessing, bigger
         f"{compared:,} of them, drawn at random," if compared < tested else f"{compared:,} images"
     )
     print(f"Running {which} through each, reloaded in a process of its own ...")
-    comparisons = compare([keras_path, saved_model, litert], *judged[1:])
+    reference = {"probabilities": judged.probabilities}
+    paths = [keras_path, saved_model, litert]
+    comparisons = compare(paths, judged.images, judged.labels, reference)
     Console().print(comparison_table(comparisons))
     results = {
         "test_accuracy": accuracy,

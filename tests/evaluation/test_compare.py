@@ -24,7 +24,7 @@ def test_artefacts_are_replayed_without_keras_and_compared(tiny):
 
     shifted = reference.copy()  # one answer becomes another: 11 of 12 agree, 9 of 12 are right
     shifted[0, labels[0]] += 0.25
-    rows = compare(tiny.paths, images, labels, shifted)
+    rows = compare(tiny.paths, images, labels, {"probabilities": shifted})
     assert [row.artefact for row in rows] == [str(path) for path in tiny.paths]
     for row in rows:
         assert row.accuracy == 9 / 12
@@ -71,7 +71,7 @@ def test_what_an_artefact_s_process_says_last_is_passed_on(tmp_path):
     broken.write_bytes(b"no model")
     images = np.zeros((1, 8, 8, 1), "uint8")
     with pytest.raises(NoAnswer, match="model.tflite cannot be replayed: .*cannot be read"):
-        compare([broken], images, [0], [[1.0]])
+        compare([broken], images, [0], {"probabilities": [[1.0]]})
 
 
 def export_tiny(folder, **options):
@@ -97,7 +97,8 @@ def test_one_that_fails_is_reported_and_the_others_are_timed_once(tmp_path, tiny
     again = tmp_path / "again.tflite"
     again.write_bytes(tiny.litert.read_bytes())
     paths, failures = [tiny.litert, broken, other, again], {}
-    rows = compare(paths, images, reference.argmax(-1), reference, failures=failures)
+    named = {"probabilities": reference}
+    rows = compare(paths, images, reference.argmax(-1), named, failures=failures)
     assert [row.artefact for row in rows] == [str(tiny.litert), str(again)]
     assert all(row.accuracy == 1 and len(row.milliseconds) == 4 for row in rows)
     assert failures.keys() == {broken, other}
