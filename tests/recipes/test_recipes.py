@@ -153,7 +153,7 @@ def test_fine_tuning_on_a_folder(tmp_path):
     "words, message",
     [
         (["--epochs", "many"], 'unable to convert "many" into int'),
-        (["3"], "Unused Tokens: ['3']"),
+        (["3"], "Words that no argument takes: 3."),
         (["--device", "npu"], "`device` must be auto, cpu, gpu or tpu"),
         (["--batch-size", "0"], "`batch_size` must be at least 1: received batch_size=0"),
         (["--accumulation", "0"], "`accumulation` must be at least 1: received accumulation=0"),
