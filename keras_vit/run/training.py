@@ -246,6 +246,5 @@ def _stream(config, source, *, crop, augment, broken, job) -> Callable[..., tf.d
 
 
 def _watch_finite(config):
-    if keras.backend.backend() == "jax":
-        return WatchLoss()
-    return WatchFinite(stop=config.not_finite == "stop")
+    is_jax = keras.backend.backend() == "jax"
+    return WatchLoss() if is_jax else WatchFinite(stop=config.not_finite == "stop")
