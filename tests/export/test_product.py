@@ -72,6 +72,12 @@ def build(row):
         keras.config.set_dtype_policy("float32")
 
 
+def formats_of(index):
+    """Lists every format that stores the weights unchanged, and the others in turns: half."""
+    losing = [name for name, each in FORMATS.items() if each.largest_loss is not None]
+    return (*(name for name in FORMATS if name not in losing), *losing[index % 2 :: 2])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("index", range(ROWS))
 def test_every_option_in_every_format(tmp_path, index, request):
@@ -83,11 +89,13 @@ def test_every_option_in_every_format(tmp_path, index, request):
     images = rng.integers(0, 256, (6, *model.input_shape[1:])).astype("uint8")
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(in_float32(model)(images)))
     failures, options = {}, dict(calibration=images, dynamic_batch=row["dynamic_batch"])
-    with stage(model, tmp_path, to=tuple(FORMATS), failures=failures, **options) as staged:
+    to = formats_of(index)
+    with stage(model, tmp_path, to=to, failures=failures, **options) as staged:
         pass
     for name, error in failures.items():  # refused by name, before it is a version
         assert isinstance(error, UserError), (row, name, error)
-    refused = {name for name, each in VARIANTS.items() if each.is_whole and row["dynamic_batch"]}
+    refused = {name for name in to if name in VARIANTS and VARIANTS[name].is_whole}
+    refused = refused if row["dynamic_batch"] else set()
     assert set(failures) == refused, (row, failures)
     for name, path in staged.paths.items():
         answers = open_artefact(path).predict(images)

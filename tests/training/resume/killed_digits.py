@@ -32,10 +32,11 @@ CONFIG = recipes.digits.Config(
     xla="off",
     ema=0.9,
     save_every=2,
-    validation_epochs=2,
+    validation_epochs=4,
     accumulation=2,
-    width=24,
-    depth=2,
+    width=16,
+    depth=1,
+    num_heads=2,
 )
 
 
