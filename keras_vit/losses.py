@@ -16,8 +16,8 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 class WeightedLoss(keras.losses.Loss):
     """A loss `sum(values * weights) / sum(weights)`, with both sums over the whole batch.
 
-    A subclass defines `values`, and `weights` where not all count alike. Pass it to `compile` as
-    any other loss: alone, or in a list or dictionary for several outputs. With `TrainingModel` the
+    A subclass defines `values`, and `weights` where not all count alike. Pass it to `compile`
+    as any other loss; for several outputs, in a list or a dictionary. With `TrainingModel` the
     gradient is that of the whole batch on any number of replicas and micro-batches. Where the
     weights of a batch are all zero, loss and gradient are zero. Do not call it inside another loss:
     there it would count only the part that it sees.

@@ -5,10 +5,11 @@
 | `image` | `(H, W, C)`, uint8; before it is decoded, the bytes of a picture, a string `()` |
 | `label` | `()`, an integer: the class of the picture |
 | `mask` | `(H, W)`, integers: the class of each pixel; before it is decoded, bytes too |
-| `boxes` | `(M, 4)`, float32: `(x_min, y_min, x_max, y_max)` in pixels |
+| `boxes` | `(M, 4)`, float32: `(x_min, y_min, x_max, y_max)` in pixels from the top left corner |
 | `box_labels` | `(M,)`, integers: the class of each box; -1 marks a place without a box |
 
-A batch of samples is a dict of the same keys, and each tensor has one axis more, the first.
+A box around a whole picture is `(0, 0, W, H)`; a place without a box is all zeros. A batch of
+samples is a dict of the same keys, and each tensor has one axis more, the first.
 """
 
 from keras_vit.errors import UserError

@@ -34,8 +34,9 @@ def write_openvino(model, path, *, class_names=None, preprocessing=None):
         write_answers(model, folder)
         converted = openvino.convert_model(folder)
         converted.input(0).set_names({"images"})
+        names = deploy(model).shapes.keys()
         for output in converted.outputs:
-            output.set_names(output.names & deploy(model).shapes.keys())
+            output.set_names(output.names & names)
         path = Path(path)
         path.mkdir()
         openvino.save_model(converted, path / "model.xml", compress_to_fp16=False)

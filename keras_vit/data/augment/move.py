@@ -1,14 +1,7 @@
 """One move of everything in a batch of samples: of the images, the masks and the boxes.
 
-A batch of samples is a dict of tensors, of which each may be absent:
-
-- `image` `(B, H, W, C)`, uint8 or float;
-- `mask` `(B, H, W)`, integers: the class of each pixel;
-- `boxes` `(B, M, 4)`, float32, in pixels from the top left corner of the picture, in the order
-  `(x_min, y_min, x_max, y_max)`; a box around a whole picture is `(0, 0, W, H)`;
-- `box_labels` `(B, M)`, integers; -1 marks a place without a box, which is all zeros.
-
-Other names, such as `label`, are not touched.
+A batch of samples is a dict of the keys of `keras_vit.data.sample`, of which each may be absent.
+Images may also be floats here. Keys that belong to no pixel, such as `label`, are not touched.
 """
 
 import dataclasses
@@ -20,7 +13,7 @@ from keras_vit.data.augment.affine import affine
 from keras_vit.data.augment.boxes import move_boxes
 from keras_vit.errors import UserError
 
-VOID = 255  # the class of pixels outside of the picture, unless a stage is told another one
+VOID = 255  # the class of pixels outside the picture, unless `void` names another
 FIXED = ("clip", "target", "views")  # these hold pixels too, but no stage moves them yet
 
 

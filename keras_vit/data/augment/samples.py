@@ -12,7 +12,7 @@ Stage = Callable[..., tf.Tensor | dict[str, tf.Tensor]]
 
 
 def photometric(stage: Stage) -> Stage:
-    """Lets a stage that moves no pixel take dicts of samples, whose images alone it changes.
+    """Lets a stage that moves no pixel take dicts of samples, of which it changes only the images.
 
     Args:
         stage: A function of images `(B, H, W, C)` and keys `(B,)`, and of options by keyword.

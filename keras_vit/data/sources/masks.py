@@ -5,7 +5,7 @@ import os
 from keras_vit.data.sources.files import split_of_files
 from keras_vit.data.sources.listing import Findings, list_beside
 from keras_vit.data.sources.source import Source
-from keras_vit.data.sources.split_names import choose_splits
+from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
 from keras_vit.errors import UserError, first_few
 
 FOLDERS = ("images", "masks")
@@ -35,11 +35,7 @@ def from_masks(root, test_fraction=None, strict=True):
     listed = list_beside(root, FOLDERS, findings)
     if listed is None:
         return None
-    if test_fraction is not None:
-        raise UserError(
-            "`test_fraction` is for folders without splits: "
-            f"received test_fraction={test_fraction}, and there is {root / min(listed)}."
-        )
+    refuse_test_fraction(test_fraction, root / min(listed))
     places, notes = choose_splits(listed, root)
     splits, faults = {}, []
     for split, place in places.items():

@@ -49,6 +49,23 @@ def split_names(names):
     return {name: split_name(name) or split_name(name[start : len(name) - end]) for name in names}
 
 
+def refuse_test_fraction(test_fraction, found):
+    """Refuses a share of the test split where folders decide what belongs to which split.
+
+    Args:
+        test_fraction: The share, or `None` if none was passed.
+        found: The folder of a split, for the message.
+
+    Raises:
+        ValueError: If a share was passed.
+    """
+    if test_fraction is not None:
+        raise UserError(
+            "`test_fraction` is for folders without splits: "
+            f"received test_fraction={test_fraction}, and there is {found}."
+        )
+
+
 def choose_splits(names, place):
     """Maps the splits of a set to `"train"`, `"test"` and others.
 

@@ -5,8 +5,7 @@ import os
 from keras_vit.data.sources.files import split_by_hash, split_of_files
 from keras_vit.data.sources.listing import Findings, list_flat
 from keras_vit.data.sources.source import Source
-from keras_vit.data.sources.split_names import choose_splits
-from keras_vit.errors import UserError
+from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
 
 NOTE = "There are no class folders: the pictures have no labels."
 
@@ -35,11 +34,7 @@ def from_unlabelled(root, test_fraction=None):
         return None
     notes = [NOTE]
     if "" not in pictures:
-        if test_fraction is not None:
-            raise UserError(
-                "`test_fraction` is for folders without splits: "
-                f"received test_fraction={test_fraction}, and there is {root / min(pictures)}."
-            )
+        refuse_test_fraction(test_fraction, root / min(pictures))
         places, more_notes = choose_splits(pictures, root)
         notes += more_notes
         files = {name: pictures[place] for name, place in places.items()}

@@ -40,7 +40,7 @@ def run(folder, workers, *arguments):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """What each of two workers wrote that were left alone."""
+    """What each of two workers wrote when nothing stopped them."""
     statuses, words, results = run(tmp_path_factory.mktemp("whole"), 2, 3)
     assert statuses == [0, 0], words
     return results
