@@ -40,12 +40,12 @@ from keras_vit.data.augment import (
 )
 from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Flip, PatchDropout, open_devices, run_recipe, train
+from keras_vit.run import Flip, Mixing, PatchDropout, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(PatchDropout, Flip):
+class Config(PatchDropout, Flip, Mixing):
     """The CIFAR-10 recipe."""
 
     image_size: int = 32
@@ -229,6 +229,7 @@ def run(config):
             len(names),
             class_names=names,
         ),
+        task=config.classification(source.class_names),
         augment=augmentation(config),
         callbacks=config.patch_dropout_callbacks,
         bigger=["python", "-m", "recipes.cifar10", "--preset", "gpu"],

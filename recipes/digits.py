@@ -16,12 +16,12 @@ import functools
 from keras_vit.data import digits
 from keras_vit.data.augment import random_affine
 from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Training, open_devices, run_recipe, train
+from keras_vit.run import Mixing, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(Mixing):
     """The digits recipe."""
 
     epochs: int = 150
@@ -57,6 +57,7 @@ def run(config):
         ValueError: If a flag is out of its range or the data cannot be used.
     """
     devices = open_devices(config)
+    source = digits()
     shape = ViTConfig(
         image_size=8,
         patch_size=2,
@@ -71,12 +72,13 @@ def run(config):
     return train(
         config,
         devices,
-        digits(),
+        source,
         lambda names: classifier(
             vit(shape, mean=0.305, std=0.376),  # of the training images
             len(names),
             class_names=names,
         ),
+        task=config.classification(source.class_names),
         augment=functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1),
         bigger=["python", "-m", "recipes.cifar10"],
     )

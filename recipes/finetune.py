@@ -26,12 +26,12 @@ from keras_vit.data import open_source
 from keras_vit.data.augment import chain, random_crop, random_flip
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.run import Flip, PatchDropout, RandomCrops, open_devices, run_recipe, train
+from keras_vit.run import Flip, Mixing, PatchDropout, RandomCrops, open_devices, run_recipe, train
 from keras_vit.training import add_lora
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(PatchDropout, RandomCrops, Flip):
+class Config(PatchDropout, RandomCrops, Flip, Mixing):
     """The recipe for fine-tuning."""
 
     weights: str = ""
@@ -159,6 +159,7 @@ def run(config):
             drop_path=config.drop_path,
             patch_dropout=config.largest_patch_dropout,
         ),
+        task=config.classification(source.class_names),
         adapt=functools.partial(add_lora, rank=config.lora_rank, on=config.lora_on)
         if config.lora_rank
         else None,

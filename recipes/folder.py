@@ -19,12 +19,12 @@ from keras_vit.data.augment import chain, trivial_augment
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Flip, RandomCrops, open_devices, run_recipe, train
+from keras_vit.run import Flip, Mixing, RandomCrops, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(RandomCrops, Flip):
+class Config(RandomCrops, Flip, Mixing):
     """The recipe for a folder."""
 
     data: str = ""
@@ -88,13 +88,15 @@ def run(config):
         class_token=False,
         position="sincos_2d",
     )
+    source = open_source(config.data, test_fraction=config.test_fraction)
     return train(
         config,
         devices,
-        open_source(config.data, test_fraction=config.test_fraction),
+        source,
         lambda names: classifier(
             vit(shape, drop_path=config.drop_path), len(names), class_names=names
         ),
+        task=config.classification(source.class_names),
         crop=config.random_crop(config.image_size),
         preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=0.875),
         augment=chain(*config.flips, *([trivial_augment] if config.trivial_augment else [])),

@@ -28,12 +28,12 @@ from keras_vit.data import open_source
 from keras_vit.data.augment import chain, rand_augment, random_erasing
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
-from keras_vit.run import Flip, RandomCrops, open_devices, run_recipe, train
+from keras_vit.run import Flip, Mixing, RandomCrops, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(RandomCrops, Flip):
+class Config(RandomCrops, Flip, Mixing):
     """The flags that both recipes share."""
 
     data: str = "imagenet2012"
@@ -160,6 +160,7 @@ def run(config):
             len(names),
             class_names=names,
         ),
+        task=config.classification(source.class_names),
         crop=config.random_crop(config.image_size),
         preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=config.crop_ratio),
         augment=chain(*stages),

@@ -22,8 +22,8 @@ def print_answers(answers, json_lines):
     """Prints the classes of each picture, as a table or as one JSON object per line.
 
     Args:
-        answers: List of pairs: a path and a list of classes, each a dictionary
-            `{"name": ..., "probability": ...}`, the most probable first.
+        answers: List of pairs: a path and a list of classes, the first one first: dictionaries of
+            a `name`, a number such as `probability`, and, if known, the `index` of the class.
         json_lines: Whether to print JSON.
     """
     if json_lines:
@@ -42,9 +42,11 @@ def _print_table(answers):
     table = Table(show_edge=False)
     table.add_column("image", overflow="fold")  # a truncated path could not be copied
     table.add_column("class", overflow="fold")
-    table.add_column("probability", justify="right")
+    numbers = [key for key in next(iter(answers))[1][0] if key not in ("name", "index")]
+    for heading in numbers:
+        table.add_column(heading, justify="right")
     for path, classes in answers:
         for rank, entry in enumerate(classes):
             image = Text("" if rank else str(path))
-            table.add_row(image, Text(entry["name"]), f"{entry['probability']:.4f}")
+            table.add_row(image, Text(entry["name"]), *(f"{entry[key]:.4f}" for key in numbers))
     Console().print(table)

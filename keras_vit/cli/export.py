@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 import cyclopts
 import numpy as np
 
-from keras_vit.cli.open_model import open_classifier
+from keras_vit.cli.open_model import open_exportable
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
+from keras_vit.cli.task_of import examples_of
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import LONGEST, UserError, one_line
 
@@ -35,12 +36,12 @@ def export_model(
     """Export a model, compare each export with it on real images, and print the differences.
 
     Writes `<out>/<version>/`, `<out>/<version>.tflite` and so on, a report beside them as .json
-    and .md, and the configuration of TensorFlow Serving. An export that loses more accuracy than
-    its format may is renamed to .rejected. Exit status 0: all exports were accepted. 1: some were
+    and .md, and the configuration of TensorFlow Serving. An export that loses more than its
+    format may is renamed to .rejected. Exit status 0: all exports were accepted. 1: some were
     rejected or could not be written. 2: nothing was exported.
 
     Args:
-        model: A .keras file of a classifier, or a checkpoint as keras-vit import takes it.
+        model: A .keras file, or a checkpoint as keras-vit import takes it.
         data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set. The exports are
             compared on random images of its test split and calibrated on random images of its
             training split.
@@ -61,44 +62,42 @@ def export_model(
         if value < 1:
             raise UserError(f"{name} must be at least 1: received {value}.")
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
-    source.require_labels("`export`")
     with quiet_stderr():
-        import keras
         from rich.console import Console
 
         from keras_vit.data import fitted_preprocessing
-        from keras_vit.data.labels import check_range
-        from keras_vit.evaluation import comparison_table, match_classes, write_report
+        from keras_vit.data.labels import explain_labels
+        from keras_vit.evaluation import comparison_table, write_report
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
-        from keras_vit.tasks import class_names_of, deploy, preprocessing_of
+        from keras_vit.tasks import class_names_of, deploy, preprocessing_of, task_named
     formats = tuple(name.strip() for name in to.split(","))
     check_formats(formats)
-    classifier = open_classifier(model)
-    channels = classifier.input_shape[3]
+    opened = open_exportable(model)
+    deployed, names = deploy(opened), class_names_of(opened)
+    channels = opened.input_shape[3]
     if "test" not in source.splits:
         raise UserError(f"{source.name} has no test split to compare the exports on.")
     test = source.splits["test"]
     if test.channels != channels:
         raise UserError(f"The model takes {channels} channels: {source.name} has {test.channels}.")
     flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
-    served = with_flags(preprocessing_of(classifier), source, [test], **flags)
+    served = with_flags(preprocessing_of(opened), source, [test], **flags)
     seen = fitted_preprocessing(test, served)
-    pictures, labels = _drawn(test, images, served, seed)
-    names, count = class_names_of(classifier), classifier.output_shape[-1]
-    labels = match_classes(source.class_names, names, count)[
-        check_range(labels, len(source.class_names))
-    ]
-    answers = deploy(classifier).named(classifier.predict(pictures, batch_size=64, verbose=0))
-    reference = {name: keras.ops.convert_to_numpy(x) for name, x in answers.items()}
+    known = names or list(map(str, range(deployed.shapes.get("probabilities", (0,))[-1])))
+    task = task_named(deployed.task, known, deployed.options)
+    example = examples_of(source, task, names, "`export`")
+    with explain_labels():
+        pictures, truth = _drawn(test, images, served, seed, example)
+    reference = deployed.predict(pictures)
     if not all(np.isfinite(array).all() for array in reference.values()):
         raise UserError(f"{model} answers some images with something that is not a finite number.")
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
-        calibrating, _ = _drawn(source.splits["train"], calibration, served, seed)
+        calibrating, _ = _drawn(source.splits["train"], calibration, served, seed, example)
     failures = {}
     with stage(
-        classifier,
+        opened,
         out,
         to=formats,
         preprocessing=served,
@@ -110,17 +109,19 @@ def export_model(
             print(note)
         with tempfile.TemporaryDirectory() as folder:
             keras_file = Path(folder, "model.keras")
-            save_keras(classifier, keras_file)
-            first, rows, rejected = _compared(keras_file, staged.paths, pictures, labels, reference)
+            save_keras(opened, keras_file)
+            compared = (pictures, truth, reference)
+            first, rows, rejected = _compared(task, keras_file, staged.paths, *compared)
         verdicts = {
-            name: FORMATS[name].verdict(row.difference, row.change) for name, row in rows.items()
+            name: FORMATS[name].verdict(row.difference, row.change, decided=row.decided)
+            for name, row in rows.items()
         }
         rejected |= {name: why for name, why in verdicts.items() if why}
         staged.rejected |= set(rejected)
     rows = [dataclasses.replace(first, artefact=str(model))] + [
         dataclasses.replace(row, artefact=str(staged.paths[name])) for name, row in rows.items()
     ]
-    Console().print(comparison_table(rows))
+    Console().print(comparison_table(task, rows))
     places = {name: staged.paths.get(name, name) for name in (*failures, *rejected)}
     rejected |= {
         name: f"it cannot be written: {one_line(x)[:LONGEST]}" for name, x in failures.items()
@@ -128,7 +129,7 @@ def export_model(
     compared_on = dict(data=source.name, images=len(pictures), seed=seed)
     compared_on |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
     compared_on["calibration_images"] = 0 if calibrating is None else len(calibrating)
-    write_report(out / f"{staged.version}.json", rows, rejected, **compared_on)
+    write_report(out / f"{staged.version}.json", task, rows, rejected, **compared_on)
     if "savedmodel" in staged.paths and "savedmodel" not in staged.rejected:
         print(f"Serve it:\n  {write_configurations(out)}")
     for name, why in rejected.items():
@@ -136,27 +137,31 @@ def export_model(
     return 1 if rejected else 0
 
 
-def _drawn(split, count, preprocessing, seed):
-    """Returns random images of a split, `(N, H, W, C)`, each once, and their labels `(N,)`."""
+def _drawn(split, count, preprocessing, seed, example):
+    """Returns random images of a split, `(N, H, W, C)`, each once, and their truth."""
     from keras_vit.data import BrokenPictures, draw, fitted_batches
 
     broken = BrokenPictures()
-    batches = fitted_batches(draw(split, count, seed), preprocessing, batch_size=64, broken=broken)
+    how = dict(batch_size=64, example=example, broken=broken)
+    batches = fitted_batches(draw(split, count, seed), preprocessing, **how)
     pairs = list(batches.as_numpy_iterator())
     for path, reason in broken.reasons.items():
         print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
     if not pairs:
         raise UserError("None of the pictures that were drawn can be read.")
-    return [np.concatenate(parts) for parts in zip(*pairs, strict=True)]
+    from keras import tree
+
+    return tree.map_structure(lambda *parts: np.concatenate(parts), *pairs)
 
 
-def _compared(keras_file, paths, *reference):
+def _compared(task, keras_file, paths, *reference):
     """Compares the exports that can be run.
 
     Args:
+        task: The `keras_vit.tasks.Task`.
         keras_file: Path of the model that was exported.
         paths: Paths of the exports, by the name of the format.
-        *reference: Images, labels and named answers, as `compare` takes them.
+        *reference: Images, truth and named answers, as `compare` takes them.
 
     Returns:
         The `Comparison` of the Keras file; a dictionary of `Comparison`s by the name of the format;
@@ -168,7 +173,7 @@ def _compared(keras_file, paths, *reference):
     from keras_vit.evaluation import compare
 
     failures = {}
-    compared = compare([keras_file, *paths.values()], *reference, failures=failures)
+    compared = compare(task, [keras_file, *paths.values()], *reference, failures=failures)
     if keras_file in failures:
         raise UserError(str(failures[keras_file]))
     first, *others = compared

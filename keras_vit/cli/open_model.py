@@ -1,4 +1,4 @@
-"""Opens the classifier of a command as a Keras model."""
+"""Opens the model of a command as a Keras model."""
 
 import sys
 from pathlib import Path
@@ -27,24 +27,24 @@ def recognise_checkpoint(path):
     return checkpoint
 
 
-def open_classifier(path):
+def open_exportable(path):
     """Opens a `.keras` file or a checkpoint as a Keras model that computes in float32.
 
     Args:
-        path: A `.keras` file, of ours or of any classifier that
-            `keras_vit.tasks.to_probabilities` takes, or a checkpoint as `keras_vit.load` takes it.
+        path: A `.keras` file, of ours or of any model that `keras_vit.tasks.deploy` takes, or a
+            checkpoint as `keras_vit.load` takes it.
 
     Returns:
         A `keras.Model`.
 
     Raises:
         FileNotFoundError: If there is no such `.keras` file.
-        ValueError: If it cannot be read or is no classifier.
+        ValueError: If it cannot be read or cannot be deployed.
     """
     with quiet_stderr():
         from keras_vit.checkpoints import architecture_of, load
         from keras_vit.export.servable import in_float32
-        from keras_vit.tasks import read_keras_file, to_probabilities
+        from keras_vit.tasks import deploy, read_keras_file
     path = Path(path)
     if path.suffix != ".keras":
         model = load(recognise_checkpoint(path))
@@ -58,7 +58,7 @@ def open_classifier(path):
     except Exception as error:  # zip and Keras raise many kinds
         raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
     try:
-        to_probabilities(model)
+        deploy(model)
     except UserError as error:
         raise UserError(f"{path} cannot be exported: {error}") from error
     try:

@@ -1,4 +1,4 @@
-"""`keras-vit predict`: prints the most probable classes of pictures."""
+"""`keras-vit predict`: prints or draws what a model answers pictures with."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ import cyclopts
 import numpy as np
 
 from keras_vit.cli.answers import check_file, print_answers
+from keras_vit.cli.task_of import task_of
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
 from keras_vit.inference import open_artefact
@@ -18,28 +19,45 @@ def predict(
     /,
     *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
     top: int = 3,
+    out: Path | None = None,
     json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
 ):
-    """Print the most probable classes of each image.
+    """Print what a model answers each image with.
 
-    Exit status 0: all images were answered. 1: some were. 2: none was, or the model cannot be used.
+    A classifier answers with the most probable classes, a segmentation with the classes of the
+    largest areas; with --out it draws its masks. Exit status 0: all images were answered. 1: some
+    were. 2: none was, or the model cannot be used.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
             folder of OpenVINO.
         images: Picture files.
         top: How many classes to print for each image.
+        out: Folder for pictures of the answers, for example NAME-overlay.png and NAME-mask.png.
         json_lines: Print one JSON object per image instead of a table.
     """
     if top < 1:
         raise UserError(f"--top must be at least 1: received {top}.")
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"--out must be a folder: {out} is a file.")
     with quiet_stderr():
         artefact = open_artefact(model)
+    task = None
     answers = []
     for path in images:
         try:
             check_file(path)
-            answers.append((path, _top_classes(artefact, path, top)))
+            pixels = artefact.read_image(path)
+            answer = {name: array[0] for name, array in artefact.answer(pixels[None]).items()}
+            if not all(np.isfinite(array).all() for array in answer.values()):
+                raise UserError(f"{path} is answered with something that is not a finite number.")
+            if task is None:
+                task = task_of(artefact, len(answer.get("probabilities", ())))
+            if task.words is None:
+                raise UserError(f"The task {task.name} has no words for its answers.")
+            answers.append((path, task.words(answer)[:top]))
+            if out is not None:
+                _draw(task, out, path, pixels, answer)
         except (UserError, OSError) as error:
             print(f"keras-vit: {one_line(error)}", file=sys.stderr)
     print_answers(answers, json_lines)
@@ -48,12 +66,10 @@ def predict(
     return 1 if answers else 2
 
 
-def _top_classes(artefact, path, top):
-    (probabilities,) = artefact.predict(artefact.read_image(path)[None])
-    if not np.isfinite(probabilities).all():
-        raise UserError(f"{path} is answered with something that is not a finite number.")
-    names = artefact.names_of(len(probabilities))
-    return [
-        {"name": names[index], "index": int(index), "probability": float(probabilities[index])}
-        for index in np.argsort(-probabilities, kind="stable")[:top]
-    ]
+def _draw(task, folder, path, pixels, answer):
+    """Writes pictures of an answer as `folder/<name of the picture>-<what>.png`."""
+    if task.show is None:
+        raise UserError(f"--out is for tasks that draw their answers: {task.name} draws none.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in task.show(pixels, answer).items():
+        picture.save(folder / f"{path.stem}-{name}.png")

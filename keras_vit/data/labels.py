@@ -77,6 +77,21 @@ def one_hot(labels, num_classes, smoothing=0.0):
         ValueError: If the labels are not integers `(B,)`.
         tf.errors.InvalidArgumentError: When it runs, if a label does not lie in `[0, K)`.
     """
+    labels = in_range(labels, num_classes)
+    return tf.one_hot(labels, num_classes, 1 - smoothing) + smoothing / num_classes
+
+
+def in_range(labels, num_classes):
+    """Returns labels `(B,)` as int64, checked when they are read.
+
+    Args:
+        labels: Integers.
+        num_classes: K.
+
+    Raises:
+        ValueError: If the labels are not integers `(B,)`.
+        tf.errors.InvalidArgumentError: When it runs, if a label does not lie in `[0, K)`.
+    """
     labels = tf.convert_to_tensor(labels)
     if not labels.dtype.is_integer or labels.shape.rank not in (1, None):
         raise UserError(
@@ -92,17 +107,17 @@ def one_hot(labels, num_classes, smoothing=0.0):
         ],
     )
     with tf.control_dependencies([check] if check is not None else []):  # None: it ran eagerly
-        return tf.one_hot(labels, num_classes, 1 - smoothing) + smoothing / num_classes
+        return tf.identity(labels)
 
 
 @contextlib.contextmanager
 def explain_labels():
     """Turns TensorFlow's error for a label outside `[0, K)` into a sentence.
 
-    A context manager around whatever runs a pipeline with `one_hot` in it.
+    A context manager around whatever runs a pipeline with `in_range` in it, as `one_hot` is.
 
     Raises:
-        ValueError: If the block raises the error of `one_hot` for such a label; all other errors
+        ValueError: If the block raises the error of `in_range` for such a label; all other errors
             pass unchanged.
     """
     try:

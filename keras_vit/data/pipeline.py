@@ -11,7 +11,7 @@ from keras_vit.data.augment.keys import example_keys, fold
 from keras_vit.data.augment.samples import Stage
 from keras_vit.data.crop import centre_crop
 from keras_vit.data.order import Once, Order
-from keras_vit.data.sample import classification
+from keras_vit.data.sample import image_and_label
 from keras_vit.data.service import served_batches
 from keras_vit.data.splits import in_memory_preprocessing
 from keras_vit.errors import UserError
@@ -27,7 +27,7 @@ def train_batches(
     seed,
     crop: Stage | None = None,
     augment: Stage | None = None,
-    example: Callable[[dict[str, tf.Tensor]], object] = classification,
+    example: Callable[[dict[str, tf.Tensor]], object] = image_and_label,
     mix: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None,
     repeats=1,
     start_step=0,
@@ -123,7 +123,7 @@ def eval_batches(
     *,
     batch_size,
     crop: Stage | None = None,
-    example: Callable[[dict[str, tf.Tensor]], object] = classification,
+    example: Callable[[dict[str, tf.Tensor]], object] = image_and_label,
     broken=None,
 ):
     """Streams a split once, in order; the last batch may be shorter.
@@ -160,7 +160,7 @@ def fitted_batches(
     preprocessing,
     *,
     batch_size,
-    example: Callable[[dict[str, tf.Tensor]], object] = classification,
+    example: Callable[[dict[str, tf.Tensor]], object] = image_and_label,
     broken=None,
 ):
     """Streams any split once, in order, resized and cropped as a model expects.

@@ -38,8 +38,8 @@ def check_sample(sample):
     return sample
 
 
-def classification(sample):
-    """Turns samples into what a classifier is trained on.
+def image_and_label(sample):
+    """Splits samples into their images and labels.
 
     Args:
         sample: A batch of samples.
@@ -51,5 +51,5 @@ def classification(sample):
         ValueError: If the samples have no labels.
     """
     if "label" not in sample:
-        raise UserError(f"A classifier needs labels: received samples with {', '.join(sample)}.")
+        raise UserError(f"Samples must have labels: received samples with {', '.join(sample)}.")
     return sample["image"], sample["label"]

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vit.evaluation.difference import differences
+from keras_vit.evaluation.difference import differences, is_decision
 from keras_vit.evaluation.operators import operators_of
-from keras_vit.evaluation.score import Score
 from keras_vit.evaluation.timing import Worker, for_each, time_in_turns
 
 
@@ -21,13 +20,14 @@ class Comparison:
     Attributes:
         artefact: Path of the export.
         size: Size on disk, in bytes.
-        accuracy: Share of the images that it classified correctly, in `[0, 1]`.
-        change: `accuracy` minus that of the model it came from.
-        agreement: Share of the images whose most probable class is the same as that model's.
-        difference: Largest difference of an answer from that model's, as
-            `keras_vit.evaluation.difference.differences` measures it; for a classifier that of a
-            probability.
-        calibration_error: Expected calibration error, `Score.calibration_error`.
+        figures: The figures of the task by name, the headline first.
+        change: How much better the headline is than that of the model it came from, as
+            `keras_vit.tasks.Task.change` measures it.
+        agreement: Share of the decisions that are the same as that model's; `None` where the task
+            decides nothing.
+        difference: Largest difference of an answer in numbers from that model's, as
+            `keras_vit.evaluation.difference.differences` measures it.
+        decided: Largest share of an answer in integers that differs from that model's.
         milliseconds: Median time of a call, by setting, for example `"1 thread, batch 16"`.
         runtime: Name and version of the runtime.
         operators: Number of operators by name, as `operators_of` counts them.
@@ -35,28 +35,28 @@ class Comparison:
 
     artefact: str
     size: int
-    accuracy: float
+    figures: dict[str, float]
     change: float
-    agreement: float
+    agreement: float | None
     difference: float
-    calibration_error: float
+    decided: float
     milliseconds: dict[str, float]
     runtime: str
     operators: dict[str, int]
 
 
-def compare(paths, images, labels, reference, *, failures=None):
+def compare(task, paths, images, truth, reference, *, failures=None):
     """Loads each export in a fresh process, runs all images through it, and times it.
 
     Only the processes of Keras files can import Keras. Times are medians of calls in which the
     exports take turns.
 
     Args:
+        task: The `keras_vit.tasks.Task` that they were trained for.
         paths: Files and folders, as `open_artefact` takes them.
         images: Batch `(N, H, W, C)`, 0 to 255.
-        labels: True classes `(N,)` of the images.
-        reference: Named answers of the model that was exported: `probabilities` `(N, K)`, and
-            any others, arrays `(N, ...)`.
+        truth: The truth of the images, by which the task scores.
+        reference: Answers of the model that was exported, arrays `(N, ...)` by name.
         failures: Dictionary to which the `NoAnswer` of each export that cannot be loaded or run is
             added, by path, while the others are compared; if `None`, the first one is raised.
 
@@ -67,7 +67,6 @@ def compare(paths, images, labels, reference, *, failures=None):
         NoAnswer: If an export cannot be loaded or run and `failures` is `None`; it holds the last
             line that the process wrote.
     """
-    labels = np.asarray(labels)
     with tempfile.TemporaryDirectory() as folder:
         images_file, answers_file = Path(folder, "images.npy"), Path(folder, "answers.npz")
         np.save(images_file, images)
@@ -78,20 +77,19 @@ def compare(paths, images, labels, reference, *, failures=None):
             lambda worker: worker.answer(images_file, answers_file),
             failures,
         )
-    expected = Score.of(labels, reference["probabilities"])
+    expected = task.score([(reference, truth)])
     comparisons = []
     for path, (milliseconds, answers) in all_threads.items():
         times, runtime = one_thread[path]
-        score = Score.of(labels, answers["probabilities"])
+        result = task.score([(answers, truth)])
         comparisons.append(
             Comparison(
                 artefact=str(path),
                 size=_size(Path(path)),
-                accuracy=score.top(1),
-                change=score.top(1) - expected.top(1),
-                agreement=float((score.predictions == expected.predictions).mean()),
-                difference=float(np.max([*differences(answers, reference).values()])),
-                calibration_error=score.calibration_error(),
+                figures=result.figures,
+                change=task.change(result, expected),
+                agreement=_agreement(task, answers, reference),
+                **_differences(answers, reference),
                 milliseconds={f"1 thread, batch {batch}": time for batch, time in times.items()}
                 | {f"all threads, batch {batch}": time for batch, time in milliseconds.items()},
                 runtime=runtime,
@@ -99,6 +97,22 @@ def compare(paths, images, labels, reference, *, failures=None):
             )
         )
     return comparisons
+
+
+def _differences(answers, reference):
+    found = differences(answers, reference)
+    decided = {name for name, array in reference.items() if is_decision(array)}
+    parts = {"difference": found.keys() - decided, "decided": decided}
+    return {
+        part: float(np.max([0.0, *(found[name] for name in names)]))
+        for part, names in parts.items()
+    }
+
+
+def _agreement(task, answers, reference):
+    if task.decide is None:
+        return None
+    return float((task.decide(answers) == task.decide(reference)).mean())
 
 
 def _ask_in_turns(paths, threads, ask: Callable[[Worker], object], failures):

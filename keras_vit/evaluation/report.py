@@ -5,20 +5,12 @@ from pathlib import Path
 
 from keras_vit.files import atomic_write, write_json
 
-ANSWERS = {  # the cell of a `Comparison`, by heading
-    "size": lambda row: f"{row.size / 1e6:.2f} MB",
-    "top-1": lambda row: f"{row.accuracy:.2%}",
-    "change": lambda row: f"{100 * row.change:+.2f}",
-    "same top-1": lambda row: f"{row.agreement:.2%}",
-    "largest difference": lambda row: f"{row.difference:.1e}",
-    "ECE": lambda row: f"{row.calibration_error:.4f}",
-}
 
-
-def comparison_table(comparisons):
+def comparison_table(task, comparisons):
     """Lays comparisons out for `rich`: a table of answers above a table of times, a row each.
 
     Args:
+        task: The `keras_vit.tasks.Task`.
         comparisons: `keras_vit.evaluation.Comparison`s. The first is that of the exported model:
             each time of the others is followed by how many times faster it is than the first.
 
@@ -30,23 +22,25 @@ def comparison_table(comparisons):
     from rich.text import Text  # shows markup in a path as it is
 
     answers, times = Table(), Table()
-    for table, headings in ((answers, ANSWERS), (times, comparisons[0].milliseconds)):
+    rows = [_answers(task, row) for row in comparisons]
+    for table, headings in ((answers, rows[0]), (times, comparisons[0].milliseconds)):
         table.add_column("export", overflow="fold")
         for heading in headings:
             lines = heading.replace(", batch", ",\nbatch").replace("largest ", "largest\n")
             table.add_column(lines, justify="right")
-    for row in comparisons:
+    for row, cells in zip(comparisons, rows, strict=True):
         name = Text(Path(row.artefact).name)
-        answers.add_row(name, *(cell(row) for cell in ANSWERS.values()))
+        answers.add_row(name, *cells.values())
         times.add_row(name, *_times(row, comparisons[0]))
     return Group(answers, times)
 
 
-def write_report(path, comparisons, rejected, **compared_on):
+def write_report(path, task, comparisons, rejected, **compared_on):
     """Writes comparisons as a JSON file and a Markdown file beside it, each whole or not at all.
 
     Args:
         path: A `pathlib.Path` that ends in `.json`.
+        task: The `keras_vit.tasks.Task`.
         comparisons: `Comparison`s, that of the exported model first.
         rejected: A sentence on why each rejected format is beyond its limit, by its name.
         **compared_on: What the exports were compared on, for example `data`, `images` and `seed`.
@@ -58,20 +52,37 @@ def write_report(path, comparisons, rejected, **compared_on):
     }
     write_json(path, report)
     with atomic_write(path.with_suffix(".md")) as unfinished:
-        unfinished.write_text(_markdown(comparisons, rejected, compared_on), "utf-8")
+        unfinished.write_text(_markdown(task, comparisons, rejected, compared_on), "utf-8")
 
 
-def _markdown(comparisons, rejected, compared_on):
-    headings = ["export", *ANSWERS, *comparisons[0].milliseconds, "runtime", "operators"]
+def _markdown(task, comparisons, rejected, compared_on):
+    first = comparisons[0]
+    headings = ["export", *_answers(task, first), *first.milliseconds, "runtime", "operators"]
     lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     for row in comparisons:
         operators = ", ".join(f"{count} {name}" for name, count in row.operators.items())
-        cells = [f"`{row.artefact}`", *(cell(row) for cell in ANSWERS.values())]
-        cells += [*_times(row, comparisons[0]), row.runtime, operators]
+        cells = [f"`{row.artefact}`", *_answers(task, row).values()]
+        cells += [*_times(row, first), row.runtime, operators]
         lines.append("| " + " | ".join(cells) + " |")
     reasons = [f"\n{name} was rejected: {why}" for name, why in rejected.items()]
     facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in compared_on.items())
     return "\n".join([*lines, *reasons, f"\nJudged on: {facts}."]) + "\n"
+
+
+def _answers(task, row):
+    """Returns the cells on the answers of a row, by heading."""
+    (headline, value), *others = row.figures.items()
+    unit = " points" if headline in task.shares else " %"
+    cells = {
+        "size": f"{row.size / 1e6:.2f} MB",
+        headline: task.text(headline, value),
+        f"change,{unit}": f"{100 * row.change:+.2f}",
+    }
+    if row.agreement is not None:
+        cells["same decisions"] = f"{row.agreement:.2%}"
+    cells["largest difference"] = f"{row.difference:.1e}"
+    cells |= {name: task.text(name, figure) for name, figure in others}
+    return {name.replace("_", " "): cell for name, cell in cells.items()}
 
 
 def _times(row, first):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.errors import UserError
-from keras_vit.evaluation.difference import differences
+from keras_vit.evaluation.difference import differences, is_decision
 from keras_vit.evaluation.timing import NoAnswer, Worker
 from keras_vit.export.formats import FORMATS
 from keras_vit.export.servable import in_float32
@@ -52,5 +52,7 @@ def check_exports(model, paths):
             except NoAnswer as error:
                 raise UserError(f"What was written as {name} cannot be used: {error}") from error
             for answer, difference in differences(answers, reference).items():
-                if why := FORMATS[name].verdict(difference, answer=answer):
+                kind = "decided" if is_decision(reference[answer]) else "difference"
+                how_far = {"difference": 0.0, kind: difference}
+                if why := FORMATS[name].verdict(**how_far, answer=f"the answer {answer}"):
                     raise UserError(f"What was written as {name} cannot be used: {why}")

@@ -11,9 +11,9 @@ from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.onnx_file import write_onnx
 from keras_vit.export.openvino_folder import write_openvino
 from keras_vit.export.saved_model import write_saved_model
-from keras_vit.inference.signature import PROBABILITIES
 
 SAME = 1e-5  # largest difference of an answer in formats that store the weights unchanged
+SAME_DECISIONS = 1e-3  # largest share of their decisions that may differ: two answers may be close
 NO_NUMBER = "it answers something that is not a finite number."
 
 
@@ -31,8 +31,9 @@ class Format:
         is_calibrated: Whether it needs images for calibration.
         extra: The extra of this package whose packages it needs; empty if it needs none.
         needs: Modules that this extra installs.
-        largest_loss: Percentage points of top-1 accuracy that it may lose; `None` for a format that
-            stores the weights unchanged, whose answers may differ by `SAME`.
+        largest_loss: Percentage points of the task's headline that it may lose, or percent of one
+            that is no share; `None` for a format that stores the weights unchanged, whose answers
+            may differ by `SAME`.
     """
 
     suffix: str
@@ -48,25 +49,27 @@ class Format:
         """Whether the modules that it needs are installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
 
-    def verdict(self, difference, change=0.0, *, answer=PROBABILITIES):
+    def verdict(self, difference, change=0.0, *, decided=0.0, answer="an answer"):
         """Checks whether an export stays within the limit of its format.
 
         Args:
             difference: Difference of an answer from the model's.
-            change: Change of top-1 accuracy from the model's, as a share, where it is known.
-            answer: Name of the answer.
+            change: How much better the headline is than the model's, as a share, where it is known.
+            decided: Share of the decisions that differ from the model's.
+            answer: What is called an answer in the sentence.
 
         Returns:
             A sentence on why it does not, or `None` if it does.
         """
-        if not math.isfinite(difference):
+        if not math.isfinite(difference + decided):
             return NO_NUMBER
         if self.largest_loss is None:
             if difference > SAME:
-                what = "a probability" if answer == PROBABILITIES else f"the answer {answer}"
-                return f"{what} differs by {difference:.1e}, more than {SAME}."
+                return f"{answer} differs by {difference:.1e}, more than {SAME}."
+            if decided > SAME_DECISIONS:
+                return f"{decided:.2%} of {answer} differ, more than {SAME_DECISIONS:.2%}."
         elif (loss := -100 * change) > self.largest_loss + 1e-9:
-            return f"it loses {loss:.2f} points of top-1, more than {self.largest_loss}."
+            return f"it loses {loss:.2f} points, more than {self.largest_loss}."
         return None
 
 

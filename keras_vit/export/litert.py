@@ -32,7 +32,7 @@ class Variant:
             images `(N, H, W, C)`, uint8, or `None`.
         is_calibrated: Whether it needs calibration images.
         is_whole: Whether it computes only with integers.
-        largest_loss: Percentage points of top-1 accuracy that it may lose, or `None`, as in
+        largest_loss: Percentage points of the headline that it may lose, or `None`, as in
             `keras_vit.export.formats.Format`.
     """
 

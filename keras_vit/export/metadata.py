@@ -26,8 +26,10 @@ def metadata_texts(model, class_names=None, preprocessing=None, **more):
     """
     height, width, channels = model.input_shape[1:]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=(height, width))
+    deployed = deploy(model)
     metadata = {
-        "task": deploy(model).task,
+        "task": deployed.task,
+        **({"options": dict(deployed.options)} if deployed.options else {}),
         "image_size": [height, width],
         "channels": channels,
         "pixels": "0 to 255",

@@ -38,27 +38,3 @@ def gallery_figure(images, titles, *, columns=8, scale=1):
         axis.set_title(title, fontsize=8, parse_math=False)
     pyplot.close(figure)  # pyplot would keep it for ever
     return figure
-
-
-def titles_of(labels, class_names):
-    """Writes a title for each label: the name of its class, or the names in a mixture.
-
-    Args:
-        labels: Integer labels `(B,)`, or probabilities `(B, K)`. Probabilities below 0.1 are left
-            out, as they come from label smoothing and not from a mixture.
-        class_names: The `K` names, in the order of the labels.
-
-    Returns:
-        A list of `B` texts; that of a mixture has a line for each class, with its probability.
-    """
-    if np.ndim(labels) == 1:
-        return [class_names[label] for label in labels]
-    return [_mixture(probabilities, class_names) for probabilities in labels]
-
-
-def _mixture(probabilities, class_names):
-    order = np.argsort(-probabilities, kind="stable")
-    order = [index for index in order if probabilities[index] >= 0.1]
-    if len(order) == 1:
-        return class_names[order[0]]
-    return "\n".join(f"{class_names[index]} {probabilities[index]:.2f}" for index in order)

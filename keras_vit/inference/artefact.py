@@ -28,6 +28,7 @@ class Artefact:
         loaded: A SavedModel as TensorFlow loaded it, for its other signatures; `None` for other
             formats.
         task: Name of the task that it was trained for.
+        options: What `keras_vit.tasks.task_named` needs besides the names of the classes.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Artefact:
     preprocessing: Preprocessing = Preprocessing()  # noqa: RUF009
     loaded: object = None
     task: str = CLASSIFICATION
+    options: dict[str, object] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         sized = dataclasses.replace(self.preprocessing, image_size=self.image_shape[:2])

@@ -46,6 +46,7 @@ def open_keras(path, threads):
         runtime=f"keras {keras.__version__}, {keras.backend.backend()}",
         metadata=dict(
             task=deployed.task,
+            options=dict(deployed.options),
             class_names=names and tuple(names),
             preprocessing=preprocessing_of(model),
         ),

@@ -55,12 +55,12 @@ def read_metadata(texts):
         texts: The texts by name, `labels.txt` and `metadata.json`; both may be missing.
 
     Returns:
-        A dictionary of `task`, a text, `class_names`, a tuple or `None`, and `preprocessing`, a
-        `Preprocessing`.
+        A dictionary of `task`, a text, `options`, a dictionary, `class_names`, a tuple or `None`,
+        and `preprocessing`, a `Preprocessing`.
 
     Raises:
         ValueError: If `metadata.json` is no JSON, holds no valid preprocessing, or its task is no
-            text.
+            text or has options that are no dictionary.
     """
     labels, metadata = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
     names = None if labels is None else tuple(labels.split("\n"))
@@ -68,4 +68,7 @@ def read_metadata(texts):
     task = metadata.get("task", CLASSIFICATION)
     if not isinstance(task, str):
         raise UserError(f"The task must be a text: received {task!r:.50}.")
-    return dict(task=task, class_names=names, preprocessing=preprocessing)
+    options = metadata.get("options", {})
+    if not isinstance(options, dict):
+        raise UserError(f"The options of a task must be a dictionary: received {options!r:.50}.")
+    return dict(task=task, options=options, class_names=names, preprocessing=preprocessing)

@@ -9,7 +9,16 @@ The folder `recipes/` of the repository holds examples.
 
 from keras_vit.command_line import run_recipe
 from keras_vit.run.flags import Training
-from keras_vit.run.shared_flags import Flip, PatchDropout, RandomCrops
+from keras_vit.run.shared_flags import Flip, Mixing, PatchDropout, RandomCrops
 from keras_vit.run.training import open_devices, train
 
-__all__ = ["Flip", "PatchDropout", "RandomCrops", "Training", "open_devices", "run_recipe", "train"]
+__all__ = [
+    "Flip",
+    "Mixing",
+    "PatchDropout",
+    "RandomCrops",
+    "Training",
+    "open_devices",
+    "run_recipe",
+    "train",
+]

@@ -1,12 +1,11 @@
-"""The compiled model of a recipe: weights, loss, optimizer and schedule from its flags."""
+"""The compiled model of a recipe: loss from its task, optimizer and schedule from its flags."""
 
 from collections.abc import Callable
 
 import keras
 
-from keras_vit.errors import UserError
 from keras_vit.run.flags import OPTIMIZERS, Training
-from keras_vit.tasks import to_probabilities
+from keras_vit.tasks import Task, deploy
 from keras_vit.training import (
     WarmupSchedule,
     freeze,
@@ -22,31 +21,35 @@ def compiled_model(
     steps: int,
     devices,
     *,
+    task: Task,
     adapt: Callable[[keras.Model], object] | None = None,
 ):
     """Builds the model that trains, on its devices and in its precision.
 
     Args:
         config: A recipe's `Training`.
-        build: Returns a new classifier, from images `(B, H, W, C)` to logits `(B, K)`; called in
-            the scope of the strategy.
+        build: Returns a new graph that trains, from images `(B, H, W, C)` to what the loss of
+            the task takes; called in the scope of the strategy.
         steps: Steps of an epoch.
         devices: What `open_devices` returned.
-        adapt: Called with that classifier before it is trained, to change it.
+        task: The `keras_vit.tasks.Task`.
+        adapt: Called with that graph before it is trained, to change it.
 
     Returns:
         A compiled `keras_vit.training.TrainingModel`; on the JAX backend a `JaxTrainingModel`.
 
     Raises:
-        ValueError: If the classifier does not give the logits of a `ClassHead`, and so could not be
-            exported after the training; if `config.freeze` is no regular expression, or matches
+        ValueError: If the task cannot deploy the graph, and so it could not be exported after the
+            training; if `config.freeze` is no regular expression, or matches
             none or all of the weights; or if the schedule does not fit into the training.
     """
     keras.utils.set_random_seed(config.seed)
+    after_update = {"after_update": task.after_update} if task.after_update else {}
     set_precision(config.precision)
     try:
         with devices.scope():
-            plain = _checked(build())
+            plain = build()
+            deploy(task.deploy(plain))
             if adapt is not None:
                 adapt(plain)
             if config.freeze:
@@ -54,22 +57,14 @@ def compiled_model(
             model = training_model(plain)
             model.compile(
                 _optimizer(config, steps, model),
-                keras.losses.CategoricalCrossentropy(from_logits=True),
-                metrics=["accuracy"],
+                task.loss(),
+                metrics=task.metrics(),
                 accumulation=config.accumulation,
                 ema_warmup=True,
+                **after_update,
             )
     finally:
         set_precision("float32")
-    return model
-
-
-def _checked(model):
-    if to_probabilities(model) is not keras.ops.softmax:
-        raise UserError(
-            f"A recipe trains logits, which keras_vit's ClassHead gives: {model.name!r} ends in a "
-            "softmax."
-        )
     return model
 
 

@@ -25,12 +25,29 @@ LEAST = {
 # Intervals by name: a check, and the fields whose values must lie in the interval.
 RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     "(0, inf)": (lambda x: 0 < x < math.inf, ("learning_rate",)),
-    "[0, inf)": (lambda x: 0 <= x < math.inf, ("clip_norm", "cutmix", "mixup", "weight_decay")),
-    "[0, 1)": (lambda x: 0 <= x < 1, ("beta_2", "ema", "label_smoothing")),
+    "[0, inf)": (lambda x: 0 <= x < math.inf, ("clip_norm", "weight_decay")),
+    "[0, 1)": (lambda x: 0 <= x < 1, ("beta_2", "ema")),
     "(0, 1]": (lambda x: 0 < x <= 1, ("layer_decay",)),
-    "[0, 1]": (lambda x: 0 <= x <= 1, ("mix_rate",)),
     f"[0, {2**32})": (lambda x: 0 <= x < 2**32, ("seed",)),
 }
+
+
+def check_ranges(config, ranges: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]]):
+    """Checks that fields of a dataclass lie in their intervals.
+
+    Args:
+        config: The dataclass.
+        ranges: For each interval a function that says whether it holds a value, and names of
+            fields.
+
+    Raises:
+        ValueError: If a value does not.
+    """
+    for interval, (holds, names) in ranges.items():
+        for name in names:
+            value = getattr(config, name)
+            if not holds(value):
+                raise UserError(f"`{name}` must lie in {interval}: received {name}={value}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,14 +84,6 @@ class Training:
     """Momentum of a moving average of the weights, which is saved in their place; 0 is none."""
     accumulation: int = 1
     """Number of micro-batches into which each device splits its part of a batch: saves memory."""
-    label_smoothing: float = 0.0
-    """Share of a label that is spread over all classes."""
-    mixup: float = 0.0
-    """Alpha of mixup's Beta distribution; 0 is off."""
-    cutmix: float = 0.0
-    """Alpha of cutmix's Beta distribution; 0 is off."""
-    mix_rate: float = 1.0
-    """Share of the images that mixup or cutmix changes."""
     repeats: int = 1
     """How many times each image is in a batch, every time augmented differently."""
     validation_epochs: int = 1
@@ -118,11 +127,7 @@ class Training:
                 if getattr(self, name) < least:
                     value = getattr(self, name)
                     raise UserError(f"`{name}` must be at least {least}: received {name}={value}.")
-        for interval, (holds, names) in RANGES.items():
-            for name in names:
-                value = getattr(self, name)
-                if not holds(value):
-                    raise UserError(f"`{name}` must lie in {interval}: received {name}={value}.")
+        check_ranges(self, RANGES)
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             if value not in choices:

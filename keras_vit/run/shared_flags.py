@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -9,8 +10,49 @@ import tensorflow as tf
 from keras_vit.data import inception_crop
 from keras_vit.data.augment import random_flip
 from keras_vit.errors import UserError
-from keras_vit.run.flags import Training
+from keras_vit.run.flags import Training, check_ranges
+from keras_vit.tasks import classification
 from keras_vit.training import PatchDropoutSchedule
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mixing(Training):
+    """A recipe of classification whose images and labels may be mixed."""
+
+    label_smoothing: float = 0.0
+    """Share of a label that is spread over all classes."""
+    mixup: float = 0.0
+    """Alpha of mixup's Beta distribution; 0 is off."""
+    cutmix: float = 0.0
+    """Alpha of cutmix's Beta distribution; 0 is off."""
+    mix_rate: float = 1.0
+    """Share of the images that mixup or cutmix changes."""
+
+    def check(self):
+        super().check()
+        ranges = {
+            "[0, inf)": (lambda x: 0 <= x < math.inf, ("cutmix", "mixup")),
+            "[0, 1)": (lambda x: 0 <= x < 1, ("label_smoothing",)),
+            "[0, 1]": (lambda x: 0 <= x <= 1, ("mix_rate",)),
+        }
+        check_ranges(self, ranges)
+
+    def classification(self, class_names):
+        """Makes the task of the recipe.
+
+        Args:
+            class_names: Names of the classes in their order.
+
+        Returns:
+            A `keras_vit.tasks.Task`.
+        """
+        return classification(
+            class_names,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
+            mix_rate=self.mix_rate,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

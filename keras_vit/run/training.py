@@ -1,4 +1,4 @@
-"""The middle of every recipe: trains a classifier on a source, and delivers it."""
+"""The middle of every recipe: trains a model for a task on a source, and delivers it."""
 
 import dataclasses
 import functools
@@ -11,16 +11,18 @@ import keras
 import tensorflow as tf
 
 from keras_vit.command_line import describe
-from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing, train_batches
-from keras_vit.data.augment import mix
-from keras_vit.data.labels import explain_labels, one_hot
+from keras_vit.data import BrokenPictures, fitted_preprocessing
+from keras_vit.data.labels import explain_labels
 from keras_vit.errors import UserError
 from keras_vit.export import check_formats, prepare_folder
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.run.compiled import compiled_model
 from keras_vit.run.deliver import EXPORTED, deliver
 from keras_vit.run.flags import Training
+from keras_vit.run.gallery import titled
 from keras_vit.run.run_state import open_checkpoints
+from keras_vit.run.streams import evaluation_batches, training_stream
+from keras_vit.tasks import Task
 from keras_vit.training import (
     ReportBroken,
     Throughput,
@@ -70,29 +72,37 @@ def train(
     source,
     build: Callable[[tuple[str, ...]], keras.Model],
     *,
+    task: Task,
     augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
     crop: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
     preprocessing: Preprocessing | None = None,
+    validation: Preprocessing | None = None,
     adapt: Callable[[keras.Model], object] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     bigger: Sequence[str] = (),
 ):
-    """Trains a classifier by cross-entropy, with logs for TensorBoard, and delivers it.
+    """Trains a model for a task, with logs for TensorBoard, and delivers it.
 
-    Between epochs the model is evaluated on the test split, TensorBoard's "validation"; no choice
-    depends on the result. If the run directory holds a checkpoint, the run goes on from it.
+    Between epochs the model is evaluated on the split `val`, or on `test` where there is none,
+    TensorBoard's "validation"; no choice depends on the result. If the run directory holds a
+    checkpoint, the run goes on from it.
 
     Args:
         config: A recipe's `Training`.
         devices: What `open_devices` returned.
         source: A `keras_vit.data.Source` with the splits `train` and `test`.
-        build: Called with the names of the `K` classes, returns a new classifier from images
-            `(B, H, W, C)` to logits `(B, K)`; called once more for the model that is saved.
+        build: Called with the names of the task's `K` classes, returns a new graph that trains,
+            such as `keras_vit.tasks.classifier`; called once more for the model that is saved.
+        task: The `keras_vit.tasks.Task`, such as
+            `keras_vit.tasks.classification(source.class_names)`.
         augment: A stage of `keras_vit.data.augment`: changes a batch of samples by keys `(B,)`.
         crop: Decodes and crops the picture of a sample by a key `()`, as
             `keras_vit.data.inception_crop` does. Only encoded pictures need it.
         preprocessing: How evaluation prepares encoded pictures, with an `image_size`; it is saved
             with the model. A set in memory needs none: its images are used whole.
+        validation: How the evaluations between epochs prepare encoded pictures, where the graph
+            that trains takes smaller images than the one that is deployed; by default as
+            `preprocessing` does.
         adapt: Called with the model before it is trained, to change it, for example
             `keras_vit.training.add_lora`, whose additions are merged into the saved weights.
         callbacks: Keras callbacks besides the usual ones.
@@ -109,7 +119,7 @@ def train(
         ConnectionError: If another worker is lost.
         OSError: If a file cannot be read or written.
     """
-    steps = _steps(config, source)
+    steps = _steps(config, source, task)
     workers = Workers(devices)
     with explain_lost_workers(workers), explain_labels():
         if workers.is_chief:
@@ -119,7 +129,9 @@ def train(
         preprocessing = fitted_preprocessing(source.splits["test"], preprocessing)
         broken = BrokenPictures()
         job = workers.broadcast(uuid.uuid4().bytes).hex()  # one name for this start of the run
-        stream = _stream(config, source, crop=crop, augment=augment, broken=broken, job=job)
+        stream = training_stream(
+            config, source, task, crop=crop, augment=augment, broken=broken, job=job
+        )
         sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
         batch = next(sample.as_numpy_iterator())
         broken.collect()  # clears those of the gallery, which belong to no epoch
@@ -129,26 +141,25 @@ def train(
         _announce(config, source)
 
         model = compiled_model(
-            config, lambda: build(source.class_names), steps, devices, adapt=adapt
+            config, lambda: build(task.class_names), steps, devices, task=task, adapt=adapt
         )
         start = 0 if config.resume is False else checkpoints.restore(model)
         print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
         if start:
             print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
         elif workers.is_chief:
-            log_gallery(log_dir, *(part[:SHOWN] for part in batch), source.class_names)
+            log_gallery(log_dir, *titled(task, *(part[:SHOWN] for part in batch)))
         parts = devices.num_replicas_in_sync
         if "jit_compile" not in notes:  # a resumed run keeps its choice, and so its bits
             part = config.batch_size // parts
             notes["jit_compile"] = choose_xla(config.xla, model, tuple(x[:part] for x in batch))
         model.jit_compile = notes["jit_compile"]
 
-        evaluation = fitted_batches(
-            source.splits["test"],
-            preprocessing,
-            batch_size=max(1, min(256, source.splits["test"].count) // parts) * parts,
-            broken=broken,
-        )
+        evaluated = functools.partial(evaluation_batches, task, model, parts=parts, broken=broken)
+        chosen_on = source.splits.get("val", source.splits["test"])
+        validated = evaluated(chosen_on, validation or preprocessing)
+        if task.target is not None:
+            validated = validated.map(lambda x, y: (x, task.target(y)))
         if config.resume is False and workers.is_chief:
             checkpoints.clear()  # only now: a mistake in the flags would have ended the new run
         with warnings.catch_warnings():
@@ -160,9 +171,7 @@ def train(
                 initial_epoch=start // steps,
                 steps_per_epoch=steps,
                 validation_freq=config.validation_epochs,
-                validation_data=evaluation.map(
-                    lambda x, y: (x, one_hot(y, len(source.class_names)))
-                ),
+                validation_data=validated,
                 callbacks=[
                     *callbacks,
                     _watch_finite(config),
@@ -179,13 +188,14 @@ def train(
         if keras.backend.backend() == "jax":
             print("Trained. To export and compare, run it again with KERAS_BACKEND=tensorflow.")
             return None
-        trained = build(source.class_names)  # on one device, in float32
+        trained = build(task.class_names)  # on one device, in float32
         copy_merged(model, trained)
         chosen = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")
         comparisons = deliver(
-            trained,
-            source,
-            evaluation,
+            task,
+            task.deploy(trained),
+            source.name,
+            evaluated(source.splits["test"], preprocessing),
             chosen,
             log_dir,
             preprocessing=preprocessing,
@@ -195,9 +205,9 @@ def train(
         return comparisons
 
 
-def _steps(config, source):
+def _steps(config, source, task):
     """Returns the steps of an epoch; raises a `ValueError` if a split is empty or too small."""
-    source.require_labels("A recipe")
+    source.require(task.needs, "A recipe")
     for name in ("train", "test"):
         if name not in source.splits or not source.splits[name].count:
             raise UserError(f"A recipe needs pictures in the split {name}: {source.name} has none.")
@@ -218,30 +228,6 @@ def _announce(config, source):
         f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}, "
         f"export it to {config.export_dir}, reload the exports and compare them on the test split."
         f"\n{source}\n{describe(config)}"
-    )
-
-
-def _stream(config, source, *, crop, augment, broken, job) -> Callable[..., tf.data.Dataset]:
-    """Returns a function of `worker`, `workers` and `start_step` that opens the training data."""
-    return functools.partial(
-        train_batches,
-        source.splits["train"],
-        batch_size=config.batch_size,
-        seed=config.seed,
-        crop=crop,
-        augment=augment,
-        mix=functools.partial(
-            mix,
-            num_classes=len(source.class_names),
-            mixup=config.mixup,
-            cutmix=config.cutmix,
-            rate=config.mix_rate,
-            smoothing=config.label_smoothing,
-        ),
-        repeats=config.repeats,
-        broken=broken,
-        service=config.data_service or None,
-        job=job,
     )
 
 

@@ -1,23 +1,80 @@
-"""Heads: each file extends the graph of a backbone to one task."""
+"""Tasks: heads, which extend the graph of a backbone, and `Task`, what is learned with them.
 
-from keras_vit.tasks.classify import class_names_of, classifier, preprocessing_of
-from keras_vit.tasks.deploy import Deployed, deploy
-from keras_vit.tasks.depths import token_maps, tokens_at
-from keras_vit.tasks.features import features
-from keras_vit.tasks.keras_file import read_keras_file
-from keras_vit.tasks.probabilities import to_probabilities
-from keras_vit.tasks.segment import segmenter
+What needs Keras is loaded when it is first used: scoring and drawing answers need none.
+"""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from keras_vit.tasks.classification import classification
+from keras_vit.tasks.segmentation import segmentation
+from keras_vit.tasks.task import Result, Task, task_named
+
+if TYPE_CHECKING:
+    from keras_vit.tasks.classify import classifier
+    from keras_vit.tasks.deployed import (
+        Deployed,
+        answering,
+        class_names_of,
+        deploy,
+        preprocessing_of,
+    )
+    from keras_vit.tasks.depths import token_maps, tokens_at
+    from keras_vit.tasks.keras_file import read_keras_file
+    from keras_vit.tasks.pooled import features
+    from keras_vit.tasks.probabilities import to_probabilities
+    from keras_vit.tasks.segment import segmenter
+
+# No module has the name of what it holds: importing the module would hide it.
+_MODULE_OF = {
+    "Deployed": "deployed",
+    "answering": "deployed",
+    "class_names_of": "deployed",
+    "classifier": "classify",
+    "deploy": "deployed",
+    "features": "pooled",
+    "preprocessing_of": "deployed",
+    "read_keras_file": "keras_file",
+    "segmenter": "segment",
+    "to_probabilities": "probabilities",
+    "token_maps": "depths",
+    "tokens_at": "depths",
+}
 
 __all__ = [
     "Deployed",
+    "Result",
+    "Task",
+    "answering",
     "class_names_of",
+    "classification",
     "classifier",
     "deploy",
     "features",
     "preprocessing_of",
     "read_keras_file",
+    "segmentation",
     "segmenter",
+    "task_named",
     "to_probabilities",
     "token_maps",
     "tokens_at",
 ]
+
+
+def __getattr__(name):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
+
+
+if sys.modules.get("keras") is not None:  # see keras_vit/__init__.py
+    importlib.import_module(f"{__name__}.deployed")
+    importlib.import_module(f"{__name__}.segment")

@@ -1,18 +1,15 @@
 """Image classification: a pooled head of logits."""
 
-import dataclasses
-
 import keras
 
 from keras_vit.errors import UserError
-from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.keras_private import all_layers
 from keras_vit.layers import TokenPool
-from keras_vit.tasks.features import pooled
+from keras_vit.tasks.pooled import pooled
+from keras_vit.tasks.remember import Remembers
 
 
 @keras.saving.register_keras_serializable("keras_vit")
-class ClassHead(keras.layers.Dense):
+class ClassHead(Remembers, keras.layers.Dense):
     """Maps pooled features `(B, D)` to logits `(B, K)`; stores class names and preprocessing.
 
     Args:
@@ -30,32 +27,8 @@ class ClassHead(keras.layers.Dense):
 
     def __init__(self, units, *, class_names=None, preprocessing=None, **kwargs):
         super().__init__(units, **kwargs)
-        if class_names is not None and not (
-            isinstance(class_names, list | tuple) and all(isinstance(x, str) for x in class_names)
-        ):
-            raise UserError(f"`class_names` must be texts: received {str(class_names)[:50]}.")
-        self.class_names = class_names
+        self.name_classes(class_names)
         self.remember(preprocessing)
-
-    def remember(self, preprocessing):
-        """Stores `preprocessing`, except the size of the images, which the model's input has.
-
-        Args:
-            preprocessing: As the constructor takes it.
-
-        Raises:
-            ValueError: If a dictionary is no `to_json()` of a `Preprocessing`.
-        """
-        if preprocessing is not None and not isinstance(preprocessing, Preprocessing):
-            preprocessing = Preprocessing.from_json(preprocessing)
-        if preprocessing is not None:
-            preprocessing = dataclasses.replace(preprocessing, image_size=None)
-        self.preprocessing = preprocessing
-
-    def get_config(self):
-        preprocessing = self.preprocessing and self.preprocessing.to_json()
-        remembered = {"class_names": self.class_names, "preprocessing": preprocessing}
-        return {**super().get_config(), **remembered}
 
 
 def classifier(
@@ -111,46 +84,6 @@ def classifier(
         distilled = _head(num_classes, class_names=names, name="distillation_head")(x)
         logits = keras.layers.Average(dtype="float32", name="mean_logits")([logits, distilled])
     return keras.Model(backbone.input, logits, name="classifier")
-
-
-def class_names_of(model):
-    """Returns the names of a classifier's classes.
-
-    Args:
-        model: A `keras.Model` with a name for each layer.
-
-    Returns:
-        A list of `K` names in the order of the labels, or `None` where the model has none.
-    """
-    return getattr(head_of(model), "class_names", None)
-
-
-def preprocessing_of(model):
-    """Returns the preprocessing that a classifier stores.
-
-    Args:
-        model: A classifier.
-
-    Returns:
-        A `Preprocessing` for images of the model's size; the whole picture, if the model stores
-        none.
-    """
-    remembered = getattr(head_of(model), "preprocessing", None) or Preprocessing()
-    return dataclasses.replace(remembered, image_size=model.input_shape[1:3])
-
-
-def head_of(model):
-    """Finds the head of a classifier, which may be inside a nested model.
-
-    Args:
-        model: A `keras.Model` with one output `(B, K)`.
-
-    Returns:
-        Its `ClassHead`, the first of those of a distilled model; `None` where no head has `K`
-        classes.
-    """
-    heads = (each for each in all_layers(model) if isinstance(each, ClassHead))
-    return next((each for each in heads if each.units == model.output_shape[-1]), None)
 
 
 def _head(units, **kwargs):

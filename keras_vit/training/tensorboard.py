@@ -5,22 +5,20 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_vit.images.gallery import gallery_figure, titles_of
+from keras_vit.images.gallery import gallery_figure
 
 
-def log_gallery(log_dir, images, labels, class_names, *, name="training images", columns=8):
-    """Writes a gallery of images with their class names under TensorBoard's tab Images.
+def log_gallery(log_dir, images, titles, *, name="training images", columns=8):
+    """Writes a gallery of images with their titles under TensorBoard's tab Images.
 
     Args:
         log_dir: Folder that `tensorboard --logdir` is given.
         images: Batch `(B, H, W, C)`, 0 to 255, one or three channels.
-        labels: Classes `(B,)`, or soft labels `(B, K)`.
-        class_names: Names of the classes, in the order of their numbers.
+        titles: `B` texts.
         name: Name of the gallery in TensorBoard.
         columns: Pictures per row. Pictures that do not fill the last row are left out.
     """
-    figure = gallery_figure(images, titles_of(labels, class_names), columns=columns)
-    log_figure(log_dir, name, figure)
+    log_figure(log_dir, name, gallery_figure(images, titles, columns=columns))
 
 
 def log_figure(log_dir, name, figure):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from keras_vit.cli import export as export_command
 from keras_vit.data import open_source
+from keras_vit.data.sample import image_and_label
 from keras_vit.export import FORMATS, save_keras
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
@@ -137,24 +138,23 @@ def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan(
         for broken in (math.nan, math.inf):
             why = FORMATS[name].verdict(broken, 0.0)
             assert why == "it answers something that is not a finite number."
-    assert "a probability differs by 1.0e-01" in FORMATS["tflite"].verdict(0.1, -0.002)
+    assert "an answer differs by 1.0e-01" in FORMATS["tflite"].verdict(0.1, -0.002)
     assert FORMATS["tflite-int8"].verdict(0.1, -0.002) is None
-    assert "loses 0.31 points of top-1, more than 0.3" in FORMATS["tflite-int8"].verdict(
-        0.1, -0.0031
-    )
+    assert "loses 0.31 points, more than 0.3" in FORMATS["tflite-int8"].verdict(0.1, -0.0031)
 
 
 @pytest.mark.parametrize("count", [100, 10_000])
 def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
     split = open_source("digits").splits["test"]
-    images, labels = export_command._drawn(split, count, Preprocessing(image_size=8), 0)
+    how = Preprocessing(image_size=8)
+    images, labels = export_command._drawn(split, count, how, 0, image_and_label)
     assert len(images) == len(labels) == min(count, split.count)
     assert set(labels) == set(range(10))
-    everything = export_command._drawn(split, 10**9, Preprocessing(image_size=8), 1)[0]
+    everything = export_command._drawn(split, 10**9, how, 1, image_and_label)[0]
     everything = {image.tobytes() for image in everything}
     assert {image.tobytes() for image in images} <= everything
     assert len({image.tobytes() for image in images}) >= len(images) - 2  # few are twins
-    again, _ = export_command._drawn(split, count, Preprocessing(image_size=8), 0)
+    again, _ = export_command._drawn(split, count, how, 0, image_and_label)
     np.testing.assert_array_equal(images, again)
 
 

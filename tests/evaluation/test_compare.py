@@ -10,8 +10,9 @@ from keras_vit.evaluation import NoAnswer, compare, comparison_table, timing, wo
 from keras_vit.export import export
 from keras_vit.inference import Artefact
 from keras_vit.models import vit
-from keras_vit.tasks import classifier
+from keras_vit.tasks import classification, classifier
 
+TASK = classification(["a", "b", "c"])
 pytestmark = pytest.mark.usefixtures("processes")
 
 
@@ -24,10 +25,10 @@ def test_artefacts_are_replayed_without_keras_and_compared(tiny):
 
     shifted = reference.copy()  # one answer becomes another: 11 of 12 agree, 9 of 12 are right
     shifted[0, labels[0]] += 0.25
-    rows = compare(tiny.paths, images, labels, {"probabilities": shifted})
+    rows = compare(TASK, tiny.paths, images, labels, {"probabilities": shifted})
     assert [row.artefact for row in rows] == [str(path) for path in tiny.paths]
     for row in rows:
-        assert row.accuracy == 9 / 12
+        assert row.figures["accuracy"] == 9 / 12
         assert row.change == 9 / 12 - (shifted.argmax(-1) == labels).mean()
         assert row.difference == pytest.approx(0.25, abs=1e-6)
         assert row.agreement == (shifted.argmax(-1) == reference.argmax(-1)).mean()
@@ -37,7 +38,7 @@ def test_artefacts_are_replayed_without_keras_and_compared(tiny):
     assert rows[1].size > rows[2].size == tiny.litert.stat().st_size
 
     text = io.StringIO()
-    Console(file=text, width=80).print(comparison_table(rows))
+    Console(file=text, width=80).print(comparison_table(TASK, rows))
     assert text.getvalue().count("75.00%") == 3
     assert text.getvalue().count("1.00x") == 4  # the Keras file itself
 
@@ -71,7 +72,7 @@ def test_what_an_artefact_s_process_says_last_is_passed_on(tmp_path):
     broken.write_bytes(b"no model")
     images = np.zeros((1, 8, 8, 1), "uint8")
     with pytest.raises(NoAnswer, match="model.tflite cannot be replayed: .*cannot be read"):
-        compare([broken], images, [0], {"probabilities": [[1.0]]})
+        compare(TASK, [broken], images, [0], {"probabilities": np.ones((1, 1))})
 
 
 def export_tiny(folder, **options):
@@ -98,9 +99,9 @@ def test_one_that_fails_is_reported_and_the_others_are_timed_once(tmp_path, tiny
     again.write_bytes(tiny.litert.read_bytes())
     paths, failures = [tiny.litert, broken, other, again], {}
     named = {"probabilities": reference}
-    rows = compare(paths, images, reference.argmax(-1), named, failures=failures)
+    rows = compare(TASK, paths, images, reference.argmax(-1), named, failures=failures)
     assert [row.artefact for row in rows] == [str(tiny.litert), str(again)]
-    assert all(row.accuracy == 1 and len(row.milliseconds) == 4 for row in rows)
+    assert all(row.figures["accuracy"] == 1 and len(row.milliseconds) == 4 for row in rows)
     assert failures.keys() == {broken, other}
     assert "model.tflite cannot be replayed: " in str(failures[broken])
     assert started == [*paths, tiny.litert, other, again]  # `other` loads, and takes colours

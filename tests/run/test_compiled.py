@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_vit.run import Training
 from keras_vit.run.compiled import compiled_model
+from keras_vit.tasks import classification
 from keras_vit.tasks.classify import ClassHead
 
 CONFIG = Training(
@@ -21,6 +22,7 @@ CONFIG = Training(
     run_dir="runs",
     export_dir="exports",
 )
+TASK = classification(["a", "b", "c"])
 DEVICES = types.SimpleNamespace(scope=contextlib.nullcontext)
 
 
@@ -28,7 +30,7 @@ def test_a_sequential_model_is_trained():
     def build():
         return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), ClassHead(3)])
 
-    model = compiled_model(CONFIG, build, steps=1, devices=DEVICES)
+    model = compiled_model(CONFIG, build, steps=1, devices=DEVICES, task=TASK)
     images, targets = np.zeros((4, 8, 8, 1)), np.eye(4, 3)
     before = np.asarray(model.get_layer("class_head").bias)
     model.fit(images, targets, batch_size=4, verbose=0)
@@ -46,4 +48,4 @@ def test_a_head_that_cannot_be_exported_is_refused_before_the_training(activatio
         return keras.Model(inputs, layers.Dense(3, activation=activation)(x))
 
     with pytest.raises(ValueError, match=message):
-        compiled_model(CONFIG, build, steps=1, devices=DEVICES)
+        compiled_model(CONFIG, build, steps=1, devices=DEVICES, task=TASK)

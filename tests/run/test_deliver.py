@@ -15,10 +15,13 @@ from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
 from keras_vit.run import deliver as module
 from keras_vit.run import judge as judging
-from keras_vit.run.judge import judge, pick_samples
-from keras_vit.tasks import classifier
+from keras_vit.run.gallery import pick_samples
+from keras_vit.run.judge import judge
+from keras_vit.tasks import classification, classifier, deploy
 
 CLASSES, EACH, SIDE = 12, 10, 8
+NAMES = [f"class {label:02d}" for label in range(CLASSES)]
+TASK = classification(NAMES)
 BYTES = SIDE * SIDE * 3  # of an image
 
 
@@ -43,8 +46,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def model():
-    names = [f"class {label:02d}" for label in range(CLASSES)]
-    return classifier(vit("mu/4", image_size=SIDE), CLASSES, class_names=names)
+    return classifier(vit("mu/4", image_size=SIDE), CLASSES, class_names=NAMES)
 
 
 def batches_of(split):
@@ -63,24 +65,27 @@ def expected(model, source):
 
 def test_all_images_are_scored_and_some_of_all_classes_kept(source, model, monkeypatch):
     monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
-    judged = judge(model, batches_of(source.splits["test"]), seed=0)
+    judged = judge(TASK, deploy(model), batches_of(source.splits["test"]), seed=0)
     labels, predictions = expected(model, source)
-    np.testing.assert_array_equal(judged.score.labels, labels)
-    np.testing.assert_array_equal(judged.score.predictions, predictions)
-    assert judged.images.shape == (60, SIDE, SIDE, 3) and judged.probabilities.shape == (60, 12)
-    assert set(judged.labels) == set(range(CLASSES))
-    np.testing.assert_array_equal(judged.images[:, 0, 0, 0], 20 * judged.labels)
-    again = judge(model, batches_of(source.splits["test"]), seed=0)
-    np.testing.assert_array_equal(judged.labels, again.labels)
-    other = judge(model, batches_of(source.splits["test"]), seed=1)
-    assert (judged.labels != other.labels).any()
+    assert judged.result.figures["accuracy"] == (labels == predictions).mean()
+    assert judged.result.count == len(labels)
+    probabilities = judged.answers["probabilities"]
+    assert judged.images.shape == (60, SIDE, SIDE, 3) and probabilities.shape == (60, 12)
+    assert set(judged.truth) == set(range(CLASSES))
+    np.testing.assert_array_equal(judged.images[:, 0, 0, 0], 20 * judged.truth)
+    again = judge(TASK, deploy(model), batches_of(source.splits["test"]), seed=0)
+    np.testing.assert_array_equal(judged.truth, again.truth)
+    other = judge(TASK, deploy(model), batches_of(source.splits["test"]), seed=1)
+    assert (judged.truth != other.truth).any()
 
 
 def test_a_split_within_the_limit_is_kept_whole_and_in_its_order(source, model, monkeypatch):
     monkeypatch.setattr(judging, "LIMIT", CLASSES * EACH * BYTES)
-    judged = judge(model, batches_of(source.splits["test"]), seed=0)
-    np.testing.assert_array_equal(judged.labels, expected(model, source)[0])
-    np.testing.assert_array_equal(judged.probabilities.argmax(-1), judged.score.predictions)
+    judged = judge(TASK, deploy(model), batches_of(source.splits["test"]), seed=0)
+    np.testing.assert_array_equal(judged.truth, expected(model, source)[0])
+    np.testing.assert_array_equal(
+        judged.answers["probabilities"].argmax(-1), expected(model, source)[1]
+    )
 
 
 def test_a_stream_that_is_sorted_by_class_is_drawn_from_to_its_end(source, model, monkeypatch):
@@ -90,16 +95,16 @@ def test_a_stream_that_is_sorted_by_class_is_drawn_from_to_its_end(source, model
     def stream(seed=None, worker=0, workers=1):
         return tf.data.Dataset.range(split.count).map(split.read)
 
-    judged = judge(model, batches_of(SequentialSplit(split.count, stream)), seed=0)
-    assert len(judged.score.labels) == CLASSES * EACH and set(judged.labels) == set(range(CLASSES))
+    judged = judge(TASK, deploy(model), batches_of(SequentialSplit(split.count, stream)), seed=0)
+    assert judged.result.count == CLASSES * EACH and set(judged.truth) == set(range(CLASSES))
 
 
 def test_pictures_that_cannot_be_read_are_not_counted(tmp_path, source, model, monkeypatch):
     monkeypatch.setattr(judging, "LIMIT", BYTES)  # one image
     for path in (tmp_path / "colours" / "test" / "class 11").iterdir():
         path.write_bytes(b"no picture")
-    judged = judge(model, batches_of(source.splits["test"]), seed=0)
-    assert len(judged.score.labels) == (CLASSES - 1) * EACH and len(judged.labels) == 1
+    judged = judge(TASK, deploy(model), batches_of(source.splits["test"]), seed=0)
+    assert judged.result.count == (CLASSES - 1) * EACH and len(judged.truth) == 1
 
 
 @pytest.mark.parametrize(
@@ -128,10 +133,10 @@ def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, 
     monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
     seen = {}
 
-    def compare(paths, images, labels, reference):
+    def compare(task, paths, images, labels, reference):
         seen.update(paths=paths, labels=labels)
-        numbers = dict(size=1, accuracy=0.5, change=0.0, agreement=1.0, difference=0.0)
-        rest = dict(calibration_error=0.0, milliseconds={}, runtime="none", operators={})
+        numbers = dict(size=1, figures={"accuracy": 0.5}, change=0.0, agreement=1.0)
+        rest = dict(difference=0.0, decided=0.0, milliseconds={}, runtime="none", operators={})
         return [Comparison(str(path), **numbers, **rest) for path in paths]
 
     monkeypatch.setattr(module, "compare", compare)
@@ -142,8 +147,9 @@ def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, 
     log_dir = tmp_path / "run" / "logs" / "one"
     log_dir.mkdir(parents=True)
     module.deliver(
+        TASK,
         model,
-        source,
+        source.name,
         batches_of(source.splits["test"]),
         config,
         log_dir,

@@ -23,7 +23,7 @@ from keras_vit.data import from_arrays
 from keras_vit.data.augment import random_flip
 from keras_vit.models import vit
 from keras_vit.run import Flip, open_devices, run_recipe, train
-from keras_vit.tasks import classifier
+from keras_vit.tasks import classification, classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,7 @@ def run(config):
         devices,
         source,
         build,
+        task=classification(source.class_names),
         augment=random_flip if config.flip else None,
         bigger=["python", "brightness.py", "--run-dir", config.run_dir],
     )

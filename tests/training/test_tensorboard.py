@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_vit.evaluation import confusion_figure
+from keras_vit.tasks.confusion import confusion_figure
 from keras_vit.training import log_figure, log_gallery, log_hyperparameters
 
 
@@ -36,7 +36,7 @@ def test_the_gallery_shows_each_image(tmp_path, channels):
 
 
 def picture_of(folder, images):
-    log_gallery(folder, images, np.zeros(len(images), int), ["nought"])
+    log_gallery(folder, images, ["nought"] * len(images))
     return picture(folder, "training images")
 
 

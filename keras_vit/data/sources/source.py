@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from keras_vit.data.splits import EncodedSplit, SequentialSplit, Split
 from keras_vit.errors import UserError, first_few
 
+PLURAL = {"label": "labels", "mask": "masks"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -49,17 +51,20 @@ class Source:
                     f"{lowest if lowest < 0 else highest} in {name} of {self.name}."
                 )
 
-    def require_labels(self, user):
-        """Refuses a source without labels.
+    def require(self, keys, user):
+        """Refuses a source whose samples lack something.
 
         Args:
-            user: What needs the labels, the first words of the sentence.
+            keys: Keys of the samples that are needed, see `keras_vit.data.sample`.
+            user: What needs them, the first words of the sentence.
 
         Raises:
-            ValueError: If the source has no classes.
+            ValueError: If samples lack one.
         """
-        if not self.class_names:
-            raise UserError(f"{user} needs labels, and the pictures of {self.name} have none.")
+        for key in keys:
+            if any(key not in split.keys for split in self.splits.values()):
+                what = PLURAL.get(key, key)
+                raise UserError(f"{user} needs {what}, and the pictures of {self.name} have none.")
 
     def class_name(self, label):
         """Returns the name of an integer label; for a label of no class, the number as text."""

@@ -99,6 +99,6 @@ def choose_splits(names, place):
         names_of["test"] = names_of.pop("val")
         notes.append(f"There is no test split: {names_of['test'][0]} serves as one.")
     order = sorted(names_of, key=lambda split: (split != "train", split != "test", split))
-    if unused := [names_of[split][0] for split in order if split not in ("train", "test")]:
+    if unused := [names_of[split][0] for split in order if split not in SPELLINGS]:
         notes.append(f"Splits that no training uses: {len(unused):,} ({first_few(unused)}).")
     return {split: names_of[split][0] for split in order}, notes

@@ -44,6 +44,12 @@ class EncodedSplit:
     named: ClassVar[bool] = True
     guarantee: ClassVar[str] = ""
 
+    @property
+    def keys(self):
+        """Keys of its samples."""
+        read = tf.function(self.read, autograph=False)
+        return set(read.get_concrete_function(tf.TensorSpec([], tf.int64)).structured_outputs)
+
     def batches(
         self,
         order,

@@ -57,6 +57,12 @@ class Split:
     def channels(self):
         return self.image_shape[2]
 
+    @property
+    def keys(self):
+        """Keys of its samples."""
+        read = tf.function(self.read, autograph=False)
+        return set(read.get_concrete_function(tf.TensorSpec([None], tf.int64)).structured_outputs)
+
     @classmethod
     def in_memory(cls, images, labels):
         """Makes a split of images `(N, H, W, C)` and labels `(N,)` in memory.

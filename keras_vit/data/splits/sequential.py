@@ -38,6 +38,11 @@ class SequentialSplit:
         "files of their own, so that their union is not the stream of one"
     )
 
+    @property
+    def keys(self):
+        """Keys of its samples."""
+        return set(self.stream().element_spec)
+
     def batches(
         self,
         order,

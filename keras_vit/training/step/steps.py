@@ -77,6 +77,8 @@ class Steps(ReplicaTrainer):
         finite = self._update(self._gradients.drop_unused(gradients))
         for variable, value in zip(self._gradients.statistics, statistics, strict=True):
             variable.assign(tf.where(finite, value, variable.value))
+        if self._compiled_with["after_update"] is not None:
+            self._compiled_with["after_update"](self)
         self._update_metrics(finite, loss, weight, x, y, y_pred, sample_weight, counts)
         return self.get_metrics_result()
 

@@ -53,6 +53,7 @@ class TrainingModel(Steps):
         weighted_metrics=None,
         accumulation=1,
         ema_warmup=False,
+        after_update=None,
         jit_compile=False,
         run_eagerly=False,
     ):
@@ -72,6 +73,9 @@ class TrainingModel(Steps):
             ema_warmup: Whether the momentum of the average of the weights, if the optimizer keeps
                 one, is smaller at first: `min(ema_momentum, (1 + t) / (10 + t))` at step `t`, as
                 `tf.train.ExponentialMovingAverage` has it.
+            after_update: Called with the model at the end of each step, in its graph and in each
+                replica, for example to move the average of a teacher, whose variables must be the
+                model's.
             jit_compile: Whether XLA compiles forward and backward.
             run_eagerly: Whether nothing is compiled, for debugging.
 
@@ -110,6 +114,7 @@ class TrainingModel(Steps):
             weighted_metrics=weighted_metrics,
             accumulation=accumulation,
             ema_warmup=ema_warmup,
+            after_update=after_update,
             jit_compile=jit_compile,
             run_eagerly=run_eagerly,
         )

@@ -145,7 +145,6 @@ def test_a_class_that_the_test_lacks_is_named(tmp_path):
     names = ["train/a/1.png", "train/b/1.png", "test/a/1.png", "val/b/1.png"]
     source = from_folder(put(tmp_path, *names))
     assert {
-        "Splits that no training uses: 1 (val).",
         "Classes of which test has no picture: 1 (b).",
         "Classes of which val has no picture: 1 (a).",
     } == set(source.notes)

@@ -80,6 +80,6 @@ def test_pictures_without_labels_are_checked_and_known(tmp_path):
 def test_what_needs_labels_says_so(tmp_path):
     source = from_folder(put(tmp_path / "set", "1.png"))
     with pytest.raises(UserError, match="^This needs labels, and the pictures of set have none.$"):
-        source.require_labels("This")
-    with pytest.raises(UserError, match="^A classifier needs labels: received .* with image.$"):
+        source.require(("label",), "This")
+    with pytest.raises(UserError, match="^Samples must have labels: received .* with image.$"):
         eval_batches(source.splits["train"], batch_size=1, crop=lambda sample, _: sample)

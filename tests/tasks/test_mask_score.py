@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from keras_vit.evaluation import SegmentationScore
+from keras_vit.tasks.mask_score import SegmentationScore
 
 
 def test_a_case_by_hand():

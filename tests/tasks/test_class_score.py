@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_score, recall_score, top_k_accuracy_score
 
-from keras_vit.evaluation import match_classes, score
+from keras_vit.evaluation import score
+from keras_vit.tasks import classification
+from keras_vit.tasks.class_names import match_classes
+from keras_vit.tasks.class_score import Score
+
+TASK = classification("abcde")
 
 
 @pytest.fixture
@@ -16,11 +21,28 @@ def answers():
 
 
 def run(labels, probabilities, size=16):
+    """Scores batches, as a whole."""
+    parts = range(0, len(labels), size)
+    return Score.joined(
+        [Score.of(labels[i : i + size], probabilities[i : i + size]) for i in parts]
+    )
+
+
+def scored(labels, probabilities, size=16):
     """Answers as if the images were their own places."""
     places = np.arange(len(labels)).reshape(-1, 1, 1, 1)
     parts = range(0, len(labels), size)
     batches = [(places[i : i + size], labels[i : i + size]) for i in parts]
-    return score(lambda images: probabilities[images[:, 0, 0, 0]], batches)
+    return score(TASK, lambda x: {"probabilities": probabilities[x[:, 0, 0, 0]]}, batches)
+
+
+def test_the_task_s_figures_are_those_of_the_score(answers):
+    result, expected = scored(*answers).result, run(*answers)
+    assert result.headline == ("accuracy", expected.top(1))
+    assert result.figures["top_5"] == 1 and result.count == 60
+    assert result.figures["calibration_error"] == expected.calibration_error()
+    for ours, theirs in zip(result.per_class.values(), expected.per_class(), strict=False):
+        assert len(ours) == len(theirs) == 5
 
 
 @pytest.mark.parametrize("k", [1, 2, 4])
@@ -54,11 +76,10 @@ def test_the_calibration_error_is_the_papers():
 
 
 def test_time_is_of_all_but_the_first_batch(answers):
-    result = run(*answers)
-    assert result.timed == 60 - 16 and result.images_per_second > 0
-    assert run(*answers, size=60).images_per_second is None
+    assert scored(*answers).images_per_second > 0
+    assert scored(*answers, size=60).images_per_second is None
     with pytest.raises(ValueError, match="no image"):
-        score(None, [])
+        score(TASK, None, [])
 
 
 def test_classes_are_matched_by_name_and_by_number():

@@ -1,0 +1,126 @@
+"""The task of classification: one of several classes for each image."""
+
+import functools
+
+import numpy as np
+
+from keras_vit.errors import UserError
+from keras_vit.tasks.class_score import Score
+from keras_vit.tasks.confusion import confusion_figure
+from keras_vit.tasks.task import Result, Task
+
+
+def classification(class_names, *, mixup=0.0, cutmix=0.0, mix_rate=1.0, label_smoothing=0.0):
+    """Makes the task of classification: cross-entropy of logits, judged by top-1 accuracy.
+
+    Args:
+        class_names: Names of the `K` classes in their order.
+        mixup: Alpha of mixup's Beta distribution, as `keras_vit.data.augment.mix` takes it.
+        cutmix: Alpha of cutmix's Beta distribution.
+        mix_rate: Share of the images that mixup or cutmix changes.
+        label_smoothing: Share of a label that is spread over all classes.
+
+    Returns:
+        A `Task`. The graph that trains maps images to logits `(B, K)`; it is deployed to answer
+        with `probabilities` `(B, K)`.
+    """
+    names = tuple(class_names)
+
+    def target(labels):
+        from keras_vit.data.labels import one_hot
+
+        return one_hot(labels, len(names))
+
+    def mix(images, labels, keys):
+        from keras_vit.data.augment import mix
+
+        how = dict(mixup=mixup, cutmix=cutmix, rate=mix_rate, smoothing=label_smoothing)
+        return mix(images, labels, keys, num_classes=len(names), **how)
+
+    return Task(
+        name="classification",
+        needs=("label",),
+        example=_example,
+        target=target,
+        mix=mix,
+        loss=_cross_entropy,
+        metrics=lambda: ["accuracy"],
+        deploy=_checked,
+        score=functools.partial(_score, names=names),
+        decide=lambda answers: answers["probabilities"].argmax(-1),
+        title=functools.partial(_title, names=names),
+        words=functools.partial(_best, names=names),
+        class_names=names,
+        shares=("accuracy", "top_5"),
+    )
+
+
+TASK = classification
+
+
+def _example(sample):
+    return sample["image"], sample["label"]
+
+
+def _cross_entropy():
+    import keras
+
+    return keras.losses.CategoricalCrossentropy(from_logits=True)
+
+
+def _checked(model):
+    """Returns a classifier that ends in logits; it is saved as it is, to be trained further."""
+    import keras
+
+    from keras_vit.tasks.probabilities import to_probabilities
+
+    if to_probabilities(model) is not keras.ops.softmax:
+        raise UserError(
+            f"A recipe trains logits, which keras_vit's ClassHead gives: {model.name!r} ends in a "
+            "softmax."
+        )
+    return model
+
+
+def _score(pairs, *, names):
+    parts = [Score.of(labels, answers["probabilities"]) for answers, labels in pairs]
+    if not parts:
+        raise UserError("There is no image to answer.")
+    score = Score.joined(parts)
+    images, recall, precision = score.per_class()
+    names = names or tuple(map(str, range(score.num_classes)))
+    return Result(
+        figures={
+            "accuracy": score.top(1),
+            "top_5": score.top(5),
+            "calibration_error": score.calibration_error(),
+        },
+        count=len(score.labels),
+        per_class={"recall": recall, "precision": precision, "images": images},
+        each=-score.ranks.astype(float),
+        plots={"confusion": lambda: confusion_figure(score.labels, score.predictions, names)},
+    )
+
+
+def _title(label, *, names):
+    """Writes the name of a class, or the names in a mixture `(K,)`, a line each.
+
+    Shares below 0.1 are left out: they come from label smoothing and not from a mixture.
+    """
+    if np.ndim(label) == 0:
+        return names[label]
+    order = np.argsort(-label, kind="stable")
+    order = [index for index in order if label[index] >= 0.1]
+    if len(order) == 1:
+        return names[order[0]]
+    return "\n".join(f"{names[index]} {label[index]:.2f}" for index in order)
+
+
+def _best(answers, *, names):
+    """Lists the classes, the most probable first."""
+    probabilities = answers["probabilities"]
+    names = names or tuple(map(str, range(len(probabilities))))
+    return [
+        {"name": names[index], "index": int(index), "probability": float(probabilities[index])}
+        for index in np.argsort(-probabilities, kind="stable")
+    ]

@@ -1,0 +1,135 @@
+"""The task of semantic segmentation: a class for each pixel."""
+
+import functools
+
+import numpy as np
+
+from keras_vit.errors import UserError
+from keras_vit.tasks.class_plot import class_figure
+from keras_vit.tasks.mask_score import SegmentationScore
+from keras_vit.tasks.palette import coloured, overlay, palette_image
+from keras_vit.tasks.task import Result, Task
+
+
+def segmentation(class_names, *, void=None, class_weights=None, size=None):
+    """Makes the task of semantic segmentation, judged by the mean IoU of one confusion matrix.
+
+    Args:
+        class_names: Names of the `K` classes in the order of their ids.
+        void: The id in a mask of pixels that count nowhere, or `None`. Pixels outside of moved
+            pictures have it too.
+        class_weights: What a pixel of each class counts in the loss, `K` numbers; by default all
+            count alike.
+        size: Height and width of the images that the deployed model takes; by default those of the
+            graph that trains. Larger ones are answered by windows that overlap.
+
+    Returns:
+        A `Task`. The graph that trains maps images to logits `(B, H, W, K)`; it is deployed to
+        answer with `mask` `(B, H, W)`, the id of each pixel.
+
+    Raises:
+        ValueError: If there is no class, or `void` is the id of a class.
+    """
+    names = tuple(class_names)
+    if not names:
+        raise UserError("Segmentation needs the names of its classes: received none.")
+    if void is not None and 0 <= void < len(names):
+        raise UserError(f"`void` must be no id of the {len(names)} classes: received {void}.")
+    return Task(
+        name="segmentation",
+        needs=("mask",),
+        example=lambda sample: (sample["image"], sample["mask"]),
+        loss=functools.partial(_loss, void, class_weights),
+        metrics=functools.partial(_metrics, len(names), void),
+        deploy=functools.partial(_deployed, names=names, void=void, size=size),
+        score=functools.partial(_score, names=names, void=void),
+        decide=lambda answers: answers["mask"],
+        picture=functools.partial(_picture, count=len(names)),
+        show=functools.partial(_show, count=len(names)),
+        words=functools.partial(_areas, names=names),
+        class_names=names,
+        options={} if void is None else {"void": void},
+        shares=("mean_iou", "pixel_accuracy", "class_accuracy"),
+    )
+
+
+TASK = segmentation
+
+
+def _loss(void, class_weights):
+    from keras_vit.losses import ValidCrossEntropy
+
+    return ValidCrossEntropy(ignore_class=void, class_weights=class_weights)
+
+
+def _metrics(count, void):
+    import keras
+
+    iou = keras.metrics.MeanIoU(count, ignore_class=void, sparse_y_pred=False, name="mean_iou")
+    return [iou]
+
+
+def _deployed(model, *, names, void, size):
+    import keras
+
+    from keras_vit.tasks.deployed import answering
+    from keras_vit.tasks.windows import windowed
+
+    if size is not None and tuple(size) != tuple(model.input_shape[1:3]):
+        model = windowed(model, size)
+    # `argmax` would be a Flex operator of LiteRT.
+    mask = keras.ops.top_k(model.output, 1)[1][..., 0]
+    options = {} if void is None else {"void": void}
+    answers = {"mask": mask}
+    return answering(model.input, answers, "segmentation", class_names=names, options=options)
+
+
+def _score(pairs, *, names, void):
+    each = []
+
+    def masks():
+        for answers, truth in pairs:
+            for true, predicted in zip(truth, answers["mask"], strict=True):
+                valid = np.full(true.shape, True) if void is None else true != void
+                right = (true == predicted)[valid]
+                each.append(right.mean() if right.size else 1.0)
+                yield true, predicted
+
+    score = SegmentationScore.of(masks(), len(names), void=void)
+    if not each:
+        raise UserError("There is no image to answer.")
+    accuracy = score.class_accuracy
+    figures = {
+        "mean_iou": score.mean_iou,
+        "pixel_accuracy": score.pixel_accuracy,
+        "class_accuracy": float(accuracy[~np.isnan(accuracy)].mean()),
+    }
+    return Result(
+        figures=figures,
+        count=len(each),
+        per_class={"iou": score.iou, "accuracy": accuracy, "pixels": score.confusion.sum(1)},
+        each=np.array(each),
+        plots={"iou": lambda: class_figure(names, score.iou, "IoU")},
+    )
+
+
+def _picture(image, mask, *, count):
+    return overlay(image, coloured(mask, count))
+
+
+def _show(image, answers, *, count):
+    from PIL import Image
+
+    mask = answers["mask"]
+    drawn = Image.fromarray(overlay(image, coloured(mask, count)))
+    return {"overlay": drawn, "mask": palette_image(mask, count)}
+
+
+def _areas(answers, *, names):
+    """Lists the classes that are seen, the largest area first."""
+    counts = np.bincount(answers["mask"].ravel(), minlength=len(names))
+    order = [index for index in np.argsort(-counts, kind="stable") if counts[index]]
+    return [
+        {"name": names[index], "index": int(index), "area": float(counts[index] / counts.sum())}
+        for index in order
+    ]

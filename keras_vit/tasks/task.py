@@ -1,0 +1,144 @@
+"""What is learned and what becomes of it: one value of functions for each task."""
+
+import dataclasses
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from keras_vit.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Figures of the answers to a set of examples.
+
+    Attributes:
+        figures: Numbers by name. The first is the headline, by which models are compared.
+        count: How many examples were answered.
+        per_class: Numbers of each class by name, arrays `(K,)`, the one to sort by first; empty
+            where there are no classes.
+        each: How good the answer to each example is, `(N,)`, higher is better; `None` where only
+            the whole set has a figure.
+        plots: Functions without arguments by name; each draws a `matplotlib.figure.Figure`.
+    """
+
+    figures: dict[str, float]
+    count: int
+    per_class: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    each: np.ndarray | None = None
+    plots: dict[str, Callable[[], object]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def headline(self):
+        """Name and value of the first figure."""
+        return next(iter(self.figures.items()))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task: what is learned, and what becomes of it.
+
+    Outside of tf.data, truths are NumPy arrays `(B, ...)` or structures of them; answers are
+    dictionaries of arrays `(B, ...)` by name, as exports give them.
+
+    Attributes:
+        name: Name of the task; exports hold it.
+        example: Turns a batch of samples (see `keras_vit.data.sample`), after augmentation, into
+            `(x, y)`: images `(B, H, W, C)`, and the truth that answers are scored by. Runs in
+            tf.data.
+        loss: Returns the loss of the outputs, as `keras.Model.compile` takes it. Where not all
+            entries of an output count, a `keras_vit.losses.WeightedLoss`.
+        deploy: Turns a trained model into the one that is saved and exported, which
+            `keras_vit.tasks.deploy` takes: from images to a dictionary of answers.
+        score: Takes an iterable of pairs, answers and truth of a batch, and returns a `Result`.
+        needs: Keys of a sample that `example` reads besides `image`.
+        class_names: Names of the classes in their order; empty where there are none.
+        options: What else `task_named` needs to make this task again, plain values by name; exports
+            hold them.
+        metrics: Returns the metrics of training, as `keras.Model.compile` takes them.
+        target: Turns the truth `y` into the target of the loss, in tf.data; by default they are
+            the same.
+        mix: Does so in training, and may mix examples: turns images, truth and keys `(B,)` into
+            images and targets; see `keras_vit.data.train_batches`. By default, `target` does.
+        after_update: Called with the model after each step that changed its weights, in the graph
+            of the step, for example to move the average of a teacher.
+        decide: Turns answers into what is decided, integers `(B, ...)`, by whose equality two
+            models agree; `None` where nothing is decided.
+        title: Turns one truth or one target, `y[i]`, into a short text for a picture's title.
+        picture: Draws a truth or a target on its image, `(H, W, C)`, uint8, and returns such an
+            image, for galleries.
+        show: Draws an answer: takes an image `(H, W, C)`, uint8, and its answers, arrays without
+            the axis of the batch, and returns pictures by name, as `PIL.Image`s.
+        words: Describes an answer: takes its answers, arrays without the axis of the batch, and
+            returns rows, dictionaries of the same keys.
+        shares: Names of the figures that are shares of one, which are printed in percent.
+        higher_is_better: Whether a higher headline is better.
+    """
+
+    name: str
+    example: Callable[[dict], tuple]
+    loss: Callable[[], object]
+    deploy: Callable[[object], object]
+    score: Callable[[Iterable[tuple[dict, object]]], Result]
+    needs: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    options: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    metrics: Callable[[], list] = list
+    target: Callable[[object], object] | None = None
+    mix: Callable | None = None
+    after_update: Callable[[object], None] | None = None
+    decide: Callable[[dict], np.ndarray] | None = None
+    title: Callable[[np.ndarray], str] | None = None
+    picture: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    show: Callable[[np.ndarray, dict], dict[str, object]] | None = None
+    words: Callable[[dict], list[dict]] | None = None
+    shares: tuple[str, ...] = ()
+    higher_is_better: bool = True
+
+    def text(self, name, value):
+        """Writes a figure: a share as 97.22%, another number with four digits."""
+        return f"{value:.2%}" if name in self.shares else f"{value:.4g}"
+
+    def change(self, result, reference):
+        """Returns how much better a result is than another, by the headline.
+
+        Args:
+            result: A `Result`.
+            reference: The `Result` that it is compared with.
+
+        Returns:
+            The difference of the headlines, negative where `result` is worse. Where the headline is
+            no share, it is divided by that of `reference`.
+        """
+        (name, value), (_, expected) = result.headline, reference.headline
+        change = value - expected if self.higher_is_better else expected - value
+        return change if name in self.shares or not expected else change / abs(expected)
+
+
+def task_named(name, class_names=(), options=None):
+    """Makes the task that an export names in its metadata.
+
+    The task `NAME` is made by the function that the module `keras_vit.tasks.NAME` calls `TASK`.
+
+    Args:
+        name: Name of the task.
+        class_names: Names of the classes in their order.
+        options: The task's options.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        ValueError: If there is no such task, or it does not take these options.
+    """
+    module = f"keras_vit.tasks.{name}"
+    known = name.isidentifier() and importlib.util.find_spec(module) is not None
+    make = getattr(importlib.import_module(module), "TASK", None) if known else None
+    if make is None:
+        raise UserError(f"keras_vit has no task called {name!r}.")
+    try:
+        return make(tuple(class_names), **(options or {}))
+    except TypeError as error:
+        raise UserError(f"The task {name} does not take the options {options}.") from error

@@ -1,0 +1,104 @@
+"""Windows that overlap: a model of small images answers larger ones."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_vit.errors import UserError
+
+STEP = 2 / 3  # of a window's side, at most, from one window to the next
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class Windows(keras.layers.Layer):
+    """Cuts images `(B, H, W, C)` into windows `(N*B, h, w, C)` that cover them.
+
+    Args:
+        size: Height and width of a window `(h, w)`.
+        places: `N` places of the top left corners, pairs of a row and a column.
+        **kwargs: Further arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, size, places, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+        self.places = tuple(map(tuple, places))
+
+    def call(self, images):
+        height, width = self.size
+        windows = [images[:, y : y + height, x : x + width] for y, x in self.places]
+        return ops.concatenate(windows, axis=0)
+
+    def compute_output_shape(self, shape):
+        return (None, *self.size, shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "places": self.places}
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class Stitch(keras.layers.Layer):
+    """Joins maps of windows `(N*B, h, w, K)` to maps `(B, H, W, K)`, their mean where they overlap.
+
+    Args:
+        size: Height and width of the result `(H, W)`.
+        places: As `Windows` takes them.
+        **kwargs: Further arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, size, places, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+        self.places = tuple(map(tuple, places))
+
+    def call(self, maps):
+        height, width = maps.shape[1:3]
+        counts = np.zeros((*self.size, 1), "float32")
+        total = 0
+        for part, (y, x) in zip(
+            ops.split(maps, len(self.places), axis=0), self.places, strict=True
+        ):
+            counts[y : y + height, x : x + width] += 1
+            below, right = self.size[0] - height - y, self.size[1] - width - x
+            total = total + ops.pad(part, [[0, 0], [y, below], [x, right], [0, 0]])
+        return total * ops.cast(1 / counts, total.dtype)
+
+    def compute_output_shape(self, shape):
+        return (None, *self.size, shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "places": self.places}
+
+
+def windowed(model, size):
+    """Makes a model of larger images from one that answers with maps of its images' size.
+
+    Windows lie evenly, at most two thirds of their side apart, and cover the image; where they
+    overlap, the answer is their mean, as in "Segmenter" (arXiv:2105.05633). Time and memory grow
+    with the number of windows.
+
+    Args:
+        model: A `keras.Model` from images `(B, h, w, C)` to maps `(B, h, w, K)`.
+        size: Height and width of the larger images `(H, W)` in pixels.
+
+    Returns:
+        A `keras.Model` from images `(B, H, W, C)` to maps `(B, H, W, K)`, which holds `model`.
+
+    Raises:
+        ValueError: If an image is smaller than a window.
+    """
+    window = model.input_shape[1:3]
+    if size[0] < window[0] or size[1] < window[1]:
+        raise UserError(
+            f"An image must not be smaller than the window {window}: received size={tuple(size)}."
+        )
+    places = [(y, x) for y in _starts(size[0], window[0]) for x in _starts(size[1], window[1])]
+    images = keras.Input((*size, model.input_shape[-1]), name="images")
+    maps = model(Windows(window, places, name="windows")(images))
+    return keras.Model(images, Stitch(size, places, name="stitch")(maps), name="windowed")
+
+
+def _starts(length, side):
+    """Returns where windows start along one side of an image."""
+    count = 1 + int(np.ceil((length - side) / (STEP * side)))
+    return np.round(np.linspace(0, length - side, count)).astype(int).tolist()

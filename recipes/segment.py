@@ -1,0 +1,162 @@
+r"""Semantic segmentation: a class for each pixel, from weights that were trained on photographs.
+
+    python -m recipes.segment --data camvid --weights vit_tiny.safetensors
+    python -m recipes.segment --data camvid --weights vit_tiny.safetensors --head masks
+
+`--data` is a folder with `train/images/*`, `train/masks/*` and the like for `val` and `test`: a
+mask is a PNG whose pixels are ids of classes. The defaults are those of CamVid: 11 classes, and
+void.
+
+Training sees random crops of `--crop-size`, scaled by `--scales`, mirrored, and changed in colour.
+The model that is saved takes whole pictures of `--image-size`: it answers windows of the crop's
+size that overlap, and averages them.
+"""
+
+import dataclasses
+import functools
+
+from keras_vit.checkpoints import load, recognise
+from keras_vit.data import centre_crop, open_source
+from keras_vit.data.augment import as_one, chain, colour_jitter, random_scale_crop
+from keras_vit.errors import UserError
+from keras_vit.images.preprocessing import Preprocessing
+from keras_vit.run import Flip, open_devices, run_recipe, train
+from keras_vit.tasks import segmentation, segmenter
+
+CAMVID = (
+    "sky",
+    "building",
+    "pole",
+    "road",
+    "pavement",
+    "tree",
+    "sign",
+    "fence",
+    "car",
+    "pedestrian",
+    "bicyclist",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(Flip):
+    """The recipe of segmentation."""
+
+    data: str = ""
+    """A folder with images/ and masks/ below each of train/ and test/."""
+    weights: str = ""
+    """A checkpoint: .safetensors, .npz, a folder that holds one, or a .keras file."""
+    class_names: tuple[str, ...] = CAMVID
+    """Names of the classes in the order of their ids in the masks."""
+    void: int = 11
+    """The id of pixels that count nowhere, also of those outside of a moved picture."""
+    head: str = "side"
+    """linear; masks, a transformer with a token for each class; or side, with convolutions."""
+    image_size: tuple[int, int] = (360, 480)
+    """Height and width in pixels of the pictures that the trained model takes."""
+    crop_size: tuple[int, int] = (256, 256)
+    """Height and width in pixels of the crops that it is trained on."""
+    scales: tuple[float, float] = (0.5, 2.0)
+    """Smallest and largest factor by which a training picture is scaled."""
+    jitter: float = 0.3
+    """Largest change of brightness, contrast and saturation, as a share."""
+    epochs: int = 60
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_epochs: int = 2
+    schedule: str = "linear"
+    layer_decay: float = 0.75
+    drop_path: float = 0.1
+    """Stochastic depth: rate at which the last block is skipped in training."""
+    dropout: float = 0.1
+    """Dropout rate before the logits."""
+    validation_epochs: int = 10
+    run_dir: str = "runs/segment"
+    export_dir: str = "saved_models/segment"
+
+    def check(self):
+        super().check()
+        for name in ("data", "weights"):
+            if not getattr(self, name):
+                raise UserError(f"`{name}` must be given: --data camvid --weights vit.safetensors.")
+        for name in ("image_size", "crop_size"):
+            if min(getattr(self, name)) < 1:
+                raise UserError(f"`{name}` must be at least 1: received {getattr(self, name)}.")
+        if not 0 < self.scales[0] <= self.scales[1]:
+            raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
+        if not 0 <= self.jitter < 1:
+            raise UserError(f"`jitter` must lie in [0, 1): received {self.jitter}.")
+
+    @property
+    def middle(self):
+        """How validation during the training cuts the middle out of a picture, as it is."""
+        pairs = zip(self.crop_size, self.image_size, strict=True)
+        ratio = min(1.0, max(crop / whole for crop, whole in pairs))
+        return Preprocessing(image_size=self.crop_size, crop_ratio=ratio)
+
+
+# The tests give it data and the weights of a tiny model.
+TINY = dict(
+    class_names=("dark", "bright"),
+    void=255,
+    image_size=(24, 32),
+    crop_size=(16, 16),
+    epochs=2,
+    batch_size=4,
+    warmup_epochs=0,
+    validation_epochs=1,
+)
+SMOKE = (Config(**TINY, head="masks"), Config(**TINY))
+
+
+def run(config):
+    """Trains, evaluates, exports and compares.
+
+    Args:
+        config: One of this page's configurations.
+
+    Returns:
+        A list of one `keras_vit.evaluation.Comparison` per file, or `None`: see
+        `keras_vit.run.train`.
+
+    Raises:
+        ValueError: If a flag is out of its range or the data cannot be used.
+    """
+    devices = open_devices(config)
+    source = open_source(config.data)
+    checkpoint = recognise(config.weights)
+    print(f"{config.weights}: {checkpoint}")
+    preprocessing = Preprocessing(image_size=config.image_size, fit="squash")
+    scaled = functools.partial(random_scale_crop, size=config.crop_size, scale=config.scales)
+    jitter = dict.fromkeys(("brightness", "contrast", "saturation"), config.jitter)
+
+    def build(names):
+        backbone = load(
+            checkpoint,
+            image_size=config.crop_size,
+            num_classes=0,
+            drop_path=config.drop_path,
+        )
+        return segmenter(backbone, len(names), head=config.head, dropout=config.dropout)
+
+    return train(
+        config,
+        devices,
+        source,
+        build,
+        task=segmentation(config.class_names, void=config.void, size=config.image_size),
+        crop=functools.partial(centre_crop, preprocessing=preprocessing, void=config.void),
+        augment=chain(
+            as_one(scaled, *config.flips, void=config.void),
+            functools.partial(colour_jitter, **jitter),
+        ),
+        preprocessing=preprocessing,
+        validation=config.middle,
+        bigger=["python", "-m", "recipes.segment", "--data", config.data]
+        + ["--weights", config.weights, "--epochs", str(2 * config.epochs)],
+    )
+
+
+if __name__ == "__main__":
+    run_recipe(run, Config, __doc__)
