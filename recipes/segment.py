@@ -15,8 +15,10 @@ size that overlap, and averages them.
 import dataclasses
 import functools
 
+import numpy as np
+
 from keras_vit.checkpoints import load, recognise
-from keras_vit.data import centre_crop, open_source
+from keras_vit.data import centre_crop, fitted_batches, open_source
 from keras_vit.data.augment import as_one, chain, colour_jitter, random_scale_crop
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
@@ -56,11 +58,13 @@ class Config(Flip):
     """Height and width in pixels of the pictures that the trained model takes."""
     crop_size: tuple[int, int] = (256, 256)
     """Height and width in pixels of the crops that it is trained on."""
-    scales: tuple[float, float] = (0.5, 2.0)
+    scales: tuple[float, float] = (0.7, 2.0)
     """Smallest and largest factor by which a training picture is scaled."""
     jitter: float = 0.3
     """Largest change of brightness, contrast and saturation, as a share."""
-    epochs: int = 60
+    class_balance: float = 0.25
+    """Power by which rare classes count more in the loss: 0 counts all pixels alike, 1 all classes."""
+    epochs: int = 45
     batch_size: int = 16
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -71,7 +75,7 @@ class Config(Flip):
     """Stochastic depth: rate at which the last block is skipped in training."""
     dropout: float = 0.1
     """Dropout rate before the logits."""
-    validation_epochs: int = 10
+    validation_epochs: int = 5
     run_dir: str = "runs/segment"
     export_dir: str = "saved_models/segment"
 
@@ -87,6 +91,8 @@ class Config(Flip):
             raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
         if not 0 <= self.jitter < 1:
             raise UserError(f"`jitter` must lie in [0, 1): received {self.jitter}.")
+        if not 0 <= self.class_balance <= 1:
+            raise UserError(f"`class_balance` must lie in [0, 1]: received {self.class_balance}.")
 
     @property
     def middle(self):
@@ -145,7 +151,12 @@ def run(config):
         devices,
         source,
         build,
-        task=segmentation(config.class_names, void=config.void, size=config.image_size),
+        task=segmentation(
+            config.class_names,
+            void=config.void,
+            class_weights=_class_weights(config, source.splits["train"], preprocessing),
+            size=config.image_size,
+        ),
         crop=functools.partial(centre_crop, preprocessing=preprocessing, void=config.void),
         augment=chain(
             as_one(scaled, *config.flips, void=config.void),
@@ -156,6 +167,20 @@ def run(config):
         bigger=["python", "-m", "recipes.segment", "--data", config.data]
         + ["--weights", config.weights, "--epochs", str(2 * config.epochs)],
     )
+
+
+def _class_weights(config, split, preprocessing):
+    """Returns what a pixel of each class counts; on average over the pixels it is one."""
+    if not config.class_balance:
+        return None
+    how = dict(batch_size=16, example=lambda sample: sample["mask"])
+    counts = np.zeros(len(config.class_names))
+    for masks in fitted_batches(split, preprocessing, **how).as_numpy_iterator():
+        ids = masks[(masks >= 0) & (masks < len(counts))]
+        counts += np.bincount(ids, minlength=len(counts))
+    shares = np.maximum(counts, 1) / max(1, counts.sum())
+    weights = shares**-config.class_balance
+    return (weights / (weights * shares).sum()).tolist()
 
 
 if __name__ == "__main__":

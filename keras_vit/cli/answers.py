@@ -48,5 +48,9 @@ def _print_table(answers):
     for path, classes in answers:
         for rank, entry in enumerate(classes):
             image = Text("" if rank else str(path))
-            table.add_row(image, Text(entry["name"]), *(f"{entry[key]:.4f}" for key in numbers))
+            table.add_row(image, Text(entry["name"]), *(_cell(entry[key]) for key in numbers))
     Console().print(table)
+
+
+def _cell(value):
+    return value if isinstance(value, str) else f"{value:.4f}"

@@ -8,7 +8,7 @@ import cyclopts
 import numpy as np
 
 from keras_vit.cli.answers import check_file, print_answers
-from keras_vit.cli.task_of import task_of
+from keras_vit.cli.task_of import numbers_of, task_of
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
 from keras_vit.inference import open_artefact
@@ -42,7 +42,7 @@ def predict(
         raise UserError(f"--out must be a folder: {out} is a file.")
     with quiet_stderr():
         artefact = open_artefact(model)
-    task = None
+    shown = None
     answers = []
     for path in images:
         try:
@@ -51,13 +51,12 @@ def predict(
             answer = {name: array[0] for name, array in artefact.answer(pixels[None]).items()}
             if not all(np.isfinite(array).all() for array in answer.values()):
                 raise UserError(f"{path} is answered with something that is not a finite number.")
-            if task is None:
-                task = task_of(artefact, len(answer.get("probabilities", ())))
-            if task.words is None:
-                raise UserError(f"The task {task.name} has no words for its answers.")
-            answers.append((path, task.words(answer)[:top]))
+            shown = shown or _words_and_show(artefact, answer)
+            words, show = shown
+            rows = words(answer)
+            answers.append((path, rows if words is numbers_of else rows[:top]))
             if out is not None:
-                _draw(task, out, path, pixels, answer)
+                _draw(show, artefact.task, out, path, pixels, answer)
         except (UserError, OSError) as error:
             print(f"keras-vit: {one_line(error)}", file=sys.stderr)
     print_answers(answers, json_lines)
@@ -66,10 +65,19 @@ def predict(
     return 1 if answers else 2
 
 
-def _draw(task, folder, path, pixels, answer):
+def _words_and_show(artefact, answer):
+    """Returns how the task of a model describes and draws its answers."""
+    try:
+        task = task_of(artefact, len(answer.get("probabilities", ())))
+    except UserError:  # a task of somebody's own
+        return numbers_of, None
+    return task.words or numbers_of, task.show
+
+
+def _draw(show, task, folder, path, pixels, answer):
     """Writes pictures of an answer as `folder/<name of the picture>-<what>.png`."""
-    if task.show is None:
-        raise UserError(f"--out is for tasks that draw their answers: {task.name} draws none.")
+    if show is None:
+        raise UserError(f"--out is for tasks that draw their answers: {task} draws none.")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in task.show(pixels, answer).items():
+    for name, picture in show(pixels, answer).items():
         picture.save(folder / f"{path.stem}-{name}.png")

@@ -1,6 +1,10 @@
 """The task of a model, and the examples of a source as it reads them."""
 
+import numpy as np
+
 from keras_vit.command_line import quiet_stderr
+
+LISTED = 20  # numbers of an answer
 
 
 def task_of(model, count):
@@ -20,6 +24,26 @@ def task_of(model, count):
 
     names = model.class_names or tuple(map(str, range(count)))
     return task_named(model.task, names, model.options)
+
+
+def numbers_of(answer):
+    """Lists the numbers of an answer, for a task that has no words.
+
+    Args:
+        answer: Arrays by name.
+
+    Returns:
+        A row for each number of an array of at most `LISTED`, and one for the shape of others.
+    """
+    rows = []
+    for name, array in answer.items():
+        if array.size > LISTED:
+            rows.append({"name": name, "value": " x ".join(map(str, array.shape))})
+            continue
+        for place in np.ndindex(array.shape):
+            where = f"[{', '.join(map(str, place))}]" if place else ""
+            rows.append({"name": name + where, "value": float(array[place])})
+    return rows
 
 
 def examples_of(source, task, model_names, user):

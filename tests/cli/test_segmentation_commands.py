@@ -1,0 +1,95 @@
+"""What the commands do with a model of segmentation."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_vit.export import save_keras
+from keras_vit.images.preprocessing import Preprocessing
+from keras_vit.models import vit
+from keras_vit.tasks import segmentation, segmenter
+
+NAMES = ("road", "sky", "tree")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    trained = segmenter(vit("mu/8", image_size=16), 3)
+    path = tmp_path_factory.mktemp("model") / "streets.keras"
+    deployed = segmentation(NAMES, void=255, size=(16, 24)).deploy(trained)
+    save_keras(deployed, path, preprocessing=Preprocessing(fit="squash"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def streets(tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("data") / "streets", np.random.default_rng(0)
+    for name in ("train", "test"):
+        for index in range(5):
+            for part, shape, most in (("images", (16, 24, 3), 256), ("masks", (16, 24), 3)):
+                array = rng.integers(0, most, shape).astype("uint8")
+                if part == "masks":
+                    array[0] = 255
+                path = folder / name / part / f"{index}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array).save(path)
+    return folder
+
+
+def test_predict_lists_areas_and_draws_the_mask_and_an_overlay(model, streets, run, tmp_path):
+    pictures = sorted((streets / "test" / "images").iterdir())[:2]
+    code, out, err = run("predict", model, *pictures, "--out", tmp_path / "drawn", "--json")
+    assert (code, err) == (0, "")
+    first = json.loads(out.splitlines()[0])
+    assert sum(row["area"] for row in first["classes"]) == pytest.approx(1)
+    assert {row["name"] for row in first["classes"]} <= set(NAMES)
+    names = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert names == ["0-mask.png", "0-overlay.png", "1-mask.png", "1-overlay.png"]
+    with Image.open(tmp_path / "drawn" / "0-mask.png") as mask:
+        ids = np.asarray(mask)
+        assert mask.mode == "P" and mask.size == (24, 16)
+    best = first["classes"][0]
+    assert (ids == best["index"]).mean() == pytest.approx(best["area"])
+    code, out, _ = run("predict", model, pictures[0])
+    assert code == 0 and "area" in out
+
+
+def test_a_classifier_draws_nothing(tiny, run, tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "grey.png")
+    code, _, err = run("predict", tiny.litert, tmp_path / "grey.png", "--out", tmp_path / "drawn")
+    assert code == 2 and "classification draws none" in err
+
+
+def test_evaluate_scores_masks_and_writes_the_figures_of_each_class(model, streets, run, tmp_path):
+    code, out, _ = run("evaluate", model, "--data", streets, "--out", tmp_path / "score")
+    assert code == 0 and "mean iou " in out and "lowest iou first" in out
+    score = json.loads((tmp_path / "score" / "score.json").read_text())
+    assert score["images"] == 5 and 0 < score["mean_iou"] < score["pixel_accuracy"] < 1
+    with open(tmp_path / "score" / "classes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["class"] for row in rows] == list(NAMES)
+    assert sum(int(row["pixels"]) for row in rows) == 5 * 15 * 24
+    assert (tmp_path / "score" / "iou.png").exists()
+
+
+def test_evaluate_says_that_a_set_has_no_masks(model, run):
+    code, _, err = run("evaluate", model, "--data", "digits")
+    assert code == 2 and "takes 3 channels" in err
+
+
+@pytest.mark.slow
+def test_export_compares_masks(model, streets, run, tmp_path):
+    out = tmp_path / "streets"
+    words = ["--data", streets, "--out", out, "--to", "savedmodel,tflite,tflite-int8,onnx"]
+    code, printed, err = run("export", model, *words)
+    assert code == 0, err
+    assert "mean iou" in printed and "same decisions" in printed
+    report = json.loads((out / "1.json").read_text())
+    assert [row["agreement"] > 0.99 for row in report["artefacts"]] == [True] * 5
+    code, printed, _ = run("predict", out / "1.tflite", streets / "test" / "images" / "0.png")
+    assert code == 0 and any(name in printed for name in NAMES)

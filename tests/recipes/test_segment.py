@@ -1,0 +1,56 @@
+"""The recipe of segmentation, on pictures whose bright half is a class."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import recipes.segment
+from keras_vit.export import save_keras
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+
+def make_masks(folder):
+    """Writes pictures of two halves, dark and bright, and their masks with a void line."""
+    rng = np.random.default_rng(0)
+    for name, count in {"train": 12, "val": 4, "test": 6}.items():
+        for index in range(count):
+            mask = np.zeros((24, 32), "uint8")
+            mask[:, rng.integers(8, 24) :] = 1
+            pixels = np.where(mask, 220, 30)[..., None] + rng.integers(-20, 20, (24, 32, 3))
+            mask[0] = 255
+            for part, array in {"images": pixels.astype("uint8"), "masks": mask}.items():
+                place = folder / name / part
+                place.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array).save(place / f"{index}.png")
+    return str(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", recipes.segment.SMOKE, ids=lambda config: config.head)
+def test_a_segmentation_trains_watches_exports_and_compares(config, tmp_path, capsys):
+    keras.utils.set_random_seed(0)
+    save_keras(classifier(vit("mu/8", image_size=16), 3), tmp_path / "weights.keras")
+    config = dataclasses.replace(
+        config,
+        data=make_masks(tmp_path / "halves"),
+        weights=str(tmp_path / "weights.keras"),
+        run_dir=str(tmp_path / "run"),
+        export_dir=str(tmp_path / "exports"),
+        xla="off",
+    )
+    rows = recipes.segment.run(config)
+    assert [Path(row.artefact).name for row in rows] == ["halves.keras", "1", "1.tflite"]
+    assert all(row.difference == 0 and row.decided < 1e-3 for row in rows)
+    assert all(row.agreement > 0.999 and 0 <= row.figures["mean_iou"] <= 1 for row in rows)
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["test_mean_iou"] == rows[0].figures["mean_iou"]
+    assert results["test_images"] == 6
+    out = capsys.readouterr().out
+    assert "Test mean iou: " in out and "val_mean_iou" in out
+    assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 6

@@ -1,0 +1,47 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_vit.tasks.windows import windowed
+
+
+def of_pixels(size):
+    """A model that answers each pixel by itself."""
+    images = keras.Input((*size, 3))
+    maps = keras.layers.Conv2D(2, 1, name="pixelwise")(images)
+    return keras.Model(images, maps)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 8), (13, 30), (16, 11)])
+def test_windows_cover_an_image_and_their_mean_is_the_answer(size):
+    small, images = of_pixels((8, 8)), np.random.default_rng(0).normal(size=(3, *size, 3))
+    large = windowed(small, size)
+    expected = small.get_layer("pixelwise")(images)
+    np.testing.assert_allclose(large(images), expected, rtol=1e-5, atol=1e-5)
+    assert large.output_shape == (None, *size, 2)
+
+
+def test_windows_that_overlap_are_averaged():
+    """The answer of a window is its mean, so it tells where each pixel was read."""
+    images = keras.Input((6, 6, 1))
+    mean = keras.ops.mean(images, axis=(1, 2), keepdims=True)
+    model = keras.Model(images, keras.ops.broadcast_to(mean, keras.ops.shape(images)))
+    pixels = np.zeros((1, 6, 9, 1), "float32")
+    pixels[:, :, 3:6] = 2.0
+    pixels[:, :, 6:] = 8.0
+    answer = np.asarray(windowed(model, (6, 9))(pixels))[0, 0, :, 0]
+    first, second = 1.0, 5.0  # means of columns 0 to 5 and 3 to 8
+    np.testing.assert_allclose(answer, [first] * 3 + [(first + second) / 2] * 3 + [second] * 3)
+
+
+def test_a_windowed_model_is_saved_and_loaded(tmp_path):
+    large = windowed(of_pixels((8, 8)), (9, 12))
+    large.save(tmp_path / "large.keras")
+    images = np.random.default_rng(0).normal(size=(2, 9, 12, 3))
+    again = keras.saving.load_model(tmp_path / "large.keras")
+    np.testing.assert_array_equal(again(images), large(images))
+
+
+def test_an_image_smaller_than_a_window_is_refused():
+    with pytest.raises(ValueError, match=r"not be smaller than the window \(8, 8\): .*\(7, 20\)"):
+        windowed(of_pixels((8, 8)), (7, 20))
