@@ -1,6 +1,7 @@
 """`keras-vit evaluate`: scores a model or an export of it on a source."""
 
 import csv
+import itertools
 from pathlib import Path
 from typing import Literal
 
@@ -87,7 +88,10 @@ def evaluate(
         return answers
 
     with explain_labels():
-        scored = score(task, answer, batches)
+        first = next(batches, None)
+        if first is None:
+            raise UserError(f"No picture of the split {split} can be read.")
+        scored = score(task, answer, itertools.chain([first], batches))
     settings = dict(model=str(model), data=data, split=split)
     seen = fitted_preprocessing(examples, preprocessing)
     settings |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)

@@ -53,10 +53,10 @@ def predict(
                 raise UserError(f"{path} is answered with something that is not a finite number.")
             shown = shown or _words_and_show(artefact, answer)
             words, show = shown
-            rows = words(answer)
-            answers.append((path, rows if words is numbers_of else rows[:top]))
             if out is not None:
                 _draw(show, artefact.task, out, path, pixels, answer)
+            rows = words(answer)
+            answers.append((path, rows if words is numbers_of else rows[:top]))
         except (UserError, OSError) as error:
             print(f"keras-vit: {one_line(error)}", file=sys.stderr)
     print_answers(answers, json_lines)

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_vit.checkpoints import architecture_of, load
-from keras_vit.cli.open_model import open_classifier
+from keras_vit.cli.open_model import open_exportable
 from keras_vit.models import ViTConfig
 from keras_vit.models.vit import encode, patch_tokens
 from keras_vit.tasks import classifier, to_probabilities
@@ -47,7 +47,7 @@ def test_what_we_cannot_rebuild_is_not_taken_for_ours(tmp_path, tiny_classifier)
         model.save(tmp_path / "model.keras")
         with pytest.raises(ValueError, match="is no Vision Transformer of keras_vit"):
             load(tmp_path / "model.keras")
-        opened = open_classifier(tmp_path / "model.keras")
+        opened = open_exportable(tmp_path / "model.keras")
         np.testing.assert_allclose(
             probabilities(opened), probabilities(model), atol=1e-6, err_msg=name
         )

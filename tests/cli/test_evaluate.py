@@ -60,14 +60,14 @@ def test_a_model_is_scored_and_reported(tmp_path, run, model, pictures):
         ("blue", "2"),
     ]
     right = sum(float(row["recall"]) * int(row["images"]) for row in rows)
-    assert written["top_1"] == pytest.approx(right / 5)
+    assert written["accuracy"] == pytest.approx(right / 5)
     with Image.open(report / "confusion.png") as image:
         assert image.size[0] > 100
 
 
 def test_the_training_split_can_be_asked_for(run, model, pictures):
     status, out, _ = run("evaluate", model, "--data", pictures, "--split", "train")
-    assert status == 0 and f"on 5 images of {pictures}, train: top-1 " in out
+    assert status == 0 and f"on 5 images of {pictures}, train: accuracy " in out
 
 
 def test_what_is_no_classifier_or_sees_other_colours_is_refused(tmp_path, run, one_line, pictures):
@@ -150,4 +150,4 @@ def test_real_weights_on_real_photographs_are_as_right_as_in_timm(tmp_path, run)
     report = json.loads((tmp_path / "report" / "score.json").read_text())
     assert report["images"] == 200
     # timm 1.0.31, on PIL's decoding and resizing
-    assert np.isclose(report["top_1"], 162 / 200)
+    assert np.isclose(report["accuracy"], 162 / 200)

@@ -62,9 +62,9 @@ def exported(tmp_path, run, monkeypatch):
 
     seen = {}
 
-    def compare(keras_file, paths, images, *_):
+    def compare(task, keras_file, paths, images, *_):
         seen["images"] = images
-        row = Comparison("x", 1, 0.9, 0.0, 1.0, 0.0, 0.0, {}, "", {})
+        row = Comparison("x", 1, {"accuracy": 0.9}, 0.0, 1.0, 0.0, 0.0, {}, "", {})
         return row, dict.fromkeys(paths, row), {}
 
     fake = dataclasses.replace(FORMATS["onnx"], write=write, needs=())

@@ -86,7 +86,7 @@ def test_pictures_without_labels_are_read_but_train_no_classifier():
     how = dict(batch_size=4, seed=0, crop=crop)
     images = next(iter(train_batches(split, example=lambda sample: sample["image"], **how)))
     assert images.shape == (4, 8, 8, 3)
-    with pytest.raises(ValueError, match="needs labels: received samples with image"):
+    with pytest.raises(ValueError, match="must have labels: received samples with image"):
         train_batches(split, **how)
 
 
