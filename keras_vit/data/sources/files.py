@@ -11,6 +11,7 @@ from keras_vit.data.splits import EncodedSplit
 from keras_vit.errors import UserError, first_few
 
 DEFAULT_TEST_FRACTION = 0.1
+MASKS_ONLY = "The pictures have masks and no labels."
 
 
 def split_of_files(paths, labels=None, masks=None):

@@ -2,7 +2,7 @@
 
 import os
 
-from keras_vit.data.sources.files import split_of_files
+from keras_vit.data.sources.files import MASKS_ONLY, split_of_files
 from keras_vit.data.sources.listing import Findings, list_beside
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
@@ -58,7 +58,7 @@ def from_masks(root, test_fraction=None, strict=True):
         )
     if strict and faults:
         raise UserError(" ".join(faults))
-    notes = ("The pictures have masks and no labels.", *notes, *findings.notes())
+    notes = (MASKS_ONLY, *notes, *findings.notes())
     return Source(root.resolve().name, (), splits, notes, tuple(faults))
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from keras_vit.data.sources.files import missing_classes, split_by_hash, split_of_files
+from keras_vit.data.sources.files import MASKS_ONLY, missing_classes, split_by_hash, split_of_files
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits
 from keras_vit.data.sources.table_rows import read_rows
@@ -16,10 +16,11 @@ def from_table(
     image_column="path",
     label_column="label",
     split_column="split",
+    mask_column="mask",
     test_fraction=None,
     strict=True,
 ):
-    """Opens the pictures that a `.csv` or `.jsonl` table names, with their labels, as a source.
+    """Opens the pictures that a `.csv` or `.jsonl` table names as a source, with labels or masks.
 
     Labels are names of classes. Texts that differ are different names, except that spaces around
     them are ignored. The names are sorted alphabetically, or by number where they are exactly the
@@ -36,6 +37,8 @@ def from_table(
         image_column: Name of the column of paths.
         label_column: Name of the column of labels.
         split_column: Name of the column of splits, which may be missing.
+        mask_column: Name of the column of paths of masks, which may be missing; where it is not,
+            that of labels may be.
         test_fraction: Share of the test split where there is no column of splits, between 0 and 1;
             0.1 by default.
         strict: Whether a row that cannot be used is an error. If not, such rows are left out and
@@ -53,7 +56,7 @@ def from_table(
             sentence names the row.
     """
     table = Path(path)
-    names = image_column, label_column, split_column
+    names = image_column, label_column, split_column, mask_column
     rows, faults, notes = read_rows(table, names, strict)
     has_splits = rows[0].split is not None
     if has_splits and test_fraction is not None:
@@ -61,7 +64,7 @@ def from_table(
             "`test_fraction` is for tables without a column of splits: "
             f"received test_fraction={test_fraction}, and {table} has {split_column!r}."
         )
-    class_names, more_notes = _class_names(table, {row.label for row in rows})
+    class_names, more_notes = _class_names(table, {row.label for row in rows} - {None})
     notes += more_notes
     if has_splits:
         where = [row.split for row in rows]
@@ -78,14 +81,18 @@ def from_table(
         chosen = [row for row, place in zip(rows, where, strict=True) if place == name]
         splits[split] = split_of_files(
             [os.path.join(table.parent, row.path) for row in chosen],
-            [numbers[row.label] for row in chosen],
+            [numbers[row.label] for row in chosen] if class_names else None,
+            [os.path.join(table.parent, row.mask) for row in chosen] if rows[0].mask else None,
         )
-    notes += missing_classes(splits, class_names)
+    if class_names:
+        notes += missing_classes(splits, class_names)
     return Source(table.stem, class_names, splits, tuple(notes), tuple(faults))
 
 
 def _class_names(table, labels):
     """Returns the names of the classes in the order of their numbers, and notes for the source."""
+    if not labels:
+        return (), [MASKS_ONLY]
     if len(labels) < 2:
         raise UserError(f"{table} must name at least two classes: found only {labels.pop()!r}.")
     numbers = tuple(map(str, range(len(labels))))

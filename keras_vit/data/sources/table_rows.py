@@ -1,4 +1,4 @@
-"""Reads the rows of a table: path, label and split of each, or a sentence on what is wrong."""
+"""Reads the rows of a table: path, label, split and mask, or a sentence on what is wrong."""
 
 import csv
 import json
@@ -13,13 +13,15 @@ class Row(NamedTuple):
 
     Attributes:
         path: Path of the picture, as the table holds it.
-        label: Name of the class, without spaces around it.
+        label: Name of the class, without spaces around it; `None` if the table has no labels.
         split: Name of the split; `None` if the table has no column of splits.
+        mask: Path of the mask; `None` if the table has no column of masks.
     """
 
     path: str
-    label: str
+    label: str | None
     split: str | None
+    mask: str | None
 
 
 def read_rows(table, names, strict):
@@ -27,7 +29,8 @@ def read_rows(table, names, strict):
 
     Args:
         table: Path of the table, a `pathlib.Path`.
-        names: Names of the three columns of paths, labels and splits.
+        names: Names of the columns of paths, labels, splits and masks. That of labels may be
+            missing where there are masks, those of splits and masks always.
         strict: Whether a row that cannot be used is an error.
 
     Returns:
@@ -36,8 +39,8 @@ def read_rows(table, names, strict):
 
     Raises:
         ValueError: If the table is missing or cannot be read, two of its columns have one name, a
-            column has almost the name of that of splits, or there is no row that can be used; if
-            `strict`, also if there is a row that cannot be used.
+            column has almost the name of that of splits or masks, or there is no row that can be
+            used; if `strict`, also if there is a row that cannot be used.
     """
     columns, numbered, faults = {}, [], []
 
@@ -53,17 +56,21 @@ def read_rows(table, names, strict):
         if row := attempt(_parse, table, number, content):
             columns.update(dict.fromkeys(row))
             numbered.append((number, row))
-    has_splits = _has_splits(table, columns, names[2])
+    image, label, split, mask = names
+    has_splits, has_masks = (_has(table, columns, name) for name in (split, mask))
+    has_labels = not has_masks or _has(table, columns, label)
+    optional = {label: has_labels, split: has_splits, mask: has_masks}
+    used = [image, *(name for name, has in optional.items() if has)]
     spaces = []
     rows = [
         row
         for number, content in numbered
-        if (row := attempt(_row, f"{table}, line {number},", content, names, has_splits, spaces))
+        if (row := attempt(_row, f"{table}, line {number},", content, names, used, spaces))
     ]
     if not rows:
         raise UserError(faults[0] if faults else f"{table} has no rows.")
     notes = []
-    if unused := [column for column in columns if column not in names]:
+    if unused := [column for column in columns if column not in used]:
         notes.append(f"Columns that are not used: {len(unused):,} ({first_few(unused)}).")
     if spaces:
         notes.append(f"Labels with spaces around them, left out: {len(spaces):,} ({spaces[0]!r}).")
@@ -109,25 +116,27 @@ def _parse(table, number, content):
     return row
 
 
-def _has_splits(table, columns, name):
-    """Returns whether a table has a column of splits; a column of a similar name is refused."""
+def _has(table, columns, name):
+    """Returns whether a table has an optional column; a column of a similar name is refused."""
     for column in columns:
         if column != name and column.strip().casefold() == name.casefold():
             raise UserError(f"{table} has a column {column!r}, which must be called {name!r}.")
     return name in columns
 
 
-def _row(where, content, names, has_splits, spaces):
-    image, label, split = names
-    path, name = _text(where, content, image), _label(where, content, label)
-    for text in (path, name):
+def _row(where, content, names, used, spaces):
+    kinds = dict(zip(names, (_text, _label, _text, _text), strict=True))
+    path, label, split, mask = (
+        kind(where, content, name) if name in used else None for name, kind in kinds.items()
+    )
+    for text in (path, label, mask):
         try:
-            text.encode()
+            (text or "").encode()
         except UnicodeEncodeError:  # JSON can hold half a surrogate pair
             raise UserError(f"{where} must hold text in UTF-8: received {text!r}.") from None
-    if name != name.strip():
-        spaces.append(name)
-    return Row(path, name.strip(), _text(where, content, split).strip() if has_splits else None)
+    if label is not None and label != label.strip():
+        spaces.append(label)
+    return Row(path, label and label.strip(), split and split.strip(), mask)
 
 
 def _value(where, content, column):
