@@ -23,9 +23,10 @@ def check_data(
 ):
     """Read every picture of a source once and list what is wrong.
 
-    Exit status 0: nothing is wrong. 1: there are broken pictures, masks that do not fit, equal
-    pictures in two splits or with different labels, labels that are no class, classes without a
-    training picture, or rows and folders that cannot be used. 2: the source cannot be opened.
+    Exit status 0: nothing is wrong. 1: there are broken pictures, masks or boxes that do not
+    fit, equal pictures in two splits or with different labels, labels that are no class, classes
+    without a training picture, or rows and folders that cannot be used. 2: the source cannot be
+    opened.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
@@ -84,6 +85,9 @@ def _lines(report):
         "masks that do not fit", [f"{x['path']}: {x['reason']}" for x in report.bad_masks]
     )
     yield from _listing(
+        "boxes that do not fit", [f"{x['path']}: {x['reason']}" for x in report.bad_boxes]
+    )
+    yield from _listing(
         "pictures in two splits",
         [
             f"{x['split']} {x['path']} = {x['other_split']} {x['other_path']}"
@@ -115,6 +119,8 @@ def _describe(split):
         yield f"{split['tiny']:,} tiny, such as {split['first_tiny']}"
     if split["copies"]:
         yield f"{split['copies']:,} copies of others"
+    if split["boxes"] is not None:
+        yield f"{split['boxes']:,} boxes"
     if split["per_class"]:
         balance = f", imbalance {split['imbalance']:.4g}" if split["imbalance"] else ""
         yield f"per class {_range(split['per_class'])}{balance}"

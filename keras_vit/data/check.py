@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_vit.data.augment import VOID
 from keras_vit.data.duplicates import find_conflicts, find_duplicates, number_pictures
+from keras_vit.data.fit import wrong_ids
 from keras_vit.data.scan import scan_split
 
 TINY = 16  # pixels; a picture with a side below this is worth a look
@@ -15,22 +17,25 @@ TINY = 16  # pixels; a picture with a side below this is worth a look
 class Report:
     """What `check_source` found; `dataclasses.asdict` turns it into a dictionary for JSON.
 
-    The entries of `broken`, `bad_masks`, `duplicates`, `conflicts` and `strange_labels` are
-    dictionaries with the keys that are listed.
+    The entries of `broken`, `bad_masks`, `bad_boxes`, `duplicates`, `conflicts` and
+    `strange_labels` are dictionaries with the keys that are listed.
 
     Attributes:
         source: A sentence that describes the source.
         notes: `Source.notes`: sentences on what was found and is not used.
         faults: `Source.faults`: sentences on what must be repaired before anything is trained.
         splits: Counts, sizes in pixels, classes and classes of masks, a dictionary for each split,
-            by its name.
+            by its name. Its `per_class` counts what the names belong to: pictures, boxes, or
+            pictures whose masks hold the class.
         broken: Pictures that cannot be read: `split`, `path`, `reason`.
-        bad_masks: Masks that cannot be read or differ in size from their picture: `split`, `path`,
-            `reason`.
+        bad_masks: Masks that cannot be read, differ in size from their picture, or hold ids that
+            have no name where others have: `split`, `path`, `reason`.
+        bad_boxes: Pictures with boxes that reach outside, have no area, or belong to no class, in
+            the same form.
         duplicates: Equal pictures in two splits: `split`, `path`, `other_split`, `other_path`.
         conflicts: Equal pictures of a split with different labels: `split`, `paths`, `classes`.
         strange_labels: Examples whose label belongs to no class: `split`, `path`, `label`.
-        absent: Names of the classes of which the split `train` has no picture that can be read.
+        absent: Names of the classes of which the split `train` has no example that can be read.
     """
 
     source: str
@@ -39,6 +44,7 @@ class Report:
     splits: dict
     broken: list
     bad_masks: list
+    bad_boxes: list
     duplicates: list
     conflicts: list
     strange_labels: list
@@ -47,8 +53,9 @@ class Report:
     @property
     def is_good(self):
         """Whether the check found nothing that must be repaired."""
-        pictures = self.broken, self.bad_masks, self.duplicates, self.conflicts, self.strange_labels
-        return not any((*pictures, self.faults, self.absent))
+        pictures = self.broken, self.duplicates, self.conflicts, self.strange_labels
+        annotations = self.bad_masks, self.bad_boxes
+        return not any((*pictures, *annotations, self.faults, self.absent))
 
 
 def check_source(source, advance: Callable[[int], None] = lambda count: None):
@@ -65,6 +72,8 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
         A `Report`.
     """
     scans = {name: scan_split(split, advance) for name, split in source.splits.items()}
+    for scan in scans.values():
+        _find_strange_ids(scan, len(source.class_names))
     numbers = number_pictures(scans)
     splits = {
         name: _describe(scan, numbers[name], source.class_names) for name, scan in scans.items()
@@ -76,6 +85,7 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
         splits=splits,
         broken=_listed(scans, "broken"),
         bad_masks=_listed(scans, "bad_masks"),
+        bad_boxes=_listed(scans, "bad_boxes"),
         duplicates=find_duplicates(scans, numbers),
         conflicts=[
             {
@@ -88,11 +98,22 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
         strange_labels=[
             {"split": name, "path": scan.path(index), "label": int(scan.labels[index])}
             for name, scan in scans.items()
-            for index in scan.good.tolist()
+            for index in (scan.good.tolist() if scan.key == "label" else ())
             if source.class_names and not 0 <= scan.labels[index] < len(source.class_names)
         ],
         absent=splits["train"]["missing"] if "train" in splits else [],
     )
+
+
+def _find_strange_ids(scan, count):
+    """Adds to the sentences on masks and boxes which of their ids have no name."""
+    if not count or scan.key not in scan.ids:
+        return
+    found = {"mask": scan.bad_masks, "box_labels": scan.bad_boxes}[scan.key]
+    void = VOID if scan.key == "mask" else None
+    for index, ids in scan.ids[scan.key].items():
+        if wrong := wrong_ids(ids, count, void):
+            found[index] = " ".join(filter(None, (found.get(index), wrong)))
 
 
 def _listed(scans, kind):
@@ -106,7 +127,8 @@ def _listed(scans, kind):
 
 def _describe(scan, numbers, names):
     """Counts the pictures, sizes and classes of a split; broken pictures are only counted."""
-    labels, sizes = scan.labels[scan.good], scan.sizes[scan.good]
+    sizes, named = scan.sizes[scan.good], scan.ids.get(scan.key)
+    labels = scan.labels[scan.good] if named is None else _joined(named)
     counts = np.bincount(labels[(labels >= 0) & (labels < len(names))], minlength=len(names))
     tiny = scan.good[sizes.min(axis=1, initial=TINY) < TINY]
     return {
@@ -119,10 +141,15 @@ def _describe(scan, numbers, names):
         "tiny": len(tiny),
         "first_tiny": scan.path(int(tiny[0])) if len(tiny) else None,
         "per_class": _summary(counts),
-        "mask_classes": sorted(scan.classes_seen),
+        "mask_classes": np.unique(_joined(scan.ids["mask"])).tolist(),
+        "boxes": len(_joined(scan.ids["box_labels"])) if scan.ids["box_labels"] else None,
         "imbalance": float(counts.max() / counts.min()) if names and counts.all() else None,
         "missing": [names[label] for label in np.flatnonzero(counts == 0)],
     }
+
+
+def _joined(ids):
+    return np.concatenate([np.zeros(0, "int64"), *ids.values()])
 
 
 def _summary(values):

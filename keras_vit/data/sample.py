@@ -38,6 +38,18 @@ def check_sample(sample):
     return sample
 
 
+def named_key(keys):
+    """Chooses what the names of the classes of a source belong to.
+
+    Args:
+        keys: Keys of its samples.
+
+    Returns:
+        `"label"`, if samples have one, else `"box_labels"`, else `"mask"`; `None` without any.
+    """
+    return next((key for key in ("label", "box_labels", "mask") if key in keys), None)
+
+
 def image_and_label(sample):
     """Splits samples into their images and labels.
 

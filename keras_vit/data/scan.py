@@ -11,16 +11,18 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.broken import why_unreadable
+from keras_vit.data.fit import wrong_boxes, wrong_mask
+from keras_vit.data.sample import named_key
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.masks import decode_mask
 
 BLOCK = 1024  # examples between two reports of progress
-UNKNOWN = -1  # the label of an example that has none, or cannot be read
+UNKNOWN = -1  # the label of what has none, or cannot be read; of a place without a box
 
 
 @dataclasses.dataclass
 class Scan:
-    """What a pass over a split of `N` examples recorded, 32 bytes each.
+    """What a pass over a split of `N` examples recorded, 32 bytes each, and its ids.
 
     Attributes:
         labels: `(N,)`, int64.
@@ -28,7 +30,10 @@ class Scan:
         digests: Hashes `(N,)` of shape and pixels, 16 bytes each.
         broken: A sentence on what is wrong with a picture, by the index of the example.
         bad_masks: A sentence on what is wrong with a mask, by the index of the example.
-        classes_seen: The numbers of the classes that the masks hold.
+        bad_boxes: A sentence on what is wrong with its boxes, by the index of the example.
+        ids: The distinct ids of the mask and the labels of the boxes, arrays by the index of the
+            example; a dictionary for each of `mask` and `box_labels`, empty where there are none.
+        key: What the names of classes belong to: see `keras_vit.data.sample.named_key`.
         path: Returns the path, or another name, of the example with an index.
     """
 
@@ -37,7 +42,9 @@ class Scan:
     digests: np.ndarray
     broken: dict[int, str]
     bad_masks: dict[int, str]
-    classes_seen: set[int]
+    bad_boxes: dict[int, str]
+    ids: dict[str, dict[int, np.ndarray]]
+    key: str | None
     path: Callable[[int], str]
 
     @property
@@ -62,7 +69,9 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
         digests=np.zeros(split.count, "V16"),
         broken={},
         bad_masks={},
-        classes_seen=set(),
+        bad_boxes={},
+        ids={"mask": {}, "box_labels": {}},
+        key=named_key(split.keys),
         path=split.path,
     )
 
@@ -80,6 +89,8 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
             scan.digests[index] = np.void(_digest(pixels))
             if "mask" in sample:
                 look_at_mask(index, sample["mask"], pixels.shape[:2])
+            if "boxes" in sample:
+                look_at_boxes(index, sample, pixels.shape[:2])
 
     def look_at_mask(index, mask, size):
         try:
@@ -87,10 +98,15 @@ def scan_split(split, advance: Callable[[int], None] = lambda count: None):
         except ValueError as error:
             scan.bad_masks[index] = str(error)
             return
-        scan.classes_seen.update(np.unique(numbers).tolist())
-        if numbers.shape != size:
-            sides = "the mask has {1}x{0} pixels and the picture {3}x{2}"
-            scan.bad_masks[index] = sides.format(*numbers.shape, *size).capitalize() + "."
+        scan.ids["mask"][index] = np.unique(numbers)
+        if wrong := wrong_mask(numbers, size):
+            scan.bad_masks[index] = wrong
+
+    def look_at_boxes(index, sample, size):
+        labels = np.asarray(sample["box_labels"])
+        scan.ids["box_labels"][index] = labels[labels != UNKNOWN]
+        if wrong := wrong_boxes(np.asarray(sample["boxes"])[labels != UNKNOWN], size):
+            scan.bad_boxes[index] = wrong
 
     examples = zip(range(split.count), split.each(), strict=False)
     # Threads are enough: Pillow's decoders and the hash functions release Python's lock.

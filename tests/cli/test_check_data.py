@@ -127,3 +127,28 @@ def test_a_mistake_is_one_line_and_status_2(run, one_line, words, message):
     code, out, err = run("check-data", *words)
     assert (code, out) == (2, "")
     assert message in one_line(err)
+
+
+def test_boxes_that_do_not_fit_are_listed(folder, run):
+    box = "<bndbox><xmin>{}</xmin><ymin>1</ymin><xmax>{}</xmax><ymax>20</ymax></bndbox>"
+    for split, name, ends in (
+        ("train", "b", (1, 31)),
+        ("test", "b", (4, 5)),
+        ("train", "c", (9, 3)),
+    ):
+        xml = f"<object><name>{name}</name>{box.format(*ends)}</object>"
+        path = folder / f"voc/{split}/{name}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".xml").write_text(f"<annotation>{xml}</annotation>")
+        image = RNG.integers(0, 256, (20, 30, 3)).astype("uint8")
+        Image.fromarray(image).save(path.with_suffix(".png"))
+    code, out, err = run("check-data", folder / "voc")
+    assert (code, err) == (1, "")
+    lines = out.splitlines()
+    assert lines[0] == "voc: 2 classes (b, c), pictures of any size, 2 train, 1 test"
+    assert "; 2 boxes; per class 1, imbalance 1" in lines[3]
+    assert lines[lines.index("boxes that do not fit: 2") + 1 :] == [
+        f"  {folder}/voc/train/b.png: Boxes that reach outside of the picture of 30x20 pixels: "
+        "1 of 1 (0, 0 to 31, 20).",
+        f"  {folder}/voc/train/c.png: Boxes without area: 1 of 1 (8, 0 to 3, 20).",
+    ]

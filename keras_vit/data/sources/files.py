@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.labels import check_labels
+from keras_vit.data.sources.padding import boxes_reader
 from keras_vit.data.splits import EncodedSplit
 from keras_vit.errors import UserError, first_few
 
@@ -14,16 +15,17 @@ DEFAULT_TEST_FRACTION = 0.1
 MASKS_ONLY = "The pictures have masks and no labels."
 
 
-def split_of_files(paths, labels=None, masks=None):
-    """Makes an `EncodedSplit` of picture files and their labels, if they have any.
+def split_of_files(paths, labels=None, masks=None, boxes=None):
+    """Makes an `EncodedSplit` of picture files and what is known of them.
 
     Args:
         paths: Paths of the files `(N,)`; none is opened yet.
         labels: Integer labels `(N,)`, or `None`.
         masks: Paths of the masks `(N,)`, or `None`.
+        boxes: A list of pairs of corners and label for each picture, or `None`.
 
     Returns:
-        The `EncodedSplit`.
+        The `EncodedSplit`. Boxes are padded to the largest count of a picture.
 
     Raises:
         ValueError: If there are not as many labels as paths, or one is negative.
@@ -37,10 +39,13 @@ def split_of_files(paths, labels=None, masks=None):
         if masks is not None:
             tensors["mask"] = tf.constant([os.fsencode(path) for path in masks], tf.string)
 
+    read_boxes = (lambda index: {}) if boxes is None else boxes_reader(boxes)
+
     def read(index):
         sample = {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
         is_path = {name: tensor.dtype == tf.string for name, tensor in sample.items()}
-        return {name: tf.io.read_file(x) if is_path[name] else x for name, x in sample.items()}
+        sample = {name: tf.io.read_file(x) if is_path[name] else x for name, x in sample.items()}
+        return sample | read_boxes(index)
 
     labels = None if labels is None else check_labels(labels, len(encoded))
     return EncodedSplit(len(encoded), read, lambda index: os.fsdecode(encoded[index]), labels)

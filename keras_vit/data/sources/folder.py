@@ -3,12 +3,14 @@
 import os
 from pathlib import Path
 
+from keras_vit.data.sources.coco import from_coco
 from keras_vit.data.sources.files import missing_classes, split_by_hash, split_of_files
 from keras_vit.data.sources.listing import Findings, find_split_folders, list_classes
 from keras_vit.data.sources.masks import from_masks
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits
 from keras_vit.data.sources.unlabelled import from_unlabelled
+from keras_vit.data.sources.voc import from_voc
 from keras_vit.errors import UserError, first_few
 
 
@@ -28,7 +30,8 @@ def from_folder(path, *, test_fraction=None, strict=True):
 
     Where no split has class folders, or the folder holds pictures and no folders, the pictures have
     no labels: see `from_unlabelled`. Where every split holds the folders `images` and `masks`, the
-    pictures have masks: see `from_masks`.
+    pictures have masks: see `from_masks`. Where there are annotations of Pascal VOC or COCO, they
+    have boxes: see `from_voc` and `from_coco`.
 
     Args:
         path: The folder.
@@ -51,10 +54,9 @@ def from_folder(path, *, test_fraction=None, strict=True):
     root = Path(path)
     if not root.is_dir():
         raise UserError(f"There is no folder {root}.")
-    if (unlabelled := from_unlabelled(root, test_fraction)) is not None:
-        return unlabelled
-    if (masked := from_masks(root, test_fraction, strict)) is not None:
-        return masked
+    for read in (from_voc, from_coco, from_masks, from_unlabelled):
+        if (source := read(root, test_fraction, strict)) is not None:
+            return source
     findings = Findings()
     folders = find_split_folders(root, findings)
     places, notes = ({"train": ""}, []) if folders is None else choose_splits(folders, root)

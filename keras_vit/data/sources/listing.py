@@ -61,9 +61,9 @@ def find_split_folders(root, findings):
         ValueError: If the training split, or every split, holds no class folders, or if the folder
             of a class holds splits.
     """
-    files, folders, hidden = _entries(root)
+    files, folders, hidden = entries(root)
     named = {name: split for name, split in split_names(folders).items() if split}
-    with_classes = [name for name in named if _entries(os.path.join(root, name))[1]]
+    with_classes = [name for name in named if entries(os.path.join(root, name))[1]]
     if len(named) < 2 and not any(named[name] == "train" for name in with_classes):
         _refuse_splits_below(root, folders)
         return None
@@ -88,7 +88,7 @@ def find_split_folders(root, findings):
 def _refuse_splits_below(root, classes):
     """Raises a `ValueError` if the folder of a class holds two splits, which would be mixed."""
     for name in sorted(classes):
-        splits = split_names(_entries(os.path.join(root, name))[1])
+        splits = split_names(entries(os.path.join(root, name))[1])
         splits = {folder: split for folder, split in splits.items() if split}
         if len(set(splits.values())) > 1:
             found = " and ".join(f"{name}/{folder}" for folder in sorted(splits))
@@ -107,16 +107,16 @@ def list_flat(root, findings):
         sorted paths of its pictures, relative to `root`; `None` where there are class folders, or
         a split has no picture.
     """
-    files, folders, hidden = _entries(root)
+    files, folders, hidden = entries(root)
     named = {name: split for name, split in split_names(folders).items() if split}
     if folders and (len(named) < 2 or "train" not in named.values()):
         return None
-    insides = {f"{name}/": _entries(os.path.join(root, name)) for name in named}
+    insides = {f"{name}/": entries(os.path.join(root, name)) for name in named}
     insides = insides or {"": (files, [], [])}
     if any(folders for _, folders, _ in insides.values()):
         return None
     pictures = {
-        place: sorted(place + name for name in files if _is_picture(name))
+        place: sorted(place + name for name in files if is_picture(name))
         for place, (files, _, _) in insides.items()
     }
     if not all(pictures.values()):
@@ -126,7 +126,7 @@ def list_flat(root, findings):
     left_out += [(OUTSIDE, name) for name in files if named]
     for place, (files, _, hidden) in insides.items():
         left_out += [(HIDDEN, place + name) for name in hidden]
-        left_out += [(FOREIGN, place + name) for name in files if not _is_picture(name)]
+        left_out += [(FOREIGN, place + name) for name in files if not is_picture(name)]
     for kind, path in left_out:
         findings.add(kind, path)
     return {place.removesuffix("/"): paths for place, paths in pictures.items()}
@@ -144,9 +144,9 @@ def list_beside(root, names, findings):
         A dictionary from the name of each split's folder to a list for each of `names`: the sorted
         paths of its pictures, relative to `root`. `None` where `root` holds no such splits.
     """
-    files, folders, hidden = _entries(root)
+    files, folders, hidden = entries(root)
     named = [name for name, split in split_names(folders).items() if split]
-    insides = [set(_entries(os.path.join(root, name))[1]) for name in named]
+    insides = [set(entries(os.path.join(root, name))[1]) for name in named]
     if not named or any(inside != set(names) for inside in insides):
         return None
     left_out = {OUTSIDE: files, HIDDEN: hidden, BESIDE: sorted(set(folders) - set(named))}
@@ -171,7 +171,7 @@ def list_classes(root, place, findings):
         A dictionary from the name of each class to the paths of its pictures, relative to `root`;
         names and paths are sorted.
     """
-    files, folders, hidden = _entries(os.path.join(root, place))
+    files, folders, hidden = entries(os.path.join(root, place))
     prefix = f"{place}/" if place else ""
     for kind, names in {STRAY: files, HIDDEN: hidden}.items():
         for name in names:
@@ -183,12 +183,12 @@ def list_classes(root, place, findings):
 
 def _pictures(root, place, findings, depth):
     """Returns the pictures in and below a folder, relative to `root`."""
-    files, folders, hidden = _entries(os.path.join(root, place))
+    files, folders, hidden = entries(os.path.join(root, place))
     for name in hidden:
         findings.add(HIDDEN, f"{place}/{name}")
     pictures = []
     for name in files:
-        if _is_picture(name):
+        if is_picture(name):
             pictures.append(f"{place}/{name}")
         else:
             findings.add(FOREIGN, f"{place}/{name}")
@@ -204,15 +204,16 @@ def _pictures(root, place, findings, depth):
     return pictures
 
 
-def _is_picture(name):
+def is_picture(name):
+    """Returns whether a file has the ending of a picture."""
     return os.path.splitext(name)[1].lower() in EXTENSIONS
 
 
-def _entries(folder):
+def entries(folder):
     """Returns three lists of names in a folder: files, folders, and hidden files and folders."""
     files, folders, hidden = [], [], []
-    with os.scandir(folder) as entries:
-        for entry in entries:
+    with os.scandir(folder) as found:
+        for entry in found:
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 hidden.append(entry.name)
             else:

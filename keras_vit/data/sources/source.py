@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from keras_vit.data.splits import EncodedSplit, SequentialSplit, Split
 from keras_vit.errors import UserError, first_few
 
-PLURAL = {"label": "labels", "mask": "masks"}
+PLURAL = {"label": "labels", "mask": "masks", "box_labels": "classes of boxes"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from keras_vit.data.sources.split_names import choose_splits, refuse_test_fracti
 NOTE = "There are no class folders: the pictures have no labels."
 
 
-def from_unlabelled(root, test_fraction=None):
+def from_unlabelled(root, test_fraction=None, strict=True):
     """Opens `DIR/train/*` and `DIR/test/*`, or `DIR/*`, as a source without labels.
 
     Where there are no splits, all pictures are the split `train`, unless `test_fraction` sets some
@@ -19,6 +19,7 @@ def from_unlabelled(root, test_fraction=None):
     Args:
         root: The folder, a `pathlib.Path`.
         test_fraction: Share of the test split where the folder has no splits, between 0 and 1.
+        strict: Ignored; a picture without a label lacks nothing here.
 
     Returns:
         A `Source` of `EncodedSplit`s without class names, or `None` where the folder has class

@@ -41,7 +41,7 @@ class SequentialSplit:
     @property
     def keys(self):
         """Keys of its samples."""
-        return set(self.stream().element_spec)
+        return set(self.stream(seed=None, worker=0, workers=1).element_spec)
 
     def batches(
         self,

@@ -1,0 +1,75 @@
+"""Makes a source of pictures with boxes, whatever the format of their annotations."""
+
+import os
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from keras_vit.data.sources.files import split_by_hash, split_of_files
+from keras_vit.data.sources.source import Source
+from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
+from keras_vit.errors import UserError, first_few
+
+PICTURES = ("image", "images", "img", "imgs", "jpegimages", "pictures")  # folders, in any case
+
+
+class Annotated(NamedTuple):
+    """A picture and its boxes.
+
+    Attributes:
+        path: Path of the picture, relative to the folder of the source.
+        boxes: Pairs of corners `(x_min, y_min, x_max, y_max)` in pixels from the top left corner
+            of the picture, and the class, as its format identifies it.
+    """
+
+    path: str
+    boxes: list[tuple[tuple[float, float, float, float], Hashable]]
+
+
+def source_of_boxes(root, found, classes, *, test_fraction, notes, faults):
+    """Makes a source of pictures with boxes.
+
+    Args:
+        root: The folder, a `pathlib.Path`.
+        found: A list of `Annotated` for each name of a split; of `""` where there are no splits.
+        classes: The name of each class, by what identifies it, in the order of their numbers.
+        test_fraction: Share of the test split where there is none, between 0 and 1, or `None`.
+        notes: Sentences for `Source.notes`.
+        faults: Sentences for `Source.faults`.
+
+    Returns:
+        A `Source` of `EncodedSplit`s.
+
+    Raises:
+        ValueError: If there is no training split, a split has two names or no picture, there is no
+            class, or `test_fraction` is out of its range or passed though there is a test split.
+    """
+    notes = ["The pictures have boxes and no labels.", *notes]
+    if "" in found:
+        pictures = {"train": found[""]}
+    else:
+        places, more_notes = choose_splits(found, root)
+        notes += more_notes
+        pictures = {split: found[place] for split, place in places.items()}
+    if empty := [split for split, each in pictures.items() if not each]:
+        raise UserError(f"A split needs pictures with annotations: {empty[0]} of {root} has none.")
+    if not classes:
+        raise UserError(f"A source needs a box: no annotation in {root} has one.")
+    if "test" in pictures:
+        refuse_test_fraction(test_fraction, f"a test split in {root}")
+    else:
+        train = sorted(pictures["train"])
+        in_test, note = split_by_hash([picture.path for picture in train], test_fraction)
+        for split in ("train", "test"):
+            pairs = zip(train, in_test, strict=True)
+            pictures[split] = [each for each, test in pairs if test == (split == "test")]
+        notes.append(note)
+    numbers = {key: number for number, key in enumerate(classes)}
+    splits = {}
+    for split, each in pictures.items():
+        boxes = [[(corners, numbers[key]) for corners, key in x.boxes] for x in each]
+        splits[split] = split_of_files([os.path.join(root, x.path) for x in each], boxes=boxes)
+        seen = {key for picture in each for _, key in picture.boxes}
+        if missing := [name for key, name in classes.items() if key not in seen]:
+            few = f"{len(missing):,} ({first_few(missing)})"
+            notes.append(f"Classes of which {split} has no box: {few}.")
+    return Source(root.resolve().name, tuple(classes.values()), splits, tuple(notes), tuple(faults))
