@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from keras_vit.cli.annotations import draw_boxes, with_masks
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
@@ -39,8 +40,9 @@ def show_data(
 ):
     """Write a gallery of what the model will see, with class names, as one picture.
 
-    Without augmentation, encoded pictures are resized and cropped in the middle. With it, they are
-    first cropped at random, as in training.
+    Masks are laid over their pictures in colours, and boxes are drawn with their classes. Without
+    augmentation, encoded pictures are resized and cropped in the middle. With it, they are first
+    cropped at random, as in training.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
@@ -60,15 +62,22 @@ def show_data(
     if seed < 0:
         raise UserError(f"--seed must be at least 0: received {seed}.")
     _check_ending(out)
+    from keras_vit.data.sample import named_key
+
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     if split not in opened.splits:
         raise UserError(f"--split must be one of {', '.join(opened.splits)}: received {split}.")
     count = min(columns * rows, opened.splits[split].count)
     sample = _some_samples(opened.splits[split], count, size, augment, seed)
-    images = sample["image"]
+    images, names = sample["image"], opened.class_names
+    if "mask" in sample:
+        images = with_masks(images, sample["mask"], names if named_key(sample) == "mask" else ())
     titles = [opened.class_name(label) for label in sample.get("label", ())]
     scale = max(images.shape[1:3]) / DPI + TITLE
     figure = gallery_figure(images, titles, columns=columns, scale=max(scale, 1))
+    if "boxes" in sample:
+        for shown in zip(figure.axes, sample["boxes"], sample["box_labels"], strict=False):
+            draw_boxes(*shown, names)
     with atomic_write(out) as unfinished:
         figure.savefig(unfinished, format=out.suffix[1:].lower(), dpi=DPI)
     return 0
