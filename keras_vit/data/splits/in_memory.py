@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_vit.data.augment.crops import fitted
 from keras_vit.data.labels import check_labels
 from keras_vit.data.sample import check_sample
+from keras_vit.data.splits.annotations import check_annotations
 from keras_vit.data.splits.choice import choose
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
@@ -64,19 +65,21 @@ class Split:
         return set(read.get_concrete_function(tf.TensorSpec([None], tf.int64)).structured_outputs)
 
     @classmethod
-    def in_memory(cls, images, labels):
-        """Makes a split of images `(N, H, W, C)` and labels `(N,)` in memory.
+    def in_memory(cls, images, labels=None, **more):
+        """Makes a split of images `(N, H, W, C)` and what is known of them in memory.
 
         Args:
             images: uint8 array.
-            labels: Integer array.
+            labels: Integer array `(N,)`, or `None`.
+            **more: Further arrays by their keys in a sample: `mask` `(N, H, W)`, integers, and
+                `boxes` `(N, M, 4)` with `box_labels` `(N, M)`, integers.
 
         Returns:
             A `Split`.
 
         Raises:
-            ValueError: If the images are not uint8 with four axes, or the labels are not `N`
-                integers, none of them negative.
+            ValueError: If the images are not uint8 with four axes, the labels are not `N` integers,
+                none of them negative, or another array is of another shape or dtype.
         """
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4:
@@ -84,12 +87,14 @@ class Split:
                 "Images in memory must be uint8 (N, H, W, C): "
                 f"received {images.dtype} {images.shape}."
             )
-        labels = check_labels(labels, len(images))
+        arrays = {"image": images, **check_annotations(images.shape, more)}
+        if labels is not None:
+            arrays["label"] = labels = check_labels(labels, len(images))
 
         # A tf.data function captures tensors by reference, but copies arrays into its graph. The
         # tensors are on the host, where tf.data runs.
         with tf.device("CPU"):
-            tensors = {"image": tf.constant(images), "label": tf.constant(labels)}
+            tensors = {name: tf.constant(array) for name, array in arrays.items()}
 
         def read(indices):
             return {name: tf.gather(tensor, indices) for name, tensor in tensors.items()}
