@@ -66,7 +66,8 @@ def examples_of(source, task, model_names, user):
         from keras_vit.data.relabel import relabelled
         from keras_vit.tasks.class_names import match_classes
     source.require(task.needs, user)
-    if not source.class_names:
+    names = source.only(task.needs).class_names
+    if not names:
         return task.example
-    classes = match_classes(source.class_names, model_names, len(task.class_names))
+    classes = match_classes(names, model_names, len(task.class_names))
     return lambda sample: task.example(relabelled(sample, classes))

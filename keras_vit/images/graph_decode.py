@@ -1,7 +1,10 @@
 """Decodes pictures inside TensorFlow's graph."""
 
+import io
+
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from keras_vit.images.decode import MAX_ASPECT, MAX_PIXELS, decode_picture
 from keras_vit.images.graph_exif import orientation
@@ -128,6 +131,26 @@ def decode_mask_by_pillow(encoded):
     mask = tf.numpy_function(numbers, [encoded], tf.int32, stateful=False)
     tf.debugging.assert_positive(tf.size(mask), "The mask cannot be decoded.")
     return tf.ensure_shape(mask, (None, None))
+
+
+def picture_size(encoded):
+    """Reads height and width of any picture that Pillow reads from its header, as it is stored.
+
+    Args:
+        encoded: The bytes of the picture, a string `()`.
+
+    Returns:
+        Height and width in pixels, int32 `(2,)`; zeros where it is no picture.
+    """
+
+    def size(data):
+        try:
+            with Image.open(io.BytesIO(np.asarray(data, object).item())) as image:
+                return np.array(image.size[::-1], "int32")
+        except Exception:  # Pillow raises errors of any kind on damaged files
+            return np.zeros(2, "int32")
+
+    return tf.ensure_shape(tf.numpy_function(size, [encoded], tf.int32, stateful=False), [2])
 
 
 def decode_by_pillow(encoded):

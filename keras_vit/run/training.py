@@ -120,6 +120,7 @@ def train(
         OSError: If a file cannot be read or written.
     """
     steps = _steps(config, source, task)
+    source = source.only(task.needs)
     workers = Workers(devices)
     with explain_lost_workers(workers), explain_labels():
         if workers.is_chief:

@@ -29,12 +29,27 @@ def boxes_reader(boxes):
 
     def read(index):
         start, stop = tf.gather(starts, index), tf.gather(starts, index + 1)
-        empty = most - (stop - start)
-        padded = tf.pad(corners[start:stop], [[0, empty], [0, 0]])
-        own = tf.pad(labels[start:stop], [[0, empty]], constant_values=-1)
-        return {
-            "boxes": tf.ensure_shape(padded, (most, 4)),
-            "box_labels": tf.ensure_shape(own, (most,)),
-        }
+        return pad_boxes(corners[start:stop], labels[start:stop], most)
 
     return read
+
+
+def pad_boxes(corners, labels, most):
+    """Pads the boxes of a picture.
+
+    Args:
+        corners: `(x_min, y_min, x_max, y_max)` in pixels, float32 `(m, 4)`.
+        labels: Integers `(m,)`.
+        most: The count to pad to, `M`.
+
+    Returns:
+        A dictionary of `boxes` `(M, 4)` and `box_labels` `(M,)`, int64; places without a box are
+        zeros, with the label -1.
+    """
+    empty = most - tf.shape(labels)[0]
+    boxes = tf.pad(corners, [[0, empty], [0, 0]])
+    labels = tf.pad(tf.cast(labels, tf.int64), [[0, empty]], constant_values=-1)
+    return {
+        "boxes": tf.ensure_shape(boxes, (most, 4)),
+        "box_labels": tf.ensure_shape(labels, (most,)),
+    }

@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
-from keras_vit.data.splits import EncodedSplit, SequentialSplit, Split
+from keras_vit.data.sample import named_key
+from keras_vit.data.splits import EncodedSplit, SequentialSplit, Split, reduced
 from keras_vit.errors import UserError, first_few
 
 PLURAL = {"label": "labels", "mask": "masks", "box_labels": "classes of boxes"}
@@ -15,7 +16,9 @@ class Source:
 
     Attributes:
         name: Name of the set, in messages and reports.
-        class_names: The `K` names, in the order of the labels; none where there are no labels.
+        class_names: The `K` names, in the order of what `keras_vit.data.sample.named_key` chooses:
+            of the labels, or else of the labels of boxes, or else of the ids in masks. None where
+            they are not known.
         splits: A split for each of their names, such as `"train"` and `"test"`.
         notes: Sentences on what was found and not used, or used in a way that could surprise.
         faults: Sentences on what must be repaired before anything is trained or evaluated; empty
@@ -65,6 +68,23 @@ class Source:
             if any(key not in split.keys for split in self.splits.values()):
                 what = PLURAL.get(key, key)
                 raise UserError(f"{user} needs {what}, and the pictures of {self.name} have none.")
+
+    def only(self, keys):
+        """Leaves out of the samples what nobody needs: it is neither read nor moved.
+
+        Args:
+            keys: Keys of the samples that are needed besides `image`.
+
+        Returns:
+            A `Source`. It has no class names where they belong to something that is left out.
+        """
+        keys = {"image", *keys}
+        named = named_key(next(iter(self.splits.values())).keys)
+        return dataclasses.replace(
+            self,
+            splits={name: reduced(split, keys) for name, split in self.splits.items()},
+            class_names=self.class_names if named in keys else (),
+        )
 
     def class_name(self, label):
         """Returns the name of an integer label; for a label of no class, the number as text."""

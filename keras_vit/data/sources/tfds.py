@@ -1,13 +1,13 @@
 """Sources from TensorFlow Datasets (TFDS), by the name of a set."""
 
 import re
-from typing import NamedTuple
 
 import numpy as np
 
 from keras_vit.data.sources import tfds_records as records
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import split_name
+from keras_vit.data.sources.tfds_features import Stored, choose_features
 from keras_vit.data.splits import Split
 from keras_vit.errors import UserError, first_few, reason_of
 
@@ -20,7 +20,11 @@ class UnknownSetError(ValueError):
 
 
 def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEMORY_LIMIT):
-    """Opens an image classification set of TFDS, and downloads and prepares it where it is missing.
+    """Opens a set of images of TFDS, and downloads and prepares it where it is missing.
+
+    Its samples have an image and what is known of it: a `label`, if the set has a class for each
+    image; a `mask`, if it has a segmentation mask of one channel; `boxes`, if it has a sequence
+    `objects` of boxes and their classes.
 
     Images of one size that fit into memory, such as `cifar10` and `mnist`, are decoded there and
     become `Split`s. Other pictures stay encoded. A set stored as `array_record` is read in any
@@ -33,7 +37,7 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
         data_dir: Folder of prepared sets; by default that of `TFDS_DATA_DIR`, else TFDS' own.
         train: The training split in TFDS' syntax, such as `train[:98%]`.
         test: The test split in the same syntax; by default `test`, or, where the set has none or
-            none with labels, its validation split.
+            none with labels or boxes, its validation split.
         memory_limit: Most bytes of both splits together that are held in memory.
 
     Returns:
@@ -41,7 +45,7 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
 
     Raises:
         ValueError: If there is no such set or split, a split is empty, the set cannot be prepared,
-            or it is not for image classification.
+            or nothing is known of its images.
     """
     stored = _open(name, data_dir)
     known = list(stored.builder.info.splits)  # empty where TFDS mocks a set
@@ -52,9 +56,12 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
     expressions = {"train": train, "test": test}
     for expression in expressions.values():
         _check_split(stored, expression)
-    image = stored.features[stored.image_key]
+    shapes = [
+        stored.features[stored.names[key]].shape for key in ("image", "mask") if key in stored.names
+    ]
     counts = [records.count(stored, expression) for expression in expressions.values()]
-    if None not in image.shape and sum(counts) * np.prod(image.shape) <= memory_limit:
+    of_one_size = not any(None in shape for shape in shapes)
+    if of_one_size and sum(counts) * sum(map(np.prod, shapes)) <= memory_limit:
         open_split = _decode_all
     elif records.is_random_access(stored):
         open_split = records.random_access
@@ -67,8 +74,7 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
         notes.append(f"Splits that are not used: {len(unused):,} ({first_few(unused)}).")
     splits = {key: open_split(stored, split) for key, split in expressions.items()}
     version = f"{stored.builder.info.full_name}, {train}, {test}"
-    class_names = tuple(stored.features[stored.label_key].names)
-    return Source(name, class_names, splits, tuple(notes), version=version)
+    return Source(name, stored.class_names, splits, tuple(notes), version=version)
 
 
 def _test_split(stored, known):
@@ -79,49 +85,10 @@ def _test_split(stored, known):
     names = {kind: sorted(n for n in known if split_name(n) == kind) for kind in ("test", "val")}
     first = {kind: kind if kind in few else few[0] for kind, few in names.items() if few}
     test, val = first.get("test"), first.get("val")
-    if val and (test is None or not records.has_labels(stored, test)):
+    if val and (test is None or not records.is_annotated(stored, test)):
         without = f"The split {test} has no labels" if test else "There is no test split"
         return val, [f"{without}: {val} serves as {'the test' if test else 'one'}."]
     return test or "test", []
-
-
-class Stored(NamedTuple):
-    """A prepared set of TFDS.
-
-    Attributes:
-        builder: The `tfds.core.DatasetBuilder`.
-        features: A `tfds.features.FeaturesDict` of image and label only.
-        image_key: Name of the feature that is the image.
-        label_key: Name of the feature that is the label.
-    """
-
-    builder: object
-    features: object
-    image_key: str
-    label_key: str
-
-    def as_dataset(self, split, **options):
-        """Opens a split as a dataset of samples, always in the same order.
-
-        Args:
-            split: A split in TFDS' syntax.
-            **options: Further arguments of the builder's `as_dataset`.
-
-        Returns:
-            A `tf.data.Dataset` of dicts.
-        """
-        return self.builder.as_dataset(split=split, **options).map(self.sample)
-
-    def sample(self, example):
-        """Makes a sample of an example.
-
-        Args:
-            example: A dictionary of tensors, by the names of features.
-
-        Returns:
-            A dictionary of `image` and `label`.
-        """
-        return {"image": example[self.image_key], "label": example[self.label_key]}
 
 
 def _open(name, data_dir):
@@ -131,19 +98,10 @@ def _open(name, data_dir):
         builder = tfds.builder(name, data_dir=data_dir)
     except Exception as error:  # TFDS and its catalogue raise errors of any kind
         raise UnknownSetError(_why_not(name, error)) from error
-    features = builder.info.features
-    keys = builder.info.supervised_keys or ("image", "label")
-    kinds = tfds.features.Image, tfds.features.ClassLabel
-    if (
-        len(keys) != 2
-        or not all(key in features for key in keys)
-        or not all(isinstance(features[k], kind) for k, kind in zip(keys, kinds, strict=True))
-        or features[keys[0]].np_dtype != np.uint8
-    ):
-        raise UserError(f"The set {name!r} of TFDS is not for image classification.")
-    _prepare(builder, name, varying=None in features[keys[0]].shape)
-    features = {key: builder.info.features[key] for key in keys}  # masks and boxes stay undecoded
-    return Stored(builder, tfds.features.FeaturesDict(features), *keys)
+    names = choose_features(builder, name)
+    _prepare(builder, name, varying=None in builder.info.features[names["image"]].shape)
+    features = {each: builder.info.features[each] for each in names.values()}
+    return Stored(builder, names, tfds.features.FeaturesDict(features))
 
 
 def _prepare(builder, name, varying):
@@ -185,5 +143,5 @@ def _check_split(stored, expression):
 
 def _decode_all(stored, split):
     batches = list(records.decoded(stored, split).batch(1024).as_numpy_iterator())
-    images, labels = (np.concatenate([x[key] for x in batches]) for key in ("image", "label"))
-    return Split.in_memory(images, labels)
+    arrays = {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+    return Split.in_memory(arrays.pop("image"), arrays.pop("label", None), **arrays)

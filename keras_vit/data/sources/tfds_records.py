@@ -9,6 +9,7 @@ from keras_vit.data.splits import EncodedSplit, SequentialSplit
 from keras_vit.errors import UserError
 
 FILES_AT_ONCE = 16
+LOOKED_AT = 16  # examples
 SHUFFLE_BUFFER = 16_384  # encoded pictures; of ImageNet 1.8 GB
 
 
@@ -16,7 +17,7 @@ def count(stored, split):
     """Counts the examples of a split.
 
     Args:
-        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        stored: A `keras_vit.data.sources.tfds_features.Stored` set.
         split: A split in TFDS' syntax.
 
     Returns:
@@ -29,7 +30,7 @@ def size(stored, split):
     """Estimates the size of a split's records from the sizes of its files.
 
     Args:
-        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        stored: A `keras_vit.data.sources.tfds_features.Stored` set.
         split: A split in TFDS' syntax.
 
     Returns:
@@ -41,30 +42,36 @@ def size(stored, split):
     )
 
 
-def has_labels(stored, split):
-    """Returns whether the first example of a split has a label; TFDS writes -1 where none has.
+def is_annotated(stored, split):
+    """Returns whether labels or boxes of a split are known, by its first examples.
+
+    Competitions publish test splits without: TFDS writes labels of -1, and no boxes.
 
     Args:
-        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        stored: A `keras_vit.data.sources.tfds_features.Stored` set.
         split: The name of a split.
 
     Returns:
         A boolean.
     """
     if is_random_access(stored):
-        return random_access(stored, split).read(tf.constant(0, tf.int64))["label"] >= 0
-    import tensorflow_datasets as tfds
-
-    undecoded = {stored.image_key: tfds.decode.SkipDecoding()}
-    first = stored.as_dataset(f"{split}[:1]", decoders=undecoded).as_numpy_iterator()
-    return all(sample["label"] >= 0 for sample in first)
+        whole = random_access(stored, split)
+        samples = (whole.read(tf.constant(i, tf.int64)) for i in range(min(LOOKED_AT, whole.count)))
+    else:
+        few = stored.as_dataset(split, decoders=stored.undecoded).take(LOOKED_AT)
+        samples = few.as_numpy_iterator()
+    for sample in samples:
+        known = [np.asarray(sample[key]) for key in ("label", "box_labels") if key in sample]
+        if not known or any((values >= 0).any() for values in known):
+            return True
+    return False
 
 
 def is_random_access(stored):
     """Returns whether records can be read by their index: whether they are in `array_record` files.
 
     Args:
-        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        stored: A `keras_vit.data.sources.tfds_features.Stored` set.
 
     Returns:
         A boolean.
@@ -79,7 +86,7 @@ def random_access(stored, split):
     """Opens a split whose records have an index, without reading it.
 
     Args:
-        stored: A `keras_vit.data.sources.tfds.Stored` set, stored as `array_record`.
+        stored: A `keras_vit.data.sources.tfds_features.Stored` set, stored as `array_record`.
         split: A split in TFDS' syntax.
 
     Returns:
@@ -97,7 +104,7 @@ def decoded(stored, split):
     """Opens a split as a dataset of samples with decoded images, always in the same order.
 
     Args:
-        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        stored: A `keras_vit.data.sources.tfds_features.Stored` set.
         split: A split in TFDS' syntax.
 
     Returns:
@@ -128,32 +135,25 @@ def _array_records(stored, split):
 
 
 def in_memory(stored, split):
-    """Reads the encoded pictures and labels of a split into memory.
+    """Reads the encoded pictures of a split, and what is known of them, into memory.
 
     Args:
-        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        stored: A `keras_vit.data.sources.tfds_features.Stored` set.
         split: A split in TFDS' syntax.
 
     Returns:
-        An `EncodedSplit` with known labels.
+        An `EncodedSplit` with known labels, if there are any.
     """
-    import tensorflow_datasets as tfds
-
-    undecoded = {
-        key: tfds.decode.SkipDecoding()
-        for key, feature in stored.builder.info.features.items()
-        if isinstance(feature, tfds.features.Image)
-    }
-    samples = list(stored.as_dataset(split, decoders=undecoded).as_numpy_iterator())
-    pictures = [sample["image"] for sample in samples]
-    labels = np.array([sample["label"] for sample in samples], "int64")
+    samples = list(stored.as_dataset(split, decoders=stored.undecoded).as_numpy_iterator())
+    arrays = {key: [sample[key] for sample in samples] for key in samples[0]}
+    labels = np.array(arrays["label"], "int64") if "label" in arrays else None
     with tf.device("CPU"):  # as in `Split.in_memory`
-        tensors = {"image": tf.constant(pictures), "label": tf.constant(labels)}
+        tensors = {key: tf.constant(values) for key, values in arrays.items()}
 
     def read(index):
         return {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
 
-    return EncodedSplit(len(pictures), read, f"record {{}} of {split}".format, labels)
+    return EncodedSplit(len(samples), read, f"record {{}} of {split}".format, labels)
 
 
 def sequential(stored, split):
@@ -164,7 +164,7 @@ def sequential(stored, split):
     on.
 
     Args:
-        stored: A `keras_vit.data.sources.tfds.Stored` set.
+        stored: A `keras_vit.data.sources.tfds_features.Stored` set.
         split: A split in TFDS' syntax.
 
     Returns:
@@ -221,7 +221,4 @@ def _files(stored, split):
 
 
 def _parse(stored, record):
-    import tensorflow_datasets as tfds
-
-    undecoded = {stored.image_key: tfds.decode.SkipDecoding()}
-    return stored.sample(stored.features.deserialize_example(record, decoders=undecoded))
+    return stored.sample(stored.features.deserialize_example(record, decoders=stored.undecoded))

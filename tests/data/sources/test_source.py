@@ -47,3 +47,29 @@ def test_a_source_says_what_it_holds_and_what_it_guarantees():
     assert text == "pets: 2 classes (cat, dog), pictures of any size, 1,000 train, 1,000 test"
     row = SequentialSplit(1000, None)
     assert "the same seed gives the same order" in str(Source("pets", ("a", "b"), {"train": row}))
+
+
+def test_what_is_not_needed_is_not_read():
+    images, mask = np.zeros((3, 4, 4, 3), "uint8"), np.zeros((3, 4, 4), "uint8")
+    held = Split.in_memory(images, [0, 1, 0], mask=mask)
+
+    def read(index):
+        return {"image": tf.constant(""), "label": index, "mask": tf.io.read_file("nowhere")}
+
+    row = tf.data.Dataset.from_tensor_slices({"image": [""] * 3, "label": [0, 1, 0], "mask": mask})
+    splits = {
+        "held": held,
+        "encoded": EncodedSplit(3, read, str, np.array([0, 1, 0])),
+        "row": SequentialSplit(3, lambda seed, worker, workers: row),
+    }
+    source = Source("x", ("a", "b"), splits)
+    labelled, masked = source.only(("label",)), source.only(("mask",))
+    for name in splits:
+        assert labelled.splits[name].keys == {"image", "label"}
+        assert masked.splits[name].keys == {"image", "mask"} and masked.splits[name].labels is None
+        assert type(labelled.splits[name]) is type(splits[name])
+    assert labelled.class_names == ("a", "b") and masked.class_names == ()
+    assert list(labelled.splits["held"].labels) == [0, 1, 0]
+    assert source.only(("label", "mask")).splits["held"] is held
+    each = tf.data.Dataset.range(3).map(labelled.splits["encoded"].read)
+    assert [int(x["label"]) for x in each.as_numpy_iterator()] == [0, 1, 2]

@@ -274,6 +274,8 @@ def test_a_set_that_cannot_be_used_is_a_sentence(tmp_path, prepared):
             from_tfds("keras_vit_pictures", data_dir=prepared[1], test=split)
         assert "\n" not in str(error.value)
     with tfds.testing.mock_data(num_examples=2):
-        for name in ("imdb_reviews", "coco"):
-            with pytest.raises(ValueError, match=f"'{name}' of TFDS is not for image"):
+        for name in ("imdb_reviews", "div2k"):
+            with pytest.raises(
+                ValueError, match=f"'{name}' of TFDS holds no images with labels, m"
+            ):
                 from_tfds(name)
