@@ -8,8 +8,9 @@ def fingerprint(source):
 
     Files are digested by their labels and their paths below the folder that holds them all, so the
     folder may be moved, and a million files need not be read; of 64 files in each split the content
-    is digested too. Images in memory are digested by their pixels and labels. A set of TensorFlow
-    Datasets that is not in memory is identified by its version.
+    is digested too, with masks and boxes. Images in memory are digested by their pixels and all
+    that is known of them. A set of TensorFlow Datasets that is not in memory is identified by its
+    version.
 
     Args:
         source: A `keras_vit.data.Source`.
@@ -57,5 +58,5 @@ def describe_change(before, now):
     for name, old in before.get("samples", {}).items():  # younger than some checkpoints
         pairs = zip(old, now["samples"][name], strict=False)
         if any(a != b for a, b in pairs if a and b):
-            return f"its split {name} holds other pictures under the same names"
+            return f"its split {name} holds other pictures, masks or boxes under the same names"
     return None

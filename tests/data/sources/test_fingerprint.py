@@ -90,7 +90,7 @@ def test_class_folders_that_swap_their_names_are_noticed(folder):
     (train / "cat").rename(train / "bear")
     (train / "dog").rename(train / "cat")
     (train / "bear").rename(train / "dog")
-    what = "its split train holds other pictures under the same names"
+    what = "its split train holds other pictures, masks or boxes under the same names"
     assert change_of(before, from_folder(folder)) == what
     del before["samples"]  # an older checkpoint
     assert change_of(before, from_folder(folder)) is None
@@ -179,3 +179,24 @@ def test_labels_of_encoded_pictures_count():
         return Source("set", NAMES, {"train": split})
 
     assert "labels" in change_of(fingerprint(source(0, 1)), source(1, 0))
+
+
+def test_other_masks_and_boxes_are_noticed_and_older_checkpoints_are_not_refused():
+    def source(mask=b"1", corner=1.0):
+        def read(index):
+            boxes = [[0.0, 0, corner, 1]]
+            return {"image": tf.constant(b"x"), "mask": tf.constant(mask), "boxes": boxes}
+
+        def tensors(index):
+            return {key: tf.convert_to_tensor(value) for key, value in read(index).items()}
+
+        split = EncodedSplit(2, tensors, "record {} of train".format)
+        return Source("set", (), {"train": split})
+
+    before = fingerprint(source())
+    assert describe_change(before, before) is None
+    for other in (source(mask=b"2"), source(corner=2.0)):
+        assert "other pictures, masks or boxes" in change_of(before, other)
+        older = before | {"samples": {"train": before["samples"]["train"][:2]}}
+        assert change_of(older, other) is None
+    assert len(before["samples"]["train"]) == 4
