@@ -148,7 +148,10 @@ def in_memory(stored, split):
     arrays = {key: [sample[key] for sample in samples] for key in samples[0]}
     labels = np.array(arrays["label"], "int64") if "label" in arrays else None
     with tf.device("CPU"):  # as in `Split.in_memory`
-        tensors = {key: tf.constant(values) for key, values in arrays.items()}
+        tensors = {
+            key: tf.constant(values if isinstance(values[0], bytes) else np.stack(values))
+            for key, values in arrays.items()
+        }
 
     def read(index):
         return {name: tf.gather(tensor, index) for name, tensor in tensors.items()}

@@ -72,6 +72,7 @@ def test_encoded_pictures_are_read_in_any_order(prepared):
     assert str(source) == f"keras_vit_pictures: {what}, 40 train, 7 test"
     split = source.splits["train"]
     assert isinstance(split, EncodedSplit) and split.path(3) == "record 3 of train"
+    assert split.read(tf.constant(0, tf.int64))["label"].dtype == tf.int64
     assert sorted(read_all(split)) == list(range(40))
     assert read_all(source.splits["test"]) == list(range(7))
 
