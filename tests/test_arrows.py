@@ -21,7 +21,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "data": {"errors", "images"},
     "training": {"errors", "files", "images", "keras_private", "losses"},
     "inference": {"errors", "images", "tasks"},
-    "evaluation": {"errors", "files", "inference"},
+    "evaluation": {"errors", "files", "images", "inference"},
     "export": {
         "errors",
         "evaluation",

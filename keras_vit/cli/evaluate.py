@@ -16,6 +16,7 @@ from keras_vit.files import atomic_write, write_json
 from keras_vit.inference import open_artefact
 
 WORST = 10  # classes that are printed
+DRAWN = 6  # worst examples that are drawn
 
 
 def evaluate(
@@ -43,7 +44,8 @@ def evaluate(
             folder of OpenVINO.
         data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
         split: The split to score the model on, train or test.
-        out: Folder for the report: score.json, classes.csv and plots; by default none is written.
+        out: Folder for the report: score.json, classes.csv, plots and, where the task draws its
+            answers, the worst ones; by default none is written.
         crop_ratio: Share of the short side of a picture file that the central crop keeps; by
             default that of the model, else all.
         interpolation: How picture files are resized; by default that of the model, else bicubic.
@@ -77,7 +79,8 @@ def evaluate(
     if artefact.class_names is None and source.class_names:
         print("The model names no classes: they are taken to be in the order of the source's.")
     how = dict(batch_size=batch_size, example=example, broken=broken)
-    batches = fitted_batches(examples, preprocessing, **how).as_numpy_iterator()
+    dataset = fitted_batches(examples, preprocessing, **how)
+    batches = dataset.as_numpy_iterator()
 
     def answer(images):
         answers = artefact.answer(images)
@@ -100,6 +103,8 @@ def evaluate(
         print(f"Left out: {path}: {reason}")
     if out is not None:
         _write(out, task, scored, settings)
+        if task.picture is not None and task.show is not None and scored.result.each is not None:
+            _draw_worst(out, task, scored.result.each, dataset, answer)
     return 0
 
 
@@ -143,6 +148,23 @@ def _print(task, scored, settings):
         cells = [_cell(column[index]) for column in result.per_class.values()]
         table.add_row(Text(task.class_names[index]), *cells)
     Console().print(table)
+
+
+def _draw_worst(folder, task, each, dataset, answer):
+    """Draws the examples whose answers are worst, which are read and answered again."""
+    from keras_vit.evaluation import sheet_figure
+
+    worst = np.argsort(each, kind="stable")[:DRAWN].tolist()
+    found, seen = {}, 0
+    for images, truth in dataset.as_numpy_iterator():
+        for place in {*worst} & {*range(seen, seen + len(images))}:
+            image, true = images[place - seen], truth[place - seen]
+            answers = {name: array[0] for name, array in answer(image[None]).items()}
+            found[place] = image, true, answers, f"{each[place]:.3g}"
+        seen += len(images)
+    with atomic_write(folder / "worst.png") as unfinished:
+        sheet_figure(task, [found[place] for place in worst]).savefig(unfinished, dpi=100)
+    print(f"The worst answers are drawn in {folder / 'worst.png'}.")
 
 
 def _cell(value):

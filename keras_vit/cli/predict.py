@@ -11,7 +11,11 @@ from keras_vit.cli.answers import check_file, print_answers
 from keras_vit.cli.task_of import numbers_of, task_of
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
+from keras_vit.images.decode import decode_picture
+from keras_vit.images.uncrop import uncropped
 from keras_vit.inference import open_artefact
+
+OUTSIDE = 255  # the id of pixels that a model does not see, because its crop leaves them out
 
 
 def predict(
@@ -33,7 +37,8 @@ def predict(
             folder of OpenVINO.
         images: Picture files.
         top: How many classes to print for each image.
-        out: Folder for pictures of the answers, for example NAME-overlay.png and NAME-mask.png.
+        out: Folder for pictures of the answers, for example NAME-overlay.png and NAME-mask.png;
+            they have the size of the picture.
         json_lines: Print one JSON object per image instead of a table.
     """
     if top < 1:
@@ -54,7 +59,7 @@ def predict(
             shown = shown or _words_and_show(artefact, answer)
             words, show = shown
             if out is not None:
-                _draw(show, artefact.task, out, path, pixels, answer)
+                _draw(show, artefact, out, path, answer)
             rows = words(answer)
             answers.append((path, rows if words is numbers_of else rows[:top]))
         except (UserError, OSError) as error:
@@ -74,10 +79,19 @@ def _words_and_show(artefact, answer):
     return task.words or numbers_of, task.show
 
 
-def _draw(show, task, folder, path, pixels, answer):
-    """Writes pictures of an answer as `folder/<name of the picture>-<what>.png`."""
+def _draw(show, artefact, folder, path, answer):
+    """Writes pictures of an answer as `folder/<name of the picture>-<what>.png`.
+
+    An answer for each pixel is enlarged to the whole picture.
+    """
     if show is None:
-        raise UserError(f"--out is for tasks that draw their answers: {task} draws none.")
+        raise UserError(f"--out is for tasks that draw their answers: {artefact.task} draws none.")
+    whole = decode_picture(path)
+    maps = {
+        name: uncropped(array, whole.shape[:2], artefact.preprocessing, OUTSIDE)
+        for name, array in answer.items()
+        if array.shape == artefact.image_shape[:2]
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in show(pixels, answer).items():
+    for name, picture in show(whole, answer | maps).items():
         picture.save(folder / f"{path.stem}-{name}.png")

@@ -3,6 +3,7 @@
 from keras_vit.evaluation.compare import Comparison, compare
 from keras_vit.evaluation.report import comparison_table, write_report
 from keras_vit.evaluation.score import Scored, score
+from keras_vit.evaluation.sheet import sheet_figure
 from keras_vit.evaluation.timing import NoAnswer
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "compare",
     "comparison_table",
     "score",
+    "sheet_figure",
     "write_report",
 ]

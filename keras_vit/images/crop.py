@@ -55,15 +55,29 @@ def crop_pixels(pixels, preprocessing):
     Returns:
         The image `(H, W, C)`, uint8, resized by Pillow.
     """
-    size, old = np.array(preprocessing.image_size), np.array(pixels.shape[:2])
-    new = np.array(preprocessing.resized)
+    size = preprocessing.image_size
+    (height, width), (top, left) = placed(pixels.shape[:2], preprocessing)
+    if (height, width) != pixels.shape[:2]:
+        image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
+        kernel = Image.Resampling[preprocessing.interpolation.upper()]
+        image = image.resize((width, height), kernel)
+        pixels = np.asarray(image).reshape(height, width, pixels.shape[2])
+    return pixels[top : top + size[0], left : left + size[1]]
+
+
+def placed(size, preprocessing):
+    """Returns where the crop of a picture lies.
+
+    Args:
+        size: Height and width of the picture.
+        preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`.
+
+    Returns:
+        Height and width to which the picture is resized, and row and column of the crop in that.
+    """
+    old, new = np.array(size), np.array(preprocessing.resized)
     if preprocessing.fit == "crop":
         covered, binding = new, np.argmax(new / old)  # the side that must be enlarged most
         new = np.maximum(covered, covered[binding] * old // old[binding])
-    if (new != old).any():
-        image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
-        kernel = Image.Resampling[preprocessing.interpolation.upper()]
-        image = image.resize((int(new[1]), int(new[0])), kernel)
-        pixels = np.asarray(image).reshape(*new, pixels.shape[2])
-    top, left = ROUNDING[preprocessing.crop_offset]((new - size) / 2).astype(int)
-    return pixels[top : top + size[0], left : left + size[1]]
+    corner = ROUNDING[preprocessing.crop_offset]((new - preprocessing.image_size) / 2)
+    return tuple(map(int, new)), tuple(map(int, corner))

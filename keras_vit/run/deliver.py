@@ -4,9 +4,10 @@ import dataclasses
 import shlex
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
-from keras_vit.evaluation import compare, comparison_table
+from keras_vit.evaluation import compare, comparison_table, sheet_figure
 from keras_vit.export import export, save_keras
 from keras_vit.files import write_json
 from keras_vit.run.gallery import pick_samples, write_samples
@@ -16,6 +17,7 @@ from keras_vit.training import log_figure, log_hyperparameters
 
 EXPORTED = ("savedmodel", "tflite")  # formats
 SAMPLES = 10  # test images that are written as pictures, to try `keras-vit predict` on
+SHOWN = 6  # test images that are drawn with truth and answer
 
 
 def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bigger):
@@ -52,6 +54,10 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     result, tested, compared = judged.result, judged.result.count, len(judged.images)
     for title, figure in result.plots.items():
         log_figure(log_dir, title, figure())
+    if task.picture is not None and task.show is not None:
+        figure = sheet_figure(task, _shown(judged))
+        log_figure(log_dir, "answers", figure)
+        figure.savefig(run_dir / "answers.png", dpi=100)
     figures = {f"test_{name}": value for name, value in result.figures.items()}
     log_hyperparameters(log_dir, dataclasses.asdict(config), figures)
     headline, value = result.headline
@@ -82,3 +88,11 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     if bigger:
         print(f"  {shlex.join(bigger)}")
     return comparisons
+
+
+def _shown(judged):
+    """Lists examples that lie evenly in the judged ones, for `sheet_figure`."""
+    places = np.linspace(0, len(judged.images) - 1, min(SHOWN, len(judged.images))).astype(int)
+    for place in places:
+        answers = {name: array[place] for name, array in judged.answers.items()}
+        yield judged.images[place], judged.truth[place], answers, ""

@@ -75,6 +75,8 @@ def test_evaluate_scores_masks_and_writes_the_figures_of_each_class(model, stree
     assert [row["class"] for row in rows] == list(NAMES)
     assert sum(int(row["pixels"]) for row in rows) == 5 * 15 * 24
     assert (tmp_path / "score" / "iou.png").exists()
+    with Image.open(tmp_path / "score" / "worst.png") as sheet:  # five rows of three
+        assert sheet.height > sheet.width
 
 
 def test_evaluate_says_that_a_set_has_no_masks(model, run):

@@ -53,4 +53,5 @@ def test_a_segmentation_trains_watches_exports_and_compares(config, tmp_path, ca
     assert results["test_images"] == 6
     out = capsys.readouterr().out
     assert "Test mean iou: " in out and "val_mean_iou" in out
+    assert (tmp_path / "run" / "answers.png").exists()
     assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 6
