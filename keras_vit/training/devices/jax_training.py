@@ -48,7 +48,16 @@ class JaxDevices:
 class JaxTrainingModel(JaxTrainer, ResumableModel):
     """`TrainingModel` on the JAX backend: Keras' own `fit`, and the methods `Checkpoints` needs."""
 
-    def compile(self, optimizer, loss=None, *, accumulation=1, ema_warmup=False, **kwargs):
+    def compile(
+        self,
+        optimizer,
+        loss=None,
+        *,
+        accumulation=1,
+        ema_warmup=False,
+        after_update=None,
+        **kwargs,
+    ):
         """Configures the step as `TrainingModel.compile` does, without accumulation.
 
         Args:
@@ -56,11 +65,14 @@ class JaxTrainingModel(JaxTrainer, ResumableModel):
             loss: As `keras.Model.compile` takes it.
             accumulation: Must be 1.
             ema_warmup: Ignored: Keras' averages (EMA) have no warm-up.
+            after_update: Must be `None`.
             **kwargs: What else `keras.Model.compile` takes.
 
         Raises:
-            ValueError: If `accumulation` is not 1.
+            ValueError: If `accumulation` is not 1, or something is to follow the update.
         """
+        if after_update is not None:
+            raise UserError("On the JAX backend nothing can follow an update: received a function.")
         if accumulation != 1:
             raise UserError(
                 "The JAX backend has no micro-batches yet: received "
