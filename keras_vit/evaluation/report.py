@@ -7,7 +7,7 @@ from keras_vit.files import atomic_write, write_json
 
 
 def comparison_table(task, comparisons):
-    """Lays comparisons out for `rich`: a table of answers above a table of times, a row each.
+    """Lays comparisons out for `rich`: tables of answers, of further figures and of times.
 
     Args:
         task: The `keras_vit.tasks.Task`.
@@ -21,18 +21,23 @@ def comparison_table(task, comparisons):
     from rich.table import Table
     from rich.text import Text  # shows markup in a path as it is
 
-    answers, times = Table(), Table()
-    rows = [_answers(task, row) for row in comparisons]
-    for table, headings in ((answers, rows[0]), (times, comparisons[0].milliseconds)):
+    first, tables = comparisons[0], []
+    for cells in (
+        lambda row: _answers(task, row),
+        lambda row: _others(task, row),
+        lambda row: dict(zip(first.milliseconds, _times(row, first), strict=True)),
+    ):
+        if not cells(first):
+            continue
+        table = Table()
         table.add_column("export", overflow="fold")
-        for heading in headings:
-            lines = heading.replace(", batch", ",\nbatch").replace("largest ", "largest\n")
+        for heading in cells(first):
+            lines = heading.replace(", ", ",\n").replace("largest ", "largest\n")
             table.add_column(lines, justify="right")
-    for row, cells in zip(comparisons, rows, strict=True):
-        name = Text(Path(row.artefact).name)
-        answers.add_row(name, *cells.values())
-        times.add_row(name, *_times(row, comparisons[0]))
-    return Group(answers, times)
+        for row in comparisons:
+            table.add_row(Text(Path(row.artefact).name), *cells(row).values())
+        tables.append(table)
+    return Group(*tables)
 
 
 def write_report(path, task, comparisons, rejected, **compared_on):
@@ -57,11 +62,13 @@ def write_report(path, task, comparisons, rejected, **compared_on):
 
 def _markdown(task, comparisons, rejected, compared_on):
     first = comparisons[0]
-    headings = ["export", *_answers(task, first), *first.milliseconds, "runtime", "operators"]
+    answers = _answers(task, first) | _others(task, first)
+    headings = ["export", *answers, *first.milliseconds, "runtime", "operators"]
     lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     for row in comparisons:
         operators = ", ".join(f"{count} {name}" for name, count in row.operators.items())
         cells = [f"`{row.artefact}`", *_answers(task, row).values()]
+        cells += _others(task, row).values()
         cells += [*_times(row, first), row.runtime, operators]
         lines.append("| " + " | ".join(cells) + " |")
     reasons = [f"\n{name} was rejected: {why}" for name, why in rejected.items()]
@@ -71,7 +78,7 @@ def _markdown(task, comparisons, rejected, compared_on):
 
 def _answers(task, row):
     """Returns the cells on the answers of a row, by heading."""
-    (headline, value), *others = row.figures.items()
+    headline, value = next(iter(row.figures.items()))
     unit = " points" if headline in task.shares else " %"
     cells = {
         "size": f"{row.size / 1e6:.2f} MB",
@@ -81,7 +88,16 @@ def _answers(task, row):
     if row.agreement is not None:
         cells["same decisions"] = f"{row.agreement:.2%}"
     cells["largest difference"] = f"{row.difference:.1e}"
-    cells |= {name: task.text(name, figure) for name, figure in others}
+    return _spaced(cells)
+
+
+def _others(task, row):
+    """Returns the cells on the figures beside the headline, by heading."""
+    names = list(row.figures)[1:]
+    return _spaced({name: task.text(name, row.figures[name]) for name in names})
+
+
+def _spaced(cells):
     return {name.replace("_", " "): cell for name, cell in cells.items()}
 
 
