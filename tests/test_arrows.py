@@ -1,6 +1,7 @@
 """The dependency arrows of the package: who may import whom."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,9 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "tasks",
     },
 }
+# What reads a `Task` and knows none by its name.
+OF_ANY_TASK = ("data", "evaluation", "export", "serve", "training")
+NAMES_OF_TASKS = re.compile("classif|segmentation|segmenter", re.IGNORECASE)
 # What is imported only inside of functions, because what imports it must start without it.
 LATE = {("tasks", "data")}
 NO_TENSORFLOW = {
@@ -108,3 +112,39 @@ def test_no_arrow_points_back(path):
             assert first != "tensorflow", f"{path} imports {module}"
     for module in imports(ROOT / path, ast.iter_child_nodes):
         assert (place, *module.split(".")[1:2]) not in LATE, f"{path} imports {module} too early"
+
+
+def words_of(tree):
+    """Lists the names and texts of a module's code, without its docstrings."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and id(node) not in docstrings:
+                yield node.value
+        else:
+            yield from (value for _, value in ast.iter_fields(node) if isinstance(value, str))
+
+
+@pytest.mark.parametrize("place", OF_ANY_TASK)
+def test_no_task_is_known_by_its_name(place):
+    for path in files():
+        if path.parts[1] == place:
+            named = filter(NAMES_OF_TASKS.search, words_of(ast.parse((ROOT / path).read_text())))
+            assert list(named) == [], path
+
+
+def test_what_names_a_task_is_seen():
+    def named(code):
+        return list(filter(NAMES_OF_TASKS.search, words_of(ast.parse(code))))
+
+    assert named('"""Of a classifier."""\nx = 1') == []
+    for code in (
+        'x == "classification"',
+        "from keras_vit.tasks import segmentation",
+        "import keras_vit.tasks.classify",
+        "CLASSIFICATION = 1",
+        "f(is_classifier=1)",
+        "task.segmenter",
+        'f"{x} is no classifier"',
+    ):
+        assert named(code), code

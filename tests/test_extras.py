@@ -25,7 +25,7 @@ EXTRAS = (
     "uvicorn",
 )
 SERVING = {"keras_vit.serve.app", "keras_vit.serve.connections", "keras_vit.serve.limits"}
-SERVING |= {"keras_vit.serve.model"}  # it reads the server's limits
+SERVING |= {"keras_vit.serve.model", "keras_vit.serve.shown"}  # they read the server's limits
 
 
 def without_extras(script, *arguments, cwd):

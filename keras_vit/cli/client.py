@@ -1,5 +1,6 @@
 """`keras-vit client`: sends pictures to a server with TensorFlow Serving's predict API."""
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +8,18 @@ from typing import Annotated
 
 import cyclopts
 
-from keras_vit.cli.answers import check_file, print_answers
-from keras_vit.errors import UserError
-from keras_vit.serve.connect import Refused, connect
+from keras_vit.cli.answers import (
+    check_file,
+    check_finite,
+    check_out,
+    check_top,
+    draw,
+    print_answers,
+)
+from keras_vit.errors import UserError, one_line
+from keras_vit.inference.described import numbers_of, rows_of
+from keras_vit.inference.signature import CLASSES, SCORES, VALID, answers_in
+from keras_vit.serve.connect import UNREADABLE, Refused, connect
 
 MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, which servers accept
 DAY = 86_400  # seconds
@@ -19,43 +29,67 @@ def client(
     *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
     url: str,
     top: int = 3,
+    out: Path | None = None,
     json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
     timeout: float = 30.0,
 ):
-    """Ask a server for the classes of each image.
+    """Ask a server what its model answers each image with.
 
-    Exit status 0: all images were answered. 1: some were. 2: none was, or the server does not
-    answer.
+    `keras-vit serve` says what the model is for, and its answers are printed and drawn as
+    `keras-vit predict` does it. Other servers' answers are printed by their names. Exit status 0:
+    all images were answered. 1: some were. 2: none was, or the server does not answer.
 
     Args:
         images: Picture files, JPEG or PNG.
         url: http://HOST:8501/v1/models/NAME for REST, grpc://HOST:8500/NAME for gRPC; a version may
             follow, for example /versions/3.
-        top: How many classes to print for each image, five at most.
+        top: How many classes to print for each image.
+        out: Folder for pictures of the answers, for example NAME-overlay.png and NAME-mask.png;
+            they have the size of the picture.
         json_lines: Print one JSON object per image instead of a table.
         timeout: Seconds to wait for an answer.
     """
-    if not 1 <= top <= 5:
-        raise UserError(f"--top must lie in [1, 5]: received {top}.")
+    check_top(top)
+    check_out(out)
     if not 0 < timeout <= DAY:
         raise UserError(f"--timeout must lie in (0, {DAY}]: received {timeout:g}.")
-    ask = connect(url)
+    ask, ask_for_description = connect(url)
+    description = functools.cache(lambda: ask_for_description(timeout))
     answers = []
     try:
         for group in _requests(images):
-            for path, answer in _answered(ask, group, timeout):
-                if not answer["valid"]:
+            for path, outputs in _answered(ask, group, timeout):
+                if not outputs.get(VALID, True):
                     print(f"keras-vit: {path} cannot be decoded by the server.", file=sys.stderr)
                     continue
-                pairs = list(zip(answer["classes"], answer["scores"], strict=True))[:top]
-                classes = [{"name": name, "probability": float(score)} for name, score in pairs]
-                answers.append((path, classes))
+                try:
+                    answer, model = answers_in(outputs), description()
+                    check_finite(path, answer)
+                    rows = rows_of(model, answer, top) if model else _rows(outputs, answer, top)
+                    if out is not None and model is None:
+                        raise UserError("--out needs `keras-vit serve`, which says its task.")
+                    if out is not None:
+                        draw(model, answer, out, path)
+                except UserError:
+                    raise
+                except UNREADABLE as error:
+                    reason = one_line(error).rstrip(".")
+                    raise UserError(f"{url} does not answer {path}: {reason}.") from error
+                answers.append((path, rows))
     except ValueError as error:
         print(f"keras-vit: {error}", file=sys.stderr)
     print_answers(answers, json_lines)
     if len(answers) == len(images):
         return 0
     return 1 if answers else 2
+
+
+def _rows(outputs, answer, top):
+    """Describes the answer of a server that says nothing of its model."""
+    if CLASSES in outputs and SCORES in outputs:
+        pairs = zip(outputs[CLASSES], outputs[SCORES], strict=True)
+        return [{"name": str(name), "probability": float(x)} for name, x in pairs][:top]
+    return numbers_of(answer)
 
 
 def _answered(ask: Callable[[list[bytes], float], list[dict]], group, timeout):

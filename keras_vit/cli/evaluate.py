@@ -7,13 +7,14 @@ from typing import Literal
 
 import numpy as np
 
+from keras_vit.cli.examples import examples_of
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
-from keras_vit.cli.task_of import examples_of, task_of
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write, write_json
 from keras_vit.inference import open_artefact
+from keras_vit.inference.described import task_of
 
 WORST = 10  # classes that are printed
 DRAWN = 6  # worst examples that are drawn

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import cyclopts
 import numpy as np
 
+from keras_vit.cli.examples import examples_of
 from keras_vit.cli.open_model import open_exportable
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
-from keras_vit.cli.task_of import examples_of
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import LONGEST, UserError, one_line
 

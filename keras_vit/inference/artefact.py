@@ -46,7 +46,7 @@ class Artefact:
         object.__setattr__(self, "preprocessing", sized)
 
     def predict(self, images):
-        """Returns the probabilities of classes that a classifier answers with.
+        """Returns the `probabilities` that a classifier answers with.
 
         Args:
             images: Images `(B, H, W, C)`, 0 to 255.
@@ -55,14 +55,15 @@ class Artefact:
             The probabilities `(B, K)`, float32.
 
         Raises:
-            ValueError: If it is no classifier.
+            ValueError: If it answers with none.
         """
-        if self.task != CLASSIFICATION:
+        answers = self.answer(images)
+        if "probabilities" not in answers:
             raise UserError(
-                "This needs a classifier, which answers with probabilities of classes: "
+                "This needs a model that answers with probabilities of classes: "
                 f"{self.path} is of the task {self.task}."
             )
-        return self.answer(images)["probabilities"]
+        return answers["probabilities"]
 
     def names_of(self, count):
         """Returns the names of the classes.

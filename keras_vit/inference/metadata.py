@@ -65,10 +65,14 @@ def read_metadata(texts):
     labels, metadata = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
     names = None if labels is None else tuple(labels.split("\n"))
     preprocessing = Preprocessing.from_json(metadata)
-    task = metadata.get("task", CLASSIFICATION)
+    return dict(**task_in(metadata), class_names=names, preprocessing=preprocessing)
+
+
+def task_in(metadata):
+    """Returns `task` and `options` of metadata, a dictionary, as `read_metadata` does."""
+    task, options = metadata.get("task", CLASSIFICATION), metadata.get("options", {})
     if not isinstance(task, str):
         raise UserError(f"The task must be a text: received {task!r:.50}.")
-    options = metadata.get("options", {})
     if not isinstance(options, dict):
         raise UserError(f"The options of a task must be a dictionary: received {options!r:.50}.")
-    return dict(task=task, options=options, class_names=names, preprocessing=preprocessing)
+    return dict(task=task, options=options)

@@ -49,9 +49,8 @@ class Opened:
         Raises:
             ValueError: If `image_shape_of` or `check_answer` refuses it.
         """
-        task = self.metadata["task"]
-        shape = image_shape_of(self.inputs, self.outputs, task, self.dtypes)
-        names = answers_of(self.outputs, task)
+        shape = image_shape_of(self.inputs, self.outputs, self.metadata["task"], self.dtypes)
+        names = answers_of(self.outputs)
 
         def answer(images):
             outputs = self.run(images)

@@ -8,7 +8,10 @@ from keras_vit.errors import UserError
 from keras_vit.inference.metadata import CLASSIFICATION
 
 IMAGES, PROBABILITIES = "images", "probabilities"  # what `keras_vit.export` calls them
+CLASSES, SCORES = "classes", "scores"  # names and probabilities of the most probable classes
+VALID = "valid"  # whether a picture could be read
 NAME = "serving_default"  # of the signature that has them
+BYTES = "serve_bytes"  # of the one that takes encoded pictures
 FLOAT, TEXT = "float32", "string"
 
 
@@ -37,12 +40,12 @@ def image_shape_of(inputs, outputs, task=CLASSIFICATION, dtypes=(FLOAT,)):
         and shape[0] in (None, 1)
         and None not in shape[1:]
     )
-    if task == CLASSIFICATION:
+    if task == CLASSIFICATION:  # also of files that name none
         promised = f"{PROBABILITIES} (B, K)"
         is_known = is_known and len(outputs.get(PROBABILITIES, ((), ""))[0]) == 2
     else:
         promised = "answers (B, ...)"
-        is_known = is_known and bool(answers_of(outputs, task))
+        is_known = is_known and bool(answers_of(outputs))
     if not is_known:
         raise UserError(
             f"keras_vit exports take {IMAGES} (B, H, W, C) of one size and give {promised}, "
@@ -51,22 +54,38 @@ def image_shape_of(inputs, outputs, task=CLASSIFICATION, dtypes=(FLOAT,)):
     return tuple(shape[1:])
 
 
-def answers_of(outputs, task=CLASSIFICATION):
+def answers_of(outputs):
     """Returns which outputs of a signature are the answers.
 
-    A classifier's SavedModel also returns names of classes and their scores, which repeat what its
-    probabilities say.
+    Texts repeat what numbers say: beside `probabilities`, a SavedModel returns `classes`, the names
+    of the most probable ones, and `scores`, their probabilities.
 
     Args:
         outputs: As `image_shape_of` takes them.
-        task: Name of the task.
 
     Returns:
         A list of names.
     """
-    if task == CLASSIFICATION:
-        return [PROBABILITIES]
-    return [name for name, (_, dtype) in outputs.items() if dtype != TEXT]
+    texts = {name for name, (_, dtype) in outputs.items() if dtype == TEXT}
+    repeated = texts | {SCORES} if CLASSES in texts else texts
+    return [name for name in outputs if name not in repeated]
+
+
+def answers_in(outputs):
+    """Returns the answers among the outputs of `serve_bytes`.
+
+    Args:
+        outputs: Arrays by name.
+
+    Returns:
+        Those that are answers.
+    """
+    facts = {
+        name: (array.shape, TEXT if array.dtype.kind in "OSU" else array.dtype.name)
+        for name, array in outputs.items()
+        if name != VALID
+    }
+    return {name: outputs[name] for name in answers_of(facts)}
 
 
 def _described(tensors):
@@ -106,7 +125,7 @@ def joined(parts):
 
 
 def check_answer(artefact):
-    """Checks that a model answers a black image and one of noise with what its task promises.
+    """Checks that a model answers a black image and one of noise.
 
     Noise, because two sigmoids without a bias sum to 1 on a black image.
 
@@ -114,33 +133,32 @@ def check_answer(artefact):
         artefact: An `Artefact`.
 
     Raises:
-        ValueError: If an answer is no array `(1, ...)` or is not finite; or if a classifier's is
-            not `(1, K)`, is negative or does not sum to 1, or the model holds names for another
-            number of classes.
+        ValueError: If an answer is no array `(1, ...)` or is not finite; or if `probabilities`
+            `(1, K)` are negative or do not sum to 1, or the model holds names for another number of
+            classes.
     """
     shape = artefact.image_shape
     noise = np.random.default_rng(0).integers(0, 256, shape, "uint8")
-    is_classifier = artefact.task == CLASSIFICATION
-    for name, image in {"a black image": np.zeros(shape, "uint8"), "noise": noise}.items():
-        for answer in artefact.answer(image[None]).values():
-            is_array = answer.ndim == 2 if is_classifier else answer.ndim > 0
-            if not is_array or len(answer) != 1:
-                promised = "(1, K)" if is_classifier else "(1, ...)"
+    for image_name, image in {"a black image": np.zeros(shape, "uint8"), "noise": noise}.items():
+        for name, answer in artefact.answer(image[None]).items():
+            if answer.ndim == 0 or len(answer) != 1:
                 raise UserError(
-                    f"It answers one image with an array {answer.shape}, and not {promised}."
+                    f"It answers one image with an array {answer.shape}, and not (1, ...)."
                 )
             if not np.isfinite(answer).all():
-                raise UserError(f"It answers {name} with something that is not a finite number.")
-            if is_classifier:
-                _check_probabilities(artefact, name, answer)
+                raise UserError(
+                    f"It answers {image_name} with something that is not a finite number."
+                )
+            if name == PROBABILITIES and answer.ndim == 2:
+                _check_probabilities(artefact, image_name, answer)
 
 
-def _check_probabilities(artefact, name, answer):
+def _check_probabilities(artefact, image_name, answer):
     count, least, total = answer.shape[1], float(answer.min()), float(answer.sum())
     artefact.names_of(count)
     # Half a step of a byte for each class.
     if abs(total - 1) > 0.01 + count / 512 or least < -0.01:
         raise UserError(
-            f"Its answers are no probabilities of {count} classes: on {name} the least is "
+            f"Its answers are no probabilities of {count} classes: on {image_name} the least is "
             f"{least:.3g} and their sum is {total:.3g}."
         )

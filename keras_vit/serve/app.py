@@ -14,10 +14,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from keras_vit.errors import UserError
+from keras_vit.inference.signature import BYTES
 from keras_vit.serve.batcher import Batcher
 from keras_vit.serve.limits import Bodies, check_inputs
 from keras_vit.serve.metadata import describe
 from keras_vit.serve.protocol import format_answer, parse_request
+from keras_vit.serve.shown import shown
 
 
 def create_app(
@@ -90,22 +93,12 @@ def create_app(
     async def at_fault(request, error):
         return JSONResponse({"error": "The server is at fault; its log says more"}, 500)
 
-    def parse(body):
-        try:
-            wanted = parse_request(body, model.signatures)
-            check_inputs(wanted.inputs, max_batch, max_pixels)
-        except ValueError as error:
-            raise HTTPException(400, str(error)) from None
-        return wanted
-
-    @app.post("/v1/models/{name}:predict")
-    @app.post("/v1/models/{name}/versions/{version}:predict")
-    async def predict(request: Request, name: str, version: str | None = None):
-        _check_model(model, name, version)
+    async def reply(request, answer):
+        """Reads the body of a request and answers it, within the limits; counts and times it."""
         start, status = time.perf_counter(), 500
         try:
             body = await bodies.read(request)
-            response = await answer(body)
+            response = await within_limits(answer, body)
             status = 200
             return response
         except HTTPException as error:
@@ -115,19 +108,46 @@ def create_app(
             meters.requests.labels(status).inc()
             meters.seconds.observe(time.perf_counter() - start)
 
-    async def answer(body):
+    async def within_limits(answer, body):
         if app.state.requests >= max_requests:
             raise HTTPException(429, "Too many requests at a time", {"Retry-After": "1"})
         app.state.requests += 1
         try:
             async with asyncio.timeout(timeout):
-                wanted = await asyncio.to_thread(parse, body)  # does not block others
-                outputs = await batchers[wanted.signature_name](wanted.inputs)
-            return JSONResponse(format_answer(outputs, wanted.in_rows))
+                return JSONResponse(await answer(body))
         except TimeoutError:
             raise HTTPException(504, f"No answer within {timeout:g} seconds") from None
+        except UserError as error:
+            raise HTTPException(400, str(error)) from None
         finally:
             app.state.requests -= 1
+
+    async def predicted(body):
+        def parse():
+            wanted = parse_request(body, model.signatures)
+            check_inputs(wanted.inputs, max_batch, max_pixels)
+            return wanted
+
+        wanted = await asyncio.to_thread(parse)  # does not block others
+        outputs = await batchers[wanted.signature_name](wanted.inputs)
+        return format_answer(outputs, wanted.in_rows)
+
+    async def drawn(body):
+        if BYTES not in model.signatures:
+            raise UserError("The model takes no pictures")
+        await asyncio.to_thread(check_inputs, [body], max_batch, max_pixels)
+        outputs = await batchers[BYTES]([body])
+        return await asyncio.to_thread(shown, model.artefact, body, outputs)
+
+    @app.post("/v1/models/{name}:predict")
+    @app.post("/v1/models/{name}/versions/{version}:predict")
+    async def predict(request: Request, name: str, version: str | None = None):
+        _check_model(model, name, version)
+        return await reply(request, predicted)
+
+    @app.post("/show")
+    async def show(request: Request):
+        return await reply(request, drawn)
 
     @app.get("/v1/models/{name}")
     @app.get("/v1/models/{name}/versions/{version}")

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_vit.errors import UserError
-from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.inference import open_artefact
+from keras_vit.inference import Artefact, open_artefact
 from keras_vit.inference.metadata import TOP_K
-from keras_vit.inference.signature import PROBABILITIES
+from keras_vit.inference.signature import BYTES, CLASSES, PROBABILITIES, SCORES, VALID
 from keras_vit.inference.versions import version_of
 from keras_vit.serve.limits import FORMATS
 from keras_vit.serve.protocol import Signature
@@ -27,7 +26,7 @@ class ServedModel:
         signatures: `Signature`s by name.
         run: Maps the name of a signature and its inputs, an array `(B, ...)` or `B` byte strings,
             to outputs by name, arrays `(B, ...)`.
-        preprocessing: The `Preprocessing` of pictures.
+        artefact: The `Artefact` that was opened.
     """
 
     name: str
@@ -35,7 +34,7 @@ class ServedModel:
     runtime: str
     signatures: dict[str, Signature]
     run: Callable[[str, np.ndarray | list[bytes]], dict[str, np.ndarray]]
-    preprocessing: Preprocessing
+    artefact: Artefact
 
 
 def open_served(path, *, threads=None):
@@ -62,9 +61,7 @@ def open_served(path, *, threads=None):
         version, name = 1, place.stem
     loaded = artefact.loaded
     signatures, run = _of_pixels(artefact) if loaded is None else _saved_model(loaded)
-    return ServedModel(
-        name, str(version), artefact.runtime, signatures, run, artefact.preprocessing
-    )
+    return ServedModel(name, str(version), artefact.runtime, signatures, run, artefact)
 
 
 def _saved_model(loaded):
@@ -94,7 +91,7 @@ def _of_pixels(artefact):
         "serving_default": floats,
         "serve": floats,
         "serve_uint8": Signature("images", "uint8", shape),
-        "serve_bytes": Signature("image_bytes", "bytes", ()),
+        BYTES: Signature("image_bytes", "bytes", ()),
     }
 
     def answer(images):
@@ -106,12 +103,12 @@ def _of_pixels(artefact):
         best = np.argsort(-probabilities, axis=-1, kind="stable")[:, :TOP_K]
         return {
             **answers,
-            "classes": np.array(names, object)[best],
-            "scores": np.take_along_axis(probabilities, best, axis=-1),
+            CLASSES: np.array(names, object)[best],
+            SCORES: np.take_along_axis(probabilities, best, axis=-1),
         }
 
     def run(name, inputs):
-        if name != "serve_bytes":
+        if name != BYTES:
             return answer(inputs)
         images, valid = np.zeros((len(inputs), *shape), "uint8"), np.ones(len(inputs), bool)
         for index, picture in enumerate(inputs):
@@ -122,6 +119,6 @@ def _of_pixels(artefact):
         answers = answer(images)
         for array in answers.values():
             array[~valid] = "" if array.dtype == object else 0
-        return {**answers, "valid": valid}
+        return {**answers, VALID: valid}
 
     return signatures, run

@@ -7,7 +7,7 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.tasks.class_plot import class_figure
 from keras_vit.tasks.mask_score import SegmentationScore
-from keras_vit.tasks.palette import coloured, overlay, palette_image
+from keras_vit.tasks.palette import coloured, overlay, palette, palette_image
 from keras_vit.tasks.task import Result, Task
 
 
@@ -128,8 +128,14 @@ def _show(image, answers, *, count):
 def _areas(answers, *, names):
     """Lists the classes that are seen, the largest area first."""
     counts = np.bincount(answers["mask"].ravel(), minlength=len(names))
-    order = [index for index in np.argsort(-counts, kind="stable") if counts[index]]
+    colours = palette(len(names))
     return [
-        {"name": names[index], "index": int(index), "area": float(counts[index] / counts.sum())}
-        for index in order
+        {
+            "name": names[index],
+            "index": int(index),
+            "colour": f"#{colours[index].tobytes().hex()}",
+            "area": float(counts[index] / counts.sum()),
+        }
+        for index in np.argsort(-counts, kind="stable")
+        if counts[index]
     ]

@@ -72,7 +72,8 @@ class Task:
         show: Draws an answer: takes an image `(H, W, C)`, uint8, and its answers, arrays without
             the axis of the batch, and returns pictures by name, as `PIL.Image`s.
         words: Describes an answer: takes its answers, arrays without the axis of the batch, and
-            returns rows, dictionaries of the same keys.
+            returns rows, dictionaries of the same keys: a `name`, numbers, and where they are known
+            the `index` of a class and its `colour`, as #rrggbb.
         shares: Names of the figures that are shares of one, which are printed in percent.
         higher_is_better: Whether a higher headline is better.
     """

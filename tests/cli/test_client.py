@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from servers import serving_file
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from keras_vit.inference import open_artefact
+
+NAMES = ("road", "sky", "tree")
 
 
 class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -28,6 +31,12 @@ class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         self.seen.append((request.model_spec.name, request.model_spec.version.value))
         if request.model_spec.name == "nameless":  # a model of somebody else
             return predict_pb2.PredictResponse()
+        if request.model_spec.name == "streets":
+            response = predict_pb2.PredictResponse()
+            count = len(tf.make_ndarray(request.inputs["image_bytes"]))
+            response.outputs["mask"].CopyFrom(tf.make_tensor_proto(np.ones((count, 4, 6), "int32")))
+            response.outputs["valid"].CopyFrom(tf.make_tensor_proto([True] * count))
+            return response
         if request.model_spec.name != "tiny":
             context.abort(grpc.StatusCode.NOT_FOUND, "Servable not found for request")
         function = self.loaded.signatures[request.model_spec.signature_name]
@@ -66,8 +75,14 @@ def rest_server():
             if "numbers" in self.path:
                 row = {"classes": ["a"], "scores": ["high"], "valid": True}
                 return self.reply(200, {"predictions": [row]})
+            if "ragged" in self.path:
+                return self.reply(200, {"predictions": [{"mask": [[1, 2], [3]]}]})
+            if "lists" in self.path:
+                return self.reply(200, {"predictions": [[[1, 2], [3, 4]]]})
             if "list" in self.path:
                 return self.reply(200, [])
+            if "streets" in self.path:
+                return self.reply(200, {"predictions": [{"mask": [[1] * 6] * 4, "valid": True}]})
             if "small" in self.path and len(body["instances"]) > 1:
                 return self.reply(400, {"error": "A request may hold 1 images: received 2"})
             if "picky" in self.path:
@@ -157,15 +172,17 @@ def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pi
     "url, message",
     [
         ("{rest}/missing", "answers 404: Could not find any versions of model missing"),
-        ("{rest}/odd", "does not answer as a classifier does: 'predictions'"),
-        ("{rest}/numbers", "does not answer as a classifier does: could not convert string"),
-        ("{grpc}/nameless", "does not answer as a classifier does: 'classes'"),
-        ("{rest}/list", "does not answer as a classifier does: list indices"),
+        ("{rest}/odd", "does not answer pictures: 'predictions'"),
+        ("{rest}/numbers", "does not answer {picture}: could not convert string"),
+        ("{grpc}/nameless", "answers 1 pictures with 0 predictions"),
+        ("{rest}/list", "does not answer pictures: list indices"),
+        ("{rest}/ragged", "does not answer pictures: setting an array element"),
+        ("{rest}/lists", "does not answer pictures: 'list' object has no attribute 'items'"),
         ("{rest}/short", "answers 1 pictures with 0 predictions"),
         ("{rest}/picky", "0.png: {rest}/picky answers 413: A request may have 5 bytes"),
         ("http://{grpc_place}/v1/models/x", "does not answer"),
         ("{grpc}/missing", "answers NOT_FOUND: Servable not found"),
-        ("http://127.0.0.1:1/v1/models/x", "as a classifier does: Connection refused."),
+        ("http://127.0.0.1:1/v1/models/x", "does not answer pictures: Connection refused."),
         ("grpc://127.0.0.1:1/x", "answers UNAVAILABLE"),
         ("ftp://host/x", "--url must be http://HOST"),
         ("grpc://host", "--url must be http://HOST"),
@@ -176,7 +193,7 @@ def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pi
 def test_a_server_that_does_not_answer_is_one_line(
     rest_server, grpc_server, pictures, run, one_line, url, message
 ):
-    places = dict(rest=rest_server[0], grpc=grpc_server[0])
+    places = dict(rest=rest_server[0], grpc=grpc_server[0], picture=pictures[0])
     url = url.format(**places, grpc_place=places["grpc"].removeprefix("grpc://"))
     code, text, err = run("client", pictures[0], "--url", url, "--timeout", 5)
     assert (code, text) == (2, "") and message.format(**places) in one_line(err)
@@ -193,3 +210,60 @@ def test_a_timeout_is_at_most_a_day(pictures, run, one_line, timeout):
     url = "http://127.0.0.1:1/v1/models/x"
     code, _, err = run("client", pictures[0], "--url", url, "--timeout", timeout)
     assert code == 2 and "--timeout must lie in (0, 86400]" in one_line(err)
+
+
+@pytest.fixture
+def streets_server(streets):
+    with serving_file(streets) as client:
+        yield f"{client.base_url}/v1/models/{streets.parent.name}"
+
+
+def test_our_server_is_answered_as_predict_answers(
+    streets_server, streets, pictures, run, tmp_path
+):
+    """Areas and drawings of a segmentation: the same text and the same files, byte by byte."""
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3)).astype("uint8")
+    Image.fromarray(pixels).resize((16 * 24, 16 * 16)).save(tmp_path / "street.png")
+    words = [tmp_path / "street.png", "--json", "--top", 3]
+    code, text, err = run("client", *words, "--url", streets_server, "--out", tmp_path / "asked")
+    assert (code, err) == (0, "")
+    code, expected, _ = run("predict", streets, *words, "--out", tmp_path / "predicted")
+    assert code == 0 and json.loads(text) == json.loads(expected)
+    assert {row["name"] for row in json.loads(text)["classes"]} <= set(NAMES)
+    names = sorted(path.name for path in (tmp_path / "asked").iterdir())
+    assert names == ["street-mask.png", "street-overlay.png"]
+    for name in names:
+        drawn = (tmp_path / "asked" / name).read_bytes()
+        assert drawn == (tmp_path / "predicted" / name).read_bytes()
+    code, text, _ = run("client", tmp_path / "street.png", "--url", streets_server)
+    assert code == 0 and "area" in text
+
+
+def test_a_classifier_on_our_server_is_answered_as_predict_answers(tiny, pictures, run, one_line):
+    with serving_file(tiny.litert) as client:
+        url = f"{client.base_url}/v1/models/{tiny.litert.parent.name}"
+        code, text, _ = run("client", pictures[0], "--url", url, "--json")
+        asked = run("client", pictures[0], "--url", url, "--out", pictures[0].parent / "drawn")
+    expected = run("predict", tiny.litert, pictures[0], "--json")[1]
+    assert code == 0 and json.loads(text) == json.loads(expected)
+    assert asked[:2] == (2, "") and "classification draws none" in one_line(asked[2])
+
+
+def test_a_server_that_says_nothing_of_its_model_gives_numbers(
+    rest_server, pictures, run, one_line, tmp_path
+):
+    """As TensorFlow Serving does, which knows names and shapes of answers only."""
+    words = ["client", pictures[0], "--url", f"{rest_server[0]}/streets"]
+    code, text, err = run(*words, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(text)["classes"] == [{"name": "mask", "value": "4 x 6 numbers"}]
+    code, text, err = run(*words, "--out", tmp_path / "drawn")
+    assert (code, text) == (2, "") and "--out needs `keras-vit serve`" in one_line(err)
+
+
+def test_numbers_come_over_grpc_by_name(grpc_server, pictures, run):
+    url = grpc_server[0] + "/streets"
+    code, text, err = run("client", *pictures, "--url", url, "--json")
+    assert (code, err) == (0, "")
+    for line in text.splitlines():
+        assert json.loads(line)["classes"] == [{"name": "mask", "value": "4 x 6 numbers"}]

@@ -44,9 +44,11 @@ def test_our_client_is_answered_by_kserve(tmp_path, tiny, address):
         pictures.append((tmp_path / f"{number}.png").read_bytes())
     artefact = open_artefact(tiny.litert)
     expected = artefact.predict(images[..., None])
-    for answer, row in zip(connect(address)(pictures, 30), expected, strict=True):
-        assert answer["valid"] is True
+    ask, describe = connect(address)
+    assert describe(30) is None
+    for answer, row in zip(ask(pictures, 30), expected, strict=True):
+        assert answer["valid"]
         assert answer["classes"][0] == artefact.class_names[row.argmax()]
         np.testing.assert_allclose(answer["scores"], np.sort(row)[::-1], atol=1e-6)
     with pytest.raises(ValueError, match="answers 404"):
-        connect(address + "s")(pictures, 30)
+        connect(address + "s")[0](pictures, 30)

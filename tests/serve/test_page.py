@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 from exif_files import CASES, LONG, chunk, entry, tiff
 from PIL import Image
-from servers import serving
+from servers import serving, serving_file
 from zoo import encode
 
 from keras_vit.export import export
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
+from keras_vit.inference.described import task_of
 from keras_vit.interpret import attention_rollout
 from keras_vit.models import vit
-from keras_vit.tasks import classifier
+from keras_vit.tasks import answering, classifier, features
+from keras_vit.tasks.palette import palette
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +28,15 @@ PICTURE_JS = Path(__file__).parents[2] / "keras_vit" / "serve" / "picture.js"
 MAP = """() => {
   const canvas = document.getElementById("map");
   return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+}"""
+ROWS = "all => all.map(x => x.innerText.split('\\n'))"
+DRAWN = """async name => {
+  const picture = document.querySelector(`img[alt="${name}"]`);
+  await picture.decode();
+  const {naturalWidth: width, naturalHeight: height} = picture;
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.drawImage(picture, 0, 0);
+  return Array.from(context.getImageData(0, 0, width, height).data);
 }"""
 DECODE = """async ([url, content]) => {
   const {decode} = await import(url);
@@ -62,7 +73,7 @@ def test_a_picture_gets_its_classes_and_where_it_looks(tmp_path, tiny, site, pag
     page.wait_for_selector("#result:visible")
     (expected,) = open_artefact(tiny.keras_file).predict(pixels[None, ..., None])
     order = np.argsort(-expected)
-    rows = page.eval_on_selector_all("#classes li", "all => all.map(x => x.innerText.split('\\n'))")
+    rows = page.eval_on_selector_all("#classes li", ROWS)
     names = ("nought", "one", "zwölf")
     assert [row[0] for row in rows] == [names[index] for index in order]
     shares = [float(row[-1].removesuffix(" %")) for row in rows]
@@ -75,6 +86,48 @@ def test_a_picture_gets_its_classes_and_where_it_looks(tmp_path, tiny, site, pag
         drawn = page.evaluate(MAP)
         shown = np.reshape(drawn["data"], (*looks.shape, 4))[..., 0]
         np.testing.assert_allclose(shown, 255 * looks / looks.max(), atol=1)
+
+
+def test_a_mask_is_drawn_over_the_picture_with_a_legend(tmp_path, browser, streets):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "street.png")
+    artefact = open_artefact(streets)
+    (mask,) = artefact.answer(pixels[None])["mask"]
+    with serving_file(streets) as client:
+        page = browser.new_page()
+        page.goto(str(client.base_url))
+        page.set_input_files("#file", tmp_path / "street.png")
+        page.wait_for_selector("#result:visible")
+        drawn = {name: page.evaluate(DRAWN, name) for name in ("overlay", "mask")}
+        labels = page.eval_on_selector_all("#classes b", "all => all.map(x => x.innerText)")
+        colours = page.eval_on_selector_all(
+            "#classes em", "all => all.map(x => getComputedStyle(x).backgroundColor)"
+        )
+        page.close()
+    for name, expected in task_of(artefact, 3).show(pixels, {"mask": mask}).items():
+        shown = np.reshape(drawn[name], (16, 24, 4))[..., :3]
+        np.testing.assert_array_equal(shown, expected.convert("RGB"))
+    seen = np.argsort(-np.bincount(mask.ravel(), minlength=3), kind="stable")[: len(labels)]
+    assert labels == [artefact.class_names[index] for index in seen]
+    assert colours == [f"rgb({r}, {g}, {b})" for r, g, b in palette(3)[seen]]
+
+
+def test_the_numbers_of_an_unknown_task_are_listed(tmp_path, browser):
+    backbone = features(vit("mu/8", image_size=16))
+    answers = {"angle": keras.layers.Dense(1)(backbone.output), "all": backbone.output}
+    model = answering(backbone.input, answers, "angle")
+    (path,) = export(model, tmp_path / "m", to=("tflite",))
+    Image.new("RGB", (16, 16)).save(tmp_path / "black.png")
+    with serving_file(path) as client:
+        page = browser.new_page()
+        page.goto(str(client.base_url))
+        page.set_input_files("#file", tmp_path / "black.png")
+        page.wait_for_selector("#result:visible")
+        rows = page.eval_on_selector_all("#classes li", ROWS)
+        page.close()
+    (angle,) = open_artefact(path).answer(np.zeros((1, 16, 16, 3), "uint8"))["angle"][0]
+    rows = dict(rows)
+    assert rows["all"] == "32 numbers" and float(rows["angle[0]"]) == pytest.approx(angle, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -63,3 +63,15 @@ def serving_here(app):
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextlib.contextmanager
+def serving_file(path):
+    """Serves an export from a thread, and waits until it answers; yields an `httpx.Client`."""
+    from keras_vit.serve.app import create_app
+    from keras_vit.serve.model import open_served
+
+    with serving_here(create_app(open_served(path))) as client:
+        while client.get("/readyz").status_code != 200:
+            time.sleep(0.05)
+        yield client

@@ -1,0 +1,30 @@
+"""The examples of a source, as the task of a model reads them."""
+
+from keras_vit.command_line import quiet_stderr
+
+
+def examples_of(source, task, model_names, user):
+    """Returns what reads the examples of a source for a task, by the classes of the model.
+
+    Args:
+        source: A `keras_vit.data.Source`.
+        task: A `keras_vit.tasks.Task`, whose `class_names` are those of the model.
+        model_names: Names of the model's classes, or `None`.
+        user: The command, for messages.
+
+    Returns:
+        A function from a batch of samples to images and truth, for tf.data.
+
+    Raises:
+        ValueError: If the samples lack what the task needs, or a class of the source is none of the
+            model's.
+    """
+    with quiet_stderr():
+        from keras_vit.data.relabel import relabelled
+        from keras_vit.tasks.class_names import match_classes
+    source.require(task.needs, user)
+    names = source.only(task.needs).class_names
+    if not names:
+        return task.example
+    classes = match_classes(names, model_names, len(task.class_names))
+    return lambda sample: task.example(relabelled(sample, classes))

@@ -1,0 +1,87 @@
+"""What the task of a model makes of one answer: rows of words, and pictures."""
+
+import numpy as np
+
+from keras_vit.errors import UserError
+
+LISTED = 20  # numbers of an answer
+
+
+def task_of(model, count):
+    """Makes the task that a model was trained for.
+
+    Args:
+        model: What has the attributes `task`, `class_names` and `options`, such as an `Artefact`.
+        count: Number of classes, where the model has no names for them; they are numbered.
+
+    Returns:
+        A `keras_vit.tasks.Task`.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    from keras_vit.tasks import task_named
+
+    names = model.class_names or tuple(map(str, range(count)))
+    return task_named(model.task, names, model.options)
+
+
+def rows_of(model, answer, top):
+    """Describes an answer in the words of the model's task.
+
+    Args:
+        model: As `task_of` takes it.
+        answer: Arrays by name, without the axis of the batch.
+        top: Most rows, all of them where `None`; a task that has no words gets a row for each
+            number instead.
+
+    Returns:
+        A list of dictionaries of the same keys: a `name`, and its numbers.
+    """
+    task = _known_task(model, answer)
+    if task is None or task.words is None:
+        return numbers_of(answer)
+    return task.words(answer)[:top]
+
+
+def pictures_of(model, answer, image):
+    """Draws an answer as the model's task does.
+
+    Args:
+        model: As `task_of` takes it.
+        answer: Arrays by name, without the axis of the batch.
+        image: The image `(H, W, C)`, uint8, that is answered.
+
+    Returns:
+        `PIL.Image`s by name; none for a task that draws nothing.
+    """
+    task = _known_task(model, answer)
+    return {} if task is None or task.show is None else task.show(image, answer)
+
+
+def _known_task(model, answer):
+    try:
+        return task_of(model, len(answer.get("probabilities", ())))
+    except UserError:  # a task of somebody's own
+        return None
+
+
+def numbers_of(answer):
+    """Lists the numbers of an answer, for a task that has no words.
+
+    Args:
+        answer: Arrays by name.
+
+    Returns:
+        A row for each number of an array of at most `LISTED`, and one for the shape of others.
+    """
+    rows = []
+    for name, array in answer.items():
+        if array.size > LISTED:
+            sides = " x ".join(map(str, array.shape))
+            rows.append({"name": name, "value": f"{sides} numbers"})
+            continue
+        for place in np.ndindex(array.shape):
+            where = f"[{', '.join(map(str, place))}]" if place else ""
+            rows.append({"name": name + where, "value": float(array[place])})
+    return rows
