@@ -62,30 +62,28 @@ def client(
                 if not outputs.get(VALID, True):
                     print(f"keras-vit: {path} cannot be decoded by the server.", file=sys.stderr)
                     continue
-                try:
-                    answer, model = answers_in(outputs), description()
-                    check_finite(path, answer)
-                    rows = rows_of(model, answer, top) if model else _rows(outputs, answer, top)
-                    if out is not None and model is None:
-                        raise UserError("--out needs `keras-vit serve`, which says its task.")
-                    if out is not None:
-                        draw(model, answer, out, path)
-                except UserError:
-                    raise
-                except UNREADABLE as error:
-                    reason = one_line(error).rstrip(".")
-                    raise UserError(f"{url} does not answer {path}: {reason}.") from error
-                answers.append((path, rows))
-    except ValueError as error:
+                answers.append((path, _shown(description(), outputs, path, top, out)))
+    except UserError as error:
         print(f"keras-vit: {error}", file=sys.stderr)
+    except UNREADABLE as error:
+        reason = one_line(error).rstrip(".")
+        print(f"keras-vit: {url} does not answer pictures: {reason}.", file=sys.stderr)
     print_answers(answers, json_lines)
     if len(answers) == len(images):
         return 0
     return 1 if answers else 2
 
 
-def _rows(outputs, answer, top):
-    """Describes the answer of a server that says nothing of its model."""
+def _shown(model, outputs, path, top, out):
+    """Draws an answer where `out` is a folder, and returns the rows that describe it."""
+    answer = answers_in(outputs)
+    check_finite(path, answer)
+    if out is not None and model is None:
+        raise UserError("--out needs `keras-vit serve`, which says its task.")
+    if out is not None:
+        draw(model, answer, out, path)
+    if model is not None:
+        return rows_of(model, answer, top)
     if CLASSES in outputs and SCORES in outputs:
         pairs = zip(outputs[CLASSES], outputs[SCORES], strict=True)
         return [{"name": str(name), "probability": float(x)} for name, x in pairs][:top]

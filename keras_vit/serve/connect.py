@@ -17,7 +17,7 @@ from keras_vit.inference.signature import BYTES
 from keras_vit.serve.metadata import read_described
 
 GRPC = re.compile(r"grpc://(?P<host>[^/]+)/(?P<name>[^/]+)(/versions/(?P<version>\d+))?/?")
-UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)  # from answers of another form
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)  # from answers of another form
 
 
 class Refused(UserError):

@@ -77,6 +77,8 @@ def rest_server():
                 return self.reply(200, {"predictions": [row]})
             if "ragged" in self.path:
                 return self.reply(200, {"predictions": [{"mask": [[1, 2], [3]]}]})
+            if "wrong" in self.path:
+                return self.reply(200, {"predictions": [{"mask": [[7] * 6] * 4}]})
             if "lists" in self.path:
                 return self.reply(200, {"predictions": [[[1, 2], [3, 4]]]})
             if "list" in self.path:
@@ -91,6 +93,15 @@ def rest_server():
                 return self.reply(200, {"predictions": []})
             row = {"classes": ["möwe", "spatz"], "scores": [0.75, 0.25], "valid": True}
             self.reply(200, {"predictions": [row] * len(body["instances"])})
+
+        def do_GET(self):  # noqa: N802 - the base class's name
+            if "wrong" not in self.path:
+                return self.reply(404, {"error": "Not found"})
+            sides = [{"size": str(side)} for side in (-1, 4, 6, 3)]
+            signature = {"inputs": {"images": {"tensor_shape": {"dim": sides}}}}
+            signatures = {"signature_def": {"serving_default": signature}}
+            known = dict(task="segmentation", options={}, class_names=["sky"], preprocessing={})
+            self.reply(200, {"metadata": {"signature_def": signatures}, **known})
 
         def reply(self, status, answer):
             content = json.dumps(answer).encode()
@@ -173,9 +184,10 @@ def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pi
     [
         ("{rest}/missing", "answers 404: Could not find any versions of model missing"),
         ("{rest}/odd", "does not answer pictures: 'predictions'"),
-        ("{rest}/numbers", "does not answer {picture}: could not convert string"),
+        ("{rest}/numbers", "does not answer pictures: could not convert string"),
         ("{grpc}/nameless", "answers 1 pictures with 0 predictions"),
         ("{rest}/list", "does not answer pictures: list indices"),
+        ("{rest}/wrong", "does not answer pictures: tuple index out of range"),
         ("{rest}/ragged", "does not answer pictures: setting an array element"),
         ("{rest}/lists", "does not answer pictures: 'list' object has no attribute 'items'"),
         ("{rest}/short", "answers 1 pictures with 0 predictions"),
@@ -193,7 +205,7 @@ def test_many_pictures_are_several_requests_and_each_is_answered(rest_server, pi
 def test_a_server_that_does_not_answer_is_one_line(
     rest_server, grpc_server, pictures, run, one_line, url, message
 ):
-    places = dict(rest=rest_server[0], grpc=grpc_server[0], picture=pictures[0])
+    places = dict(rest=rest_server[0], grpc=grpc_server[0])
     url = url.format(**places, grpc_place=places["grpc"].removeprefix("grpc://"))
     code, text, err = run("client", pictures[0], "--url", url, "--timeout", 5)
     assert (code, text) == (2, "") and message.format(**places) in one_line(err)
