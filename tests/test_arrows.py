@@ -63,7 +63,8 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
 }
 # What reads a `Task` and knows none by its name.
 OF_ANY_TASK = ("data", "evaluation", "export", "serve", "training")
-NAMES_OF_TASKS = re.compile("classif|segmentation|segmenter", re.IGNORECASE)
+# Masks of TFDS are called `segmentation_mask` and `segmentation_label`.
+NAMES_OF_TASKS = re.compile("classif|segmentation(?!_mask|_label)|segmenter", re.IGNORECASE)
 # What is imported only inside of functions, because what imports it must start without it.
 LATE = {("tasks", "data")}
 NO_TENSORFLOW = {

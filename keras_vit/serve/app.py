@@ -14,7 +14,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from keras_vit.errors import UserError
 from keras_vit.inference.signature import BYTES
 from keras_vit.serve.batcher import Batcher
 from keras_vit.serve.limits import Bodies, check_inputs
@@ -117,8 +116,6 @@ def create_app(
                 return JSONResponse(await answer(body))
         except TimeoutError:
             raise HTTPException(504, f"No answer within {timeout:g} seconds") from None
-        except UserError as error:
-            raise HTTPException(400, str(error)) from None
         finally:
             app.state.requests -= 1
 
@@ -128,16 +125,16 @@ def create_app(
             check_inputs(wanted.inputs, max_batch, max_pixels)
             return wanted
 
-        wanted = await asyncio.to_thread(parse)  # does not block others
+        wanted = await _in_thread(parse)
         outputs = await batchers[wanted.signature_name](wanted.inputs)
         return format_answer(outputs, wanted.in_rows)
 
     async def drawn(body):
         if BYTES not in model.signatures:
-            raise UserError("The model takes no pictures")
-        await asyncio.to_thread(check_inputs, [body], max_batch, max_pixels)
+            raise HTTPException(400, "The model takes no pictures")
+        await _in_thread(check_inputs, [body], max_batch, max_pixels)
         outputs = await batchers[BYTES]([body])
-        return await asyncio.to_thread(shown, model.artefact, body, outputs)
+        return await _in_thread(shown, model.artefact, body, outputs)
 
     @app.post("/v1/models/{name}:predict")
     @app.post("/v1/models/{name}/versions/{version}:predict")
@@ -208,6 +205,14 @@ class _Meters:
             buckets=[1, 2, 4, 8, 16, 32, 64],
             registry=self.registry,
         )
+
+
+async def _in_thread(function, *args):
+    """Calls a function of a request, whose mistakes it raises, without blocking other requests."""
+    try:
+        return await asyncio.to_thread(function, *args)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
 
 
 def _check_model(model, name, version):
