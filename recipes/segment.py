@@ -170,13 +170,20 @@ def run(config):
 
 
 def _class_weights(config, split, preprocessing):
-    """Returns what a pixel of each class counts; on average over the pixels it is one."""
-    if not config.class_balance:
-        return None
+    """Returns what a pixel of each class counts; on average over the pixels it is one.
+
+    Raises:
+        ValueError: If an id in a mask is neither a class nor void.
+    """
     how = dict(batch_size=16, example=lambda sample: sample["mask"])
     counts = np.zeros(len(config.class_names))
     for masks in fitted_batches(split, preprocessing, **how).as_numpy_iterator():
-        ids = masks[(masks >= 0) & (masks < len(counts))]
+        ids = masks[masks != config.void].astype("int64")
+        if strange := ids[(ids < 0) | (ids >= len(counts))].tolist():
+            raise UserError(
+                f"Ids in masks must lie in [0, {len(counts)}), a name for each, or be the void "
+                f"{config.void}: received {strange[0]}. Pass --class-names or --void."
+            )
         counts += np.bincount(ids, minlength=len(counts))
     shares = np.maximum(counts, 1) / max(1, counts.sum())
     weights = shares**-config.class_balance

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import recipes.segment
+from keras_vit.errors import UserError
 from keras_vit.export import save_keras
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -31,19 +32,32 @@ def make_masks(folder):
     return str(folder)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("config", recipes.segment.SMOKE, ids=lambda config: config.head)
-def test_a_segmentation_trains_watches_exports_and_compares(config, tmp_path, capsys):
+@pytest.fixture
+def places(tmp_path):
     keras.utils.set_random_seed(0)
     save_keras(classifier(vit("mu/8", image_size=16), 3), tmp_path / "weights.keras")
-    config = dataclasses.replace(
-        config,
+    return dict(
         data=make_masks(tmp_path / "halves"),
         weights=str(tmp_path / "weights.keras"),
         run_dir=str(tmp_path / "run"),
         export_dir=str(tmp_path / "exports"),
-        xla="off",
     )
+
+
+def test_an_id_without_a_name_is_one_sentence(places):
+    for changes, message in (
+        (dict(class_names=("dark",)), r"lie in \[0, 1\), a name for each, .* received 1\."),
+        (dict(void=7), "or be the void 7: received 255"),
+    ):
+        config = dataclasses.replace(recipes.segment.SMOKE[0], **places, **changes)
+        with pytest.raises(UserError, match=message):
+            recipes.segment.run(config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", recipes.segment.SMOKE, ids=lambda config: config.head)
+def test_a_segmentation_trains_watches_exports_and_compares(config, places, tmp_path, capsys):
+    config = dataclasses.replace(config, **places, xla="off")
     rows = recipes.segment.run(config)
     assert [Path(row.artefact).name for row in rows] == ["halves.keras", "1", "1.tflite"]
     assert all(row.difference == 0 and row.decided < 1e-3 for row in rows)
