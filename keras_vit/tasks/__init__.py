@@ -76,5 +76,4 @@ def __dir__():
 
 
 if sys.modules.get("keras") is not None:  # see keras_vit/__init__.py
-    importlib.import_module(f"{__name__}.deployed")
-    importlib.import_module(f"{__name__}.segment")
+    importlib.import_module(f"{__name__}.keras_file").know_layers()

@@ -1,10 +1,19 @@
 """A model from Keras' own file."""
 
+import importlib
+import pkgutil
 import zipfile
 
 import keras
 
 from keras_vit.errors import UserError
+
+
+def know_layers():
+    """Registers the layers of all tasks with Keras, by importing the modules that define them."""
+    package = importlib.import_module("keras_vit.tasks")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
 
 
 def read_keras_file(path):
@@ -16,4 +25,5 @@ def read_keras_file(path):
     """
     if not zipfile.is_zipfile(path):
         raise UserError("It is no zip archive, as a complete .keras file is.")
+    know_layers()
     return keras.saving.load_model(path, compile=False)
