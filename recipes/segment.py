@@ -20,6 +20,7 @@ import numpy as np
 from keras_vit.checkpoints import load, recognise
 from keras_vit.data import centre_crop, fitted_batches, open_source
 from keras_vit.data.augment import as_one, chain, colour_jitter, random_scale_crop
+from keras_vit.data.labels import explain_labels
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.run import Flip, open_devices, run_recipe, train
@@ -131,6 +132,7 @@ def run(config):
     """
     devices = open_devices(config)
     source = open_source(config.data)
+    source.require(("mask",), "This recipe")
     checkpoint = recognise(config.weights)
     print(f"{config.weights}: {checkpoint}")
     preprocessing = Preprocessing(image_size=config.image_size, fit="squash")
@@ -146,17 +148,16 @@ def run(config):
         )
         return segmenter(backbone, len(names), head=config.head, dropout=config.dropout)
 
+    how = dict(void=config.void, size=config.image_size)
+    weights = None
+    if config.class_balance:
+        weights = _class_weights(config, source.splits["train"], preprocessing)
     return train(
         config,
         devices,
         source,
         build,
-        task=segmentation(
-            config.class_names,
-            void=config.void,
-            class_weights=_class_weights(config, source.splits["train"], preprocessing),
-            size=config.image_size,
-        ),
+        task=segmentation(config.class_names, class_weights=weights, **how),
         crop=functools.partial(centre_crop, preprocessing=preprocessing, void=config.void),
         augment=chain(
             as_one(scaled, *config.flips, void=config.void),
@@ -164,27 +165,20 @@ def run(config):
         ),
         preprocessing=preprocessing,
         validation=config.middle,
-        bigger=["python", "-m", "recipes.segment", "--data", config.data]
-        + ["--weights", config.weights, "--epochs", str(2 * config.epochs)],
+        bigger=["python", "-m", "recipes.segment", "--epochs", str(2 * config.epochs)]
+        + ["--data", config.data, "--weights", config.weights, "--head", config.head]
+        + ["--class-names", *config.class_names, "--void", str(config.void)],
     )
 
 
 def _class_weights(config, split, preprocessing):
-    """Returns what a pixel of each class counts; on average over the pixels it is one.
-
-    Raises:
-        ValueError: If an id in a mask is neither a class nor void.
-    """
-    how = dict(batch_size=16, example=lambda sample: sample["mask"])
+    """Returns what a pixel of each class counts; on average over the pixels it is one."""
     counts = np.zeros(len(config.class_names))
-    for masks in fitted_batches(split, preprocessing, **how).as_numpy_iterator():
-        ids = masks[masks != config.void].astype("int64")
-        if strange := ids[(ids < 0) | (ids >= len(counts))].tolist():
-            raise UserError(
-                f"Ids in masks must lie in [0, {len(counts)}), a name for each, or be the void "
-                f"{config.void}: received {strange[0]}. Pass --class-names or --void."
-            )
-        counts += np.bincount(ids, minlength=len(counts))
+    example = segmentation(config.class_names, void=config.void).example
+    batches = fitted_batches(split, preprocessing, batch_size=16, example=example)
+    with explain_labels():
+        for _, masks in batches.as_numpy_iterator():
+            counts += np.bincount(masks[masks != config.void], minlength=len(counts))
     shares = np.maximum(counts, 1) / max(1, counts.sum())
     weights = shares**-config.class_balance
     return (weights / (weights * shares).sum()).tolist()

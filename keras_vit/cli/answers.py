@@ -119,10 +119,13 @@ def _print_table(answers):
     table = Table(show_edge=False)
     table.add_column("image", overflow="fold")  # a truncated path could not be copied
     table.add_column("class", overflow="fold")
-    numbers = [key for key in next(iter(answers))[1][0] if key not in MARKS]
+    first = next((rows[0] for _, rows in answers if rows), {})
+    numbers = [key for key in first if key not in MARKS]
     for heading in numbers:
         table.add_column(heading, justify="right")
     for path, classes in answers:
+        if not classes:
+            table.add_row(Text(str(path)), "nothing")
         for rank, entry in enumerate(classes):
             image = Text("" if rank else str(path))
             swatch = Text("■ ", entry["colour"]) if "colour" in entry else Text()

@@ -146,20 +146,23 @@ def _print(task, scored, settings):
     for heading in result.per_class:
         table.add_column(heading, justify="right")
     for index in worst:
-        cells = [_cell(column[index]) for column in result.per_class.values()]
+        cells = [_cell(task, name, column[index]) for name, column in result.per_class.items()]
         table.add_row(Text(task.class_names[index]), *cells)
     Console().print(table)
 
 
 def _draw_worst(folder, task, each, dataset, answer):
     """Draws the examples whose answers are worst, which are read and answered again."""
+    from keras import tree
+
     from keras_vit.evaluation import sheet_figure
 
     worst = np.argsort(each, kind="stable")[:DRAWN].tolist()
     found, seen = {}, 0
     for images, truth in dataset.as_numpy_iterator():
         for place in {*worst} & {*range(seen, seen + len(images))}:
-            image, true = images[place - seen], truth[place - seen]
+            image = images[place - seen]
+            true = tree.map_structure(lambda array, at=place - seen: array[at], truth)
             answers = {name: array[0] for name, array in answer(image[None]).items()}
             found[place] = image, true, answers, f"{each[place]:.3g}"
         seen += len(images)
@@ -168,8 +171,10 @@ def _draw_worst(folder, task, each, dataset, answer):
     print(f"The worst answers are drawn in {folder / 'worst.png'}.")
 
 
-def _cell(value):
-    return f"{value:,}" if isinstance(value, np.integer) else f"{value:.2%}"
+def _cell(task, name, value):
+    if isinstance(value, np.integer):
+        return f"{value:,}"
+    return "" if np.isnan(value) else task.text(name, value)
 
 
 def _write(folder, task, scored, settings):

@@ -8,7 +8,8 @@ def examples_of(source, task, model_names, user):
 
     Args:
         source: A `keras_vit.data.Source`.
-        task: A `keras_vit.tasks.Task`, whose `class_names` are those of the model.
+        task: A `keras_vit.tasks.Task`, whose `class_names` are those of the model; a task without
+            classes reads the source as it is.
         model_names: Names of the model's classes, or `None`.
         user: The command, for messages.
 
@@ -24,7 +25,7 @@ def examples_of(source, task, model_names, user):
         from keras_vit.tasks.class_names import match_classes
     source.require(task.needs, user)
     names = source.only(task.needs).class_names
-    if not names:
+    if not names or not task.class_names:
         return task.example
     classes = match_classes(names, model_names, len(task.class_names))
     return lambda sample: task.example(relabelled(sample, classes))

@@ -113,7 +113,12 @@ def export_model(
             compared = (pictures, truth, reference)
             first, rows, rejected = _compared(task, keras_file, staged.paths, *compared)
         verdicts = {
-            name: FORMATS[name].verdict(row.difference, row.change, decided=row.decided)
+            name: FORMATS[name].verdict(
+                row.difference,
+                row.change,
+                decided=row.decided,
+                headline=next(iter(row.figures)).replace("_", " "),
+            )
             for name, row in rows.items()
         }
         rejected |= {name: why for name, why in verdicts.items() if why}

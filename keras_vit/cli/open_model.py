@@ -61,6 +61,8 @@ def open_exportable(path):
         deploy(model)
     except UserError as error:
         raise UserError(f"{path} cannot be exported: {error}") from error
+    if isinstance(model.output, dict):  # named answers are deployed as they are
+        return in_float32(model)
     try:
         architecture_of(model)
     except UserError:  # not built by keras_vit

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_vit.errors import UserError
 
-OUT_OF_RANGE = re.compile(r"(Labels must lie in \[0, \d+\): received)[^-\d]*(-?\d+)")
+OUT_OF_RANGE = re.compile(r"(Labels must lie in \[0, \d+\)[^:]*: received)[^-\d]*(-?\d+)")
 
 
 def check_labels(labels, count):
@@ -77,32 +77,39 @@ def one_hot(labels, num_classes, smoothing=0.0):
         ValueError: If the labels are not integers `(B,)`.
         tf.errors.InvalidArgumentError: When it runs, if a label does not lie in `[0, K)`.
     """
-    labels = in_range(labels, num_classes)
+    labels = tf.convert_to_tensor(labels)
+    if labels.shape.rank not in (1, None):
+        raise UserError(f"Labels must be integers (B,): received {labels.dtype} {labels.shape}.")
+    labels = tf.cast(in_range(labels, num_classes), tf.int64)
     return tf.one_hot(labels, num_classes, 1 - smoothing) + smoothing / num_classes
 
 
-def in_range(labels, num_classes):
-    """Returns labels `(B,)` as int64, checked when they are read.
+def in_range(labels, num_classes, void=None):
+    """Returns labels `(B, ...)`, checked when they are read.
 
     Args:
         labels: Integers.
         num_classes: K.
+        void: A label of entries that count nowhere, or `None`.
 
     Raises:
-        ValueError: If the labels are not integers `(B,)`.
-        tf.errors.InvalidArgumentError: When it runs, if a label does not lie in `[0, K)`.
+        ValueError: If the labels are not integers.
+        tf.errors.InvalidArgumentError: When it runs, if a label is neither void nor in `[0, K)`.
     """
     labels = tf.convert_to_tensor(labels)
-    if not labels.dtype.is_integer or labels.shape.rank not in (1, None):
+    if not labels.dtype.is_integer:
         raise UserError(
             f"Labels must be integers (B,): received {labels.dtype.name} {labels.shape}."
         )
-    labels = tf.cast(labels, tf.int64)
-    lowest, highest = tf.reduce_min(labels), tf.reduce_max(labels)
+    of_classes = tf.cast(labels, tf.int64)
+    if void is not None:
+        of_classes = tf.where(of_classes == void, tf.zeros_like(of_classes), of_classes)
+    lowest, highest = tf.reduce_min(of_classes), tf.reduce_max(of_classes)
+    or_void = "" if void is None else f" or be the void {void}"
     check = tf.debugging.Assert(
-        tf.reduce_all((labels >= 0) & (labels < num_classes)),
+        tf.reduce_all((of_classes >= 0) & (of_classes < num_classes)),
         [
-            f"Labels must lie in [0, {num_classes}): received",
+            f"Labels must lie in [0, {num_classes}){or_void}: received",
             tf.where(lowest < 0, lowest, highest),
         ],
     )

@@ -19,8 +19,8 @@ def relabelled(sample, classes):
     Raises:
         tf.errors.InvalidArgumentError: When it runs, if a `label` does not lie in `[0, K)`.
     """
-    classes = tf.constant(classes, tf.int64)
     count = len(classes)
+    classes = tf.constant(classes, tf.int64)
     changed = {}
     if "label" in sample:
         changed["label"] = tf.gather(classes, in_range(sample["label"], count))

@@ -15,14 +15,13 @@ import time
 
 import numpy as np
 
+from keras_vit.images.preprocessing import images_per_call
 from keras_vit.inference.open import open_artefact
 from keras_vit.inference.signature import joined
 
-BATCH = 64  # images per call that is not timed
-
 
 def answer(artefact, images):
-    """Runs images through a model in batches of `BATCH`.
+    """Runs images through a model in batches.
 
     Args:
         artefact: An `Artefact`.
@@ -31,9 +30,9 @@ def answer(artefact, images):
     Returns:
         A dictionary of arrays `(N, ...)` by name.
     """
-    return joined(
-        [artefact.answer(images[index : index + BATCH]) for index in range(0, len(images), BATCH)]
-    )
+    size = images_per_call(images.shape[1:3])
+    parts = range(0, len(images), size)
+    return joined([artefact.answer(images[place : place + size]) for place in parts])
 
 
 def time_calls(artefact, batch, calls):

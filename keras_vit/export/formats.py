@@ -49,7 +49,9 @@ class Format:
         """Whether the modules that it needs are installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
 
-    def verdict(self, difference, change=0.0, *, decided=0.0, answer="an answer"):
+    def verdict(
+        self, difference, change=0.0, *, decided=0.0, answer="an answer", headline="the headline"
+    ):
         """Checks whether an export stays within the limit of its format.
 
         Args:
@@ -57,19 +59,21 @@ class Format:
             change: How much better the headline is than the model's, as a share, where it is known.
             decided: Share of the decisions that differ from the model's.
             answer: What is called an answer in the sentence.
+            headline: What changed.
 
         Returns:
             A sentence on why it does not, or `None` if it does.
         """
-        if not math.isfinite(difference + decided):
+        if not math.isfinite(difference + decided + change):
             return NO_NUMBER
         if self.largest_loss is None:
             if difference > SAME:
                 return f"{answer} differs by {difference:.1e}, more than {SAME}."
             if decided > SAME_DECISIONS:
-                return f"{decided:.2%} of {answer} differ, more than {SAME_DECISIONS:.2%}."
+                share = f"{decided:.2%} of its decisions, more than {SAME_DECISIONS:.2%}"
+                return f"{answer} differs in {share}."
         elif (loss := -100 * change) > self.largest_loss + 1e-9:
-            return f"it loses {loss:.2f} points, more than {self.largest_loss}."
+            return f"it loses {loss:.2f} points of {headline}, more than {self.largest_loss}."
         return None
 
 

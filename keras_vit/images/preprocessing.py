@@ -11,6 +11,7 @@ INTERPOLATIONS = ("bicubic", "bilinear")
 FITS = ("crop", "squash")
 OFFSETS = ("round", "floor")
 SMALLEST_RATIO = 0.05  # a file from elsewhere could demand images that are enlarged without limit
+PIXELS = 2**22  # of the images of one call: 64 of 256x256
 CHOICES = {"interpolation": INTERPOLATIONS, "fit": FITS, "crop_offset": OFFSETS}
 
 
@@ -107,6 +108,19 @@ class Preprocessing:
             raise UserError(f"Preprocessing must be a dictionary: received {_short(values)}.")
         names = [field.name for field in dataclasses.fields(cls)]
         return cls().but(**{name: values[name] for name in names if name in values})
+
+
+def images_per_call(size, most=64):
+    """Returns how many images of a size a model is given at once where all are answered.
+
+    Args:
+        size: Height and width in pixels.
+        most: The number for small images.
+
+    Returns:
+        At most `most`, and at least 1; together they have at most `PIXELS` pixels.
+    """
+    return max(1, min(most, PIXELS // (size[0] * size[1])))
 
 
 def _checked_size(size):

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import keras
 
+from keras_vit.errors import UserError
 from keras_vit.run.flags import OPTIMIZERS, Training
 from keras_vit.tasks import Task, deploy
+from keras_vit.tasks.deployed import remembering
 from keras_vit.training import (
     WarmupSchedule,
     freeze,
@@ -44,12 +46,16 @@ def compiled_model(
             none or all of the weights; or if the schedule does not fit into the training.
     """
     keras.utils.set_random_seed(config.seed)
-    after_update = {"after_update": task.after_update} if task.after_update else {}
     set_precision(config.precision)
     try:
         with devices.scope():
             plain = build()
-            deploy(task.deploy(plain))
+            deployed = deploy(task.deploy(plain)).model
+            if remembering(deployed) is None:
+                raise UserError(
+                    f"`deploy` of a task ends in keras_vit.tasks.answering, or in a ClassHead: "
+                    f"{deployed.name!r} does not."
+                )
             if adapt is not None:
                 adapt(plain)
             if config.freeze:
@@ -61,7 +67,7 @@ def compiled_model(
                 metrics=task.metrics(),
                 accumulation=config.accumulation,
                 ema_warmup=True,
-                **after_update,
+                after_update=task.after_update,
             )
     finally:
         set_precision("float32")

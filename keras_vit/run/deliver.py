@@ -10,7 +10,7 @@ from rich.console import Console
 from keras_vit.evaluation import compare, comparison_table, sheet_figure
 from keras_vit.export import export, save_keras
 from keras_vit.files import write_json
-from keras_vit.run.gallery import pick_samples, write_samples
+from keras_vit.run.gallery import pick_samples, row, titles_of, write_samples
 from keras_vit.run.judge import judge
 from keras_vit.tasks import deploy
 from keras_vit.training import log_figure, log_hyperparameters
@@ -79,7 +79,7 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     write_json(run_dir / "results.json", results)
 
     samples = run_dir / "samples"
-    titles = [task.title(each) for each in judged.truth] if task.title else [""] * compared
+    titles = titles_of(task, judged.truth, compared)
     picked = pick_samples(titles, SAMPLES)
     write_samples(samples, judged.images[picked], [titles[index] for index in picked])
     print("\nNext:")
@@ -94,5 +94,4 @@ def _shown(judged):
     """Lists examples that lie evenly in the judged ones, for `sheet_figure`."""
     places = np.linspace(0, len(judged.images) - 1, min(SHOWN, len(judged.images))).astype(int)
     for place in places:
-        answers = {name: array[place] for name, array in judged.answers.items()}
-        yield judged.images[place], judged.truth[place], answers, ""
+        yield judged.images[place], row(judged.truth, place), row(judged.answers, place), ""

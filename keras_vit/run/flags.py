@@ -87,7 +87,7 @@ class Training:
     repeats: int = 1
     """How many times each image is in a batch, every time augmented differently."""
     validation_epochs: int = 1
-    """Epochs between two evaluations on the test split."""
+    """Epochs between two evaluations on the split val, or on test where there is none."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"

@@ -1,6 +1,7 @@
 """Training images with what is to be learned of them, and samples of test images."""
 
 import numpy as np
+from keras import tree
 from PIL import Image
 
 
@@ -16,12 +17,23 @@ def titled(task, images, targets):
         The images, drawn on by `task.picture`, and `B` titles by `task.title`; both are as before,
         or empty, where the task has no such function.
     """
+    titles = titles_of(task, targets, len(images))
     if task.picture is not None:
-        images = np.stack([task.picture(*each) for each in zip(images, targets, strict=True)])
-    titles = [""] * len(images)
-    if task.title is not None:
-        titles = [task.title(target) for target in targets]
+        pairs = ((image, row(targets, place)) for place, image in enumerate(images))
+        images = np.stack([task.picture(*pair) for pair in pairs])
     return images, titles
+
+
+def titles_of(task, targets, count):
+    """Returns the titles of `count` targets by `task.title`, empty texts where it has none."""
+    if task.title is None:
+        return [""] * count
+    return [task.title(row(targets, place)) for place in range(count)]
+
+
+def row(structure, place):
+    """Returns one example of an array `(B, ...)`, or of a structure of such arrays."""
+    return tree.map_structure(lambda array: array[place], structure)
 
 
 def pick_samples(titles, count):

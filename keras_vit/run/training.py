@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+from keras import tree
 
 from keras_vit.command_line import describe
 from keras_vit.data import BrokenPictures, fitted_preprocessing
@@ -149,11 +150,11 @@ def train(
         if start:
             print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
         elif workers.is_chief:
-            log_gallery(log_dir, *titled(task, *(part[:SHOWN] for part in batch)))
+            log_gallery(log_dir, *titled(task, *_first(batch, SHOWN)))
         parts = devices.num_replicas_in_sync
         if "jit_compile" not in notes:  # a resumed run keeps its choice, and so its bits
             part = config.batch_size // parts
-            notes["jit_compile"] = choose_xla(config.xla, model, tuple(x[:part] for x in batch))
+            notes["jit_compile"] = choose_xla(config.xla, model, _first(batch, part))
         model.jit_compile = notes["jit_compile"]
 
         evaluated = functools.partial(evaluation_batches, task, model, parts=parts, broken=broken)
@@ -230,6 +231,11 @@ def _announce(config, source):
         f"export it to {config.export_dir}, reload the exports and compare them on the test split."
         f"\n{source}\n{describe(config)}"
     )
+
+
+def _first(batch, count):
+    """Returns the first examples of a batch, of the same structure."""
+    return tree.map_structure(lambda part: part[:count], batch)
 
 
 def _watch_finite(config):

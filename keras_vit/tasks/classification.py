@@ -51,7 +51,7 @@ def classification(class_names, *, mixup=0.0, cutmix=0.0, mix_rate=1.0, label_sm
         title=functools.partial(_title, names=names),
         words=functools.partial(_best, names=names),
         class_names=names,
-        shares=("accuracy", "top_5"),
+        shares=("accuracy", "top_5", "recall", "precision"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import keras
 
 from keras_vit.errors import UserError
-from keras_vit.images.preprocessing import Preprocessing
+from keras_vit.images.preprocessing import Preprocessing, images_per_call
 from keras_vit.keras_private import all_layers
 from keras_vit.tasks.classify import ClassHead
 from keras_vit.tasks.probabilities import check_images, to_probabilities
@@ -91,7 +91,8 @@ class Deployed:
 
         It may compute in parts, which are joined.
         """
-        answers = self.named(self.model.predict(images, batch_size=64, verbose=0))
+        size = images_per_call(self.model.input_shape[1:3])
+        answers = self.named(self.model.predict(images, batch_size=size, verbose=0))
         return {name: keras.ops.convert_to_numpy(answer) for name, answer in answers.items()}
 
     def predict_on_batch(self, images):

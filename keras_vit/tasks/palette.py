@@ -5,6 +5,8 @@ import colorsys
 import numpy as np
 from PIL import Image
 
+from keras_vit.errors import UserError
+
 GREY = (128, 128, 128)  # of ids that are no class, such as void
 SHARE = 0.5  # of the colour in an overlay
 
@@ -59,7 +61,12 @@ def palette_image(mask, count):
 
     Returns:
         A `PIL.Image` of the mode `P`.
+
+    Raises:
+        ValueError: If there are more classes than a palette has colours.
     """
+    if count > 256:
+        raise UserError(f"A palette picture holds at most 256 classes: received {count}.")
     picture = Image.fromarray(mask.astype("uint8"), "L")
     picture.putpalette(palette(count).tobytes() + bytes(GREY) * (256 - count))
     return picture

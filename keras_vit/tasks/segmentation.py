@@ -38,22 +38,34 @@ def segmentation(class_names, *, void=None, class_weights=None, size=None):
     return Task(
         name="segmentation",
         needs=("mask",),
-        example=lambda sample: (sample["image"], sample["mask"]),
+        example=functools.partial(_example, count=len(names), void=void),
         loss=functools.partial(_loss, void, class_weights),
         metrics=functools.partial(_metrics, len(names), void),
         deploy=functools.partial(_deployed, names=names, void=void, size=size),
         score=functools.partial(_score, names=names, void=void),
-        decide=lambda answers: answers["mask"],
+        decide=_mask_of,
         picture=functools.partial(_picture, count=len(names)),
         show=functools.partial(_show, count=len(names)),
         words=functools.partial(_areas, names=names),
         class_names=names,
         options={} if void is None else {"void": void},
-        shares=("mean_iou", "pixel_accuracy", "class_accuracy"),
+        shares=("mean_iou", "pixel_accuracy", "class_accuracy", "iou", "accuracy"),
     )
 
 
 TASK = segmentation
+
+
+def _example(sample, *, count, void):
+    from keras_vit.data.labels import in_range
+
+    return sample["image"], in_range(sample["mask"], count, void)
+
+
+def _mask_of(answers):
+    if "mask" not in answers:
+        raise UserError(f"A segmentation answers with `mask`: received {', '.join(answers)}.")
+    return answers["mask"]
 
 
 def _loss(void, class_weights):
@@ -89,7 +101,9 @@ def _score(pairs, *, names, void):
 
     def masks():
         for answers, truth in pairs:
-            for true, predicted in zip(truth, answers["mask"], strict=True):
+            for true, predicted in zip(truth, _mask_of(answers), strict=True):
+                if true.shape != predicted.shape:  # which SegmentationScore explains
+                    yield true, predicted
                 valid = np.full(true.shape, True) if void is None else true != void
                 right = (true == predicted)[valid]
                 each.append(right.mean() if right.size else 1.0)
@@ -102,7 +116,7 @@ def _score(pairs, *, names, void):
     figures = {
         "mean_iou": score.mean_iou,
         "pixel_accuracy": score.pixel_accuracy,
-        "class_accuracy": float(accuracy[~np.isnan(accuracy)].mean()),
+        "class_accuracy": _mean(accuracy),
     }
     return Result(
         figures=figures,
@@ -113,6 +127,12 @@ def _score(pairs, *, names, void):
     )
 
 
+def _mean(values):
+    """Returns the mean of the numbers that are known; NaN if none is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
 def _picture(image, mask, *, count):
     return overlay(image, coloured(mask, count))
 
@@ -120,14 +140,14 @@ def _picture(image, mask, *, count):
 def _show(image, answers, *, count):
     from PIL import Image
 
-    mask = answers["mask"]
+    mask = _mask_of(answers)
     drawn = Image.fromarray(overlay(image, coloured(mask, count)))
     return {"overlay": drawn, "mask": palette_image(mask, count)}
 
 
 def _areas(answers, *, names):
     """Lists the classes that are seen, the largest area first."""
-    counts = np.bincount(answers["mask"].ravel(), minlength=len(names))
+    counts = np.bincount(_mask_of(answers).ravel(), minlength=len(names))
     colours = palette(len(names))
     return [
         {

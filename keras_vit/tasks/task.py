@@ -60,21 +60,25 @@ class Task:
         metrics: Returns the metrics of training, as `keras.Model.compile` takes them.
         target: Turns the truth `y` into the target of the loss, in tf.data; by default they are
             the same.
-        mix: Does so in training, and may mix examples: turns images, truth and keys `(B,)` into
-            images and targets; see `keras_vit.data.train_batches`. By default, `target` does.
-        after_update: Called with the model after each step that changed its weights, in the graph
-            of the step, for example to move the average of a teacher.
+        mix: Turns images, truth and keys `(B,)` into images and targets, in training, and may mix
+            examples; see `keras_vit.data.train_batches`. By default, `target` makes the targets.
+        after_update: Called with the model at the end of each step, in the graph of the step, for
+            example to move the average of a teacher. A step whose gradient was not finite has
+            changed no weight, and is followed too.
         decide: Turns answers into what is decided, integers `(B, ...)`, by whose equality two
             models agree; `None` where nothing is decided.
         title: Turns one truth or one target, `y[i]`, into a short text for a picture's title.
         picture: Draws a truth or a target on its image, `(H, W, C)`, uint8, and returns such an
             image, for galleries.
         show: Draws an answer: takes an image `(H, W, C)`, uint8, and its answers, arrays without
-            the axis of the batch, and returns pictures by name, as `PIL.Image`s.
+            the axis of the batch, and returns pictures by name, as `PIL.Image`s. `keras-vit
+            predict` passes the whole picture, and answers `(H, W)`, which must be ids, enlarged to
+            it; ids of what the model did not see are 255.
         words: Describes an answer: takes its answers, arrays without the axis of the batch, and
             returns rows, dictionaries of the same keys: a `name`, numbers, and where they are known
             the `index` of a class and its `colour`, as #rrggbb.
-        shares: Names of the figures that are shares of one, which are printed in percent.
+        shares: Names of the figures, of all or of a class, that are shares of one; they are printed
+            in percent.
         higher_is_better: Whether a higher headline is better.
     """
 

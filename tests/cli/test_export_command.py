@@ -140,7 +140,9 @@ def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan(
             assert why == "it answers something that is not a finite number."
     assert "an answer differs by 1.0e-01" in FORMATS["tflite"].verdict(0.1, -0.002)
     assert FORMATS["tflite-int8"].verdict(0.1, -0.002) is None
-    assert "loses 0.31 points, more than 0.3" in FORMATS["tflite-int8"].verdict(0.1, -0.0031)
+    assert "loses 0.31 points of the headline, more than 0.3" in FORMATS["tflite-int8"].verdict(
+        0.1, -0.0031
+    )
 
 
 @pytest.mark.parametrize("count", [100, 10_000])

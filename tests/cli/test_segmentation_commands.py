@@ -2,12 +2,16 @@
 
 import csv
 import json
+import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
+from keras_vit.cli.open_model import open_exportable
 from keras_vit.export import save_keras
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
@@ -79,9 +83,40 @@ def test_evaluate_scores_masks_and_writes_the_figures_of_each_class(model, stree
         assert sheet.height > sheet.width
 
 
-def test_evaluate_says_that_a_set_has_no_masks(model, run):
-    code, _, err = run("evaluate", model, "--data", "digits")
-    assert code == 2 and "takes 3 channels" in err
+def test_evaluate_says_that_a_set_has_no_masks(model, run, tmp_path):
+    for name in ("train/a", "train/b", "test/a", "test/b"):
+        (tmp_path / "classes" / name).mkdir(parents=True)
+        Image.new("RGB", (24, 16)).save(tmp_path / "classes" / name / "0.png")
+    code, _, err = run("evaluate", model, "--data", tmp_path / "classes")
+    assert code == 2 and "`evaluate` needs masks, and the pictures of classes have none." in err
+
+
+def test_an_id_without_a_name_is_one_sentence(model, streets, run, tmp_path):
+    copy = tmp_path / "streets"
+    shutil.copytree(streets, copy)
+    Image.fromarray(np.full((16, 24), 7, "uint8")).save(copy / "test" / "masks" / "3.png")
+    code, _, err = run("evaluate", model, "--data", copy)
+    assert code == 2 and "lie in [0, 3) or be the void 255: received 7, which belongs" in err
+
+
+@pytest.mark.parametrize("head", ["linear", "masks", "side"])
+def test_a_model_without_windows_is_opened_for_export(head, tmp_path):
+    deployed = segmentation(NAMES).deploy(segmenter(vit("mu/8", image_size=16), 3, head=head))
+    save_keras(deployed, tmp_path / "model.keras")
+    assert open_exportable(tmp_path / "model.keras").output.keys() == {"mask"}
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_knows_the_layers(model, streets):
+    """The file holds windows, whose module nothing else has imported there."""
+    picture = streets / "test" / "images" / "0.png"
+    code = "from keras_vit.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "predict", str(model), str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    load = "import keras, keras_vit, sys; keras.saving.load_model(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", load, str(model)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

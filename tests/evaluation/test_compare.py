@@ -44,14 +44,14 @@ def test_artefacts_are_replayed_without_keras_and_compared(tiny):
 
 
 def test_many_images_are_answered_in_batches(monkeypatch):
-    monkeypatch.setattr(worker, "BATCH", 5)
+    monkeypatch.setattr(worker, "images_per_call", lambda size: 5)
     calls = []
 
     def answer(images):
         calls.append(len(images))
         return {"double": images * 2.0, "half": images / 2}
 
-    images = np.arange(12.0)[:, None]
+    images = np.arange(12.0)[:, None, None, None]
     answers = worker.answer(Artefact("path", (1, 1, 1), None, answer), images)
     np.testing.assert_array_equal(answers["double"], 2 * images)
     np.testing.assert_array_equal(answers["half"], images / 2)

@@ -91,6 +91,18 @@ def test_a_task_without_classes_or_with_a_void_class_is_refused(names, options, 
         segmentation(names, **options)
 
 
+def test_what_cannot_be_scored_or_drawn_is_one_sentence():
+    task, masks = segmentation(NAMES, void=9), np.zeros((1, 2, 2), int)
+    with pytest.raises(ValueError, match="answers with `mask`: received scores"):
+        task.words({"scores": masks[0]})
+    with pytest.raises(ValueError, match=r"shape of the true one, \(2, 2\): received \(3, 3\)"):
+        task.score([({"mask": np.zeros((1, 3, 3), int)}, masks)])
+    with pytest.raises(ValueError, match="at most 256 classes: received 300"):
+        segmentation(map(str, range(300))).show(np.zeros((2, 2, 3), "uint8"), {"mask": masks[0]})
+    nothing = task.score([({"mask": masks}, masks + 9)])
+    assert all(np.isnan(value) for value in nothing.figures.values())
+
+
 def test_an_unknown_task_is_one_sentence():
     for name in ("angle", "task", "../x", "confusion"):
         with pytest.raises(ValueError, match="^keras_vit has no task called"):
