@@ -80,7 +80,8 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
 
     samples = run_dir / "samples"
     titles = titles_of(task, judged.truth, compared)
-    picked = pick_samples(titles, SAMPLES)
+    # Numbers of classes are in the order of the classes, titles in that of the alphabet.
+    picked = pick_samples(judged.truth if np.ndim(judged.truth) == 1 else titles, SAMPLES)
     write_samples(samples, judged.images[picked], [titles[index] for index in picked])
     print("\nNext:")
     print(f"  {shlex.join(['tensorboard', '--logdir', str(log_dir.parent)])}")

@@ -52,7 +52,7 @@ def test_artefacts_and_their_report(tmp_path, digits_model, tiny_ten, run):
     assert code == 0, err
     names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
     assert names == ["1", "1.json", "1.md", "1.tflite", "batching.config", "models.config"]
-    assert "docker run" in text and "top-1" in text
+    assert "docker run" in text and "accuracy" in text
     report = json.loads((out / "1.json").read_text())
     assert report["rejected"] == {}
     assert report["judged"]["data"] == "digits" and report["judged"]["images"] == 50
