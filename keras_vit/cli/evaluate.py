@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from keras_vit.cli.answers import check_out
 from keras_vit.cli.examples import examples_of
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
@@ -56,8 +57,7 @@ def evaluate(
     """
     if batch_size < 1:
         raise UserError(f"--batch-size must be at least 1: received {batch_size}.")
-    if out is not None and out.exists() and not out.is_dir():
-        raise UserError(f"--out must be a folder: {out} is a file.")
+    check_out(out)
     with quiet_stderr():
         artefact = open_artefact(model)
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
@@ -166,6 +166,8 @@ def _draw_worst(folder, task, each, dataset, answer):
             answers = {name: array[0] for name, array in answer(image[None]).items()}
             found[place] = image, true, answers, f"{each[place]:.3g}"
         seen += len(images)
+        if len(found) == len(worst):
+            break
     with atomic_write(folder / "worst.png") as unfinished:
         sheet_figure(task, [found[place] for place in worst]).savefig(unfinished, dpi=100)
     print(f"The worst answers are drawn in {folder / 'worst.png'}.")

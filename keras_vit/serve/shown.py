@@ -16,7 +16,7 @@ def shown(artefact, picture, outputs):
     Args:
         artefact: The `Artefact` that is served.
         picture: The bytes of the picture.
-        outputs: What `serve_bytes` returned for it alone, arrays `(1, ...)` by name.
+        outputs: What `serve_bytes` returned for this one picture, arrays `(1, ...)` by name.
 
     Returns:
         A dictionary for JSON: `rows`, as `keras_vit.inference.described.rows_of` returns them, and

@@ -59,7 +59,9 @@ TASK = classification
 
 
 def _example(sample):
-    return sample["image"], sample["label"]
+    from keras_vit.data.sample import image_and_label
+
+    return image_and_label(sample)
 
 
 def _cross_entropy():

@@ -102,12 +102,10 @@ def _score(pairs, *, names, void):
     def masks():
         for answers, truth in pairs:
             for true, predicted in zip(truth, _mask_of(answers), strict=True):
-                if true.shape != predicted.shape:  # which SegmentationScore explains
-                    yield true, predicted
+                yield true, predicted  # and goes on only if SegmentationScore takes them
                 valid = np.full(true.shape, True) if void is None else true != void
                 right = (true == predicted)[valid]
                 each.append(right.mean() if right.size else 1.0)
-                yield true, predicted
 
     score = SegmentationScore.of(masks(), len(names), void=void)
     if not each:

@@ -9,25 +9,13 @@ from keras_vit.errors import UserError
 STEP = 2 / 3  # of a window's side, at most, from one window to the next
 
 
-@keras.saving.register_keras_serializable("keras_vit")
-class Windows(keras.layers.Layer):
-    """Cuts images `(B, H, W, C)` into windows `(N*B, h, w, C)` that cover them.
-
-    Args:
-        size: Height and width of a window `(h, w)`.
-        places: `N` places of the top left corners, pairs of a row and a column.
-        **kwargs: Further arguments of `keras.layers.Layer`.
-    """
+class _Tiles(keras.layers.Layer):
+    """Turns images or maps into those of a size `(h, w)`, by the places of windows."""
 
     def __init__(self, size, places, **kwargs):
         super().__init__(**kwargs)
         self.size = tuple(size)
         self.places = tuple(map(tuple, places))
-
-    def call(self, images):
-        height, width = self.size
-        windows = [images[:, y : y + height, x : x + width] for y, x in self.places]
-        return ops.concatenate(windows, axis=0)
 
     def compute_output_shape(self, shape):
         return (None, *self.size, shape[-1])
@@ -37,7 +25,23 @@ class Windows(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_vit")
-class Stitch(keras.layers.Layer):
+class Windows(_Tiles):
+    """Cuts images `(B, H, W, C)` into windows `(N*B, h, w, C)` that cover them.
+
+    Args:
+        size: Height and width of a window `(h, w)`.
+        places: `N` places of the top left corners, pairs of a row and a column.
+        **kwargs: Further arguments of `keras.layers.Layer`.
+    """
+
+    def call(self, images):
+        height, width = self.size
+        windows = [images[:, y : y + height, x : x + width] for y, x in self.places]
+        return ops.concatenate(windows, axis=0)
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class Stitch(_Tiles):
     """Joins maps of windows `(N*B, h, w, K)` to maps `(B, H, W, K)`, their mean where they overlap.
 
     Args:
@@ -45,11 +49,6 @@ class Stitch(keras.layers.Layer):
         places: As `Windows` takes them.
         **kwargs: Further arguments of `keras.layers.Layer`.
     """
-
-    def __init__(self, size, places, **kwargs):
-        super().__init__(**kwargs)
-        self.size = tuple(size)
-        self.places = tuple(map(tuple, places))
 
     def call(self, maps):
         height, width = maps.shape[1:3]
@@ -62,12 +61,6 @@ class Stitch(keras.layers.Layer):
             below, right = self.size[0] - height - y, self.size[1] - width - x
             total = total + ops.pad(part, [[0, 0], [y, below], [x, right], [0, 0]])
         return total * ops.cast(1 / counts, total.dtype)
-
-    def compute_output_shape(self, shape):
-        return (None, *self.size, shape[-1])
-
-    def get_config(self):
-        return {**super().get_config(), "size": self.size, "places": self.places}
 
 
 def windowed(model, size):
