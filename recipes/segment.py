@@ -7,9 +7,10 @@ r"""Semantic segmentation: a class for each pixel, from weights that were traine
 mask is a PNG whose pixels are ids of classes. The defaults are those of CamVid: 11 classes, and
 void.
 
-Training sees random crops of `--crop-size`, scaled by `--scales`, mirrored, and changed in colour.
-The model that is saved takes whole pictures of `--image-size`: it answers windows of the crop's
-size that overlap, and averages them.
+Pictures are enlarged by `--enlarge`, so that a patch covers less of them. Training sees random
+crops of `--crop-size`, scaled further by `--scales`, mirrored, and changed in colour. The model that
+is saved takes whole pictures of `--image-size`: it enlarges them, answers windows of the crop's size
+that overlap, and averages them.
 """
 
 import dataclasses
@@ -59,8 +60,10 @@ class Config(Flip):
     """Height and width in pixels of the pictures that the trained model takes."""
     crop_size: tuple[int, int] = (256, 256)
     """Height and width in pixels of the crops that it is trained on."""
-    scales: tuple[float, float] = (0.7, 2.0)
-    """Smallest and largest factor by which a training picture is scaled."""
+    enlarge: float = 1.6
+    """Factor by which pictures are enlarged, in training and by the model that is saved."""
+    scales: tuple[float, float] = (0.6, 1.5)
+    """Smallest and largest factor by which a training picture is scaled beside."""
     jitter: float = 0.3
     """Largest change of brightness, contrast and saturation, as a share."""
     class_balance: float = 0.25
@@ -88,6 +91,8 @@ class Config(Flip):
         for name in ("image_size", "crop_size"):
             if min(getattr(self, name)) < 1:
                 raise UserError(f"`{name}` must be at least 1: received {getattr(self, name)}.")
+        if not 0 < self.enlarge < float("inf"):
+            raise UserError(f"`enlarge` must be a positive number: received {self.enlarge}.")
         if not 0 < self.scales[0] <= self.scales[1]:
             raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
         if not 0 <= self.jitter < 1:
@@ -97,9 +102,9 @@ class Config(Flip):
 
     @property
     def middle(self):
-        """How validation during the training cuts the middle out of a picture, as it is."""
+        """How validation during the training cuts the middle out of an enlarged picture."""
         pairs = zip(self.crop_size, self.image_size, strict=True)
-        ratio = min(1.0, max(crop / whole for crop, whole in pairs))
+        ratio = min(1.0, max(crop / (self.enlarge * whole) for crop, whole in pairs))
         return Preprocessing(image_size=self.crop_size, crop_ratio=ratio)
 
 
@@ -136,7 +141,8 @@ def run(config):
     checkpoint = recognise(config.weights)
     print(f"{config.weights}: {checkpoint}")
     preprocessing = Preprocessing(image_size=config.image_size, fit="squash")
-    scaled = functools.partial(random_scale_crop, size=config.crop_size, scale=config.scales)
+    factors = tuple(config.enlarge * scale for scale in config.scales)
+    scaled = functools.partial(random_scale_crop, size=config.crop_size, scale=factors)
     jitter = dict.fromkeys(("brightness", "contrast", "saturation"), config.jitter)
 
     def build(names):
@@ -148,7 +154,7 @@ def run(config):
         )
         return segmenter(backbone, len(names), head=config.head, dropout=config.dropout)
 
-    how = dict(void=config.void, size=config.image_size)
+    how = dict(void=config.void, size=config.image_size, enlarge=config.enlarge)
     weights = None
     if config.class_balance:
         weights = _class_weights(config, source.splits["train"], preprocessing)

@@ -11,7 +11,7 @@ from keras_vit.tasks.palette import coloured, overlay, palette, palette_image
 from keras_vit.tasks.task import Result, Task
 
 
-def segmentation(class_names, *, void=None, class_weights=None, size=None):
+def segmentation(class_names, *, void=None, class_weights=None, size=None, enlarge=1.0):
     """Makes the task of semantic segmentation, judged by the mean IoU of one confusion matrix.
 
     Args:
@@ -22,26 +22,30 @@ def segmentation(class_names, *, void=None, class_weights=None, size=None):
             count alike.
         size: Height and width of the images that the deployed model takes; by default those of the
             graph that trains. Larger ones are answered by windows that overlap.
+        enlarge: Factor by which the deployed model enlarges its images before it answers them.
 
     Returns:
         A `Task`. The graph that trains maps images to logits `(B, H, W, K)`; it is deployed to
         answer with `mask` `(B, H, W)`, the id of each pixel.
 
     Raises:
-        ValueError: If there is no class, or `void` is the id of a class.
+        ValueError: If there is no class, `void` is the id of a class, or `enlarge` is not positive.
     """
     names = tuple(class_names)
     if not names:
         raise UserError("Segmentation needs the names of its classes: received none.")
     if void is not None and 0 <= void < len(names):
         raise UserError(f"`void` must be no id of the {len(names)} classes: received {void}.")
+    if not 0 < enlarge < float("inf"):
+        raise UserError(f"`enlarge` must be a positive number: received {enlarge}.")
+    size = None if size is None else tuple(size)
     return Task(
         name="segmentation",
         needs=("mask",),
         example=functools.partial(_example, count=len(names), void=void),
         loss=functools.partial(_loss, void, class_weights),
         metrics=functools.partial(_metrics, len(names), void),
-        deploy=functools.partial(_deployed, names=names, void=void, size=size),
+        deploy=functools.partial(_deployed, names=names, void=void, size=size, enlarge=enlarge),
         score=functools.partial(_score, names=names, void=void),
         decide=_mask_of,
         picture=functools.partial(_picture, count=len(names)),
@@ -81,14 +85,15 @@ def _metrics(count, void):
     return [iou]
 
 
-def _deployed(model, *, names, void, size):
+def _deployed(model, *, names, void, size, enlarge):
     import keras
 
     from keras_vit.tasks.deployed import answering
     from keras_vit.tasks.windows import windowed
 
-    if size is not None and tuple(size) != tuple(model.input_shape[1:3]):
-        model = windowed(model, size)
+    whole = tuple(model.input_shape[1:3])
+    if (size or whole, enlarge) != (whole, 1):
+        model = windowed(model, size or whole, enlarge)
     # `argmax` would be a Flex operator of LiteRT.
     mask = keras.ops.top_k(model.output, 1)[1][..., 0]
     options = {} if void is None else {"void": void}

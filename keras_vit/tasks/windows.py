@@ -63,7 +63,7 @@ class Stitch(_Tiles):
         return total * ops.cast(1 / counts, total.dtype)
 
 
-def windowed(model, size):
+def windowed(model, size, enlarge=1.0):
     """Makes a model of larger images from one that answers with maps of its images' size.
 
     Windows lie evenly, at most two thirds of their side apart, and cover the image; where they
@@ -73,22 +73,31 @@ def windowed(model, size):
     Args:
         model: A `keras.Model` from images `(B, h, w, C)` to maps `(B, h, w, K)`.
         size: Height and width of the larger images `(H, W)` in pixels.
+        enlarge: Factor by which images are enlarged before they are cut into windows, by bilinear
+            interpolation; the maps are brought back to `size`. Patches then cover less of the
+            image, and what is thin is seen better.
 
     Returns:
         A `keras.Model` from images `(B, H, W, C)` to maps `(B, H, W, K)`, which holds `model`.
 
     Raises:
-        ValueError: If an image is smaller than a window.
+        ValueError: If an image, enlarged, is smaller than a window.
     """
     window = model.input_shape[1:3]
-    if size[0] < window[0] or size[1] < window[1]:
+    height, width = (round(side * enlarge) for side in size)
+    if height < window[0] or width < window[1]:
         raise UserError(
-            f"An image must not be smaller than the window {window}: received size={tuple(size)}."
+            f"An image must not be smaller than the window {window}: received {(height, width)}."
         )
-    places = [(y, x) for y in _starts(size[0], window[0]) for x in _starts(size[1], window[1])]
-    images = keras.Input((*size, model.input_shape[-1]), name="images")
-    maps = model(Windows(window, places, name="windows")(images))
-    return keras.Model(images, Stitch(size, places, name="stitch")(maps), name="windowed")
+    places = [(y, x) for y in _starts(height, window[0]) for x in _starts(width, window[1])]
+    images = x = keras.Input((*size, model.input_shape[-1]), name="images")
+    if enlarge != 1:
+        x = keras.layers.Resizing(height, width, name="enlarged")(x)
+    x = model(Windows(window, places, name="windows")(x))
+    x = Stitch((height, width), places, name="stitch")(x)
+    if enlarge != 1:
+        x = keras.layers.Resizing(*size, name="reduced")(x)
+    return keras.Model(images, x, name="windowed")
 
 
 def _starts(length, side):
