@@ -49,7 +49,10 @@ def segmenter(backbone, num_classes, *, head="linear", dropout=0.0, side_width=6
             stride = 4
         x = keras.layers.Dropout(dropout, name="head_dropout")(patches)
         # float32 whatever the policy, as every head: a softmax needs more than 8 or 11 bits.
-        logits = keras.layers.Dense(num_classes, dtype="float32", name="head")(x)
+        # From zero, because patches after a trained norm can be large: all classes start alike.
+        logits = keras.layers.Dense(
+            num_classes, kernel_initializer="zeros", dtype="float32", name="head"
+        )(x)
     logits = keras.layers.UpSampling2D(
         stride, interpolation="bilinear", dtype="float32", name="pixel_logits"
     )(logits)
