@@ -8,9 +8,9 @@ mask is a PNG whose pixels are ids of classes. The defaults are those of CamVid:
 void.
 
 Pictures are enlarged by `--enlarge`, so that a patch covers less of them. Training sees random
-crops of `--crop-size`, scaled further by `--scales`, mirrored, and changed in colour. The model that
-is saved takes whole pictures of `--image-size`: it enlarges them, answers windows of the crop's size
-that overlap, and averages them.
+crops of `--crop-size`, scaled further by `--scales`, mirrored, and changed in colour. The model
+that is saved takes whole pictures of `--image-size`: it enlarges them, answers windows of the
+crop's size that overlap, and averages them.
 """
 
 import dataclasses
@@ -91,8 +91,6 @@ class Config(Flip):
         for name in ("image_size", "crop_size"):
             if min(getattr(self, name)) < 1:
                 raise UserError(f"`{name}` must be at least 1: received {getattr(self, name)}.")
-        if not 0 < self.enlarge < float("inf"):
-            raise UserError(f"`enlarge` must be a positive number: received {self.enlarge}.")
         if not 0 < self.scales[0] <= self.scales[1]:
             raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
         if not 0 <= self.jitter < 1:

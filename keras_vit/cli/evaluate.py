@@ -75,7 +75,7 @@ def evaluate(
         )
     flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     preprocessing = with_flags(artefact.preprocessing, source, [examples], **flags)
-    task = task_of(artefact, _count_classes(artefact))
+    task = task_of(artefact, {} if artefact.class_names else _shapes(artefact))
     example = examples_of(source, task, artefact.class_names, "`evaluate`")
     if artefact.class_names is None and source.class_names:
         print("The model names no classes: they are taken to be in the order of the source's.")
@@ -109,12 +109,10 @@ def evaluate(
     return 0
 
 
-def _count_classes(artefact):
-    """Returns how many classes a model answers with, where it has no names for them."""
-    if artefact.class_names is not None:
-        return len(artefact.class_names)
+def _shapes(artefact):
+    """Returns the shapes of a model's answers by name."""
     answers = artefact.answer(np.zeros((1, *artefact.image_shape), "uint8"))
-    return answers["probabilities"].shape[-1] if "probabilities" in answers else 0
+    return {name: array.shape for name, array in answers.items()}
 
 
 def _figures(scored):

@@ -15,6 +15,7 @@ from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import LONGEST, UserError, one_line
+from keras_vit.inference.described import task_of
 
 
 def export_model(
@@ -69,11 +70,12 @@ def export_model(
         from keras_vit.data.labels import explain_labels
         from keras_vit.evaluation import comparison_table, write_report
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
-        from keras_vit.tasks import class_names_of, deploy, preprocessing_of, task_named
+        from keras_vit.tasks import deploy, preprocessing_of
     formats = tuple(name.strip() for name in to.split(","))
     check_formats(formats)
     opened = open_exportable(model)
-    deployed, names = deploy(opened), class_names_of(opened)
+    deployed = deploy(opened)
+    task = task_of(deployed, deployed.shapes)
     channels = opened.input_shape[3]
     if "test" not in source.splits:
         raise UserError(f"{source.name} has no test split to compare the exports on.")
@@ -83,9 +85,7 @@ def export_model(
     flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     served = with_flags(preprocessing_of(opened), source, [test], **flags)
     seen = fitted_preprocessing(test, served)
-    known = names or list(map(str, range(deployed.shapes.get("probabilities", (0,))[-1])))
-    task = task_named(deployed.task, known, deployed.options)
-    example = examples_of(source, task, names, "`export`")
+    example = examples_of(source, task, deployed.class_names, "`export`")
     with explain_labels():
         pictures, truth = _drawn(test, images, served, seed, example)
     reference = deployed.predict(pictures)

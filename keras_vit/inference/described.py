@@ -3,16 +3,18 @@
 import numpy as np
 
 from keras_vit.errors import UserError
+from keras_vit.inference.signature import PROBABILITIES
 
 LISTED = 20  # numbers of an answer
 
 
-def task_of(model, count):
+def task_of(model, shapes):
     """Makes the task that a model was trained for.
 
     Args:
         model: What has the attributes `task`, `class_names` and `options`, such as an `Artefact`.
-        count: Number of classes, where the model has no names for them; they are numbered.
+        shapes: Shapes of its answers by name. Classes without names are numbered: their count is
+            the last side of the probabilities.
 
     Returns:
         A `keras_vit.tasks.Task`.
@@ -22,7 +24,7 @@ def task_of(model, count):
     """
     from keras_vit.tasks import task_named
 
-    names = model.class_names or tuple(map(str, range(count)))
+    names = model.class_names or tuple(map(str, range(shapes.get(PROBABILITIES, (0,))[-1])))
     return task_named(model.task, names, model.options)
 
 
@@ -61,7 +63,7 @@ def pictures_of(model, answer, image):
 
 def _known_task(model, answer):
     try:
-        return task_of(model, len(answer.get("probabilities", ())))
+        return task_of(model, {name: array.shape for name, array in answer.items()})
     except UserError:  # a task of somebody's own
         return None
 

@@ -82,6 +82,11 @@ class Deployed:
     named: Callable[[object], dict[str, object]]
     options: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
+    @property
+    def class_names(self):
+        """Names of the model's classes in the order of the labels, or `None`."""
+        return class_names_of(self.model)
+
     def __call__(self, images):
         """Answers images `(B, H, W, C)` with a dictionary of tensors `(B, ...)` by name."""
         return self.named(self.model(images, training=False))

@@ -104,7 +104,7 @@ def test_a_mask_is_drawn_over_the_picture_with_a_legend(tmp_path, browser, stree
             "#classes em", "all => all.map(x => getComputedStyle(x).backgroundColor)"
         )
         page.close()
-    for name, expected in task_of(artefact, 3).show(pixels, {"mask": mask}).items():
+    for name, expected in task_of(artefact, {}).show(pixels, {"mask": mask}).items():
         shown = np.reshape(drawn[name], (16, 24, 4))[..., :3]
         np.testing.assert_array_equal(shown, expected.convert("RGB"))
     seen = np.argsort(-np.bincount(mask.ravel(), minlength=3), kind="stable")[: len(labels)]

@@ -18,9 +18,9 @@ def trained():
     return segmenter(vit("mu/8", image_size=16), 3)
 
 
-@pytest.mark.parametrize("size", [None, (16, 16), (20, 27)])
-def test_a_trained_graph_is_deployed_to_answer_with_a_mask(trained, size, tmp_path):
-    task = segmentation(NAMES, void=9, size=size)
+@pytest.mark.parametrize("size, enlarge", [(None, 1), (None, 2.0), ((16, 16), 1), ((20, 27), 1.6)])
+def test_a_trained_graph_is_deployed_to_answer_with_a_mask(trained, size, enlarge, tmp_path):
+    task = segmentation(NAMES, void=9, size=size, enlarge=enlarge)
     model = task.deploy(trained)
     size = size or (16, 16)
     images = RNG.integers(0, 256, (2, *size, 3)).astype("float32")
@@ -28,7 +28,7 @@ def test_a_trained_graph_is_deployed_to_answer_with_a_mask(trained, size, tmp_pa
     assert (deployed.task, deployed.options) == ("segmentation", {"void": 9})
     mask = deployed.predict(images)["mask"]
     assert mask.shape == (2, *size) and mask.dtype == np.int32
-    if size == (16, 16):
+    if size == (16, 16) and enlarge == 1:
         np.testing.assert_array_equal(mask, np.asarray(trained(images)).argmax(-1))
 
     model.save(tmp_path / "model.keras")
@@ -84,9 +84,13 @@ def test_colours_of_classes_differ(count):
 
 @pytest.mark.parametrize(
     "names, options, message",
-    [((), {}, "names of its classes: received none"), (NAMES, {"void": 1}, "no id of the 3")],
+    [
+        ((), {}, "names of its classes: received none"),
+        (NAMES, {"void": 1}, "no id of the 3"),
+        (NAMES, {"enlarge": 0.0}, "`enlarge` must be a positive number: received 0.0"),
+    ],
 )
-def test_a_task_without_classes_or_with_a_void_class_is_refused(names, options, message):
+def test_a_task_of_wrong_arguments_is_refused(names, options, message):
     with pytest.raises(ValueError, match=message):
         segmentation(names, **options)
 

@@ -34,8 +34,19 @@ def test_windows_that_overlap_are_averaged():
     np.testing.assert_allclose(answer, [first] * 3 + [(first + second) / 2] * 3 + [second] * 3)
 
 
+def test_enlarged_images_are_answered_at_their_own_size():
+    """A brightness that rises evenly stays what it is, but for the borders."""
+    small = of_pixels((8, 8))
+    rising = np.broadcast_to(np.arange(12.0)[None, None, :, None], (1, 8, 12, 3))
+    large = windowed(small, (8, 12), enlarge=1.5)
+    assert large.get_layer("windows").places[-1] == (12 - 8, 18 - 8)
+    assert large.output_shape == (None, 8, 12, 2)
+    answer, expected = large(rising), small.get_layer("pixelwise")(rising)
+    np.testing.assert_allclose(answer[:, :, 1:-1], expected[:, :, 1:-1], rtol=1e-4, atol=1e-4)
+
+
 def test_a_windowed_model_is_saved_and_loaded(tmp_path):
-    large = windowed(of_pixels((8, 8)), (9, 12))
+    large = windowed(of_pixels((8, 8)), (9, 12), enlarge=1.5)
     large.save(tmp_path / "large.keras")
     images = np.random.default_rng(0).normal(size=(2, 9, 12, 3))
     again = keras.saving.load_model(tmp_path / "large.keras")
@@ -45,3 +56,5 @@ def test_a_windowed_model_is_saved_and_loaded(tmp_path):
 def test_an_image_smaller_than_a_window_is_refused():
     with pytest.raises(ValueError, match=r"not be smaller than the window \(8, 8\): .*\(7, 20\)"):
         windowed(of_pixels((8, 8)), (7, 20))
+    with pytest.raises(ValueError, match=r"than the window \(8, 8\): .*\(6, 10\)"):
+        windowed(of_pixels((8, 8)), (12, 20), enlarge=0.5)

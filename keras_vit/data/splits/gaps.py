@@ -5,6 +5,10 @@ drop the failed element. So each element carries its ordinal, and a gap between 
 which pictures were dropped; only these are handled in Python. A *heartbeat* is an element without a
 picture, inserted now and then and at the end, so that a gap is noticed even if no picture after it
 can be read.
+
+A flag that says whether each example is valid would be simpler, but needs a dataset of its own for
+each picture. Measured, it streams 0.70 times as many JPEGs of 500x375 pixels a second, and 0.33
+times as many of 32x32.
 """
 
 from collections.abc import Callable
