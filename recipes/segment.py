@@ -117,7 +117,7 @@ TINY = dict(
     warmup_epochs=0,
     validation_epochs=1,
 )
-SMOKE = (Config(**TINY, head="masks"), Config(**TINY))
+SMOKE = (Config(**TINY, head="masks"),)
 
 
 def run(config):

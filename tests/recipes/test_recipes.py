@@ -166,6 +166,7 @@ def test_fine_tuning_on_a_folder(tmp_path):
         image_size=12,
         epochs=2,
         batch_size=20,
+        xla="off",
         run_dir=str(tmp_path / "run"),
         export_dir=str(tmp_path / "exports"),
     )
@@ -244,6 +245,7 @@ def test_a_folder_is_trained_through_a_data_service(tmp_path, only_scored):
         recipes.folder.SMOKE[0],
         data=pictures,
         data_service=dispatcher.target,
+        xla="off",
         run_dir=str(tmp_path / "run"),
         export_dir=str(tmp_path / "exports"),
     )
@@ -266,7 +268,7 @@ def test_a_label_that_is_no_class_stops_a_recipe_in_one_sentence(tmp_path, wrong
     source = Source("streams", ("a", "b"), splits)
     monkeypatch.setattr(recipes.folder, "open_source", lambda *_, **__: source)
     places = dict(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"))
-    config = dataclasses.replace(recipes.folder.SMOKE[0], data="streams", **places)
+    config = dataclasses.replace(recipes.folder.SMOKE[0], data="streams", xla="off", **places)
     with pytest.raises(UserError, match=r"^Labels must lie in \[0, 2\): received 2, which belongs"):
         recipes.folder.run(config)
 
@@ -276,7 +278,7 @@ def test_beginning_anew_loses_nothing_before_all_flags_are_right(tmp_path, only_
     precious = tmp_path / "checkpoints" / "step-000000044.npz"
     precious.parent.mkdir()
     precious.write_bytes(b"precious")
-    places = dict(run_dir=str(tmp_path), export_dir=str(tmp_path / "exports"))
+    places = dict(run_dir=str(tmp_path), export_dir=str(tmp_path / "exports"), xla="off")
     config = dataclasses.replace(recipes.digits.SMOKE[0], resume=False, schedule="cosin", **places)
     with pytest.raises(ValueError, match="received 'cosin'"):
         recipes.digits.run(config)
