@@ -9,6 +9,7 @@ import numpy as np
 from keras_vit.cli.open_model import recognise_checkpoint
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
+from keras_vit.cli.progress import progress
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, needs_extra
 from keras_vit.files import atomic_write
@@ -88,20 +89,9 @@ def embed(
 
 def _embed(features, batches, count, name, batch_size):
     """Returns `features` `(N, D)` and `labels` `(N,)`, if any; shows a progress bar."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    parts = track(
-        batches.as_numpy_iterator(),
-        description=f"embedding {name}",
-        total=-(-count // batch_size),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
     vectors, labels = [], []
-    for sample in parts:
+    samples = batches.as_numpy_iterator()
+    for sample in progress(samples, f"embedding {name}", -(-count // batch_size)):
         vectors.append(np.asarray(features.predict_on_batch(sample["image"]), "float32"))
         labels += [sample["label"]] if "label" in sample else []
     if not vectors:

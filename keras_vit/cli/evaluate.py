@@ -11,9 +11,11 @@ from keras_vit.cli.answers import check_out
 from keras_vit.cli.examples import examples_of
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
+from keras_vit.cli.progress import progress
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write, write_json
+from keras_vit.images.preprocessing import images_per_call
 from keras_vit.inference import open_artefact
 from keras_vit.inference.described import task_of
 
@@ -30,7 +32,7 @@ def evaluate(
     out: Path | None = None,
     crop_ratio: float | None = None,
     interpolation: Literal["bicubic", "bilinear"] | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     data_dir: Path | None = None,
     test_fraction: float | None = None,
 ):
@@ -51,11 +53,11 @@ def evaluate(
         crop_ratio: Share of the short side of a picture file that the central crop keeps; by
             default that of the model, else all.
         interpolation: How picture files are resized; by default that of the model, else bicubic.
-        batch_size: Images per call.
+        batch_size: Images per call; by default 64, or fewer if they are large.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
         test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
     """
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise UserError(f"--batch-size must be at least 1: received {batch_size}.")
     check_out(out)
     with quiet_stderr():
@@ -79,8 +81,10 @@ def evaluate(
     example = examples_of(source, task, artefact.class_names, "`evaluate`")
     if artefact.class_names is None and source.class_names:
         print("The model names no classes: they are taken to be in the order of the source's.")
-    how = dict(batch_size=batch_size, example=example, broken=broken)
+    size = batch_size or images_per_call(artefact.image_shape[:2])
+    how = dict(batch_size=size, example=example, broken=broken)
     dataset = fitted_batches(examples, preprocessing, **how)
+    steps = -(-examples.count // size)
     batches = dataset.as_numpy_iterator()
 
     def answer(images):
@@ -95,7 +99,8 @@ def evaluate(
         first = next(batches, None)
         if first is None:
             raise UserError(f"No picture of the split {split} can be read.")
-        scored = score(task, answer, itertools.chain([first], batches))
+        batches = progress(itertools.chain([first], batches), f"answering {split}", steps)
+        scored = score(task, answer, batches)
     settings = dict(model=str(model), data=data, split=split)
     seen = fitted_preprocessing(examples, preprocessing)
     settings |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
