@@ -53,13 +53,15 @@ class Stitch(_Tiles):
     def call(self, maps):
         height, width = maps.shape[1:3]
         counts = np.zeros((*self.size, 1), "float32")
-        total = 0
-        for part, (y, x) in zip(
-            ops.split(maps, len(self.places), axis=0), self.places, strict=True
-        ):
+        parts, rows, total = ops.split(maps, len(self.places), axis=0), {}, 0
+        for part, (y, x) in zip(parts, self.places, strict=True):
             counts[y : y + height, x : x + width] += 1
-            below, right = self.size[0] - height - y, self.size[1] - width - x
-            total = total + ops.pad(part, [[0, 0], [y, below], [x, right], [0, 0]])
+            right = self.size[1] - width - x
+            # Windows of one row first, because what is added is then smaller.
+            rows[y] = rows.get(y, 0) + ops.pad(part, [[0, 0], [0, 0], [x, right], [0, 0]])
+        for y, row in rows.items():
+            below = self.size[0] - height - y
+            total = total + ops.pad(row, [[0, 0], [y, below], [0, 0], [0, 0]])
         return total * ops.cast(1 / counts, total.dtype)
 
 
