@@ -134,9 +134,6 @@ def train(
         stream = training_stream(
             config, source, task, crop=crop, augment=augment, broken=broken, job=job
         )
-        sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
-        batch = next(sample.as_numpy_iterator())
-        broken.collect()  # clears those of the gallery, which belong to no epoch
         checkpoints = open_checkpoints(config, source, steps, devices)
         notes = checkpoints.notes
         log_dir = Path(config.run_dir, "logs", notes["logs"])
@@ -147,12 +144,15 @@ def train(
         )
         start = 0 if config.resume is False else checkpoints.restore(model)
         print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
-        if start:
-            print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
-        elif workers.is_chief:
-            log_gallery(log_dir, *titled(task, *_first(batch, SHOWN)))
         parts = devices.num_replicas_in_sync
-        if "jit_compile" not in notes:  # a resumed run keeps its choice, and so its bits
+        if start:  # a resumed run keeps its choice of XLA, and so its bits
+            print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
+        else:
+            sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
+            batch = next(sample.as_numpy_iterator())
+            broken.collect()  # clears those of the gallery, which belong to no epoch
+            if workers.is_chief:
+                log_gallery(log_dir, *titled(task, *_first(batch, SHOWN)))
             part = config.batch_size // parts
             notes["jit_compile"] = choose_xla(config.xla, model, _first(batch, part))
         model.jit_compile = notes["jit_compile"]
