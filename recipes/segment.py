@@ -68,9 +68,9 @@ class Config(Flip):
     """Largest change of brightness, contrast and saturation, as a share."""
     class_balance: float = 0.25
     """Power by which rare classes count more in the loss: 0 is not at all, 1 evens them out."""
-    epochs: int = 45
-    batch_size: int = 16
-    learning_rate: float = 1e-3
+    epochs: int = 34
+    batch_size: int = 8
+    learning_rate: float = 7e-4
     weight_decay: float = 0.05
     warmup_epochs: int = 2
     schedule: str = "linear"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data.order import AT_ONCE
+from keras_vit.data.order import mapped
 from keras_vit.errors import UserError
 from keras_vit.images.graph_decode import is_plain_jpeg
 
@@ -69,7 +69,7 @@ def served_batches(
         return counter, crop(sample, counter)
 
     counters = tf.data.Dataset.range(whole.start, whole.end)
-    examples = counters.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    examples = mapped(counters, example, tf.data.AUTOTUNE).ignore_errors()
     served = examples.apply(
         tf.data.experimental.service.distribute(
             processing_mode=tf.data.experimental.service.ShardingPolicy.DYNAMIC,
@@ -77,7 +77,7 @@ def served_batches(
             job_name=_job_name(job, split, whole),
         )
     )
-    return order.batch(served).map(finish, num_parallel_calls=AT_ONCE)
+    return mapped(order.batch(served), finish)
 
 
 def _job_name(job, split, order):

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vit.data.broken import BrokenPictures, why_broken
+from keras_vit.data.order import mapped
 from keras_vit.data.sample import check_sample
 from keras_vit.data.splits.choice import choose
 from keras_vit.data.splits.gaps import fill_gaps
@@ -78,7 +79,7 @@ class EncodedSplit:
         """
         broken = broken or BrokenPictures()
 
-        @tf.function(input_signature=[tf.TensorSpec([], tf.int64)] * 2)
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int64)] * 2, autograph=False)
         def read(index, counter):
             return crop(check_sample(self.read(index)), counter)
 
@@ -115,7 +116,7 @@ class EncodedSplit:
             replacement(order.start)  # a split in which no picture can be read is refused at once
         pictures = order.end - order.start
         positions = tf.data.Dataset.range(pictures + pictures // (HEARTBEAT - 1))
-        good = positions.map(element, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+        good = mapped(positions, element, tf.data.AUTOTUNE).ignore_errors()
         return fill_gaps(good, order, replacement, finish)
 
     def each(self):

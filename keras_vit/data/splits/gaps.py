@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data.order import AT_ONCE
+from keras_vit.data.order import mapped
 
 
 def fill_gaps(
@@ -51,6 +51,7 @@ def fill_gaps(
             return ordinals[:0], *(np.zeros((0, *x.shape), x.dtype.as_numpy_dtype) for x in parts)
         return tuple(map(np.stack, zip(*found, strict=True)))
 
+    @tf.autograph.experimental.do_not_convert
     def fill(expected, element):
         ordinal, heartbeat, sample = element
         example = ordinal, *tf.nest.flatten(sample)
@@ -71,7 +72,6 @@ def fill_gaps(
 
     whole = elements.concatenate(tf.data.Dataset.from_tensors(end))
     filled = whole.scan(tf.constant(order.start, tf.int64), fill).unbatch()
-    return order.batch(filled).map(
-        lambda ordinals, sample: finish(order.counters(ordinals), sample),
-        num_parallel_calls=AT_ONCE,
+    return mapped(
+        order.batch(filled), lambda ordinals, sample: finish(order.counters(ordinals), sample)
     )

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from keras_vit.data.order import mapped
 from keras_vit.data.sample import check_sample
 from keras_vit.data.splits.gaps import fill_gaps
 
@@ -78,7 +79,7 @@ class SequentialSplit:
 
         ordinals = tf.data.Dataset.range(order.start, order.end)
         numbered = tf.data.Dataset.zip(ordinals, order.passes(self.stream))
-        good = numbered.map(example, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+        good = mapped(numbered, example, tf.data.AUTOTUNE).ignore_errors()
         return fill_gaps(good, order, leave_out, finish)
 
     def path(self, index):
