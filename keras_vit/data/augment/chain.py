@@ -91,10 +91,14 @@ def layer_stage(
         A stage that keeps the dtype of its images; integers are rounded and clipped.
     """
 
+    @tf.function  # whose AutoGraph the layers of others may need
+    def change(images):
+        return tf.convert_to_tensor(layer(tf.cast(images, tf.float32), training=True))
+
     @image_only
     def keras_layer(images, keys):
         images = tf.convert_to_tensor(images)
-        changed = tf.convert_to_tensor(layer(tf.cast(images, tf.float32), training=True))
+        changed = change(images)
         if images.dtype.is_integer:
             changed = tf.clip_by_value(tf.round(changed), images.dtype.min, images.dtype.max)
         return tf.cast(changed, images.dtype)
