@@ -63,7 +63,7 @@ class Config(Flip):
     enlarge: float = 1.6
     """Factor by which pictures are enlarged, in training and by the model that is saved."""
     scales: tuple[float, float] = (0.6, 1.5)
-    """Smallest and largest factor by which a training picture is scaled beside."""
+    """Smallest and largest factor by which a training picture is scaled as well."""
     jitter: float = 0.3
     """Largest change of brightness, contrast and saturation, as a share."""
     class_balance: float = 0.25
@@ -91,6 +91,8 @@ class Config(Flip):
         for name in ("image_size", "crop_size"):
             if min(getattr(self, name)) < 1:
                 raise UserError(f"`{name}` must be at least 1: received {getattr(self, name)}.")
+        if not 1 <= self.enlarge < float("inf"):
+            raise UserError(f"`enlarge` must lie in [1, inf): received {self.enlarge}.")
         if not 0 < self.scales[0] <= self.scales[1]:
             raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
         if not 0 <= self.jitter < 1:
@@ -117,7 +119,7 @@ TINY = dict(
     warmup_epochs=0,
     validation_epochs=1,
 )
-SMOKE = (Config(**TINY, head="masks"),)
+SMOKE = (Config(**TINY),)
 
 
 def run(config):

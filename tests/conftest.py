@@ -180,12 +180,14 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope="session")
 def streets(tmp_path_factory):
     """A `.tflite` file of a segmentation of 16x24 pictures into three named classes."""
+    from random_models import randomised
+
     from keras_vit.export import export
     from keras_vit.tasks import segmentation, segmenter
 
     keras.utils.set_random_seed(0)
     task = segmentation(("road", "sky", "tree"), void=255, size=(16, 24))
-    model = task.deploy(segmenter(vit("mu/8", image_size=16), 3))
+    model = task.deploy(randomised(segmenter(vit("mu/8", image_size=16), 3)))
     with pytest.MonkeyPatch.context() as monkeypatch:
         leave_out_the_check_of_exports(monkeypatch)
         (path,) = export(model, tmp_path_factory.mktemp("streets") / "streets", to=("tflite",))

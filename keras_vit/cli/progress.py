@@ -2,7 +2,7 @@
 
 
 def progress(steps, description, total):
-    """Yields steps, and shows on a terminal how many are left and how long they will take.
+    """Yields steps, and shows on a terminal how far they are and how long the rest will take.
 
     Args:
         steps: An iterable.

@@ -157,9 +157,8 @@ class Worker:
         Raises:
             NoAnswer: If the model cannot be loaded or run.
         """
-        milliseconds = self._ask({"time": batch, "calls": 1})["milliseconds"]
-        if milliseconds[0] < 1000 * SECONDS:  # else one call is enough, and costs enough
-            milliseconds = self._ask({"time": batch, "calls": 2})["milliseconds"]
+        first, *milliseconds = self._ask({"time": batch, "calls": 2})["milliseconds"]
+        del first  # it may have compiled
         self._calls[batch] = int(np.clip(1000 * SECONDS / min(milliseconds), 1, MOST_CALLS))
 
     def time(self, batch):

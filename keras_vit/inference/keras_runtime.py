@@ -25,10 +25,11 @@ def open_keras(path, threads):
         set_threads(threads)
 
     # This import also registers our layers with Keras.
-    from keras_vit.tasks import class_names_of, deploy, preprocessing_of, read_keras_file
+    from keras_vit.tasks import deploy, preprocessing_of, read_keras_file
 
     model = read_keras_file(path)
-    deployed, names = deploy(model), class_names_of(model)
+    deployed = deploy(model)
+    names = deployed.class_names
 
     def array(answer):
         if keras.backend.is_float_dtype(keras.backend.standardize_dtype(answer.dtype)):

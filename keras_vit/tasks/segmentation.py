@@ -29,15 +29,15 @@ def segmentation(class_names, *, void=None, class_weights=None, size=None, enlar
         answer with `mask` `(B, H, W)`, the id of each pixel.
 
     Raises:
-        ValueError: If there is no class, `void` is the id of a class, or `enlarge` is not positive.
+        ValueError: If there is no class, `void` is the id of a class, or `enlarge` is below 1.
     """
     names = tuple(class_names)
     if not names:
         raise UserError("Segmentation needs the names of its classes: received none.")
     if void is not None and 0 <= void < len(names):
         raise UserError(f"`void` must be no id of the {len(names)} classes: received {void}.")
-    if not 0 < enlarge < float("inf"):
-        raise UserError(f"`enlarge` must be a positive number: received {enlarge}.")
+    if not 1 <= enlarge < float("inf"):
+        raise UserError(f"`enlarge` must lie in [1, inf): received {enlarge}.")
     size = None if size is None else tuple(size)
     return Task(
         name="segmentation",

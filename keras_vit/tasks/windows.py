@@ -83,13 +83,14 @@ def windowed(model, size, enlarge=1.0):
         A `keras.Model` from images `(B, H, W, C)` to maps `(B, H, W, K)`, which holds `model`.
 
     Raises:
-        ValueError: If an image, enlarged, is smaller than a window.
+        ValueError: If an enlarged image is smaller than a window.
     """
     window = model.input_shape[1:3]
     height, width = (round(side * enlarge) for side in size)
     if height < window[0] or width < window[1]:
         raise UserError(
-            f"An image must not be smaller than the window {window}: received {(height, width)}."
+            f"An image must not be smaller than the window {window}: "
+            f"received size={tuple(size)}, enlarge={enlarge}."
         )
     places = [(y, x) for y in _starts(height, window[0]) for x in _starts(width, window[1])]
     images = x = keras.Input((*size, model.input_shape[-1]), name="images")

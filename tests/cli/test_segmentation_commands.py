@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from random_models import randomised
 
 from keras_vit.cli.open_model import open_exportable
 from keras_vit.export import save_keras
@@ -23,9 +24,9 @@ NAMES = ("road", "sky", "tree")
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     keras.utils.set_random_seed(0)
-    trained = segmenter(vit("mu/8", image_size=16), 3)
+    trained = randomised(segmenter(vit("mu/8", image_size=16), 3))
     path = tmp_path_factory.mktemp("model") / "streets.keras"
-    deployed = segmentation(NAMES, void=255, size=(16, 24)).deploy(trained)
+    deployed = segmentation(NAMES, void=255, size=(16, 24), enlarge=1.6).deploy(trained)
     save_keras(deployed, path, preprocessing=Preprocessing(fit="squash"))
     return path
 

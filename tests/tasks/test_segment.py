@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from random_models import randomised
 
 from keras_vit.layers import MaskProduct
 from keras_vit.models import vit
@@ -20,7 +21,7 @@ def backbone(**options):
 @pytest.mark.parametrize("head", HEADS)
 def test_each_pixel_gets_logits_and_a_file_holds_them(tmp_path, head):
     encoder = backbone()
-    model = segmenter(encoder, 5, head=head, side_width=8)
+    model = randomised(segmenter(encoder, 5, head=head, side_width=8))
     assert model.output_shape == (None, *SIZE, 5)
     assert all(layer in model.layers for layer in encoder.layers)  # flat, and its weights shared
     logits = model(IMAGES)
@@ -42,7 +43,7 @@ def test_half_precision_answers_in_float32(head):
 def test_a_linear_head_sees_each_patch_where_it_is():
     """Without positions and attention a patch decides its own pixels, up to the interpolation."""
     encoder = backbone()
-    maps = segmenter(encoder, 5)
+    maps = randomised(segmenter(encoder, 5))
     features = encoder(IMAGES)[:, encoder.get_layer("embed").num_prefix_tokens :]
     head = maps.get_layer("head")
     coarse = keras.ops.reshape(head(features), (2, 2, 3, 5))

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from random_models import randomised
 
 from keras_vit.models import vit
 from keras_vit.tasks import deploy, segmentation, segmenter, task_named
@@ -15,7 +16,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(scope="module")
 def trained():
-    return segmenter(vit("mu/8", image_size=16), 3)
+    return randomised(segmenter(vit("mu/8", image_size=16), 3))
 
 
 @pytest.mark.parametrize("size, enlarge", [(None, 1), (None, 2.0), ((16, 16), 1), ((20, 27), 1.6)])
@@ -87,7 +88,7 @@ def test_colours_of_classes_differ(count):
     [
         ((), {}, "names of its classes: received none"),
         (NAMES, {"void": 1}, "no id of the 3"),
-        (NAMES, {"enlarge": 0.0}, "`enlarge` must be a positive number: received 0.0"),
+        (NAMES, {"enlarge": 0.9}, r"`enlarge` must lie in \[1, inf\): received 0.9"),
     ],
 )
 def test_a_task_of_wrong_arguments_is_refused(names, options, message):

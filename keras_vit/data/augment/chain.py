@@ -17,7 +17,7 @@ def chain(
 
     Each stage gets keys of its own, so two equal stages in a row draw different numbers. A stage
     must not use Python's `if` or `for` on the value of a tensor, as they are not rewritten for
-    graphs; use `tf.cond` and `tf.while_loop`.
+    graphs; use `tf.cond` and `tf.while_loop`, or make the stage a `tf.function`.
 
     Args:
         *stages: The stages in their order; each takes images `(B, H, W, C)`, or a dict of samples,
@@ -91,7 +91,7 @@ def layer_stage(
         A stage that keeps the dtype of its images; integers are rounded and clipped.
     """
 
-    @tf.function  # whose AutoGraph the layers of others may need
+    @tf.function  # AutoGraph rewrites what a layer passes to `tf.map_fn`, for example
     def change(images):
         return tf.convert_to_tensor(layer(tf.cast(images, tf.float32), training=True))
 
