@@ -137,7 +137,8 @@ def _print(task, scored, settings):
     )
     print(
         f"{settings['model']} on {result.count:,} images of {settings['data']}, "
-        f"{settings['split']}: {figures}" + (f", {speed:,.0f} images per second." if speed else ".")
+        f"{settings['split']}: {figures}"
+        + (f", {_speed(speed)} images per second." if speed else ".")
     )
     if not result.per_class:
         return
@@ -152,6 +153,11 @@ def _print(task, scored, settings):
         cells = [_cell(task, name, column[index]) for name, column in result.per_class.items()]
         table.add_row(Text(task.class_names[index]), *cells)
     Console().print(table)
+
+
+def _speed(images_per_second):
+    """Writes two digits of a small number: a large picture may take seconds."""
+    return f"{images_per_second:{',.0f' if images_per_second >= 10 else '.2g'}}"
 
 
 def _draw_worst(folder, task, each, dataset, answer):

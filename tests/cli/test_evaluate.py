@@ -12,6 +12,7 @@ from PIL import Image
 from thinned import thinned
 
 from keras_vit.checkpoints import load
+from keras_vit.cli.evaluate import _speed
 from keras_vit.data import SequentialSplit, Source
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
@@ -151,3 +152,8 @@ def test_real_weights_on_real_photographs_are_as_right_as_in_timm(tmp_path, run)
     assert report["images"] == 200
     # timm 1.0.31, on PIL's decoding and resizing
     assert np.isclose(report["accuracy"], 162 / 200)
+
+
+@pytest.mark.parametrize("speed, text", [(1234.5, "1,234"), (10.4, "10"), (0.0648, "0.065")])
+def test_a_slow_model_has_a_speed_too(speed, text):
+    assert _speed(speed) == text
