@@ -157,9 +157,8 @@ class Worker:
         Raises:
             NoAnswer: If the model cannot be loaded or run.
         """
-        first, *milliseconds = self._ask({"time": batch, "calls": 2})["milliseconds"]
-        del first  # it may have compiled
-        self._calls[batch] = int(np.clip(1000 * SECONDS / min(milliseconds), 1, MOST_CALLS))
+        _, milliseconds = self._ask({"time": batch, "calls": 2})["milliseconds"]  # one may compile
+        self._calls[batch] = int(np.clip(1000 * SECONDS / milliseconds, 1, MOST_CALLS))
 
     def time(self, batch):
         """Times the calls of one turn; `warm_up` must come first.

@@ -54,5 +54,7 @@ def test_a_windowed_model_is_saved_and_loaded(tmp_path):
 
 
 def test_an_image_smaller_than_a_window_is_refused():
+    with pytest.raises(ValueError, match=r"not be smaller than the window \(8, 8\): .*\(7, 20\)"):
+        windowed(of_pixels((8, 8)), (7, 20))
     with pytest.raises(ValueError, match=r"than the window \(8, 8\): .*\(3, 20\), enlarge=2.0"):
         windowed(of_pixels((8, 8)), (3, 20), enlarge=2.0)
