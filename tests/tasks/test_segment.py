@@ -90,7 +90,7 @@ def test_a_backbone_without_its_last_norm_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head, least", [("linear", 0.4), ("masks", 0.4), ("side", 0.8)])
+@pytest.mark.parametrize("head, least", [("linear", 0.4), ("masks", 0.4), ("side", 0.65)])
 def test_overfits_bright_bars(head, least):
     """Bars of four pixels, half as wide as a patch: those of the side branch are the truest."""
     rng = np.random.default_rng(0)
