@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import tempfile
 import warnings
@@ -100,7 +101,8 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
                 pixels = ranges[f"{SIGNATURE}_images:0"]
                 pixels["min"], pixels["max"] = 0 * pixels["min"], 0 * pixels["max"] + 255
         quantized = quantizer.Quantizer(bytearray(model), recipe.get_quantization_recipe())
-        return bytes(quantized.quantize(ranges, enable_progress_report=False).quantized_model)
+        result = quantized.quantize(ranges, enable_progress_report=False).quantized_model
+    return _ranking_integers(result)
 
 
 def _with_any_scale(model):
@@ -111,6 +113,29 @@ def _with_any_scale(model):
     for operator in model.subgraphs[0].operators:
         if hasattr(operator.builtinOptions, "potScaleInt16"):
             operator.builtinOptions.potScaleInt16 = False
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _ranking_integers(model):
+    """Lets `TOPK_V2`, which the quantiser does not know, rank integers: their order is the same."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    graph, name = model.subgraphs[0], functools.partial(flatbuffer_utils.opcode_to_name, model)
+    makers = {output: each for each in graph.operators for output in each.outputs}
+
+    def read():
+        return {*graph.outputs, *(each for operator in graph.operators for each in operator.inputs)}
+
+    for operator in graph.operators:
+        maker = makers.get(operator.inputs[0]) if len(operator.inputs) else None
+        names = [name(each.opcodeIndex) for each in (operator, maker) if each is not None]
+        if names == ["TOPK_V2", "DEQUANTIZE"] and operator.outputs[0] not in read():
+            operator.inputs[0] = maker.inputs[0]
+            integers, values = (graph.tensors[x] for x in (maker.inputs[0], operator.outputs[0]))
+            values.type, values.quantization = integers.type, integers.quantization
+    needed = read()
+    graph.operators = [each for each in graph.operators if needed.intersection(each.outputs)]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 

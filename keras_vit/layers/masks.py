@@ -68,5 +68,10 @@ class MaskProduct(keras.layers.Layer):
     def call(self, tokens):
         patches = self.patches(tokens[:, : -self.num_classes])
         classes = self.classes(tokens[:, -self.num_classes :])
-        classes = ops.transpose(ops.normalize(classes), (0, 2, 1))  # B D K
-        return ops.matmul(ops.normalize(patches), classes) * self.scale + self.bias
+        classes = ops.transpose(_normalized(classes), (0, 2, 1))  # B D K
+        return ops.matmul(_normalized(patches), classes) * self.scale + self.bias
+
+
+def _normalized(x):
+    """Brings the last axis to length 1; `ops.normalize` has operators without an integer form."""
+    return x * ops.rsqrt(ops.sum(x * x, axis=-1, keepdims=True) + 1e-6)

@@ -88,6 +88,8 @@ def _side(backbone, patches, stride, width):
     x = _convolved(x, width, "side1", strides=2)
     x = _convolved(x, width, "side2")
     y = keras.layers.Dense(width, name="side_patches")(patches)
+    # Without it patches after a trained norm are ten times as large as the pixels that join them.
+    y = keras.layers.LayerNormalization(epsilon=1e-6, name="side_patches_norm")(y)
     y = keras.layers.UpSampling2D(stride // 4, interpolation="bilinear", name="side_up")(y)
     x = keras.layers.Add(name="side_join")([x, y])
     x = _convolved(x, width, "side3")

@@ -10,14 +10,15 @@ from PIL import Image
 from random_models import randomised
 from thinned import thinned
 
+from keras_vit.evaluation.litert_graph import read_litert
 from keras_vit.export import FORMATS, export, save_keras
-from keras_vit.export.litert import VARIANTS
 from keras_vit.export.servable import servable
 from keras_vit.inference import open_artefact
 from keras_vit.inference.metadata import texts_in_zip
 from keras_vit.models import vit
 from keras_vit.serve.model import open_served
-from keras_vit.tasks import features, segmenter
+from keras_vit.tasks import features, segmentation, segmenter
+from keras_vit.tasks.segment import HEADS
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3)).astype("uint8")
 NEAR = {None: 1e-5, 0.3: 0.1, 1.0: 0.2, 1.5: 0.3}  # by `Format.largest_loss`
@@ -43,8 +44,6 @@ def test_maps_are_answered_by_name_in_every_format(tmp_path, name):
     if not FORMATS[name].is_at_hand:
         pytest.skip(f"the extra [{FORMATS[name].extra}] is not installed")
     model = deployed()
-    if name in VARIANTS and VARIANTS[name].is_whole:  # LiteRT finds no best class in integers
-        model = only(model, "shares")
     carried = dict(calibration=IMAGES, class_names=["road", "sky", "void"])
     (path,) = export(model, tmp_path, to=(name,), **carried)
     artefact = open_artefact(path)
@@ -99,9 +98,27 @@ def test_answers_in_bytes_need_no_softmax(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["tflite-int16", "tflite-int8-full"])
+@pytest.mark.parametrize("head", HEADS)
+def test_every_head_decides_in_integers(tmp_path, head, name):
+    """The windows that a whole picture is cut into, and the pictures enlarged before."""
+    trained = randomised(segmenter(vit("mu/8", image_size=16), 3, head=head, side_width=8))
+    model = segmentation("abc", size=(16, 24), enlarge=1.5).deploy(trained)
+    images = np.random.default_rng(0).integers(0, 256, (4, 16, 24, 3)).astype("uint8")
+    (path,) = export(model, tmp_path, to=(name,), calibration=images)
+    assert not any(each.is_float for each in read_litert(path).operators)
+    found = open_artefact(path).answer(images)["mask"]
+    assert len(np.unique(found)) > 1
+    assert (found == np.asarray(model(images)["mask"])).mean() > 0.9
+
+
+@pytest.mark.slow
 def test_an_operator_without_integers_is_named(tmp_path):
+    model = deployed()
+    answers = {"best": keras.ops.top_k(model.output["shares"], 1)[0]}
+    model = keras.Model(model.input, answers, name="segmentation")
     with pytest.raises(ValueError, match="no integer form here: TOPK_V2 of segmentation"):
-        export(deployed(), tmp_path, to=("tflite-int16",), calibration=IMAGES)
+        export(model, tmp_path, to=("tflite-int16",), calibration=IMAGES)
 
 
 def test_tokens_that_are_an_answer_are_all_computed():
