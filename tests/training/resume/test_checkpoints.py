@@ -1,9 +1,5 @@
 """Runs that end early and go on, compared bit for bit with one that was left alone."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -197,12 +193,3 @@ def test_another_length_of_the_epoch_is_a_sentence(tmp_path):
     fit(build_again(), Checkpoints(tmp_path, steps_per_epoch=STEPS), epochs=1)
     with pytest.raises(ValueError, match="has epochs of 5 steps: received steps_per_epoch=4"):
         Checkpoints(tmp_path, steps_per_epoch=4).restore(build_again())
-
-
-HARNESS = Path(__file__).with_name("killed_digits.py")
-
-
-@pytest.mark.slow
-def test_twenty_kills_of_the_digits_recipe_change_no_bit(tmp_path):
-    """Kills at random moments, some of them inside a save; every loss is compared."""
-    subprocess.run([sys.executable, HARNESS, tmp_path, "--kills", "20"], check=True)
