@@ -27,6 +27,7 @@ ALL = (  # the operators that our models become
     "MEAN",
     "MUL",
     "PACK",
+    "PAD",
     "RESHAPE",
     "RESIZE_BILINEAR",
     "RSQRT",
@@ -117,23 +118,34 @@ def _with_any_scale(model):
 
 
 def _ranking_integers(model):
-    """Lets `TOPK_V2`, which the quantiser does not know, rank integers: their order is the same."""
+    """Lets `TOPK_V2`, which the quantiser does not know, rank integers: their order is the same.
+
+    The quantiser gives it floats. If these are an answer as well, the signature names the integers
+    in their place, which is put right.
+    """
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    graph, name = model.subgraphs[0], functools.partial(flatbuffer_utils.opcode_to_name, model)
-    makers = {output: each for each in graph.operators for output in each.outputs}
+    graph = model.subgraphs[0]
+
+    def named(name):
+        name_of = functools.partial(flatbuffer_utils.opcode_to_name, model)
+        return [each for each in graph.operators if name_of(each.opcodeIndex) == name]
 
     def read():
         return {*graph.outputs, *(each for operator in graph.operators for each in operator.inputs)}
 
-    for operator in graph.operators:
-        maker = makers.get(operator.inputs[0]) if len(operator.inputs) else None
-        names = [name(each.opcodeIndex) for each in (operator, maker) if each is not None]
-        if names == ["TOPK_V2", "DEQUANTIZE"] and operator.outputs[0] not in read():
-            operator.inputs[0] = maker.inputs[0]
-            integers, values = (graph.tensors[x] for x in (maker.inputs[0], operator.outputs[0]))
-            values.type, values.quantization = integers.type, integers.quantization
+    integers = {each.outputs[0]: each.inputs[0] for each in named("DEQUANTIZE")}
+    floats = {before: after for after, before in integers.items() if after in graph.outputs}
+    for output in (each for signature in model.signatureDefs for each in signature.outputs):
+        if output.tensorIndex not in graph.outputs:
+            output.tensorIndex = floats[output.tensorIndex]
+    for operator in named("TOPK_V2"):
+        scores, best = operator.inputs[0], operator.outputs[0]
+        if scores in integers and best not in read():
+            operator.inputs[0] = integers[scores]
+            source, best = graph.tensors[integers[scores]], graph.tensors[best]
+            best.type, best.quantization = source.type, source.quantization
     needed = read()
     graph.operators = [each for each in graph.operators if needed.intersection(each.outputs)]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

@@ -117,7 +117,7 @@ def test_an_operator_without_integers_is_named(tmp_path):
     model = deployed()
     answers = {"best": keras.ops.top_k(model.output["shares"], 1)[0]}
     model = keras.Model(model.input, answers, name="segmentation")
-    with pytest.raises(ValueError, match="no integer form here: TOPK_V2 of segmentation"):
+    with pytest.raises(ValueError, match="no integer form here: TOPK_V2 of "):
         export(model, tmp_path, to=("tflite-int16",), calibration=IMAGES)
 
 
