@@ -30,8 +30,8 @@ class Report:
         broken: Pictures that cannot be read: `split`, `path`, `reason`.
         bad_masks: Masks that cannot be read, differ in size from their picture, or hold ids that
             have no name where others have: `split`, `path`, `reason`.
-        bad_boxes: Pictures with boxes that reach outside, have no area, or belong to no class, in
-            the same form.
+        bad_boxes: Pictures with boxes that reach outside, have no area, or belong to no class, or
+            whose annotation states another size, in the same form.
         duplicates: Equal pictures in two splits: `split`, `path`, `other_split`, `other_path`.
         conflicts: Equal pictures of a split with different labels: `split`, `paths`, `classes`.
         strange_labels: Examples whose label belongs to no class: `split`, `path`, `label`.
@@ -72,7 +72,8 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
         A `Report`.
     """
     scans = {name: scan_split(split, advance) for name, split in source.splits.items()}
-    for scan in scans.values():
+    for name, scan in scans.items():
+        _compare_sizes(scan, source.splits[name].stated_sizes)
         _find_strange_ids(scan, len(source.class_names))
     numbers = number_pictures(scans)
     splits = {
@@ -103,6 +104,17 @@ def check_source(source, advance: Callable[[int], None] = lambda count: None):
         ],
         absent=splits["train"]["missing"] if "train" in splits else [],
     )
+
+
+def _compare_sizes(scan, stated):
+    """Adds to the sentences on boxes which pictures have another size than is stated."""
+    if stated is None:
+        return
+    differ = (stated[scan.good] != scan.sizes[scan.good]) & (stated[scan.good] > 0)
+    for index in scan.good[differ.any(axis=1)].tolist():
+        here, there = ("{1}x{0}".format(*sizes[index]) for sizes in (scan.sizes, stated))
+        wrong = f"The picture has {here} pixels, its annotation says {there}."
+        scan.bad_boxes[index] = " ".join(filter(None, (scan.bad_boxes.get(index), wrong)))
 
 
 def _find_strange_ids(scan, count):

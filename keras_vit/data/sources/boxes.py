@@ -19,10 +19,12 @@ class Annotated(NamedTuple):
         path: Path of the picture, relative to the folder of the source.
         boxes: Pairs of corners `(x_min, y_min, x_max, y_max)` in pixels from the top left corner
             of the picture, and the class, as its format identifies it.
+        size: Height and width of the picture as its annotation states them; zeros if it does not.
     """
 
     path: str
     boxes: list[tuple[tuple[float, float, float, float], Hashable]]
+    size: tuple[int, int] = (0, 0)
 
 
 def source_of_boxes(root, found, classes, *, test_fraction, notes, faults):
@@ -67,7 +69,8 @@ def source_of_boxes(root, found, classes, *, test_fraction, notes, faults):
     splits = {}
     for split, each in pictures.items():
         boxes = [[(corners, numbers[key]) for corners, key in x.boxes] for x in each]
-        splits[split] = split_of_files([os.path.join(root, x.path) for x in each], boxes=boxes)
+        paths, sizes = [os.path.join(root, x.path) for x in each], [x.size for x in each]
+        splits[split] = split_of_files(paths, boxes=boxes, stated_sizes=sizes)
         seen = {key for picture in each for _, key in picture.boxes}
         if missing := [name for key, name in classes.items() if key not in seen]:
             few = f"{len(missing):,} ({first_few(missing)})"

@@ -124,7 +124,9 @@ def _pictures(path, content, names):
     by_id, crowds, strange = {}, 0, []
     for image in content["images"]:
         file_name = _field(path, "image", image, "file_name", str)
-        by_id[_field(path, "image", image, "id", (int, str))] = Annotated(file_name, [])
+        size = [image.get(side) for side in ("height", "width")]
+        size = tuple(int(side) if _is_number(side) else 0 for side in size)
+        by_id[_field(path, "image", image, "id", (int, str))] = Annotated(file_name, [], size)
     for box in content["annotations"]:
         image = _field(path, "annotation", box, "image_id", (int, str))
         category = _field(path, "annotation", box, "category_id", int)

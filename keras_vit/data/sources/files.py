@@ -15,7 +15,7 @@ DEFAULT_TEST_FRACTION = 0.1
 MASKS_ONLY = "The pictures have masks and no labels."
 
 
-def split_of_files(paths, labels=None, masks=None, boxes=None):
+def split_of_files(paths, labels=None, masks=None, boxes=None, stated_sizes=None):
     """Makes an `EncodedSplit` of picture files and what is known of them.
 
     Args:
@@ -23,6 +23,7 @@ def split_of_files(paths, labels=None, masks=None, boxes=None):
         labels: Integer labels `(N,)`, or `None`.
         masks: Paths of the masks `(N,)`, or `None`.
         boxes: A list of pairs of corners and label for each picture, or `None`.
+        stated_sizes: As `EncodedSplit` has them, a list of pairs, or `None`.
 
     Returns:
         The `EncodedSplit`. Boxes are padded to the largest count of a picture.
@@ -48,7 +49,9 @@ def split_of_files(paths, labels=None, masks=None, boxes=None):
         return sample | read_boxes(index)
 
     labels = None if labels is None else check_labels(labels, len(encoded))
-    return EncodedSplit(len(encoded), read, lambda index: os.fsdecode(encoded[index]), labels)
+    sizes = None if stated_sizes is None else np.array(stated_sizes, "int32").reshape(-1, 2)
+    path = lambda index: os.fsdecode(encoded[index])  # noqa: E731
+    return EncodedSplit(len(encoded), read, path, labels, sizes)
 
 
 def split_by_hash(paths, test_fraction):

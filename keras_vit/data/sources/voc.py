@@ -132,7 +132,7 @@ class _Reader:
                     missing[what].append(stem)
             if all(both):
                 try:
-                    found.append(Annotated(both[0][0], self._boxes(self.root / both[1][0])))
+                    found.append(Annotated(both[0][0], *self._boxes(self.root / both[1][0])))
                 except UserError as error:
                     self.faults.append(str(error))
         for what, names in missing.items():
@@ -142,8 +142,9 @@ class _Reader:
         return found
 
     def _boxes(self, path):
-        boxes = []
-        for thing in _parse(path).findall("object"):
+        """Returns the boxes of an annotation, and the size of the picture that it states."""
+        tree, boxes = _parse(path), []
+        for thing in tree.findall("object"):
             name = (thing.findtext("name") or "").strip()
             if not name:
                 raise UserError(f"Every <object> must have a <name>: {path} has one without.")
@@ -160,7 +161,8 @@ class _Reader:
                 kind.extend([path.stem] * is_one)
             corners = (x_min or 1) - 1, (y_min or 1) - 1, x_max, y_max
             boxes.append((corners, name))
-        return boxes
+        height, width = (_number(tree.findtext(f"size/{side}")) for side in ("height", "width"))
+        return boxes, (int(height or 0), int(width or 0))
 
 
 def _parse(path):

@@ -33,6 +33,8 @@ class EncodedSplit:
             is missing.
         path: Returns the name of the example with an index, for messages: its path, for example.
         labels: The labels `(N,)`, int64, or `None` where they are not known without reading.
+        stated_sizes: Heights and widths of the pictures as annotations state them `(N, 2)`, zeros
+            where they do not, or `None`.
         channels: Channels of its pictures once they are decoded.
     """
 
@@ -40,6 +42,7 @@ class EncodedSplit:
     read: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     path: Callable[[int], str]
     labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
+    stated_sizes: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
     image_shape: ClassVar[None] = None
     channels: ClassVar[int] = 3
     named: ClassVar[bool] = True

@@ -52,6 +52,7 @@ class Split:
     labels: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
     original: "Split | None" = dataclasses.field(default=None, compare=False, repr=False)
     named: ClassVar[bool] = False
+    stated_sizes: ClassVar[None] = None
     guarantee: ClassVar[str] = ""
 
     @property

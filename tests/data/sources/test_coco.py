@@ -10,6 +10,7 @@ from PIL import Image
 
 from keras_vit.data import centre_crop, train_batches
 from keras_vit.data.augment import random_flip
+from keras_vit.data.check import check_source
 from keras_vit.data.sources import from_folder, open_source
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
@@ -168,3 +169,14 @@ def test_other_json_files_make_no_source(tmp_path):
     (tmp_path / "metadata.json").write_text("{")
     (tmp_path / "annotations.json").write_text("[]")
     assert from_folder(tmp_path, test_fraction=0.62).class_names == ("a", "b")
+
+
+def test_a_size_that_is_not_the_pictures_is_reported(tmp_path):
+    images = [{"id": n, "file_name": f"{n}.png", "width": 30, "height": 10 * n} for n in (2, 7)]
+    images.append({"id": 8, "file_name": "8.png", "width": None, "height": 20})
+    put(tmp_path, "train", "train/instances.json", images=images)
+    Image.new("RGB", (30, 20)).save(tmp_path / "train" / "2.png")
+    bad = check_source(open_source(str(tmp_path), test_fraction=0.5)).bad_boxes
+    assert [x["reason"] for x in bad] == [
+        "The picture has 30x20 pixels, its annotation says 30x70."
+    ]

@@ -17,6 +17,7 @@ from keras_vit.data.augment import (
     random_resized_crop,
     random_scale_crop,
 )
+from keras_vit.data.check import check_source
 from keras_vit.data.sources import from_folder, open_source
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
@@ -254,3 +255,22 @@ def test_annotations_without_a_box_are_no_source(tmp_path):
         path.write_text(xml([]))
     with pytest.raises(UserError, match="A source needs a box: no annotation in .* has one."):
         open_source(root)
+
+
+def test_a_size_that_is_not_the_pictures_is_reported(tmp_path):
+    """As when the pictures were made smaller, and the annotations stayed."""
+    put(tmp_path)
+    for name, (width, height) in {
+        "a": (32, 24),
+        "b": (64, 48),
+        "c": (0, 24),
+        "d": (24, 32),
+    }.items():
+        path = tmp_path / "Annotations" / f"{name}.xml"
+        size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
+        path.write_text(path.read_text().replace("</folder>", f"</folder>{size}"))
+    bad = check_source(open_source(str(tmp_path), test_fraction=0.3)).bad_boxes
+    assert sorted((x["path"][-5:], x["reason"]) for x in bad) == [
+        ("b.png", "The picture has 32x24 pixels, its annotation says 64x48."),
+        ("d.png", "The picture has 32x24 pixels, its annotation says 24x32."),
+    ]
