@@ -35,7 +35,7 @@ class Config(PatchDropout, RandomCrops, Flip, Mixing):
     """The recipe for fine-tuning."""
 
     weights: str = ""
-    """A checkpoint: .safetensors, .npz, a folder that holds one, or a .keras file."""
+    """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
     source: str = ""
     """cifar10, folder:DIR, or any other source that keras-vit check-data opens."""
     data_dir: str | None = None

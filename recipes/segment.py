@@ -49,7 +49,7 @@ class Config(Flip):
     data: str = ""
     """A folder with images/ and masks/ below each of train/ and test/."""
     weights: str = ""
-    """A checkpoint: .safetensors, .npz, a folder that holds one, or a .keras file."""
+    """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
     class_names: tuple[str, ...] = CAMVID
     """Names of the classes in the order of their ids in the masks."""
     void: int = 11

@@ -13,6 +13,7 @@ EXTRAS = (
     "ai_edge_litert",
     "ai_edge_quantizer",
     "fastapi",
+    "huggingface_hub",
     "matplotlib",
     "onnx",
     "onnxruntime",
@@ -64,7 +65,8 @@ def test_every_other_module_is_imported_and_a_model_trains(tmp_path):
 
 @pytest.mark.slow
 def test_importing_export_loads_no_extra(tmp_path):
-    ours = sorted(set(EXTRAS) - {"matplotlib", "sklearn"})  # Keras tries these itself
+    # Keras tries these itself.
+    ours = sorted(set(EXTRAS) - {"huggingface_hub", "matplotlib", "sklearn"})
     script = f"import sys, keras_vit.export; print(set(sys.modules) & set({ours!r}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr[-2000:]
@@ -78,6 +80,10 @@ NEEDS = [
     (
         "client x.png --url grpc://h:1/x",
         "tensorflow_serving needs an extra: pip install 'keras-vit[export]'",
+    ),
+    (
+        "import hf:owner/name --out m.keras",
+        "huggingface_hub needs an extra: pip install 'keras-vit[hub]'",
     ),
     ("embed digits --model m --out o.npz", "needs an extra: pip install 'keras-vit[recipes]'"),
 ]

@@ -32,7 +32,8 @@ def load(
 
     Args:
         source: A `.safetensors` or `.npz` file, the index of a sharded one, a folder that holds
-            one, a `.keras` file of ours, or a `RecognisedCheckpoint`.
+            one, a `.keras` file of ours; a name such as `hf:owner/name`, or an address such as
+            `https://host/x.safetensors`, as `recognise` takes them; or a `RecognisedCheckpoint`.
         image_size: Height and width in pixels, or one number for both, to which the positions are
             resized; by default the checkpoint's.
         patch_size: Side of the patches in pixels, to which the kernel is resized; by default the
@@ -49,7 +50,7 @@ def load(
         attention_dropout: Rate on the attention scores.
         drop_path: Rate of stochastic depth in the last block.
         patch_dropout: Share of the patches dropped in training.
-        **options: Arguments of `recognise`, if `source` is a file or a folder.
+        **options: Arguments of `recognise`, unless `source` is a `RecognisedCheckpoint`.
 
     Returns:
         A `keras.Model` from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`, or to features

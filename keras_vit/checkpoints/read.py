@@ -18,6 +18,7 @@ SAFETENSORS_TYPES = {
 }
 
 PICKLES = (".bin", ".pth", ".pt", ".ckpt")
+DOWNLOADED = (".safetensors", ".npz")  # what is read from elsewhere: numbers
 
 
 def read_arrays(source):
@@ -110,16 +111,35 @@ def _weights_of(path):
     raise UserError(f"There is no .safetensors or .npz file in {path}.")
 
 
-def _read_shards(path):
-    """Reads the files that an index names."""
+def read_index(path):
+    """Reads the index of a sharded checkpoint.
+
+    Args:
+        path: A `.safetensors.index.json` file.
+
+    Returns:
+        For the name of each array the name of its file, which is beside the index.
+
+    Raises:
+        ValueError: If it is no such index, or names a file in another folder.
+    """
     try:
-        places = json.loads(path.read_text())["weight_map"]
-        names = sorted(set(map(str, places.values())))
+        places = json.loads(path.read_bytes())["weight_map"]
+        places = {name: str(place) for name, place in places.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no index of safetensors: {error!r}.") from error
+    for name in places.values():
+        if Path(name).name != name or Path(name).suffix != ".safetensors":
+            raise UserError(f"{path} names {name!r}, which is not beside it.")
+    return places
+
+
+def _read_shards(path):
+    """Reads the files that an index names."""
+    places = read_index(path)
     arrays = {}
-    for name in names:
-        if Path(name).name != name or not (path.parent / name).is_file():
+    for name in sorted(set(places.values())):
+        if not (path.parent / name).is_file():
             raise UserError(f"{path} names {name!r}, which is not beside it.")
         arrays.update(_read_safetensors(path.parent / name))
     if arrays.keys() != places.keys():

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_vit.checkpoints import google, hugging_face, timm
 from keras_vit.checkpoints.architecture import Architecture, architecture_of
+from keras_vit.checkpoints.download import local_path
 from keras_vit.checkpoints.mapping import same
 from keras_vit.checkpoints.read import read_arrays, read_configuration
 from keras_vit.checkpoints.wrappers import prefix_of, without_prefix
@@ -77,7 +78,9 @@ def recognise(
 
     Args:
         source: A `.safetensors` or `.npz` file, the index of a sharded one, a folder that holds
-            one, or a `.keras` file of ours.
+            one, or a `.keras` file of ours. Or a name of a file that is then downloaded once:
+            `hf:owner/name` on the Hugging Face Hub, with `@revision` or `/x.safetensors` or both
+            after it; or an address, `https://host/x.safetensors`, with `#sha256=...` after it.
         num_heads: Attention heads.
         grid: Rows and columns of patches; by default those in the configuration, or a square.
         activation: Activation of the MLPs, as `keras_vit.models.ViTConfig` takes it.
@@ -89,7 +92,7 @@ def recognise(
         A `RecognisedCheckpoint`.
 
     Raises:
-        ValueError: If the file cannot be read or is not recognised, its arrays contradict each
+        ValueError: If the file cannot be downloaded, read or recognised, its arrays contradict each
             other or an argument, a weight is NaN or infinite, or a `.keras` file is given with
             any argument.
     """
@@ -97,10 +100,11 @@ def recognise(
         num_heads=num_heads, activation=activation, norm_epsilon=norm_epsilon, mean=mean, std=std
     )
     settings = {name: value for name, value in settings.items() if value is not None}
-    if Path(source).suffix == ".keras":
+    path = local_path(source)
+    if path.suffix == ".keras":
         return _recognise_own(source, {**settings, **({} if grid is None else {"grid": grid})})
-    chosen, arrays, prefix, beside = _recognise_format(source)
-    settings = {**_read_config(chosen, source), **settings}
+    chosen, arrays, prefix, beside = _recognise_format(source, path)
+    settings = {**_read_config(chosen, source, path), **settings}
     arrays = chosen.normalise(arrays)
     architecture = chosen.architecture(
         arrays,
@@ -137,9 +141,9 @@ def recognise(
     )
 
 
-def _recognise_format(source):
+def _recognise_format(source, path):
     """Returns the format, its arrays by name, their prefix and the names of those without it."""
-    arrays = read_arrays(source)
+    arrays = read_arrays(path)
     for each in FORMATS:
         try:
             prefix = prefix_of(arrays, each.PROJECTION)
@@ -155,10 +159,10 @@ def _recognise_format(source):
     )
 
 
-def _read_config(chosen, source):
+def _read_config(chosen, source, path):
     """Returns what the configuration of a checkpoint says."""
     try:
-        return chosen.read_config(read_configuration(source))
+        return chosen.read_config(read_configuration(path))
     except ValueError as error:
         raise UserError(f"{source}: {error}") from error
 

@@ -19,7 +19,7 @@ def embed(
     source: str,
     /,
     *,
-    model: Path,
+    model: str,
     out: Path,
     image_size: int | None = None,
     crop_ratio: float | None = None,

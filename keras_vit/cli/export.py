@@ -19,7 +19,7 @@ from keras_vit.inference.described import task_of
 
 
 def export_model(
-    model: Path,
+    model: str,
     /,
     *,
     data: str,

@@ -12,7 +12,7 @@ TOLERANCE = 1e-4  # largest difference of a logit, in float32
 
 
 def import_weights(
-    source: Path,
+    source: str,
     /,
     *,
     out: Path,
@@ -37,7 +37,8 @@ def import_weights(
     ones. 2: the checkpoint was not recognised, or does not fit the flags.
 
     Args:
-        source: A .safetensors or .npz file, a folder that holds one, or a .keras file of ours.
+        source: A .safetensors or .npz file, a folder that holds one, or a .keras file of ours; or
+            what is downloaded, hf:owner/name or https://host/x.safetensors.
         out: The .keras file to write.
         image_size: Height and width in pixels, or one number for both, to which the positions are
             resized.

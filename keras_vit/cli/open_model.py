@@ -45,13 +45,12 @@ def open_exportable(path):
         from keras_vit.checkpoints import architecture_of, load
         from keras_vit.export.servable import in_float32
         from keras_vit.tasks import deploy, read_keras_file
-    path = Path(path)
-    if path.suffix != ".keras":
+    if Path(path).suffix != ".keras":
         model = load(recognise_checkpoint(path))
         if "head" not in [layer.name for layer in model.layers]:
             raise UserError(f"{path} has no head: train one, or import it with --num-classes.")
         return model
-    if not path.exists():
+    if not Path(path).exists():
         raise FileNotFoundError(f"There is no model at {path}.")
     try:
         model = read_keras_file(path)

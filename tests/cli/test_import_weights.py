@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from fake_hub import fake_hub
 from safetensors.numpy import save_file
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -51,6 +52,31 @@ def test_it_tells_what_it_found_and_how_near_it_comes(checkpoint, run):
     assert parity.startswith(f"{golden}: 3 images, largest difference of a logit ")
     assert parity.endswith("top-1 equal for 3.")
     assert keras.saving.load_model(out).output_shape == (None, 5)
+
+
+def test_weights_from_an_address(checkpoint, run, monkeypatch):
+    monkeypatch.setenv("KERAS_VIT_HOME", str(checkpoint / "kept"))
+    out = checkpoint / "model.keras"
+    with fake_hub() as hub:
+        hub.files["vit.safetensors"] = (checkpoint / "vit.safetensors").read_bytes()
+        source = f"{hub.address}/files/vit.safetensors"
+        code, text, err = run("import", source, "--out", out, "--num-heads", 2)
+    assert (code, text.startswith(f"{source}: timm")) == (0, True)
+    (line,) = err.splitlines()
+    assert line.startswith(f"keras-vit: {source} (0.0 MB) goes to {checkpoint / 'kept'}")
+
+
+@pytest.mark.parametrize("name", ["https://example.com/x.bin", "hf:owner/name/x.bin"])
+def test_every_command_takes_names(tmp_path, run, name):
+    out = tmp_path / "out.npz"
+    for words in (
+        ["import", name, "--out", tmp_path / "out.keras"],
+        ["embed", "digits", "--model", name, "--out", out],
+        ["export", name, "--data", "digits", "--out", out],
+    ):
+        code, _, err = run(*words)
+        expected = f"A download must be a .safetensors or .npz file: received {name}."
+        assert (code, err.splitlines()[-1]) == (2, f"keras-vit: {expected}")
 
 
 def test_other_logits_are_status_1(checkpoint, run):
