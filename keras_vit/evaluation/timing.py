@@ -11,6 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_vit.evaluation.forks import Fork, can_fork
+from keras_vit.inference.versions import needs_tensorflow
+
 BATCHES = (1, 16)  # images per call
 ROUNDS = 3  # turns of each worker, so that a noisy moment slows down all
 SECONDS = 0.4  # approximate length of a turn
@@ -102,18 +105,19 @@ class Worker:
     ):
         self._environment = environment or {}
         self.place, self._calls = place, {}
-        self._command = [sys.executable, "-m", module, str(place)]
-        self._command += [] if threads is None else [str(threads)]
+        self._module, self._arguments = module, [str(place)]
+        self._arguments += [] if threads is None else [str(threads)]
 
     def __enter__(self):
         self._errors = tempfile.TemporaryFile("w+")
-        self._process = subprocess.Popen(
-            self._command,
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **self._environment}
+        self._process = self._forked(environment) or subprocess.Popen(
+            [sys.executable, "-m", self._module, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **self._environment},
+            env=environment,
         )
         return self
 
@@ -125,6 +129,15 @@ class Worker:
         self._process.wait()
         self._process.stdout.close()
         self._errors.close()
+
+    def _forked(self, environment):
+        """Starts it as a fork, where that saves an import of TensorFlow and can be done."""
+        if can_fork() and needs_tensorflow(self.place):
+            with contextlib.suppress(OSError):
+                return Fork(
+                    self._module, self._arguments, stderr=self._errors, environment=environment
+                )
+        return None
 
     @functools.cached_property
     def runtime(self):

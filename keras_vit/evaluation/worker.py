@@ -100,6 +100,8 @@ def main(path, threads=None):
     replies = redirect_output()
     if not path.endswith(".keras"):
         sys.modules["keras"] = None  # any import of it now raises ImportError
+    elif sys.modules.get("keras", True) is None:
+        del sys.modules["keras"]
     serve_requests(open_artefact(path, threads=threads and int(threads)), replies)
 
 

@@ -74,3 +74,13 @@ def newest_saved_model(folder):
         if path.name.isascii() and path.name.isdecimal() and (path / "saved_model.pb").is_file()
     ]
     return max(models, key=lambda path: int(path.name), default=None)
+
+
+def needs_tensorflow(path):
+    """Says whether a model runs on TensorFlow: a `.keras` file or a SavedModel.
+
+    Args:
+        path: The file or folder.
+    """
+    path = Path(path)
+    return path.suffix == ".keras" or (path.is_dir() and not (path / "model.xml").exists())

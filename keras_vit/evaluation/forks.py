@@ -1,0 +1,153 @@
+"""Starts processes as forks of one that has imported TensorFlow, which takes four seconds.
+
+That process is started once, computes nothing, and imports TensorFlow without Keras. With each
+request it reads, from a socket, the descriptors of the standard streams of a fork.
+"""
+
+import atexit
+import contextlib
+import functools
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+
+MOST = 1 << 20  # bytes of a request, which holds all environment variables
+_asking = threading.Lock()
+
+
+def can_fork():
+    """Returns whether forks can be had: on Linux, in a process that may follow another by name."""
+    return sys.platform == "linux" and hasattr(os, "pidfd_open")
+
+
+class Fork:
+    """A fork that runs a module as a program; it has what is used here of `subprocess.Popen`.
+
+    Args:
+        module: Name of the module.
+        arguments: Texts for its `sys.argv`.
+        stderr: An open file.
+        environment: All its environment variables, a dictionary.
+
+    Attributes:
+        stdin: Text file that it reads.
+        stdout: Text file that it writes.
+
+    Raises:
+        OSError: If there is no fork to be had.
+    """
+
+    def __init__(self, module, arguments, *, stderr, environment):
+        request = json.dumps([module, arguments, os.getcwd(), environment]).encode()
+        streams = [*os.pipe(), *os.pipe()]
+        given, self.stdin = streams[0], os.fdopen(streams[1], "w")
+        self.stdout, written = os.fdopen(streams[2]), streams[3]
+        try:
+            with _asking:
+                server = _server(os.getpid())
+                socket.send_fds(server, [request], [given, written, stderr.fileno()])
+                _, (self._process,), _, _ = socket.recv_fds(server, 1, 1)
+        except (OSError, ValueError) as error:  # ValueError if no descriptor came
+            self.stdin.close()
+            self.stdout.close()
+            raise OSError("The process that forks has ended.") from error
+        finally:
+            os.close(given)
+            os.close(written)
+
+    def kill(self):
+        """Ends it, if it has not ended."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._process is not None:
+                signal.pidfd_send_signal(self._process, signal.SIGKILL)
+
+    def wait(self):
+        """Waits for its end; then nothing more can be asked of it."""
+        if self._process is not None:
+            select.select([self._process], [], [])
+            os.close(self._process)
+            self._process = None
+
+
+@functools.cache
+def _server(parent):
+    """Starts the process, and returns the socket at which it answers the process `parent`."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
+    command = [sys.executable, "-c", f"from {__name__} import serve; serve({theirs.fileno()})"]
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    with theirs:
+        process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+
+    def end():
+        if os.getpid() == parent:
+            ours.close()
+            process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def serve(descriptor):
+    """Forks whenever it is asked to, until the other end is closed.
+
+    Args:
+        descriptor: That of the socket.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks that end leave nothing behind
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; it ends when its parent does
+    sys.modules["keras"] = None  # any import of it now raises ImportError
+    import tensorflow  # noqa: F401, what this is for
+
+    with socket.socket(fileno=descriptor) as requests:
+        while True:
+            request, streams, _, _ = socket.recv_fds(requests, MOST, 3)
+            if not request:
+                return
+            child = os.fork()
+            if child == 0:
+                requests.close()
+                _run(json.loads(request), streams)
+            for stream in streams:
+                os.close(stream)
+            process = os.pidfd_open(child)
+            socket.send_fds(requests, [b"."], [process])
+            os.close(process)
+
+
+def _run(request, streams):
+    """Becomes what was asked for; never returns."""
+    status = 1
+    try:
+        module, arguments, folder, environment = request
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        sys.stdin = open(0, encoding="utf-8")
+        for each in (signal.SIGCHLD, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv = [module, *arguments]
+        runpy.run_module(module, run_name="__main__")
+        status = 0
+    except BaseException:  # a fork may not return to what its parent was doing
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)

@@ -1,0 +1,87 @@
+"""Forks of a process that has imported TensorFlow, which stand in for processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_vit.evaluation import NoAnswer, forks
+from keras_vit.evaluation.timing import Worker
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not forks.can_fork(), reason="only Linux has forks that can be followed"),
+]
+
+
+@pytest.fixture
+def fork(tmp_path):
+    with open(tmp_path / "errors", "w+") as errors:
+
+        def fork(module, *arguments, **environment):
+            all_variables = {**os.environ, **environment}
+            return forks.Fork(module, arguments, stderr=errors, environment=all_variables)
+
+        yield fork
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A module `told` that prints its arguments, a variable, and whether Keras can be imported."""
+    (tmp_path / "told.py").write_text(
+        "import os, sys\n"
+        "print(sys.argv[1:], os.environ.get('MINE'), os.getcwd(), 'tensorflow' in sys.modules)\n"
+        "print(sys.stdin.readline(), end='')\n"
+        "import keras\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_it_runs_a_module_as_a_process_of_its_own_does(fork, module):
+    process = fork("told", "a", "ü b", MINE="é")
+    process.stdin.write("asked\n")
+    process.stdin.close()
+    lines = process.stdout.read().splitlines()
+    process.stdout.close()
+    process.wait()
+    assert lines == [f"{['a', 'ü b']} é {module} True", "asked"]
+    assert "ModuleNotFoundError: import of keras halted" in (module / "errors").read_text()
+
+
+def test_one_that_is_killed_gives_no_answer(tiny, tmp_path):
+    np.save(tmp_path / "images.npy", np.zeros((1, 8, 8, 1), "uint8"))
+    with Worker(tiny.saved_model) as worker:
+        assert isinstance(worker._process, forks.Fork) and worker.runtime
+        worker._process.kill()
+        with pytest.raises(NoAnswer, match="cannot be replayed"):
+            worker.answer(tmp_path / "images.npy", tmp_path / "answers.npz")
+        worker._process.kill()
+
+
+def test_where_no_fork_is_to_be_had_a_process_is_started(tiny, monkeypatch):
+    def none(parent):
+        raise OSError
+
+    monkeypatch.setattr(forks, "_server", none)
+    with Worker(tiny.saved_model) as worker:
+        assert isinstance(worker._process, subprocess.Popen)
+        assert worker.runtime.startswith("tensorflow ")
+
+
+def test_it_ends_with_its_parent():
+    code = (
+        "import os\n"
+        "from keras_vit.evaluation import forks\n"
+        "ours = forks._server(os.getpid())\n"
+        "with open(f'/proc/self/task/{os.getpid()}/children') as children:\n"
+        "    print(children.read())\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), signal.SIGINT)
