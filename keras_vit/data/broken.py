@@ -37,6 +37,8 @@ def why_broken(split, index):
         decode_picture(sample["image"].numpy())
         if "mask" in sample:
             decode_mask(sample["mask"].numpy())
+        if "target" in sample:
+            decode_picture(sample["target"].numpy())
     except tf.errors.OpError as error:
         return why_unreadable(error)
     except ValueError as error:

@@ -1,7 +1,7 @@
 """Crops, which decode an encoded picture to an image of a given size, uint8.
 
 In place of the bytes of a picture, each takes a sample: a dict whose `image` is the bytes, `()`,
-and whose `mask` is either bytes, too, or `(h, w)`; `boxes` are `(M, 4)` and `box_labels` `(M,)`.
+and whose `mask` and `target` are bytes, too, or pixels; `boxes` are `(M, 4)`, `box_labels` `(M,)`.
 What `keras_vit.data.augment.move` says of a batch holds for it.
 """
 
@@ -23,7 +23,7 @@ from keras_vit.images.graph_decode import (
     jpeg_shape,
 )
 
-MOVED = ("image", "mask", "boxes", "box_labels")
+ANNOTATIONS = ("mask", "boxes", "box_labels")
 
 
 def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3), **outside):
@@ -50,13 +50,19 @@ def inception_crop(encoded, key, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3
         tf.errors.OpError: When it runs, if the picture cannot be decoded.
     """
     size = pair(size)
+
+    def draw_window(height, width):
+        return random_windows(height, width, key[None], area, aspect)[0]
+
     if not isinstance(encoded, dict):
-        return _inception(encoded, key, size, area, aspect)[0]
-    encoded = _with_mask(encoded)
-    image, box = _inception(encoded["image"], key, size, area, aspect)
+        return _window(encoded, draw_window, size)[0]
+    encoded = _decoded(encoded, ("mask",))
+    image, box = _window(encoded["image"], draw_window, size)
     where = window(*tf.unstack(tf.cast(box[:, None], tf.float32)), size)
-    rest = {name: encoded[name][None] for name in MOVED[1:] if name in encoded}
+    rest = {name: encoded[name][None] for name in ANNOTATIONS if name in encoded}
     moved = {name: values[0] for name, values in move(rest, where, **outside).items()}
+    if "target" in encoded:
+        moved["target"] = _window(encoded["target"], lambda height, width: box, size)[0]
     return encoded | moved | {"image": image}
 
 
@@ -97,25 +103,26 @@ def staged_crop(encoded, key, *, stage: Callable[..., tf.Tensor | dict[str, tf.T
         tf.errors.OpError: When it runs, if the picture cannot be decoded.
     """
     sample = encoded if isinstance(encoded, dict) else {"image": encoded}
-    whole = _with_mask(sample) | {"image": decode(sample["image"])}
-    batch = {name: whole[name][None] for name in MOVED if name in whole}
+    whole = _decoded(sample, ("image", "mask", "target"))
+    batch = {name: whole[name][None] for name in ("image", "target", *ANNOTATIONS) if name in whole}
     moved = stage(batch, None if key is None else key[None])
     moved = {name: values[0] for name, values in moved.items()}
     return sample | moved if isinstance(encoded, dict) else moved["image"]
 
 
-def _with_mask(sample):
-    """Decodes the mask of a sample, if it has one that is encoded."""
-    if "mask" in sample and tf.as_dtype(sample["mask"].dtype) == tf.string:
-        return sample | {"mask": decode_mask_by_pillow(sample["mask"])}
-    return sample
+def _decoded(sample, names):
+    """Decodes what has one of some names in a sample, and is encoded."""
+    encoded = [x for x in names if x in sample and _is_encoded(sample[x])]
+    decoders = {"mask": decode_mask_by_pillow}
+    return sample | {name: decoders.get(name, decode)(sample[name]) for name in encoded}
 
 
-def _inception(encoded, key, size, area, aspect):
-    """Returns the image `(H, W, 3)` and its window: top, left, height and width, int32 `(4,)`."""
+def _is_encoded(value):
+    return tf.as_dtype(getattr(value, "dtype", tf.string)) == tf.string
 
-    def draw_window(height, width):
-        return random_windows(height, width, key[None], area, aspect)[0]
+
+def _window(encoded, draw_window: Callable[..., tf.Tensor], size):
+    """Returns an image `(H, W, 3)` and its window: top, left, height and width, int32 `(4,)`."""
 
     def of_jpeg():
         height, width, _ = jpeg_shape(encoded)
@@ -129,12 +136,15 @@ def _inception(encoded, key, size, area, aspect):
         return tf.switch_case(tf.clip_by_value(halvings, 0, 3), branches), box
 
     def of_others():
-        image = decode_by_pillow(encoded)
+        image = decode_by_pillow(encoded) if _is_encoded(encoded) else encoded
         box = draw_window(tf.shape(image)[0], tf.shape(image)[1])
         top, left, height, width = tf.unstack(box)
         return image[top : top + height, left : left + width], box
 
-    image, box = tf.cond(is_plain_jpeg(encoded), of_jpeg, of_others)
+    if _is_encoded(encoded):
+        image, box = tf.cond(is_plain_jpeg(encoded), of_jpeg, of_others)
+    else:
+        image, box = of_others()
     small = tf.reduce_all(tf.shape(image)[:2] <= 2 * tf.constant(size))
     image = tf.cond(
         small,

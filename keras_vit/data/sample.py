@@ -7,6 +7,10 @@
 | `mask` | `(H, W)`, integers: the class of each pixel; before it is decoded, bytes too |
 | `boxes` | `(M, 4)`, float32: `(x_min, y_min, x_max, y_max)` in pixels from the top left corner |
 | `box_labels` | `(M,)`, integers: the class of each box; -1 marks a place without a box |
+| `target` | `(H, W, C)`: an image to be answered, of the size of `image`, or bytes too |
+| `clip` | `(F, H, W, C)`: the frames of a video, in place of `image` |
+| `views` | `(V, h, w, C)`: several crops of one picture, which are made after all that moves |
+| `weight` | `()`, float32: what the example counts in the loss, for a task that asks for it |
 
 A box around a whole picture is `(0, 0, W, H)`; a place without a box is all zeros. A batch of
 samples is a dict of the same keys, and each tensor has one axis more, the first.
@@ -14,7 +18,7 @@ samples is a dict of the same keys, and each tensor has one axis more, the first
 
 from keras_vit.errors import UserError
 
-KEYS = ("image", "label", "mask", "boxes", "box_labels")
+KEYS = ("image", "label", "mask", "boxes", "box_labels", "target", "clip", "views", "weight")
 
 
 def check_sample(sample):
@@ -27,13 +31,14 @@ def check_sample(sample):
         The sample.
 
     Raises:
-        ValueError: If it is no dict with an `image`, or a key is not in the vocabulary.
+        ValueError: If it is no dict with an `image` or a `clip`, or a key is not in the vocabulary.
     """
     keys = list(sample) if isinstance(sample, dict) else type(sample).__name__
-    if not isinstance(sample, dict) or "image" not in sample or not sample.keys() <= set(KEYS):
+    has_pixels = isinstance(sample, dict) and ("image" in sample or "clip" in sample)
+    if not has_pixels or not sample.keys() <= set(KEYS):
         raise UserError(
-            f"A sample must be a dict with `image` and any of {', '.join(KEYS[1:])}: received "
-            f"{keys}."
+            "A sample must be a dict with `image` or `clip`, and any of "
+            f"{', '.join(key for key in KEYS if key not in ('image', 'clip'))}: received {keys}."
         )
     return sample
 

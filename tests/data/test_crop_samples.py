@@ -43,6 +43,7 @@ def sample_of(format):
     boxes = np.array([BOX, (0, 0, 0, 0)], "float32")
     return {
         "image": file.getvalue(),
+        "target": file.getvalue(),
         "mask": mask,
         "boxes": boxes,
         "box_labels": np.array([3, -1]),
@@ -64,6 +65,7 @@ def test_a_box_is_the_hull_of_what_is_seen_in_picture_and_mask(case):
         moved, image = crop(given, key), crop(given["image"], key)
         moved = {name: values.numpy() for name, values in moved.items()}
         np.testing.assert_array_equal(moved["image"], image)
+        np.testing.assert_array_equal(moved["target"], image)
         assert moved["image"].shape == (*SIZE, 3) and moved["mask"].shape == SIZE
         assert moved["label"] == 5 and moved["image"].dtype == moved["mask"].dtype == np.uint8
         assert not moved["boxes"][1].any() and moved["box_labels"][1] == -1

@@ -25,8 +25,13 @@ WHOLE = {
     "mask": SHADES[..., 0],
     "boxes": np.tile(np.float32([1, 2, 4, 5]), (COUNT, 1, 1)),
     "box_labels": np.arange(COUNT)[:, None],
+    "target": 255 - IMAGES,
+    "weight": np.linspace(0, 1, COUNT, dtype="float32"),
 }
-ENCODED = WHOLE | {"image": np.array([tf.io.encode_png(image).numpy() for image in IMAGES])}
+ENCODED = WHOLE | {
+    name: np.array([tf.io.encode_png(image).numpy() for image in WHOLE[name]])
+    for name in ("image", "target")
+}
 BARE = {"image": ENCODED["image"]}
 
 
@@ -49,6 +54,8 @@ SPLITS = [
 def assert_true(batch):
     """Checks that what belongs together still does: masks show their image, boxes move with it."""
     np.testing.assert_array_equal(batch["mask"], batch["image"][..., 0])
+    np.testing.assert_array_equal(batch["target"], 255 - batch["image"])
+    np.testing.assert_allclose(batch["weight"], batch["box_labels"][:, 0] / (COUNT - 1))
     flipped = (batch["image"] != IMAGES[batch["box_labels"][:, 0]]).any((1, 2, 3))
     boxes = np.where(flipped[:, None], [4, 2, 7, 5], [1, 2, 4, 5])
     np.testing.assert_array_equal(batch["boxes"][:, 0], boxes)
@@ -99,7 +106,7 @@ def test_pictures_without_labels_are_read_but_train_no_classifier():
     ],
 )
 def test_a_sample_has_an_image_and_known_keys(sample, message):
-    with pytest.raises(ValueError, match=f"must be a dict with `image` and any of.*{message}"):
+    with pytest.raises(ValueError, match=f"must be a dict with `image` or `clip`, and any of.*{message}"):
         check_sample(sample)
     with pytest.raises(ValueError, match=message):
         eval_batches(Split(COUNT, lambda _: sample, (8, 8, 3)), batch_size=2)

@@ -1,4 +1,4 @@
-"""One move of everything in a batch of samples: of the images, the masks and the boxes.
+"""One move of everything in a batch of samples: of images, targets, clips, masks and boxes.
 
 A batch of samples is a dict of the keys of `keras_vit.data.sample`, of which each may be absent.
 Images may also be floats here. Keys that belong to no pixel, such as `label`, are not touched.
@@ -14,7 +14,6 @@ from keras_vit.data.augment.boxes import move_boxes
 from keras_vit.errors import UserError
 
 VOID = 255  # the class of pixels outside the picture, unless `void` names another
-FIXED = ("clip", "target", "views")  # these hold pixels too, but no stage moves them yet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +46,14 @@ def move(sample, geometry, **outside):
             default, or else it is dropped.
 
     Returns:
-        The same structure. Images are bilinear, masks take the nearest pixel. Boxes are the hull of
-        their moved corners within the picture; a dropped box is zeros with the label -1. Of a
-        `Geometry`, the one of both moves, of which `geometry` is the second.
+        The same structure. Images, targets and all frames of a clip are bilinear, masks take the
+        nearest pixel. Boxes are the hull of their moved corners within the picture; a dropped box
+        is zeros with the label -1. Of a `Geometry`, the one of both moves, of which `geometry` is
+        the second.
 
     Raises:
-        ValueError: If a sample holds a `clip`, `target` or `views`, the masks cannot hold `void`,
-            or a `Geometry` is moved with options.
+        ValueError: If a sample holds `views`, the masks cannot hold `void`, or a `Geometry` is
+            moved with options.
     """
     if isinstance(sample, Geometry):
         if outside:
@@ -70,7 +70,7 @@ def size_of(sample):
     """Returns height and width of the pictures of a batch.
 
     Args:
-        sample: Images, a dict with `image` or `mask`, or a `Geometry`.
+        sample: Images, a dict with `image`, `clip` or `mask`, or a `Geometry`.
 
     Returns:
         Two integers; an integer tensor `()` in place of one that is not known yet.
@@ -78,10 +78,14 @@ def size_of(sample):
     if isinstance(sample, Geometry):
         return sample.size
     if isinstance(sample, dict):
-        sample = sample["image" if "image" in sample else "mask"]
+        key = next(name for name in ("image", "clip", "mask") if name in sample)
+        first, sample = 2 if key == "clip" else 1, sample[key]
+    else:
+        first = 1
     pixels = tf.convert_to_tensor(sample)
     static, sides = pixels.shape, tf.shape(pixels)
-    return tuple(sides[axis] if static[axis] is None else static[axis] for axis in (1, 2))
+    axes = first, first + 1
+    return tuple(sides[axis] if static[axis] is None else static[axis] for axis in axes)
 
 
 def floats(size):
@@ -148,10 +152,29 @@ def resample(images, geometry, fill, interpolation):
     return tf.where(inside > 0, moved, tf.cast(fill, moved.dtype))
 
 
+def of_frames(change: Callable[[tf.Tensor], tf.Tensor], clip):
+    """Moves all frames of clips alike, as channels of one image.
+
+    Args:
+        change: Takes images of any number of channels and returns moved ones.
+        clip: `(B, F, H, W, C)`.
+
+    Returns:
+        `(B, F, H', W', C)`.
+    """
+    clip = tf.convert_to_tensor(clip)
+    frames, channels = clip.shape[1], clip.shape[4]
+    images = tf.transpose(clip, (0, 2, 3, 1, 4))  # B H W F C
+    height, width = size_of(images[..., 0])
+    images = change(tf.reshape(images, (-1, height, width, frames * channels)))
+    height, width = size_of(images)
+    images = tf.reshape(images, (-1, height, width, frames, channels))
+    return tf.transpose(images, (0, 3, 1, 2, 4))
+
+
 def _moved(sample, geometry, *, fill=0, void=VOID, least_area=0.25):
-    fixed = [name for name in FIXED if name in sample]
-    if fixed:
-        raise UserError(f"No stage moves {' or '.join(FIXED)}: received {', '.join(fixed)}.")
+    if "views" in sample:
+        raise UserError("Views are made after all stages that move: received a sample with views.")
 
     def read(images, value, interpolation):
         if geometry.read is not None:
@@ -159,8 +182,10 @@ def _moved(sample, geometry, *, fill=0, void=VOID, least_area=0.25):
         return resample(images, geometry, value, interpolation)
 
     moved = dict(sample)
-    if "image" in sample:
-        moved["image"] = read(tf.convert_to_tensor(sample["image"]), fill, "bilinear")
+    for name in {"image", "target"} & sample.keys():
+        moved[name] = read(tf.convert_to_tensor(sample[name]), fill, "bilinear")
+    if "clip" in sample:
+        moved["clip"] = of_frames(lambda x: read(x, fill, "bilinear"), sample["clip"])
     if "mask" in sample:
         mask = tf.convert_to_tensor(sample["mask"])
         if not mask.dtype.min <= void <= mask.dtype.max:

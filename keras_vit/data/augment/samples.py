@@ -18,7 +18,8 @@ def photometric(stage: Stage) -> Stage:
         stage: A function of images `(B, H, W, C)` and keys `(B,)`, and of options by keyword.
 
     Returns:
-        A function that takes images as before, or a dict with `image`.
+        A function that takes images as before, or a dict with `image`, or with a `clip`, all of
+        whose frames it changes alike.
     """
 
     @functools.wraps(stage)
@@ -27,26 +28,32 @@ def photometric(stage: Stage) -> Stage:
             raise UserError(f"`as_one` takes stages that move: received {stage.__name__}.")
         if not isinstance(sample, dict):
             return stage(sample, keys, **options)
-        return sample | {"image": stage(sample["image"], keys, **options)}
+        if "image" in sample:
+            return sample | {"image": stage(sample["image"], keys, **options)}
+        clip = tf.convert_to_tensor(sample["clip"])
+        frames = tf.reshape(clip, (-1, *clip.shape[2:]))
+        changed = stage(frames, tf.repeat(keys, clip.shape[1], axis=0), **options)
+        return sample | {"clip": tf.reshape(changed, tf.shape(clip))}
 
     return of_samples
 
 
 def image_only(stage: Stage) -> Stage:
-    """Lets a stage that may move pixels take dicts of samples that have neither masks nor boxes.
+    """Lets a stage that may move pixels take dicts of samples in which nothing moves with them.
 
     Args:
         stage: A function of images `(B, H, W, C)` and keys `(B,)`, and of options by keyword.
 
     Returns:
-        A function that takes images as before, or a dict with `image`; it raises a `UserError` for
-        one with `mask` or `boxes`, which would no longer fit the image.
+        A function that takes what one of `photometric` takes; it raises a `UserError` for a dict
+        with `mask`, `boxes` or `target`, which would no longer fit the image.
     """
     changed = photometric(stage)
 
     @functools.wraps(stage)
     def of_samples(sample, keys, **options):
-        left = [name for name in ("mask", "boxes") if isinstance(sample, dict) and name in sample]
+        fit = ("mask", "boxes", "target")
+        left = [name for name in fit if isinstance(sample, dict) and name in sample]
         if left:
             raise UserError(
                 f"{stage.__name__} moves pixels of images only: received samples with "

@@ -1,4 +1,4 @@
-"""Checks the arrays of masks and boxes of images in memory."""
+"""Checks the arrays that come beside images in memory: masks, boxes, targets and weights."""
 
 import numpy as np
 
@@ -10,11 +10,11 @@ def check_annotations(shape, arrays):
 
     Args:
         shape: Shape of the images, `(N, H, W, C)`.
-        arrays: Arrays by their keys in a sample: any of `mask` `(N, H, W)`, and `boxes`
-            `(N, M, 4)` with `box_labels` `(N, M)`.
+        arrays: Arrays by their keys in a sample: any of `mask` `(N, H, W)`, `target`
+            `(N, H, W, C)`, `weight` `(N,)`, and `boxes` `(N, M, 4)` with `box_labels` `(N, M)`.
 
     Returns:
-        The arrays; `boxes` as float32 and `box_labels` as int64.
+        The arrays; `boxes` and `weight` as float32 and `box_labels` as int64.
 
     Raises:
         ValueError: If a shape or dtype is another, or boxes come without labels.
@@ -22,16 +22,19 @@ def check_annotations(shape, arrays):
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     most = (*arrays["boxes"].shape, 0, 0)[1] if "boxes" in arrays else 0
     wanted = {"mask": shape[:3], "boxes": (shape[0], most, 4), "box_labels": (shape[0], most)}
+    channels = (*arrays["target"].shape, 0)[-1] if "target" in arrays else 0
+    wanted |= {"target": (*shape[:3], channels), "weight": shape[:1]}
     for name, array in arrays.items():
         is_number = np.issubdtype(array.dtype, np.number)
         if name not in wanted or array.shape != wanted[name] or not is_number:
             raise UserError(
-                f"Beside images {shape} may be mask (N, H, W), boxes (N, M, 4) and box_labels "
-                f"(N, M): received {name} {array.dtype} {array.shape}."
+                f"Beside images {shape} may be mask (N, H, W), boxes (N, M, 4), box_labels (N, M), "
+                "target (N, H, W, C) and weight (N,): "
+                f"received {name} {array.dtype} {array.shape}."
             )
-        if name != "boxes" and not np.issubdtype(array.dtype, np.integer):
+        if name in ("mask", "box_labels") and not np.issubdtype(array.dtype, np.integer):
             raise UserError(f"Classes must be integers: received {name} of {array.dtype}.")
     if ("boxes" in arrays) != ("box_labels" in arrays):
         raise UserError(f"`boxes` and `box_labels` go together: received {', '.join(arrays)}.")
-    dtypes = {"boxes": "float32", "box_labels": "int64"}
+    dtypes = {"boxes": "float32", "weight": "float32", "box_labels": "int64"}
     return {name: array.astype(dtypes.get(name, array.dtype)) for name, array in arrays.items()}

@@ -72,8 +72,9 @@ class Split:
         Args:
             images: uint8 array.
             labels: Integer array `(N,)`, or `None`.
-            **more: Further arrays by their keys in a sample: `mask` `(N, H, W)`, integers, and
-                `boxes` `(N, M, 4)` with `box_labels` `(N, M)`, integers.
+            **more: Further arrays by their keys in a sample: `mask` `(N, H, W)`, integers; `boxes`
+                `(N, M, 4)` with `box_labels` `(N, M)`, integers; `target` `(N, H, W, C)`; `weight`
+                `(N,)`.
 
         Returns:
             A `Split`.

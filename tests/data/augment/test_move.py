@@ -163,6 +163,31 @@ def test_a_box_that_leaves_the_picture_is_cropped_and_then_dropped():
     assert moved_by(5.9, least_area=0.0)["box_labels"].numpy().tolist() == [[4]]
 
 
+@of(AXIAL | SLANTED)
+def test_targets_and_all_frames_of_clips_move_as_images_do(stage, sample, keys):
+    images, draws = np.asarray(sample["image"]), keys(COUNT)
+    expected = np.asarray(stage(images, draws))
+    moved = stage({"image": images, "target": images[..., :1]}, draws)
+    np.testing.assert_array_equal(moved["image"], expected)
+    np.testing.assert_array_equal(moved["target"], expected[..., :1])
+    clip = np.stack([images, 255 - images], axis=1)
+    frames = np.asarray(stage({"clip": clip, "label": np.arange(COUNT)}, draws)["clip"])
+    np.testing.assert_array_equal(frames[:, 0], expected)
+    np.testing.assert_array_equal(frames[:, 1], np.asarray(stage(255 - images, draws)))
+
+
+def test_colours_of_all_frames_change_alike_and_a_targets_stay(sample, keys):
+    images, draws = np.asarray(sample["image"]), keys(COUNT)
+    for stage in (augment.three_augment, augment.rand_augment):
+        expected = np.asarray(stage(images, draws))
+        assert (expected != images).any()
+        frames = np.asarray(stage({"clip": np.stack([images] * 3, axis=1)}, draws)["clip"])
+        for frame in range(3):
+            np.testing.assert_array_equal(frames[:, frame], expected)
+    changed = augment.three_augment({"image": images, "target": images}, draws)
+    np.testing.assert_array_equal(changed["target"], images)
+
+
 def test_what_is_outside_can_be_chosen(keys):
     sample = {"image": np.ones((9, 8, 8, 1), "float32"), "mask": np.ones((9, 8, 8), "int32")}
     moved = augment.random_crop(sample, keys(9), padding=4, fill=7, void=-1)
@@ -175,8 +200,11 @@ def test_mistakes_are_one_sentence(sample, keys):
     signed = sample | {"mask": np.int8(sample["mask"])}
     with pytest.raises(UserError, match="must fit the masks, int8: received void=255"):
         augment.random_flip(signed, keys(COUNT))
-    with pytest.raises(UserError, match="received target"):
-        augment.random_flip(sample | {"target": sample["image"]}, keys(COUNT))
+    with pytest.raises(UserError, match="Views are made after all stages that move"):
+        augment.random_flip(sample | {"views": sample["image"]}, keys(COUNT))
+    with pytest.raises(UserError, match="rand_augment moves pixels of images only: .* target"):
+        image = sample["image"]
+        augment.rand_augment({"image": image, "target": image}, keys(COUNT))
     with pytest.raises(UserError, match="Pass void to `as_one`"):
         as_one(functools.partial(augment.random_flip, void=11))(sample, keys(COUNT))
     with pytest.raises(UserError, match="received three_augment"):

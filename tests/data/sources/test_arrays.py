@@ -90,7 +90,7 @@ def test_names_belong_to_labels_then_to_boxes_and_masks_have_them_only_by_reques
         ({"boxes": np.zeros((4, 2, 5))}, r"received boxes float64 \(4, 2, 5\)"),
         ({"boxes": np.zeros((4, 2, 4))}, "go together: received boxes."),
         ({"box_labels": np.zeros((4, 2), int)}, r"received box_labels int64 \(4, 2\)"),
-        ({"masks": GREY}, "must be a dict with `image` and any of label, mask, boxes"),
+        ({"masks": GREY}, "must be a dict with `image` or `clip`, and any of label, mask, boxes"),
     ],
 )
 def test_arrays_that_do_not_fit_are_a_sentence(more, message):
