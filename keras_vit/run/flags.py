@@ -67,7 +67,7 @@ class Training:
     warmup_epochs: int
     """Epochs from a learning rate of zero to the peak, fewer than --epochs."""
     schedule: str = "cosine"
-    """What follows the warm-up: cosine, linear, rsqrt or constant."""
+    """What follows the warm-up: cosine, linear, polynomial, rsqrt or constant."""
     cooldown_epochs: int = 0
     """Number of last epochs, in which the learning rate falls linearly to zero."""
     layer_decay: float = 1.0

@@ -7,7 +7,8 @@ from keras import ops
 
 from keras_vit.errors import UserError
 
-DECAYS = ("cosine", "linear", "rsqrt", "constant")
+DECAYS = ("cosine", "linear", "polynomial", "rsqrt", "constant")
+POWER = 0.9  # of the polynomial
 RSQRT_STEPS = 10_000  # big_vision's `timescale`; three times as many steps halve the rate
 
 
@@ -20,9 +21,10 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         total_steps: Steps of the whole training, delay, warm-up and cooldown included.
         warmup_steps: Steps in which the rate rises linearly from zero to the peak.
         decay: `"cosine"` to zero at the end (arXiv:1608.03983), `"linear"` to zero at the end,
-            `"constant"`, or `"rsqrt"`: inverse square root of the steps after the warm-up, which
-            does not depend on the length of the training ("Scaling Vision Transformers",
-            arXiv:2106.04560, section 3.4).
+            `"polynomial"`, which is the linear one to the power 0.9 ("DeepLab", arXiv:1606.00915,
+            section 4.1), `"constant"`, or `"rsqrt"`: inverse square root of the steps after the
+            warm-up, which does not depend on the length of the training ("Scaling Vision
+            Transformers", arXiv:2106.04560, section 3.4).
         cooldown_steps: Final steps over which the rate is also scaled linearly to zero; use it with
             `rsqrt` and `constant`.
         delay_steps: First steps, in which the rate is zero; the warm-up begins after them.
@@ -92,6 +94,8 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             return 0.5 * (1.0 + ops.cos(math.pi * done))
         if self.decay == "linear":
             return 1.0 - done
+        if self.decay == "polynomial":
+            return (1.0 - done) ** POWER
         if self.decay == "rsqrt":
             return ops.rsqrt(1.0 + decaying / RSQRT_STEPS)
         return ops.ones_like(done)

@@ -106,7 +106,8 @@ def test_pictures_without_labels_are_read_but_train_no_classifier():
     ],
 )
 def test_a_sample_has_an_image_and_known_keys(sample, message):
-    with pytest.raises(ValueError, match=f"must be a dict with `image` or `clip`, and any of.*{message}"):
+    rule = "must be a dict with `image` or `clip`, and any of"
+    with pytest.raises(ValueError, match=f"{rule}.*{message}"):
         check_sample(sample)
     with pytest.raises(ValueError, match=message):
         eval_batches(Split(COUNT, lambda _: sample, (8, 8, 3)), batch_size=2)

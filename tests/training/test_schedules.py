@@ -17,6 +17,7 @@ def rates(steps, **arguments):
     [
         ("cosine", 0.05 * (1 + np.cos(np.pi * np.arange(7) / 6))),
         ("linear", 0.1 * (1 - np.arange(7) / 6)),
+        ("polynomial", 0.1 * (1 - np.arange(7) / 6) ** 0.9),
         ("constant", np.full(7, 0.1)),
     ],
 )
