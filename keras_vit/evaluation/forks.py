@@ -7,6 +7,7 @@ request it reads, from a socket, the descriptors of the standard streams of a fo
 import atexit
 import contextlib
 import functools
+import importlib
 import json
 import os
 import runpy
@@ -18,6 +19,7 @@ import sys
 import threading
 import traceback
 
+PRELOADED = "tensorflow"
 MOST = 1 << 20  # bytes of a request, which holds all environment variables
 _asking = threading.Lock()
 
@@ -111,7 +113,7 @@ def serve(descriptor):
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks that end leave nothing behind
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; it ends when its parent does
     sys.modules["keras"] = None  # any import of it now raises ImportError
-    import tensorflow  # noqa: F401, what this is for
+    importlib.import_module(PRELOADED)
 
     with socket.socket(fileno=descriptor) as requests:
         while True:
