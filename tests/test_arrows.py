@@ -11,6 +11,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "errors": set(),
     "files": set(),
     "keras_private": set(),
+    "progress": set(),
     "command_line": {"errors"},
     "images": {"errors"},
     "losses": {"errors"},
@@ -43,6 +44,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "export",
         "files",
         "images",
+        "progress",
         "tasks",
         "training",
     },
@@ -56,6 +58,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "files",
         "images",
         "inference",
+        "progress",
         "run",
         "serve",
         "tasks",
@@ -82,6 +85,7 @@ NO_TENSORFLOW = {
     "layers",
     "losses",
     "models",
+    "progress",
     "tasks",
 }
 

@@ -9,10 +9,10 @@ import numpy as np
 from keras_vit.cli.open_model import recognise_checkpoint
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
-from keras_vit.cli.progress import progress
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, needs_extra
 from keras_vit.files import atomic_write
+from keras_vit.progress import progress
 
 
 def embed(

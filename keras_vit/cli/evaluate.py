@@ -11,13 +11,13 @@ from keras_vit.cli.answers import check_out
 from keras_vit.cli.examples import examples_of
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
-from keras_vit.cli.progress import progress
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write, write_json
 from keras_vit.images.preprocessing import images_per_call
 from keras_vit.inference import open_artefact
 from keras_vit.inference.described import task_of
+from keras_vit.progress import progress
 
 WORST = 10  # classes that are printed
 DRAWN = 6  # worst examples that are drawn

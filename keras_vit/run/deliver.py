@@ -20,7 +20,7 @@ SAMPLES = 10  # test images that are written as pictures, to try `keras-vit pred
 SHOWN = 6  # test images that are drawn with truth and answer
 
 
-def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bigger):
+def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bigger, count=None):
     """Saves and exports a trained model, scores it on the test split and compares the exports.
 
     The score is that of the whole split. The exports are compared with the model on the same
@@ -36,6 +36,7 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
         log_dir: TensorBoard's folder of this run, a `pathlib.Path`.
         preprocessing: The `Preprocessing` of evaluation, saved with the model.
         bigger: Words of a command that trains a bigger model, to print at the end; may be empty.
+        count: Number of images of the test split, for the progress bar, or `None`.
 
     Returns:
         A list of one `keras_vit.evaluation.Comparison` per file.
@@ -50,7 +51,7 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     save_keras(model, keras_path, preprocessing=preprocessing)
     saved_model, litert = export(model, config.export_dir, to=EXPORTED, preprocessing=preprocessing)
 
-    judged = judge(task, deploy(model), evaluation, seed=config.seed)
+    judged = judge(task, deploy(model), evaluation, seed=config.seed, count=count)
     result, tested, compared = judged.result, judged.result.count, len(judged.images)
     for title, figure in result.plots.items():
         log_figure(log_dir, title, figure())

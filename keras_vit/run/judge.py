@@ -1,11 +1,13 @@
 """The score of the trained model on the whole test split, some of whose images are kept."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 from keras import tree
 
 from keras_vit.evaluation import score
+from keras_vit.progress import progress
 
 LIMIT = 2**30  # largest size of the images that are kept, in bytes
 
@@ -26,7 +28,7 @@ class Judged(NamedTuple):
     answers: dict[str, np.ndarray]
 
 
-def judge(task, deployed, batches, *, seed):
+def judge(task, deployed, batches, *, seed, count=None):
     """Scores a model on every image of a dataset, and keeps images up to `LIMIT` bytes.
 
     If there are more, the kept ones are drawn at random from all of them, because a split may be
@@ -37,6 +39,7 @@ def judge(task, deployed, batches, *, seed):
         deployed: The model, a `keras_vit.tasks.Deployed`.
         batches: A `tf.data.Dataset` of images `(B, H, W, C)` and their truth.
         seed: Seed of the random choice.
+        count: Number of images, for the progress bar, or `None`.
 
     Returns:
         A `Judged`.
@@ -57,5 +60,9 @@ def judge(task, deployed, batches, *, seed):
                 kept[place : place + 1] = [row]
             seen += 1
 
-    scored = score(task, deployed.predict_on_batch, batches.as_numpy_iterator(), watch=keep)
+    batches = batches.as_numpy_iterator()
+    if (first := next(batches, None)) is not None:
+        steps = None if count is None else -(-count // len(first[0]))
+        batches = progress(itertools.chain([first], batches), "scoring the test split", steps)
+    scored = score(task, deployed.predict_on_batch, batches, watch=keep)
     return Judged(scored.result, *tree.map_structure(lambda *parts: np.stack(parts), *kept))

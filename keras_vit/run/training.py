@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import sys
 import uuid
 import warnings
 from collections.abc import Callable, Sequence
@@ -183,7 +184,8 @@ def train(
                     checkpoints,
                 ],
                 shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
-                verbose="auto" if workers.is_chief else 0,
+                # A bar that moves on a terminal, and elsewhere a line an epoch.
+                verbose=(1 if sys.stdout.isatty() else 2) if workers.is_chief else 0,
             )
         if not workers.is_chief:
             return None
@@ -202,6 +204,7 @@ def train(
             log_dir,
             preprocessing=preprocessing,
             bigger=bigger,
+            count=source.splits["test"].count,
         )
         checkpoints.clear()
         return comparisons

@@ -109,6 +109,8 @@ def test_its_fields_are_flags_and_a_mistake_is_one_line(recipe):
 def test_it_trains_and_names_commands_that_a_shell_takes(recipe, tmp_path):
     done = recipe()
     assert done.returncode == 0, done.stderr
+    assert "\r" not in done.stdout
+    assert done.stdout.count("val_loss") == 2  # a line for each epoch
     results = json.loads((tmp_path / "my runs" / "one" / "results.json").read_text())
     assert results["test_images"] == 12 and len(results["artefacts"]) == 3
     assert "tensorboard --logdir 'my runs/one/logs'" in done.stdout
