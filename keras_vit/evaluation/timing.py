@@ -18,6 +18,7 @@ BATCHES = (1, 16)  # images per call
 ROUNDS = 3  # turns of each worker, so that a noisy moment slows down all
 SECONDS = 0.4  # approximate length of a turn
 MOST_CALLS = 50  # in a turn
+LONGEST = 3.0  # seconds of a call; batches that would take longer are not timed
 
 
 def time_in_turns(workers, batches=BATCHES, *, failures=None):
@@ -31,13 +32,15 @@ def time_in_turns(workers, batches=BATCHES, *, failures=None):
 
     Returns:
         A list with a dictionary for each worker: the median milliseconds of a call, by the number
-        of images per call.
+        of images per call. What would take one of them longer than `LONGEST` is left out for all.
 
     Raises:
         NoAnswer: If a worker fails and `failures` is `None`.
     """
-    times = {worker: {} for worker in workers}
+    times, slowest = {worker: {} for worker in workers}, 0.0  # milliseconds an image
     for batch in batches:
+        if slowest * batch > 1000 * LONGEST:
+            continue
         for_each(workers, lambda worker, batch=batch: worker.warm_up(batch), failures)
         calls = {worker: [] for worker in workers}
         for _ in range(ROUNDS):
@@ -46,6 +49,7 @@ def time_in_turns(workers, batches=BATCHES, *, failures=None):
                 calls[worker] += milliseconds
         for worker in turns:
             times[worker][batch] = float(np.median(calls[worker]))
+            slowest = max(slowest, times[worker][batch] / batch)
     return list(times.values())
 
 

@@ -105,3 +105,21 @@ def test_one_that_fails_is_reported_and_the_others_are_timed_once(tmp_path, tiny
     assert failures.keys() == {broken, other}
     assert "model.tflite cannot be replayed: " in str(failures[broken])
     assert started == [*paths, tiny.litert, other, again]  # `other` loads, and takes colours
+
+
+def test_batches_that_would_take_too_long_are_timed_for_none():
+    class Fake:
+        def __init__(self, milliseconds):
+            self.milliseconds, self.asked = milliseconds, []
+
+        def warm_up(self, batch):
+            self.asked.append(batch)
+
+        def time(self, batch):
+            return [batch * self.milliseconds]
+
+    fast, slow = Fake(1.0), Fake(180.0)
+    assert timing.time_in_turns([fast, slow]) == [{1: 1, 16: 16}, {1: 180, 16: 2880}]
+    fast, slow = Fake(1.0), Fake(190.0)
+    assert timing.time_in_turns([slow, fast]) == [{1: 190}, {1: 1}]
+    assert fast.asked == slow.asked == [1]
