@@ -1,7 +1,9 @@
 """Starts processes as forks of one that has imported TensorFlow, which takes four seconds.
 
 That process is started once, computes nothing, and imports TensorFlow without Keras. With each
-request it reads, from a socket, the descriptors of the standard streams of a fork.
+request it reads, from a socket, the descriptors of the standard streams of a fork, and of a socket
+at which the fork answers with a descriptor of itself. Environment variables that Python or
+TensorFlow reads while it starts keep the values that they had when that process was started.
 """
 
 import atexit
@@ -25,8 +27,12 @@ _asking = threading.Lock()
 
 
 def can_fork():
-    """Returns whether forks can be had: on Linux, in a process that may follow another by name."""
-    return sys.platform == "linux" and hasattr(os, "pidfd_open")
+    """Returns whether forks can be had: on Linux since 5.3, unless a sandbox forbids it."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 class Fork:
@@ -54,12 +60,18 @@ class Fork:
         try:
             with _asking:
                 server = _server(os.getpid())
-                socket.send_fds(server, [request], [given, written, stderr.fileno()])
-                _, (self._process,), _, _ = socket.recv_fds(server, 1, 1)
-        except (OSError, ValueError) as error:  # ValueError if no descriptor came
+            ours, theirs = socket.socketpair()  # a socket of its own: no answer to another request
+            with ours:
+                with theirs:
+                    files = [given, written, stderr.fileno(), theirs.fileno()]
+                    socket.send_fds(server, [request], files)
+                _, (self._process,), _, _ = socket.recv_fds(ours, 1, 1)
+        except BaseException as error:
             self.stdin.close()
             self.stdout.close()
-            raise OSError("The process that forks has ended.") from error
+            if isinstance(error, (OSError, ValueError)):  # ValueError if no descriptor came
+                raise OSError("There is no fork to be had.") from error
+            raise
         finally:
             os.close(given)
             os.close(written)
@@ -73,7 +85,9 @@ class Fork:
     def wait(self):
         """Waits for its end; then nothing more can be asked of it."""
         if self._process is not None:
-            select.select([self._process], [], [])
+            poll = select.poll()
+            poll.register(self._process, select.POLLIN)
+            poll.poll()
             os.close(self._process)
             self._process = None
 
@@ -97,6 +111,7 @@ def _server(parent):
 
     def end():
         if os.getpid() == parent:
+            process.kill()  # it would not notice that a fork of ours still holds the socket
             ours.close()
             process.wait()
 
@@ -117,25 +132,26 @@ def serve(descriptor):
 
     with socket.socket(fileno=descriptor) as requests:
         while True:
-            request, streams, _, _ = socket.recv_fds(requests, MOST, 3)
+            request, files, _, _ = socket.recv_fds(requests, MOST, 4)
             if not request:
                 return
-            child = os.fork()
-            if child == 0:
+            if os.fork() == 0:
                 requests.close()
-                _run(json.loads(request), streams)
-            for stream in streams:
-                os.close(stream)
-            process = os.pidfd_open(child)
-            socket.send_fds(requests, [b"."], [process])
-            os.close(process)
+                _run(request, files)
+            for each in files:
+                os.close(each)
 
 
-def _run(request, streams):
+def _run(request, files):
     """Becomes what was asked for; never returns."""
     status = 1
     try:
-        module, arguments, folder, environment = request
+        module, arguments, folder, environment = json.loads(request)
+        *streams, answers = files
+        process = os.pidfd_open(os.getpid())
+        with socket.socket(fileno=answers) as answers:
+            socket.send_fds(answers, [b"."], [process])
+        os.close(process)
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
@@ -151,5 +167,8 @@ def _run(request, streams):
     except BaseException:  # a fork may not return to what its parent was doing
         traceback.print_exc()
     finally:
-        sys.stderr.flush()
-        os._exit(status)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)

@@ -1,7 +1,11 @@
 """Forks of a process that has imported TensorFlow, which stand in for processes of their own."""
 
+import errno
+import fcntl
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 
@@ -41,7 +45,9 @@ def module(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_it_runs_a_module_as_a_process_of_its_own_does(fork, module):
+def test_it_runs_a_module_as_a_process_of_its_own_does(fork, module, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    forks._server.cache_clear()  # Python reads that variable when it starts
     process = fork("told", "a", "ü b", MINE="é")
     process.stdin.write("asked\n")
     process.stdin.close()
@@ -50,6 +56,49 @@ def test_it_runs_a_module_as_a_process_of_its_own_does(fork, module):
     process.wait()
     assert lines == [f"{['a', 'ü b']} é {module} True", "asked"]
     assert "ModuleNotFoundError: import of keras halted" in (module / "errors").read_text()
+
+
+def test_it_is_followed_by_a_descriptor_of_any_number(fork, module):
+    process = fork("told")
+    number = fcntl.fcntl(process._process, fcntl.F_DUPFD, 1024)  # `select` ends there
+    os.close(process._process)
+    process._process = number
+    process.stdin.close()
+    process.stdout.close()
+    process.wait()
+    assert process._process is None
+
+
+def test_after_an_interrupt_each_is_followed_by_its_own(fork, module, monkeypatch):
+    (module / "waiting.py").write_text("import sys\nsys.stdin.read()\n")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(socket, "recv_fds", interrupted)
+        fork("told")
+    process = fork("waiting")
+    poll = select.poll()
+    poll.register(process._process, select.POLLIN)
+    assert poll.poll(500) == []
+    process.kill()
+    process.wait()
+    assert process.stdout.read() == ""
+    process.stdin.close()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM, None])
+def test_not_every_system_has_forks_that_can_be_followed(monkeypatch, error):
+    def refused(*_):
+        raise OSError(error, "refused")
+
+    if error is None:
+        monkeypatch.delattr(os, "pidfd_open")
+    else:
+        monkeypatch.setattr(os, "pidfd_open", refused)
+    assert not forks.can_fork()
 
 
 def test_one_that_is_killed_gives_no_answer(tiny, tmp_path):
@@ -78,10 +127,15 @@ def test_it_ends_with_its_parent():
         "from keras_vit.evaluation import forks\n"
         "ours = forks._server(os.getpid())\n"
         "with open(f'/proc/self/task/{os.getpid()}/children') as children:\n"
-        "    print(children.read())\n"
+        "    print(children.read(), flush=True)\n"
+        "if not os.fork():\n"  # a fork of its own, as of multiprocessing, holds the socket as well
+        "    os.close(1), os.close(2), os.read(0, 1), os._exit(0)\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(done.stdout), signal.SIGINT)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as parent:
+        server = int(parent.stdout.readline())
+        assert parent.wait(60) == 0
+        with pytest.raises(ProcessLookupError):
+            os.kill(server, signal.SIGINT)
+        assert parent.stderr.read() == ""
