@@ -112,7 +112,7 @@ def _compare_sizes(scan, stated):
         return
     differ = (stated[scan.good] != scan.sizes[scan.good]) & (stated[scan.good] > 0)
     for index in scan.good[differ.any(axis=1)].tolist():
-        here, there = ("{1}x{0}".format(*sizes[index]) for sizes in (scan.sizes, stated))
+        here, there = ("{1:.0f}x{0:.0f}".format(*sizes[index]) for sizes in (scan.sizes, stated))
         wrong = f"The picture has {here} pixels, its annotation says {there}."
         scan.bad_boxes[index] = " ".join(filter(None, (scan.bad_boxes.get(index), wrong)))
 

@@ -1,7 +1,8 @@
 """Crops, which decode an encoded picture to an image of a given size, uint8.
 
 In place of the bytes of a picture, each takes a sample: a dict whose `image` is the bytes, `()`,
-and whose `mask` and `target` are bytes, too, or pixels; `boxes` are `(M, 4)`, `box_labels` `(M,)`.
+and whose `mask` and `target` are bytes, too, or pixels, which keep their dtype; `boxes` are
+`(M, 4)`, `box_labels` `(M,)`.
 What `keras_vit.data.augment.move` says of a batch holds for it.
 """
 
@@ -122,7 +123,7 @@ def _is_encoded(value):
 
 
 def _window(encoded, draw_window: Callable[..., tf.Tensor], size):
-    """Returns an image `(H, W, 3)` and its window: top, left, height and width, int32 `(4,)`."""
+    """Returns an image `(H, W, C)` and its window: top, left, height and width, int32 `(4,)`."""
 
     def of_jpeg():
         height, width, _ = jpeg_shape(encoded)
@@ -145,10 +146,11 @@ def _window(encoded, draw_window: Callable[..., tf.Tensor], size):
         image, box = tf.cond(is_plain_jpeg(encoded), of_jpeg, of_others)
     else:
         image, box = of_others()
+    dtype = image.dtype
     small = tf.reduce_all(tf.shape(image)[:2] <= 2 * tf.constant(size))
     image = tf.cond(
         small,
         lambda: tf.image.resize(image, size),
         lambda: tf.image.resize(image, size, antialias=True),
     )
-    return tf.cast(tf.round(image), tf.uint8), box
+    return tf.cast(tf.round(image) if dtype.is_integer else image, dtype), box

@@ -7,7 +7,7 @@
 | `mask` | `(H, W)`, integers: the class of each pixel; before it is decoded, bytes too |
 | `boxes` | `(M, 4)`, float32: `(x_min, y_min, x_max, y_max)` in pixels from the top left corner |
 | `box_labels` | `(M,)`, integers: the class of each box; -1 marks a place without a box |
-| `target` | `(H, W, C)`: an image to be answered, of the size of `image`, or bytes too |
+| `target` | `(H, W, C)`, any numbers: an image to be answered, of the size of `image`; bytes too |
 | `clip` | `(F, H, W, C)`: the frames of a video, in place of `image` |
 | `views` | `(V, h, w, C)`: several crops of one picture, which are made after all that moves |
 | `weight` | `()`, float32: what the example counts in the loss, for a task that asks for it |

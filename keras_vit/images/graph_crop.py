@@ -6,17 +6,19 @@ KERNELS = {"bicubic": "keyscubic", "bilinear": "triangle"}
 
 
 def crop_images(images, preprocessing):
-    """Resizes images `(B, h, w, C)`, uint8, and crops their middle `(B, H, W, C)`, uint8.
+    """Resizes images `(B, h, w, C)` and crops their middle `(B, H, W, C)`.
 
     Args:
-        images: The pixels, all of one size.
+        images: The pixels, uint8 or float, all of one size.
         preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`, which
             is `(H, W)`.
 
     Returns:
-        The images `(B, H, W, C)`, uint8. They equal those of `keras_vit.images.crop.crop_pixels`,
-        except that a few values differ by one level, from rounding.
+        The images `(B, H, W, C)`, of the same dtype. If it is uint8, they equal those of
+        `keras_vit.images.crop.crop_pixels`, except that a few values differ by one level, from
+        rounding.
     """
+    images = tf.convert_to_tensor(images)
     height, width = preprocessing.image_size
     scale, shift = placement(tf.shape(images)[1:3], preprocessing)
     # First the rows, then the columns, rounded to integers between, as Pillow does: a difference of
@@ -50,8 +52,8 @@ def placement(old, preprocessing):
 
 
 def _scale(images, size, scale, shift, kernel):
-    """Resizes images `(B, h, w, C)` and crops them to `size`, antialiased, uint8."""
-    images = tf.raw_ops.ScaleAndTranslate(
+    """Resizes images `(B, h, w, C)` and crops them to `size`, antialiased."""
+    scaled = tf.raw_ops.ScaleAndTranslate(
         images=images,
         size=size,
         scale=scale,
@@ -59,4 +61,4 @@ def _scale(images, size, scale, shift, kernel):
         kernel_type=kernel,
         antialias=True,
     )
-    return tf.saturate_cast(tf.round(images), tf.uint8)
+    return tf.saturate_cast(tf.round(scaled) if images.dtype.is_integer else scaled, images.dtype)

@@ -77,6 +77,16 @@ def test_a_box_is_the_hull_of_what_is_seen_in_picture_and_mask(case):
     assert seen >= COUNT / 3
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_targets_of_pixels_keep_their_dtype_and_range(case):
+    given = {name: tf.convert_to_tensor(values) for name, values in sample_of("PNG").items()}
+    depth = 4 * tf.cast(tf.io.decode_png(given["image"]), "float32")
+    moved = CASES[case][1](given | {"target": depth}, KEYS[0])
+    assert moved["target"].dtype == "float32"
+    shades = np.clip(moved["target"] / 4, 0, 255)
+    np.testing.assert_allclose(shades, moved["image"], atol=2)
+
+
 def test_a_pipeline_knows_the_sizes_and_gives_the_same():
     stage = functools.partial(random_scale_crop, size=SIZE)
     for format, crop in (CASES["inception"], ("PNG", functools.partial(staged_crop, stage=stage))):

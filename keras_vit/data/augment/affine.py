@@ -37,7 +37,7 @@ def affine(images, matrices, *, size=None, fill=0, interpolation="bilinear"):
         interpolation=interpolation.upper(),
         fill_mode="NEAREST" if fill is None else "CONSTANT",
     )
-    return tf.cast(tf.round(moved), images.dtype) if images.dtype.is_integer else moved
+    return tf.cast(tf.round(moved) if images.dtype.is_integer else moved, images.dtype)
 
 
 def shear_x(images, factors, *, fill=0, interpolation="bilinear"):

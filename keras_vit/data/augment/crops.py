@@ -72,8 +72,7 @@ def fitted(sample, keys=None, *, preprocessing, **outside):
     """Resizes pictures, antialiased, and crops their middle, as evaluation does.
 
     Args:
-        sample: Images `(B, H, W, C)`, uint8, or a dict of samples as in
-            `keras_vit.data.augment.move`.
+        sample: Images `(B, H, W, C)`, or a dict of samples as in `keras_vit.data.augment.move`.
         keys: Ignored; every stage takes keys, and this one draws nothing.
         preprocessing: A `keras_vit.images.preprocessing.Preprocessing` with an `image_size`, which
             is `(H, W)`.

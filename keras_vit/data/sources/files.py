@@ -49,7 +49,9 @@ def split_of_files(paths, labels=None, masks=None, boxes=None, stated_sizes=None
         return sample | read_boxes(index)
 
     labels = None if labels is None else check_labels(labels, len(encoded))
-    sizes = None if stated_sizes is None else np.array(stated_sizes, "int32").reshape(-1, 2)
+    sizes = None  # else floats, which hold any number that a file states
+    if stated_sizes is not None:
+        sizes = np.array(stated_sizes, "float64").reshape(-1, 2)
     path = lambda index: os.fsdecode(encoded[index])  # noqa: E731
     return EncodedSplit(len(encoded), read, path, labels, sizes)
 

@@ -176,6 +176,16 @@ def test_targets_and_all_frames_of_clips_move_as_images_do(stage, sample, keys):
     np.testing.assert_array_equal(frames[:, 1], np.asarray(stage(255 - images, draws)))
 
 
+@of(AXIAL | SLANTED)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "uint16"])
+def test_targets_keep_their_dtype_and_range(stage, dtype, sample, keys):
+    images, draws = np.asarray(sample["image"]), keys(COUNT)
+    moved = stage({"image": images, "target": (4 * images.astype("int32")).astype(dtype)}, draws)
+    assert moved["target"].dtype == dtype
+    shades = np.asarray(moved["target"], "float32") / 4
+    np.testing.assert_allclose(shades.clip(0, 255), moved["image"], atol=2)
+
+
 def test_colours_of_all_frames_change_alike_and_a_targets_stay(sample, keys):
     images, draws = np.asarray(sample["image"]), keys(COUNT)
     for stage in (augment.three_augment, augment.rand_augment):

@@ -174,9 +174,11 @@ def test_other_json_files_make_no_source(tmp_path):
 def test_a_size_that_is_not_the_pictures_is_reported(tmp_path):
     images = [{"id": n, "file_name": f"{n}.png", "width": 30, "height": 10 * n} for n in (2, 7)]
     images.append({"id": 8, "file_name": "8.png", "width": None, "height": 20})
+    images.append({"id": 9, "file_name": "9.png", "width": 1e12, "height": 20})
     put(tmp_path, "train", "train/instances.json", images=images)
     Image.new("RGB", (30, 20)).save(tmp_path / "train" / "2.png")
     bad = check_source(open_source(str(tmp_path), test_fraction=0.5)).bad_boxes
-    assert [x["reason"] for x in bad] == [
-        "The picture has 30x20 pixels, its annotation says 30x70."
+    assert sorted(x["reason"] for x in bad) == [
+        "The picture has 30x20 pixels, its annotation says 1000000000000x20.",
+        "The picture has 30x20 pixels, its annotation says 30x70.",
     ]
