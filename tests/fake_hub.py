@@ -20,7 +20,7 @@ class FakeHub:
         damaged: Whether files arrive with another last byte.
         cut: Whether files arrive without their second half.
         sized: Whether the length of files is told.
-        redirect: An address to which `/files/` sends on.
+        redirect: An address to which `/files/` and `/loop/` send on.
         asked: Names of the files that were sent.
     """
 
@@ -44,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, with_body):
         hub = self.server.hub
         place = self.path.partition("?")[0].lstrip("/")
-        if place.startswith("files/"):
+        if place.startswith(("files/", "loop/")):
             if hub.redirect:
                 self.reply(302, {"Location": hub.redirect})
             else:

@@ -67,11 +67,11 @@ def _from_web(source):
             "An address must begin with https://, or with http:// on this machine: received "
             f"{source}."
         )
-    name = PurePosixPath(unquote(urlsplit(url).path)).name
+    name = PurePosixPath(unquote(urlsplit(url).path).replace("\\", "/")).name
     if not name.endswith(DOWNLOADED):
         raise UserError(f"A download must be a .safetensors or .npz file: received {source}.")
     path = cache_folder() / hashlib.sha256(url.encode()).hexdigest()[:16] / name
-    if path.is_file() and digest in ("", _digest_of(path)):
+    if path.is_file() and (not digest or digest == _digest_of(path)):
         return path
     # What runs on this machine is reached without a proxy.
     proxy = urllib.request.ProxyHandler({} if _is_this_machine(host) else None)
@@ -85,7 +85,7 @@ def _from_web(source):
         raise
     except urllib.error.HTTPError as error:
         error.close()
-        reason = REASONS.get(error.code, f"the server answers {error.code} {error.reason}")
+        reason = REASONS.get(error.code, one_line(error).rstrip("."))
         raise UserError(f"{source} cannot be downloaded: {reason}.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = one_line(getattr(error, "reason", error)).rstrip(".")
@@ -112,12 +112,15 @@ def _is_this_machine(host):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows an answer to another address only where that one is safe, too."""
+    """Follows an answer only to an address that is safe, too, and not from elsewhere to here."""
 
     def redirect_request(self, request, file, code, message, headers, url):
-        if not _host_of(url):
+        old, new = _host_of(request.full_url), _host_of(url)
+        if not new or (_is_this_machine(new) and not _is_this_machine(old)):
             file.close()
-            raise UserError(f"{request.full_url} sends on to {url}, which is not https://.")
+            raise UserError(
+                f"{request.full_url} sends on to {url}, which is not https:// on another machine."
+            )
         return super().redirect_request(request, file, code, message, headers, url)
 
 

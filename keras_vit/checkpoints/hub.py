@@ -12,7 +12,7 @@ from keras_vit.errors import UserError, first_few, needs_extra, reason_of
 NAME = re.compile(
     r"hf:(?!.*\.\.)(?P<repository>[\w.-]+/[\w.-]+)"
     r"(?:@(?P<revision>refs/pr/\d+|[\w.-]+))?"
-    r"(?:/(?P<file>\S+))?"
+    r"(?:/(?P<file>[^\s/]\S*))?"
 )
 INDEX = ".safetensors.index.json"
 USUAL = ("model.safetensors", f"model{INDEX}")

@@ -1,6 +1,8 @@
 """Checkpoints by name, from the Hugging Face Hub and from an address, over a loopback server."""
 
+import io
 import json
+import urllib.request
 
 import huggingface_hub
 import numpy as np
@@ -124,10 +126,15 @@ def test_a_missing_shard(hub):
     assert "there is no such file: y.safetensors" in line
 
 
-def test_an_npz_file(hub, tmp_path):
+def npz(folder):
+    """Returns the bytes of an .npz file of Google."""
     _, _, arrays = read("google_vit")
-    np.savez(tmp_path / "x.npz", **arrays)
-    hub.files["ViT.npz"] = (tmp_path / "x.npz").read_bytes()
+    np.savez(folder / "x.npz", **arrays)
+    return (folder / "x.npz").read_bytes()
+
+
+def test_an_npz_file(hub, tmp_path):
+    hub.files["ViT.npz"] = npz(tmp_path)
     for name in ("hf:owner/name/ViT.npz", f"{hub.address}/files/ViT.npz?download=true"):
         assert recognise(name).format == "Google"
 
@@ -136,6 +143,7 @@ def test_an_npz_file(hub, tmp_path):
     ("name", "line"),
     [
         ("hf:name", "A name on the hub is hf:owner/name"),
+        ("hf:owner/name//x.npz", "A name on the hub is hf:owner/name"),
         ("hf:owner/name/a b@c.npz", "A name on the hub is hf:owner/name"),
         ("hf:owner/missing", "there is no such repository"),
         ("hf:owner/name@v9", "there is no such revision"),
@@ -214,12 +222,14 @@ def test_the_cache_folder(monkeypatch, tmp_path):
         ("https://example.com/x.npz#md5=0", "may end in #sha256= and 64 digits"),
         ("https://example.com/x.npz#sha256=0", "may end in #sha256= and 64 digits"),
         ("{hub}/files/y.npz", "there is no such file"),
+        ("{hub}/loop/x.npz", "HTTP Error 302: The HTTP server returned a redirect error"),
         ("{hub}/files/page.npz", "is no .npz file"),
         ("{hub}/files/page.safetensors", "is no .safetensors file"),
         ("http://127.0.0.1:{port}/x.npz", "cannot be downloaded: Connection refused"),
     ],
 )
 def test_addresses_that_are_refused(hub, tmp_path, address, line):
+    hub.redirect = f"{hub.address}/loop/x.npz" if "loop" in address else None
     hub.files |= dict.fromkeys(("page.npz", "page.safetensors"), b"<!doctype html>" * 9)
     assert line in refused(address.format(hub=hub.address, port=free_ports(1)[0]))
     assert list(tmp_path.rglob("*.*")) == []
@@ -235,6 +245,21 @@ def test_what_breaks_off_without_a_length_is_not_kept(hub, tmp_path):
     hub.cut, hub.sized = True, False
     assert "is no .safetensors file" in refused(f"{hub.address}/files/model.safetensors")
     assert kept(tmp_path) == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x.npz", "https://localhost/x.npz"])
+def test_another_machine_sends_nobody_on_to_this_one(url):
+    from keras_vit.checkpoints.download import _Redirects
+
+    request = urllib.request.Request("https://example.com/x.npz")
+    with pytest.raises(UserError, match=f"sends on to {url}"):
+        _Redirects().redirect_request(request, io.BytesIO(), 302, "Found", {}, url)
+
+
+def test_the_name_of_a_download_is_that_of_a_file(hub, tmp_path):
+    hub.files["..%5C..%5Cx.npz"] = npz(tmp_path)  # on Windows, two folders up
+    assert recognise(f"{hub.address}/files/..%5C..%5Cx.npz").format == "Google"
+    assert len(list((tmp_path / "kept").rglob("x.npz"))) == 1
 
 
 def test_nobody_is_sent_on_to_an_unsafe_address(hub):
