@@ -43,7 +43,7 @@ def read(arrays):
     return lambda index: {name: tf.gather(values, index) for name, values in arrays.items()}
 
 
-PIXELS = Split(COUNT, read(WHOLE), (8, 8, 3))
+PIXELS = Split.in_memory(IMAGES, **{name: WHOLE[name] for name in WHOLE if name != "image"})
 SPLITS = [
     (PIXELS, None),
     (EncodedSplit(COUNT, read(ENCODED), str), crop),

@@ -182,7 +182,7 @@ def _moved(sample, geometry, *, fill=0, void=VOID, least_area=0.25):
         return resample(images, geometry, value, interpolation)
 
     moved = dict(sample)
-    for name in {"image", "target"} & sample.keys():
+    for name in (each for each in ("image", "target") if each in sample):
         moved[name] = read(tf.convert_to_tensor(sample[name]), fill, "bilinear")
     if "clip" in sample:
         moved["clip"] = of_frames(lambda x: read(x, fill, "bilinear"), sample["clip"])

@@ -14,8 +14,8 @@ def from_arrays(train, test, *, class_names=None, name="arrays"):
     Args:
         train: Pair of images `(N, H, W, C)` or `(N, H, W)`, uint8, and integer labels `(N,)` or
             `(N, 1)`; or a dict of arrays with `N` entries by the keys of a sample (see
-            `keras_vit.data.sample`): `image` with any of `label`, `mask`, and `boxes` with
-            `box_labels`.
+            `keras_vit.data.sample`): `image` with any of `label`, `mask`, `target`, `weight`, and
+            `boxes` with `box_labels`.
         test: The same of the test split, with images of the same size.
         class_names: Names in the order of the labels, or, where there are none, of the labels of
             boxes, else of the ids in masks. By default the labels themselves, which must then be
@@ -51,7 +51,9 @@ def from_arrays(train, test, *, class_names=None, name="arrays"):
 
 def _sample(arrays):
     if isinstance(arrays, dict):
-        return check_sample(arrays)
+        if "image" not in check_sample(arrays):
+            raise UserError(f"Samples in arrays must have `image`: received {', '.join(arrays)}.")
+        return arrays
     return dict(zip(("image", "label"), arrays, strict=True))
 
 

@@ -22,8 +22,8 @@ def check_annotations(shape, arrays):
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     most = (*arrays["boxes"].shape, 0, 0)[1] if "boxes" in arrays else 0
     wanted = {"mask": shape[:3], "boxes": (shape[0], most, 4), "box_labels": (shape[0], most)}
-    channels = (*arrays["target"].shape, 0)[-1] if "target" in arrays else 0
-    wanted |= {"target": (*shape[:3], channels), "weight": shape[:1]}
+    channels = arrays["target"].shape[-1:] if "target" in arrays else ()
+    wanted |= {"target": (*shape[:3], *channels), "weight": shape[:1]}
     for name, array in arrays.items():
         is_number = np.issubdtype(array.dtype, np.number)
         if name not in wanted or array.shape != wanted[name] or not is_number:

@@ -90,12 +90,20 @@ def test_names_belong_to_labels_then_to_boxes_and_masks_have_them_only_by_reques
         ({"boxes": np.zeros((4, 2, 5))}, r"received boxes float64 \(4, 2, 5\)"),
         ({"boxes": np.zeros((4, 2, 4))}, "go together: received boxes."),
         ({"box_labels": np.zeros((4, 2), int)}, r"received box_labels int64 \(4, 2\)"),
+        ({"target": GREY}, r"received target uint8 \(4,"),
+        ({"weight": np.ones(3)}, r"received weight float64 \(3,\)"),
+        ({"clip": GREY[:, None]}, "received clip"),
         ({"masks": GREY}, "must be a dict with `image` or `clip`, and any of label, mask, boxes"),
     ],
 )
 def test_arrays_that_do_not_fit_are_a_sentence(more, message):
     with pytest.raises(UserError, match=message):
         from_arrays({"image": GREY, **more}, {"image": GREY, **more})
+
+
+def test_clips_in_arrays_are_a_sentence():
+    with pytest.raises(UserError, match="must have `image`: received clip."):
+        from_arrays({"clip": GREY[:, None, ..., None]}, {"image": GREY})
 
 
 def test_splits_of_other_keys_are_a_sentence():
