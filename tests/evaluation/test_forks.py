@@ -128,8 +128,9 @@ def test_it_ends_with_its_parent():
         "ours = forks._server(os.getpid())\n"
         "with open(f'/proc/self/task/{os.getpid()}/children') as children:\n"
         "    print(children.read(), flush=True)\n"
-        "if not os.fork():\n"  # a fork of its own, as of multiprocessing, holds the socket as well
-        "    os.close(1), os.close(2), os.read(0, 1), os._exit(0)\n"
+        "os.set_inheritable(ours.fileno(), True)\n"  # as a fork of multiprocessing holds it
+        "quiet = [(os.POSIX_SPAWN_OPEN, n, os.devnull, os.O_WRONLY, 0) for n in (1, 2)]\n"
+        "os.posix_spawnp('cat', ['cat'], os.environ, file_actions=quiet)\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]
     pipe = subprocess.PIPE
