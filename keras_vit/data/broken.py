@@ -7,6 +7,8 @@ import tensorflow as tf
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.masks import decode_mask
 
+DECODERS = {"image": decode_picture, "mask": decode_mask, "target": decode_picture}
+
 
 def why_unreadable(error):
     """Explains why TensorFlow could not read a file.
@@ -34,11 +36,10 @@ def why_broken(split, index):
     """
     try:
         sample = split.read(tf.constant(index, tf.int64))
-        decode_picture(sample["image"].numpy())
-        if "mask" in sample:
-            decode_mask(sample["mask"].numpy())
-        if "target" in sample:
-            decode_picture(sample["target"].numpy())
+        for name, decode in DECODERS.items():
+            encoded = sample[name].numpy() if name in sample else None
+            if isinstance(encoded, bytes):  # others are pixels
+                decode(encoded)
     except tf.errors.OpError as error:
         return why_unreadable(error)
     except ValueError as error:

@@ -14,6 +14,7 @@ from keras_vit.data import (
     train_batches,
 )
 from keras_vit.data.augment import random_flip
+from keras_vit.data.broken import why_broken
 from keras_vit.data.sample import check_sample
 from keras_vit.images.preprocessing import Preprocessing
 
@@ -111,3 +112,12 @@ def test_a_sample_has_an_image_and_known_keys(sample, message):
         check_sample(sample)
     with pytest.raises(ValueError, match=message):
         eval_batches(Split(COUNT, lambda _: sample, (8, 8, 3)), batch_size=2)
+
+
+def test_pixels_are_not_what_is_broken():
+    bytes_and_pixels = {"image": ENCODED["image"], "mask": WHOLE["mask"], "target": WHOLE["target"]}
+    for arrays in (bytes_and_pixels, {"clip": IMAGES[:, None]}):
+        split = EncodedSplit(COUNT, read(arrays), str)
+        assert why_broken(split, 0) == "TensorFlow cannot decode it."
+    split = EncodedSplit(COUNT, read(ENCODED | {"target": np.array([b"text"] * COUNT)}), str)
+    assert why_broken(split, 0) == "The picture is no image."
