@@ -1,7 +1,6 @@
 """Forks of a process that has imported TensorFlow, which stand in for processes of their own."""
 
 import errno
-import fcntl
 import os
 import select
 import signal
@@ -58,11 +57,22 @@ def test_it_runs_a_module_as_a_process_of_its_own_does(fork, module, monkeypatch
     assert "ModuleNotFoundError: import of keras halted" in (module / "errors").read_text()
 
 
-def test_it_is_followed_by_a_descriptor_of_any_number(fork, module):
+@pytest.fixture
+def large_descriptor():
+    """A descriptor that `select` does not take."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft <= 1024:  # as many systems set it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    yield 1024
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_it_is_followed_by_a_descriptor_of_any_number(fork, module, large_descriptor):
     process = fork("told")
-    number = fcntl.fcntl(process._process, fcntl.F_DUPFD, 1024)  # `select` ends there
+    os.dup2(process._process, large_descriptor)
     os.close(process._process)
-    process._process = number
+    process._process = large_descriptor
     process.stdin.close()
     process.stdout.close()
     process.wait()
