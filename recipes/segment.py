@@ -62,13 +62,15 @@ class Config(Flip):
     """Height and width in pixels of the crops that it is trained on."""
     enlarge: float = 1.6
     """Factor by which pictures are enlarged, in training and by the model that is saved."""
-    scales: tuple[float, float] = (0.6, 1.5)
+    also_enlarge: tuple[float, ...] = ()
+    """More factors at which the saved model answers a picture; it averages over all of them."""
+    scales: tuple[float, float] = (0.45, 1.25)
     """Smallest and largest factor by which a training picture is scaled as well."""
     jitter: float = 0.3
     """Largest change of brightness, contrast and saturation, as a share."""
     class_balance: float = 0.25
     """Power by which rare classes count more in the loss: 0 is not at all, 1 evens them out."""
-    epochs: int = 34
+    epochs: int = 40
     batch_size: int = 8
     learning_rate: float = 7e-4
     weight_decay: float = 0.05
@@ -91,8 +93,9 @@ class Config(Flip):
         for name in ("image_size", "crop_size"):
             if min(getattr(self, name)) < 1:
                 raise UserError(f"`{name}` must be at least 1: received {getattr(self, name)}.")
-        if not 1 <= self.enlarge < float("inf"):
-            raise UserError(f"`enlarge` must lie in [1, inf): received {self.enlarge}.")
+        for name, factors in (("enlarge", [self.enlarge]), ("also_enlarge", self.also_enlarge)):
+            if wrong := [factor for factor in factors if not 1 <= factor < float("inf")]:
+                raise UserError(f"`{name}` must lie in [1, inf): received {wrong[0]}.")
         if not 0 < self.scales[0] <= self.scales[1]:
             raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
         if not 0 <= self.jitter < 1:
@@ -154,7 +157,8 @@ def run(config):
         )
         return segmenter(backbone, len(names), head=config.head, dropout=config.dropout)
 
-    how = dict(void=config.void, size=config.image_size, enlarge=config.enlarge)
+    scales = config.enlarge, *config.also_enlarge
+    how = dict(void=config.void, size=config.image_size, enlarge=scales)
     weights = None
     if config.class_balance:
         weights = _class_weights(config, source.splits["train"], preprocessing)

@@ -22,22 +22,25 @@ def segmentation(class_names, *, void=None, class_weights=None, size=None, enlar
             count alike.
         size: Height and width of the images that the deployed model takes; by default those of the
             graph that trains. Larger ones are answered by windows that overlap.
-        enlarge: Factor by which the deployed model enlarges its images before it answers them.
+        enlarge: Factor by which the deployed model enlarges its images before it answers them; or
+            several, over whose answers it averages.
 
     Returns:
         A `Task`. The graph that trains maps images to logits `(B, H, W, K)`; it is deployed to
         answer with `mask` `(B, H, W)`, the id of each pixel.
 
     Raises:
-        ValueError: If there is no class, `void` is the id of a class, or `enlarge` is below 1.
+        ValueError: If there is no class, `void` is the id of a class, or a factor is below 1.
     """
     names = tuple(class_names)
     if not names:
         raise UserError("Segmentation needs the names of its classes: received none.")
     if void is not None and 0 <= void < len(names):
         raise UserError(f"`void` must be no id of the {len(names)} classes: received {void}.")
-    if not 1 <= enlarge < float("inf"):
-        raise UserError(f"`enlarge` must lie in [1, inf): received {enlarge}.")
+    enlarge = tuple(enlarge) if isinstance(enlarge, list | tuple) else (enlarge,)
+    if not enlarge or not all(1 <= factor < float("inf") for factor in enlarge):
+        received = ", ".join(map(str, enlarge)) or "none"
+        raise UserError(f"`enlarge` must lie in [1, inf): received {received}.")
     size = None if size is None else tuple(size)
     return Task(
         name="segmentation",
@@ -92,7 +95,7 @@ def _deployed(model, *, names, void, size, enlarge):
     from keras_vit.tasks.windows import windowed
 
     whole = tuple(model.input_shape[1:3])
-    if (size or whole, enlarge) != (whole, 1):
+    if (size or whole, enlarge) != (whole, (1,)):
         model = windowed(model, size or whole, enlarge)
     # `argmax` would be a Flex operator of LiteRT.
     mask = keras.ops.top_k(model.output, 1)[1][..., 0]

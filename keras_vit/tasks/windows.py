@@ -77,30 +77,45 @@ def windowed(model, size, enlarge=1.0):
         size: Height and width of the larger images `(H, W)` in pixels.
         enlarge: Factor by which images are enlarged before they are cut into windows, by bilinear
             interpolation; the maps are brought back to `size`. Patches then cover less of the
-            image, and what is thin is seen better.
+            image, and what is thin is seen better. Or several factors: the mean of the maps at
+            each of them is the answer.
 
     Returns:
         A `keras.Model` from images `(B, H, W, C)` to maps `(B, H, W, K)`, which holds `model`.
 
     Raises:
-        ValueError: If an enlarged image is smaller than a window.
+        ValueError: If an enlarged image is smaller than a window, or there is no factor.
     """
+    factors = enlarge if isinstance(enlarge, list | tuple) else (enlarge,)
+    if not factors:
+        raise UserError("`enlarge` must be a factor or several: received none.")
+    images = keras.Input((*size, model.input_shape[-1]), name="images")
+    maps = [
+        _at_scale(model, images, size, factor, f"_{place}" if place else "")
+        for place, factor in enumerate(factors)
+    ]
+    x = maps[0] if len(maps) == 1 else keras.layers.Average(name="mean_of_scales")(maps)
+    return keras.Model(images, x, name="windowed")
+
+
+def _at_scale(model, images, size, factor, suffix):
+    """Returns the maps `(B, H, W, K)` of images that are enlarged by a factor."""
     window = model.input_shape[1:3]
-    height, width = (round(side * enlarge) for side in size)
+    height, width = (round(side * factor) for side in size)
     if height < window[0] or width < window[1]:
         raise UserError(
             f"An image must not be smaller than the window {window}: "
-            f"received size={tuple(size)}, enlarge={enlarge}."
+            f"received size={tuple(size)}, enlarge={factor}."
         )
     places = [(y, x) for y in _starts(height, window[0]) for x in _starts(width, window[1])]
-    images = x = keras.Input((*size, model.input_shape[-1]), name="images")
-    if enlarge != 1:
-        x = keras.layers.Resizing(height, width, name="enlarged")(x)
-    x = model(Windows(window, places, name="windows")(x))
-    x = Stitch((height, width), places, name="stitch")(x)
-    if enlarge != 1:
-        x = keras.layers.Resizing(*size, name="reduced")(x)
-    return keras.Model(images, x, name="windowed")
+    x = images
+    if factor != 1:
+        x = keras.layers.Resizing(height, width, name=f"enlarged{suffix}")(x)
+    x = model(Windows(window, places, name=f"windows{suffix}")(x))
+    x = Stitch((height, width), places, name=f"stitch{suffix}")(x)
+    if factor != 1:
+        x = keras.layers.Resizing(*size, name=f"reduced{suffix}")(x)
+    return x
 
 
 def _starts(length, side):

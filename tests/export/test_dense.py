@@ -103,7 +103,7 @@ def test_answers_in_bytes_need_no_softmax(tmp_path):
 def test_every_head_decides_in_integers(tmp_path, head, name):
     """The windows that a whole picture is cut into, and the pictures enlarged before."""
     trained = randomised(segmenter(vit("mu/8", image_size=16), 3, head=head, side_width=8))
-    model = segmentation("abc", size=(16, 24), enlarge=1.5).deploy(trained)
+    model = segmentation("abc", size=(16, 24), enlarge=(1.5, 2)).deploy(trained)
     images = np.random.default_rng(0).integers(0, 256, (4, 16, 24, 3)).astype("uint8")
     (path,) = export(model, tmp_path, to=(name,), calibration=images)
     assert not any(each.is_float for each in read_litert(path).operators)

@@ -19,7 +19,9 @@ def trained():
     return randomised(segmenter(vit("mu/8", image_size=16), 3))
 
 
-@pytest.mark.parametrize("size, enlarge", [(None, 1), (None, 2.0), ((16, 16), 1), ((20, 27), 1.6)])
+@pytest.mark.parametrize(
+    "size, enlarge", [(None, 1), (None, (1, 2)), ((16, 16), 1), ((20, 27), 1.6)]
+)
 def test_a_trained_graph_is_deployed_to_answer_with_a_mask(trained, size, enlarge, tmp_path):
     task = segmentation(NAMES, void=9, size=size, enlarge=enlarge)
     model = task.deploy(trained)
@@ -89,6 +91,8 @@ def test_colours_of_classes_differ(count):
         ((), {}, "names of its classes: received none"),
         (NAMES, {"void": 1}, "no id of the 3"),
         (NAMES, {"enlarge": 0.9}, r"`enlarge` must lie in \[1, inf\): received 0.9"),
+        (NAMES, {"enlarge": (2, 0.9)}, r"`enlarge` must lie in \[1, inf\): received 2, 0.9"),
+        (NAMES, {"enlarge": ()}, r"`enlarge` must lie in \[1, inf\): received none"),
     ],
 )
 def test_a_task_of_wrong_arguments_is_refused(names, options, message):

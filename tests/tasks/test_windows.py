@@ -45,8 +45,19 @@ def test_enlarged_images_are_answered_at_their_own_size():
     np.testing.assert_allclose(answer[:, :, 1:-1], expected[:, :, 1:-1], rtol=1e-4, atol=1e-4)
 
 
-def test_a_windowed_model_is_saved_and_loaded(tmp_path):
-    large = windowed(of_pixels((8, 8)), (9, 12), enlarge=1.5)
+def test_the_mean_over_several_scales_is_the_answer():
+    small, images = of_pixels((8, 8)), np.random.default_rng(0).normal(size=(2, 8, 12, 3))
+    each = [windowed(small, (8, 12), enlarge=factor)(images) for factor in (1, 1.5)]
+    both = windowed(small, (8, 12), enlarge=(1, 1.5))
+    np.testing.assert_allclose(both(images), (each[0] + each[1]) / 2, rtol=1e-5, atol=1e-5)
+    assert both.count_params() == small.count_params()
+    with pytest.raises(ValueError, match="a factor or several: received none"):
+        windowed(small, (8, 12), enlarge=())
+
+
+@pytest.mark.parametrize("enlarge", [1.5, (1.5, 2)])
+def test_a_windowed_model_is_saved_and_loaded(tmp_path, enlarge):
+    large = windowed(of_pixels((8, 8)), (9, 12), enlarge=enlarge)
     large.save(tmp_path / "large.keras")
     images = np.random.default_rng(0).normal(size=(2, 9, 12, 3))
     again = keras.saving.load_model(tmp_path / "large.keras")
