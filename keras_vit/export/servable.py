@@ -40,6 +40,8 @@ def servable(model, *, whole_numbers=False):
             layer.call = functools.partial(norm, layer)
         if isinstance(layer, MLP) and layer.activation == "gelu":
             layer.activate = gelu
+        if getattr(layer, "activation", None) is keras.activations.gelu:  # a layer of Keras
+            layer.activation = gelu
     blocks = [layer for layer in copy.layers if isinstance(layer, TransformerBlock)]
     if blocks and (count := _tokens_read(blocks[-1], copy.outputs)):
         blocks[-1].call = functools.partial(first_tokens, blocks[-1], count)

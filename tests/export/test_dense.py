@@ -98,6 +98,19 @@ def test_answers_in_bytes_need_no_softmax(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("head", ["masks", "side"])
+def test_every_head_is_exported_to_every_float_format(tmp_path, head):
+    names = [name for name, each in FORMATS.items() if each.largest_loss is None]
+    names = [name for name in names if FORMATS[name].is_at_hand]
+    model = deployed(head)
+    paths = export(model, tmp_path, to=names)
+    assert len(paths) == len(names) >= 2
+    for path in paths:
+        answer = open_artefact(path).answer(IMAGES)["shares"]
+        np.testing.assert_allclose(answer, model(IMAGES)["shares"], atol=1e-5)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tflite-int16", "tflite-int8-full"])
 @pytest.mark.parametrize("head", HEADS)
 def test_every_head_decides_in_integers(tmp_path, head, name):
