@@ -50,6 +50,7 @@ class InPython(keras.layers.Layer):
         return tf.ensure_shape(y, x.shape)
 
 
+@pytest.mark.slow
 def test_what_only_this_process_can_run_becomes_no_version(tmp_path, processes):
     model = foreign.cnn()
     pooled = InPython()(model.get_layer("pool").output)

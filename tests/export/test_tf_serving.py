@@ -4,6 +4,7 @@ import re
 import shlex
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_serving.apis import prediction_log_pb2
@@ -12,6 +13,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from keras_vit.export import export, write_configurations
 
 
+@pytest.mark.slow
 def test_every_signature_is_warmed_up_at_every_batch_size(tmp_path, tiny_classifier):
     (path,) = export(tiny_classifier, tmp_path / "grey digits", to=("savedmodel",))
     loaded = tf.saved_model.load(str(path))

@@ -322,7 +322,7 @@ def added(replicas, of=keras.ops.mean, model_class=TrainingModel, loss=(), data=
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 @pytest.mark.parametrize(
-    "replicas, accumulation", [pytest.param(1, 1, marks=pytest.mark.slow), (2, 2)]
+    "replicas, accumulation", [(1, 2), pytest.param(2, 2, marks=pytest.mark.slow)]
 )
 def test_losses_that_layers_add_train_without_another(float64, replicas, accumulation):
     expected = added(1, model_class=keras.Model)
@@ -330,6 +330,7 @@ def test_losses_that_layers_add_train_without_another(float64, replicas, accumul
     np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_and_beside_another_and_with_none_said(float64):
     of = dict(loss=[cross_entropy()], data=examples(20))

@@ -109,9 +109,9 @@ def stock_of_many():
 @pytest.mark.parametrize(
     "replicas, accumulation, jit_compile",
     [
-        (2, 2, False),
+        (1, 2, False),
         pytest.param(2, 1, False, marks=pytest.mark.slow),
-        pytest.param(1, 2, True, marks=pytest.mark.slow),
+        pytest.param(2, 2, False, marks=pytest.mark.slow),
         pytest.param(2, 2, True, marks=pytest.mark.slow),
     ],
 )
