@@ -99,20 +99,20 @@ def test_answers_in_bytes_need_no_softmax(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("head", ["masks", "side"])
-def test_every_head_is_exported_to_every_float_format(tmp_path, head):
-    names = [name for name, each in FORMATS.items() if each.largest_loss is None]
-    names = [name for name in names if FORMATS[name].is_at_hand]
+def test_every_head_has_operators_of_onnx(tmp_path, head):
+    if not FORMATS["onnx"].is_at_hand:
+        pytest.skip("the extra [onnx] is not installed")
     model = deployed(head)
-    paths = export(model, tmp_path, to=names)
-    assert len(paths) == len(names) >= 2
-    for path in paths:
-        answer = open_artefact(path).answer(IMAGES)["shares"]
-        np.testing.assert_allclose(answer, model(IMAGES)["shares"], atol=1e-5)
+    (path,) = export(model, tmp_path, to=("onnx",))
+    answer = open_artefact(path).answer(IMAGES)["shares"]
+    np.testing.assert_allclose(answer, model(IMAGES)["shares"], atol=1e-5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["tflite-int16", "tflite-int8-full"])
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize(
+    "head, name",
+    [*zip(HEADS, ("tflite-int8-full", "tflite-int16", "tflite-int8-full"), strict=True)],
+)
 def test_every_head_decides_in_integers(tmp_path, head, name):
     """The windows that a whole picture is cut into, and the pictures enlarged before."""
     trained = randomised(segmenter(vit("mu/8", image_size=16), 3, head=head, side_width=8))
