@@ -19,7 +19,7 @@ class FakeHub:
         status_of_files: Answered, if not 200, to what is asked of a file.
         damaged: Whether files arrive with another last byte.
         cut: Whether files arrive without their second half.
-        sized: Whether the length of files is told.
+        sized: Whether answers state the length of a file.
         redirect: An address to which `/files/` and `/loop/` send on.
         asked: Names of the files that were sent.
     """

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import safetensors
 
-from keras_vit.checkpoints.hub import from_hub
+from keras_vit.checkpoints.hub import from_hub, sha256_of
 from keras_vit.checkpoints.read import DOWNLOADED
 from keras_vit.errors import UserError, one_line
 from keras_vit.files import atomic_write
@@ -71,7 +71,7 @@ def _from_web(source):
     if not name.endswith(DOWNLOADED):
         raise UserError(f"A download must be a .safetensors or .npz file: received {source}.")
     path = cache_folder() / hashlib.sha256(url.encode()).hexdigest()[:16] / name
-    if path.is_file() and (not digest or digest == _digest_of(path)):
+    if path.is_file() and (not digest or digest == sha256_of(path)):
         return path
     # What runs on this machine is reached without a proxy.
     proxy = urllib.request.ProxyHandler({} if _is_this_machine(host) else None)
@@ -150,7 +150,7 @@ def _receive(response, unfinished, source, path):
 
 def _check(path, source, digest):
     """Raises a `ValueError` unless a download has its SHA-256 and is whole."""
-    if digest and (found := _digest_of(path)) != digest:
+    if digest and (found := sha256_of(path)) != digest:
         raise UserError(f"{source} has another SHA-256 and is not kept: received {found}.")
     try:
         if path.suffix == ".npz":
@@ -160,8 +160,3 @@ def _check(path, source, digest):
                 pass
     except (zipfile.BadZipFile, safetensors.SafetensorError) as error:
         raise UserError(f"{source} is no {path.suffix} file and is not kept: {error}.") from error
-
-
-def _digest_of(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -119,9 +119,7 @@ def _usual_weights(names, source):
 
 def _check(path, source, listed):
     """Removes a file from the cache and raises a `ValueError` if its SHA-256 differs."""
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if listed.lfs is None or listed.lfs.sha256 == found:
+    if listed.lfs is None or listed.lfs.sha256 == sha256_of(path):
         return
     for each in (path.resolve(), path):  # in the cache, a link to what was downloaded
         each.unlink(missing_ok=True)
@@ -129,6 +127,12 @@ def _check(path, source, listed):
         f"{source} is damaged: {listed.rfilename} has another SHA-256 than the hub says and was "
         "removed: try again."
     )
+
+
+def sha256_of(path):
+    """Returns the SHA-256 of a file, 64 digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _status_of(error):

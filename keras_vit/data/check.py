@@ -114,7 +114,7 @@ def _compare_sizes(scan, stated):
     for index in scan.good[differ.any(axis=1)].tolist():
         here, there = ("{1:.0f}x{0:.0f}".format(*sizes[index]) for sizes in (scan.sizes, stated))
         wrong = f"The picture has {here} pixels, its annotation says {there}."
-        scan.bad_boxes[index] = " ".join(filter(None, (scan.bad_boxes.get(index), wrong)))
+        _add(scan.bad_boxes, index, wrong)
 
 
 def _find_strange_ids(scan, count):
@@ -125,7 +125,12 @@ def _find_strange_ids(scan, count):
     void = VOID if scan.key == "mask" else None
     for index, ids in scan.ids[scan.key].items():
         if wrong := wrong_ids(ids, count, void):
-            found[index] = " ".join(filter(None, (found.get(index), wrong)))
+            _add(found, index, wrong)
+
+
+def _add(found, index, sentence):
+    """Adds a sentence to those on an example."""
+    found[index] = " ".join(filter(None, (found.get(index), sentence)))
 
 
 def _listed(scans, kind):

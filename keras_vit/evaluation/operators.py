@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_vit.errors import needs_extra
 from keras_vit.evaluation.litert_graph import read_litert
+from keras_vit.inference.versions import is_openvino
 
 
 def operators_of(path):
@@ -28,7 +29,7 @@ def operators_of(path):
             import onnx
 
         names = [node.op_type for node in onnx.load(path, load_external_data=False).graph.node]
-    elif (path / "model.xml").exists():
+    elif is_openvino(path):
         with needs_extra("openvino"):
             import openvino
 

@@ -10,7 +10,7 @@ from keras_vit.inference.runtimes import (
     open_openvino,
     open_saved_model,
 )
-from keras_vit.inference.versions import newest_saved_model
+from keras_vit.inference.versions import is_openvino, newest_saved_model
 
 OPENERS = {".keras": open_keras, ".tflite": open_litert, ".onnx": open_onnx}
 
@@ -34,7 +34,7 @@ def open_artefact(path, *, threads=None):
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no model at {path}.")
-    if path.is_dir() and (path / "model.xml").exists():
+    if is_openvino(path):
         opener = open_openvino
     elif path.is_dir():
         path, opener = _newest_version(path), open_saved_model

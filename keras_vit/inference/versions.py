@@ -83,4 +83,13 @@ def needs_tensorflow(path):
         path: The file or folder.
     """
     path = Path(path)
-    return path.suffix == ".keras" or (path.is_dir() and not (path / "model.xml").exists())
+    return path.suffix == ".keras" or (path.is_dir() and not is_openvino(path))
+
+
+def is_openvino(path):
+    """Says whether a path is a folder of OpenVINO.
+
+    Args:
+        path: A `pathlib.Path`.
+    """
+    return path.is_dir() and (path / "model.xml").exists()
