@@ -32,7 +32,7 @@ def new_app(name, description):
     """
     return cyclopts.App(
         name=name,
-        help=f"{_fence(description)}\n\n{TRACEBACK} shows where in the code a mistake was noticed.",
+        help=f"{fenced(description)}\n\n{TRACEBACK} shows where in the code a mistake was noticed.",
         group_parameters=cyclopts.Group("Parameters", validator=_check_integers),
         default_parameter=cyclopts.Parameter(consume_multiple=True),
         exit_on_error=False,
@@ -42,8 +42,8 @@ def new_app(name, description):
     )
 
 
-def _fence(text):
-    """Marks indented paragraphs as code: Markdown would join their lines."""
+def fenced(text):
+    """Returns a text of Markdown whose indented paragraphs keep their lines."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(
         f"```\n{textwrap.dedent(each)}\n```" if each.startswith("    ") else each
@@ -128,12 +128,12 @@ def run_recipe(run: Callable[[object], object], config, description):
     Raises:
         SystemExit: Always, with the exit status: see `run_app`.
     """
-    spec = inspect.getmodule(run).__spec__
+    spec = sys.modules["__main__"].__spec__
     name = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}"
     app = new_app(name, description)
     app.version_flags = []
     if not isinstance(config, dict):
-        app.default(_command(run, config))
+        app.default(recipe_command(run, config))
         run_app(app)
     hidden = cyclopts.Parameter(show=False, allow_leading_hyphen=True)
     about = cyclopts.Parameter(help="Name of the set of defaults for the other flags.")
@@ -142,14 +142,22 @@ def run_recipe(run: Callable[[object], object], config, description):
 
     @app.meta.default
     def choose(*words: Annotated[str, hidden], preset: Annotated[presets, about] = first):
-        app.default(_command(run, config[preset]))
+        app.default(recipe_command(run, config[preset]))
         return app(words)
 
     run_app(app, app.meta)
 
 
-def _command(run: Callable[[object], object], config):
-    """Returns a command whose flags are the fields of a dataclass and which runs a recipe."""
+def recipe_command(run: Callable[[object], object], config):
+    """Makes a command whose flags are the fields of a dataclass, and which runs a recipe.
+
+    Args:
+        run: The recipe; called with an instance of `config`.
+        config: A dataclass, see `run_recipe`.
+
+    Returns:
+        A function for `cyclopts.App.command`.
+    """
     flags = cyclopts.Parameter(name="*", negative_iterable=())
 
     def command(*, config: Annotated[config, flags] = config()):  # noqa: B008

@@ -10,7 +10,8 @@ from keras_vit.cli.inspect import inspect_file
 from keras_vit.cli.predict import predict
 from keras_vit.cli.serve import serve_model
 from keras_vit.cli.show_data import show_data
-from keras_vit.command_line import new_app, run_app
+from keras_vit.command_line import fenced, new_app, recipe_command, run_app
+from keras_vit.run import finetune, from_scratch
 
 app = new_app("keras-vit", "Vision Transformers from images to a served model.")
 for command in (check_data, client, embed, evaluate, predict, show_data):
@@ -19,6 +20,9 @@ app.command(export_model, name="export")
 app.command(serve_model, name="serve")
 app.command(inspect_file, name="inspect")
 app.command(import_weights, name="import")
+for name, recipe in (("finetune", finetune), ("train", from_scratch)):
+    command = recipe_command(recipe.run, recipe.Config)
+    app.command(command, name=name, help=fenced(recipe.__doc__))
 
 
 def main():

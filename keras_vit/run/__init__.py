@@ -4,13 +4,19 @@ A recipe of your own is a dataclass of flags and a function, made of these parts
 
     from keras_vit.run import Training, open_devices, run_recipe, train
 
-The folder `recipes/` of the repository holds examples.
+The folder `recipes/` of the repository holds examples. What trains is loaded when it is first used:
+`--help` needs only the flags.
 """
 
+from typing import TYPE_CHECKING
+
 from keras_vit.command_line import run_recipe
+from keras_vit.lazy import lazy_names
 from keras_vit.run.flags import Training
 from keras_vit.run.shared_flags import Flip, Mixing, PatchDropout, RandomCrops
-from keras_vit.run.training import open_devices, train
+
+if TYPE_CHECKING:
+    from keras_vit.run.training import open_devices, train
 
 __all__ = [
     "Flip",
@@ -22,3 +28,5 @@ __all__ = [
     "run_recipe",
     "train",
 ]
+
+__getattr__, __dir__ = lazy_names(__name__, {"open_devices": "training", "train": "training"})

@@ -5,16 +5,22 @@ from collections.abc import Callable
 import keras
 
 from keras_vit.errors import UserError
-from keras_vit.run.flags import OPTIMIZERS, Training
+from keras_vit.run.flags import Training
 from keras_vit.tasks import Task, deploy
 from keras_vit.tasks.deployed import remembering
 from keras_vit.training import (
     WarmupSchedule,
+    adamw,
     freeze,
+    lamb,
     layerwise,
+    muon,
     set_precision,
+    sgd,
     training_model,
 )
+
+OPTIMIZERS = {"adamw": adamw, "lamb": lamb, "muon": muon, "sgd": sgd}
 
 
 def compiled_model(

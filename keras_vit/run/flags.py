@@ -4,16 +4,12 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+from keras_vit.choices import OPTIMIZERS, PRECISIONS, SCHEDULES, XLA
 from keras_vit.errors import UserError
-from keras_vit.training import adamw, lamb, muon, sgd
-from keras_vit.training.devices.strategy import PRECISIONS
-from keras_vit.training.schedules import DECAYS
-from keras_vit.training.step.xla import CHOICES as XLA
 
-OPTIMIZERS = {"adamw": adamw, "lamb": lamb, "muon": muon, "sgd": sgd}
 CHOICES = {
-    "optimizer": tuple(OPTIMIZERS),
-    "schedule": DECAYS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
     "precision": tuple(PRECISIONS),
     "xla": XLA,
     "not_finite": ("stop", "skip"),

@@ -4,15 +4,13 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from keras_vit.data import inception_crop
-from keras_vit.data.augment import random_flip
 from keras_vit.errors import UserError
 from keras_vit.run.flags import Training, check_ranges
-from keras_vit.tasks import classification
-from keras_vit.training import PatchDropoutSchedule
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +44,8 @@ class Mixing(Training):
         Returns:
             A `keras_vit.tasks.Task`.
         """
+        from keras_vit.tasks import classification
+
         return classification(
             class_names,
             mixup=self.mixup,
@@ -65,6 +65,8 @@ class Flip(Training):
     @property
     def flips(self):
         """The augmentation as a list of stages, empty where images are not mirrored."""
+        from keras_vit.data.augment import random_flip
+
         return [random_flip] if self.flip else []
 
 
@@ -80,7 +82,7 @@ class RandomCrops(Training):
         if not 0 < self.smallest_crop <= 1:
             raise UserError(f"`smallest_crop` must lie in (0, 1]: received {self.smallest_crop}.")
 
-    def random_crop(self, size) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    def random_crop(self, size) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]":
         """Makes the random crop of the training images.
 
         Args:
@@ -90,6 +92,8 @@ class RandomCrops(Training):
             A function of a sample and a key `()` that returns the sample with an image
             `(S, S, 3)`, for `keras_vit.run.train(crop=...)`.
         """
+        from keras_vit.data import inception_crop
+
         return functools.partial(inception_crop, size=size, area=(self.smallest_crop, 1.0))
 
 
@@ -125,5 +129,7 @@ class PatchDropout(Training):
         """The schedule as a list of callbacks, empty where no patch is dropped."""
         if not any(self.patch_dropout):
             return []
+        from keras_vit.training import PatchDropoutSchedule
+
         rates = dict(zip(self.patch_dropout_epochs, self.patch_dropout, strict=True))
         return [PatchDropoutSchedule(rates)]

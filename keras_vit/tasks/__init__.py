@@ -7,6 +7,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
+from keras_vit.lazy import lazy_names
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.segmentation import segmentation
 from keras_vit.tasks.task import Result, Task, task_named
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from keras_vit.tasks.probabilities import to_probabilities
     from keras_vit.tasks.segment import segmenter
 
-# No module has the name of what it holds: importing the module would hide it.
 _MODULE_OF = {
     "Deployed": "deployed",
     "answering": "deployed",
@@ -63,17 +63,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
-
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)
 
 if sys.modules.get("keras") is not None:  # see keras_vit/__init__.py
     importlib.import_module(f"{__name__}.keras_file").know_layers()

@@ -5,9 +5,9 @@ import math
 import keras
 from keras import ops
 
+from keras_vit.choices import SCHEDULES
 from keras_vit.errors import UserError
 
-DECAYS = ("cosine", "linear", "polynomial", "rsqrt", "constant")
 POWER = 0.9  # of the polynomial
 RSQRT_STEPS = 10_000  # big_vision's `timescale`; three times as many steps halve the rate
 
@@ -65,8 +65,8 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
                 "The cooldown must fit between warm-up and end: received cooldown_steps="
                 f"{cooldown_steps}, warmup_steps={warmup_steps}, total_steps={steps}."
             )
-        if decay not in DECAYS:
-            raise UserError(f"`decay` must be one of {', '.join(DECAYS)}: received {decay!r}.")
+        if decay not in SCHEDULES:
+            raise UserError(f"`decay` must be one of {', '.join(SCHEDULES)}: received {decay!r}.")
         self.learning_rate = learning_rate
         self.total_steps = total_steps
         self.warmup_steps = warmup_steps

@@ -6,14 +6,14 @@ import pytest
 
 from recipes.finetune import Config, run
 
-GOOD = Config(weights="vit.safetensors", source="digits")
+GOOD = Config(weights="vit.safetensors", data="digits")
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
         (dict(weights=""), "`weights` must be given"),
-        (dict(source=""), "`source` must be given"),
+        (dict(data=""), "`data` must be given"),
         (dict(probe=True, frozen_blocks=1), "One of `probe`, `frozen_blocks` and `freeze`"),
         (dict(frozen_blocks=1, freeze="^head/"), "One of `probe`, `frozen_blocks` and `freeze`"),
         (dict(frozen_blocks=-1), "`frozen_blocks` must be at least 0: received -1"),

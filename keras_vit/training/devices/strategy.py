@@ -6,12 +6,11 @@ import os
 import keras
 import tensorflow as tf
 
+from keras_vit.choices import PRECISIONS
 from keras_vit.errors import UserError
 from keras_vit.training.devices.cluster import read_cluster, wait_for_workers
 from keras_vit.training.devices.jax_training import JaxDevices, JaxTrainingModel
 from keras_vit.training.step.training_model import TrainingModel
-
-PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 def strategy(device="auto", *, worker=None, workers=None):

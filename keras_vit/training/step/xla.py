@@ -6,12 +6,12 @@ import time
 import keras
 import tensorflow as tf
 
+from keras_vit.choices import XLA
 from keras_vit.errors import UserError
 from keras_vit.keras_private import all_layers
 from keras_vit.training.devices.workers import Workers
 
 ROUNDS = 5
-CHOICES = ("auto", "on", "off")
 
 
 def choose_xla(xla, model, batch):
@@ -29,8 +29,8 @@ def choose_xla(xla, model, batch):
         ValueError: If `xla` is none of the three; `"on"` although XLA cannot compile a layer; or
             `"off"` on the JAX backend.
     """
-    if xla not in CHOICES:
-        raise UserError(f"`xla` must be one of {', '.join(CHOICES)}: received {xla!r}.")
+    if xla not in XLA:
+        raise UserError(f"`xla` must be one of {', '.join(XLA)}: received {xla!r}.")
     if keras.backend.backend() == "jax":
         if xla == "off":
             raise UserError("The JAX backend is XLA: received xla='off'.")

@@ -1,0 +1,83 @@
+"""The flags of commands that train on any source, and what they make of it."""
+
+import dataclasses
+import functools
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from keras_vit.errors import UserError
+from keras_vit.run.shared_flags import Flip, Mixing, RandomCrops
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnySource(RandomCrops, Flip, Mixing):
+    """A command that trains a classifier on whatever `keras_vit.data.open_source` opens."""
+
+    data: Annotated[str, Parameter(name=("--data", "--source"))] = ""
+    """A folder, a .csv or .jsonl file, digits, or the name of a TFDS set such as cifar10."""
+    data_dir: str | None = None
+    """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
+    test_fraction: float | None = None
+    """Share of the test split where a folder or table has none; by default 0.1."""
+    image_size: int
+    """Side of the images in pixels, to which pictures are cropped and resized."""
+    padding: int = 4
+    """Largest random shift per 32 pixels of the side, for sets in memory such as cifar10."""
+    run_dir: Annotated[str, Parameter(show_default=lambda _: "runs/DATA")] = ""
+    export_dir: Annotated[str, Parameter(show_default=lambda _: "saved_models/DATA")] = ""
+
+    def check(self):
+        super().check()
+        if not self.data:
+            raise UserError("`data` must be given: --data my_pictures.")
+        for name, least in (("image_size", 1), ("padding", 0)):
+            if getattr(self, name) < least:
+                value = getattr(self, name)
+                raise UserError(f"`{name}` must be at least {least}: received {value}.")
+
+    def opened(self):
+        """Opens the source.
+
+        Returns:
+            This configuration, whose folders have the name of the source where none was given; and
+            a `keras_vit.data.Source`, whose images in memory have the size of the flags.
+
+        Raises:
+            ValueError: If the source cannot be opened.
+        """
+        from keras_vit.data import open_source
+
+        source = open_source(self.data, data_dir=self.data_dir, test_fraction=self.test_fraction)
+        if _is_in_memory(source):
+            sized = {name: split.resized(self.image_size) for name, split in source.splits.items()}
+            source = dataclasses.replace(source, splits=sized)
+        places = {"run_dir": "runs", "export_dir": "saved_models"}
+        places = {
+            name: getattr(self, name) or f"{folder}/{source.name}"
+            for name, folder in places.items()
+        }
+        return dataclasses.replace(self, **places), source
+
+    def cropping(self, source):
+        """Returns the stages that move images in memory, and how pictures become images.
+
+        Args:
+            source: What `opened` returned.
+
+        Returns:
+            A list of stages, empty for pictures; and the arguments `crop` and `preprocessing` of
+            `keras_vit.run.train`, empty for images in memory.
+        """
+        from keras_vit.data.augment import random_crop
+        from keras_vit.images.preprocessing import Preprocessing
+
+        size = self.image_size
+        if _is_in_memory(source):
+            return [functools.partial(random_crop, padding=self.padding * size // 32)], {}
+        preprocessing = Preprocessing(image_size=size, crop_ratio=0.875)
+        return [], dict(crop=self.random_crop(size), preprocessing=preprocessing)
+
+
+def _is_in_memory(source):
+    return source.splits["train"].image_shape is not None

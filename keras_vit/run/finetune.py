@@ -1,0 +1,132 @@
+"""Fine-tune weights that were trained elsewhere on your own pictures.
+
+    keras-vit finetune --data my_pictures --weights vit_tiny.safetensors
+    keras-vit finetune --data cifar10 --weights hf:google/vit-base-patch16-224
+
+A checkpoint as `keras-vit import` reads it, or a `.keras` file of ours, gets a new head and another
+image size. All weights are trained, those near the patches more slowly than those near the head
+("BEiT", arXiv:2106.08254, appendix H). `--probe` trains only the head; `--head-epochs` does so in
+the first epochs; `--frozen-blocks` leaves the first blocks as they are; `--lora-rank` trains
+low-rank additions to the kernels (LoRA, arXiv:2106.09685), which are merged into the saved weights.
+"""
+
+import dataclasses
+import functools
+
+from keras_vit.errors import UserError
+from keras_vit.run.any_source import AnySource
+from keras_vit.run.shared_flags import PatchDropout
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(AnySource, PatchDropout):
+    """The flags of fine-tuning."""
+
+    weights: str = ""
+    """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
+    epochs: int = 6
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_epochs: int = 1
+    layer_decay: float = 0.75
+    label_smoothing: float = 0.1
+    image_size: int = 96
+    """Side of the images in pixels, to which the positions are resized."""
+    patch_size: int | None = None
+    """Side of a patch in pixels, to which the kernel is resized; by default the checkpoint's."""
+    probe: bool = False
+    """Whether only the head is trained."""
+    frozen_blocks: int = 0
+    """Number of first blocks that, with the embedding, are not trained; 0 trains all."""
+    lora_rank: int = 0
+    """Rank of what is added to the kernels of the blocks (LoRA); 0 trains all weights."""
+    lora_on: str = "qv"
+    """What --lora-rank adapts: qv, queries and values; or all, every dense layer of the blocks."""
+    drop_path: float = 0.0
+    """Stochastic depth: rate at which the last block is skipped in training."""
+
+    def check(self):
+        super().check()
+        if not self.weights:
+            raise UserError("`weights` must be given: --weights vit.safetensors.")
+        if self.lora_rank < 0 or self.lora_rank and (self.probe or self.frozen_blocks):
+            raise UserError(
+                "`lora_rank` must not be negative, nor be given beside `probe` or "
+                "`frozen_blocks`: received "
+                f"lora_rank={self.lora_rank}, probe={self.probe}, "
+                f"frozen_blocks={self.frozen_blocks}."
+            )
+        if bool(self.probe) + (self.frozen_blocks != 0) + bool(self.freeze) > 1:
+            raise UserError(
+                "One of `probe`, `frozen_blocks` and `freeze` may be given: received "
+                f"probe={self.probe}, frozen_blocks={self.frozen_blocks}, freeze={self.freeze!r}."
+            )
+        if self.frozen_blocks < 0:
+            raise UserError(f"`frozen_blocks` must be at least 0: received {self.frozen_blocks}.")
+
+
+def run(config):
+    """Trains, evaluates, exports and compares.
+
+    Args:
+        config: A `Config`.
+
+    Returns:
+        A list of one `keras_vit.evaluation.Comparison` per file, or `None`: see
+        `keras_vit.run.train`.
+
+    Raises:
+        ValueError: If a flag is out of its range or the data cannot be used.
+    """
+    from keras_vit.checkpoints import load, recognise
+    from keras_vit.data.augment import chain
+    from keras_vit.run.training import open_devices, train
+    from keras_vit.training import add_lora
+
+    devices = open_devices(config)
+    config = dataclasses.replace(config, freeze=_frozen(config))
+    config, source = config.opened()
+    checkpoint = recognise(config.weights)
+    print(f"{config.weights}: {checkpoint}")
+    if config.frozen_blocks > checkpoint.architecture.config.depth:
+        raise UserError(
+            f"`frozen_blocks` must be at most {checkpoint.architecture.config.depth}, the depth: "
+            f"received {config.frozen_blocks}."
+        )
+    moves, cropping = config.cropping(source)
+    flip = next(iter(config.flips), None)
+    return train(
+        config,
+        devices,
+        source,
+        lambda names: load(
+            checkpoint,
+            image_size=config.image_size,
+            patch_size=config.patch_size,
+            channels=source.splits["train"].channels,
+            num_classes=len(names),
+            class_names=names,
+            drop_path=config.drop_path,
+            patch_dropout=config.largest_patch_dropout,
+        ),
+        task=config.classification(source.class_names),
+        augment=chain(*config.flips, *moves) if moves else flip,
+        adapt=functools.partial(add_lora, rank=config.lora_rank, on=config.lora_on)
+        if config.lora_rank
+        else None,
+        callbacks=config.patch_dropout_callbacks,
+        bigger=["keras-vit", "finetune", "--image-size", str(2 * config.image_size)]
+        + ["--data", config.data, "--weights", config.weights],
+        **cropping,
+    )
+
+
+def _frozen(config):
+    """Returns the regular expression of the weights that are not trained."""
+    if config.probe:
+        return r"^(?!head/)"
+    if config.frozen_blocks:
+        blocks = "|".join(f"block{index:02d}" for index in range(config.frozen_blocks))
+        return f"^(embed|pre_norm|{blocks})/"
+    return config.freeze
