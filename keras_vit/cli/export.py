@@ -28,6 +28,8 @@ def export_model(
     images: int = 1000,
     calibration: int = 128,
     dynamic_batch: Annotated[bool, cyclopts.Parameter(negative=())] = False,
+    limit: float | None = None,
+    force: Annotated[bool, cyclopts.Parameter(negative=())] = False,
     crop_ratio: float | None = None,
     interpolation: Literal["bicubic", "bilinear"] | None = None,
     data_dir: Path | None = None,
@@ -38,8 +40,9 @@ def export_model(
 
     Writes `<out>/<version>/`, `<out>/<version>.tflite` and so on, a report beside them as .json
     and .md, and the configuration of TensorFlow Serving. An export that loses more than its
-    format may is renamed to .rejected. Exit status 0: all exports were accepted. 1: some were
-    rejected or could not be written. 2: nothing was exported.
+    format may, and significantly (with at most 5 % probability by chance), is renamed to
+    .rejected. Exit status 0: all exports were accepted. 1: some were rejected or could not be
+    written. 2: nothing was exported.
 
     Args:
         model: A .keras file, or a checkpoint as keras-vit import takes it.
@@ -52,6 +55,10 @@ def export_model(
         images: How many test images the exports are compared on, at most.
         calibration: How many training images calibrate the integer formats.
         dynamic_batch: Make .tflite files that take any number of images instead of one.
+        limit: Largest loss that any format may have, in points of the headline, for example 0.5;
+            by default each format has its own.
+        force: Keep exports that are beyond their limit. Those with answers that are not finite, or
+            the same for different pictures, are rejected all the same.
         crop_ratio: Share of the short side of a picture that the exports' central crop keeps; by
             default that of the model, else all.
         interpolation: How the exports resize pictures; by default that of the model, else bicubic.
@@ -62,14 +69,17 @@ def export_model(
     for name, value in {"--images": images, "--calibration": calibration}.items():
         if value < 1:
             raise UserError(f"{name} must be at least 1: received {value}.")
+    if limit is not None and not 0 <= limit <= 100:
+        raise UserError(f"--limit is 0 to 100 points: received {limit}.")
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
         from rich.console import Console
 
         from keras_vit.data import fitted_preprocessing
         from keras_vit.data.labels import explain_labels
-        from keras_vit.evaluation import comparison_table, write_report
+        from keras_vit.evaluation import can_be_significant, comparison_table, write_report
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
+        from keras_vit.export.limits import verdict
         from keras_vit.tasks import deploy, preprocessing_of
     formats = tuple(name.strip() for name in to.split(","))
     check_formats(formats)
@@ -113,18 +123,20 @@ def export_model(
             compared = (pictures, truth, reference)
             first, rows, rejected = _compared(task, keras_file, staged.paths, *compared)
         verdicts = {
-            name: FORMATS[name].verdict(
-                row.difference,
-                row.change,
-                decided=row.decided,
-                headline=next(iter(row.figures)).replace("_", " "),
-            )
-            for name, row in rows.items()
+            name: verdict(task, FORMATS[name], row, limit=limit) for name, row in rows.items()
         }
-        rejected |= {name: why for name, why in verdicts.items() if why}
+        beyond = {name: each.rejected for name, each in verdicts.items() if each.rejected}
+        forced = {name for name in beyond if force and not verdicts[name].is_broken}
+        rejected |= {name: why for name, why in beyond.items() if name not in forced}
         staged.rejected |= set(rejected)
     rows = [dataclasses.replace(first, artefact=str(model))] + [
-        dataclasses.replace(row, artefact=str(staged.paths[name])) for name, row in rows.items()
+        dataclasses.replace(
+            row,
+            artefact=str(staged.paths[name]),
+            remark=beyond[name] if name in forced else verdicts[name].remark,
+            is_forced=name in forced,
+        )
+        for name, row in rows.items()
     ]
     Console().print(comparison_table(task, rows))
     places = {name: staged.paths.get(name, name) for name in (*failures, *rejected)}
@@ -134,9 +146,16 @@ def export_model(
     compared_on = dict(data=source.name, images=len(pictures), seed=seed)
     compared_on |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
     compared_on["calibration_images"] = 0 if calibrating is None else len(calibrating)
+    compared_on["limit"] = limit
     write_report(out / f"{staged.version}.json", task, rows, rejected, **compared_on)
     if "savedmodel" in staged.paths and "savedmodel" not in staged.rejected:
         print(f"Serve it:\n  {write_configurations(out)}")
+    if not can_be_significant(len(pictures)):
+        few = f"{len(pictures)} image{'s' * (len(pictures) > 1)}"
+        print(f"keras-vit: on {few} no loss can be significant, and none rejects.", file=sys.stderr)
+    for row in rows:
+        if row.remark:
+            print(f"keras-vit: {row.artefact} is kept: {row.remark}", file=sys.stderr)
     for name, why in rejected.items():
         print(f"keras-vit: {places[name]}: {why}", file=sys.stderr)
     return 1 if rejected else 0

@@ -4,12 +4,16 @@ from keras_vit.evaluation.compare import Comparison, compare
 from keras_vit.evaluation.report import comparison_table, write_report
 from keras_vit.evaluation.score import Scored, score
 from keras_vit.evaluation.sheet import sheet_figure
+from keras_vit.evaluation.significance import Chance, can_be_significant, chance_of_loss
 from keras_vit.evaluation.timing import NoAnswer
 
 __all__ = [
+    "Chance",
     "Comparison",
     "NoAnswer",
     "Scored",
+    "can_be_significant",
+    "chance_of_loss",
     "compare",
     "comparison_table",
     "score",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vit.evaluation.difference import differences, is_decision
+from keras_vit.evaluation.difference import broken, differences, is_decision
 from keras_vit.evaluation.operators import operators_of
+from keras_vit.evaluation.significance import Chance, chance_of_loss
 from keras_vit.evaluation.timing import Worker, for_each, time_in_turns
 
 
@@ -31,6 +32,11 @@ class Comparison:
         milliseconds: Median time of a call, by setting, for example `"1 thread, batch 16"`.
         runtime: Name and version of the runtime.
         operators: Number of operators by name, as `operators_of` counts them.
+        decisions: How many decisions there are in that answer.
+        chance: How probable a loss as large is by chance; `None` where it cannot be tested.
+        broken: Why its answers are no use, a sentence; empty if they are of use.
+        remark: What is said of it although it is kept, a sentence or nothing.
+        is_forced: Whether it is kept beyond its limit.
     """
 
     artefact: str
@@ -43,6 +49,11 @@ class Comparison:
     milliseconds: dict[str, float]
     runtime: str
     operators: dict[str, int]
+    decisions: int = 1
+    chance: Chance | None = None
+    broken: str = ""
+    remark: str = ""
+    is_forced: bool = False
 
 
 def compare(task, paths, images, truth, reference, *, failures=None):
@@ -94,6 +105,8 @@ def compare(task, paths, images, truth, reference, *, failures=None):
                 | {f"all threads, batch {batch}": time for batch, time in milliseconds.items()},
                 runtime=runtime,
                 operators=operators_of(path),
+                chance=chance_of_loss(task, result, expected),
+                broken=broken(answers, reference),
             )
         )
     return comparisons
@@ -102,10 +115,11 @@ def compare(task, paths, images, truth, reference, *, failures=None):
 def _differences(answers, reference):
     found = differences(answers, reference)
     decided = {name for name, array in reference.items() if is_decision(array)}
-    parts = {"difference": found.keys() - decided, "decided": decided}
+    most = max(decided, key=lambda name: np.nan_to_num(found[name], nan=np.inf), default=None)
     return {
-        part: float(np.max([0.0, *(found[name] for name in names)]))
-        for part, names in parts.items()
+        "difference": float(np.max([0.0, *(found[x] for x in found.keys() - decided)])),
+        "decided": 0.0 if most is None else found[most],
+        "decisions": 1 if most is None else reference[most].size,
     }
 
 

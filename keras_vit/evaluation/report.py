@@ -5,6 +5,8 @@ from pathlib import Path
 
 from keras_vit.files import atomic_write, write_json
 
+FORCED = "beyond its limit, kept"
+
 
 def comparison_table(task, comparisons):
     """Lays comparisons out for `rich`: tables of answers, of further figures and of times.
@@ -35,7 +37,8 @@ def comparison_table(task, comparisons):
             lines = heading.replace(", ", ",\n").replace("largest ", "largest\n")
             table.add_column(lines, justify="right")
         for row in comparisons:
-            table.add_row(Text(Path(row.artefact).name), *cells(row).values())
+            name = Path(row.artefact).name + f"\n{FORCED}" * row.is_forced
+            table.add_row(Text(name), *cells(row).values())
         tables.append(table)
     return Group(*tables)
 
@@ -67,11 +70,13 @@ def _markdown(task, comparisons, rejected, compared_on):
     lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     for row in comparisons:
         operators = ", ".join(f"{count} {name}" for name, count in row.operators.items())
-        cells = [f"`{row.artefact}`", *_answers(task, row).values()]
+        name = f"`{row.artefact}`" + f", {FORCED}" * row.is_forced
+        cells = [name, *_answers(task, row).values()]
         cells += _others(task, row).values()
         cells += [*_times(row, first), row.runtime, operators]
         lines.append("| " + " | ".join(cells) + " |")
-    reasons = [f"\n{name} was rejected: {why}" for name, why in rejected.items()]
+    reasons = [f"\n`{row.artefact}` is kept: {row.remark}" for row in comparisons if row.remark]
+    reasons += [f"\n{name} was rejected: {why}" for name, why in rejected.items()]
     facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in compared_on.items())
     return "\n".join([*lines, *reasons, f"\nJudged on: {facts}."]) + "\n"
 

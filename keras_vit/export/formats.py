@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import importlib.util
-import math
 from collections.abc import Callable
 
 from keras_vit.errors import UserError
@@ -11,10 +10,6 @@ from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.onnx_file import write_onnx
 from keras_vit.export.openvino_folder import write_openvino
 from keras_vit.export.saved_model import write_saved_model
-
-SAME = 1e-5  # largest difference of an answer in formats that store the weights unchanged
-SAME_DECISIONS = 1e-3  # largest share of their decisions that may differ: two answers may be close
-NO_NUMBER = "it answers something that is not a finite number."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +28,7 @@ class Format:
         needs: Modules that this extra installs.
         largest_loss: Percentage points of the task's headline that it may lose, or percent of one
             that is no share; `None` for a format that stores the weights unchanged, whose answers
-            may differ by `SAME`.
+            may differ by `keras_vit.export.limits.SAME`.
     """
 
     suffix: str
@@ -48,33 +43,6 @@ class Format:
     def is_at_hand(self):
         """Whether the modules that it needs are installed."""
         return all(importlib.util.find_spec(module) for module in self.needs)
-
-    def verdict(
-        self, difference, change=0.0, *, decided=0.0, answer="an answer", headline="the headline"
-    ):
-        """Checks whether an export stays within the limit of its format.
-
-        Args:
-            difference: Difference of an answer from the model's.
-            change: How much better the headline is than the model's, as a share, where it is known.
-            decided: Share of the decisions that differ from the model's.
-            answer: What is called an answer in the sentence.
-            headline: What changed.
-
-        Returns:
-            A sentence on why it does not, or `None` if it does.
-        """
-        if not math.isfinite(difference + decided + change):
-            return NO_NUMBER
-        if self.largest_loss is None:
-            if difference > SAME:
-                return f"{answer} differs by {difference:.1e}, more than {SAME}."
-            if decided > SAME_DECISIONS:
-                share = f"{decided:.2%} of its decisions, more than {SAME_DECISIONS:.2%}"
-                return f"{answer} differs in {share}."
-        elif (loss := -100 * change) > self.largest_loss + 1e-9:
-            return f"it loses {loss:.2f} points of {headline}, more than {self.largest_loss}."
-        return None
 
 
 FORMATS = {

@@ -100,6 +100,7 @@ def _score(pairs, *, names):
         count=len(score.labels),
         per_class={"recall": recall, "precision": precision, "images": images},
         each=-score.ranks.astype(float),
+        right=score.ranks == 0,
         plots={"confusion": lambda: confusion_figure(score.labels, score.predictions, names)},
     )
 

@@ -76,6 +76,41 @@ class SegmentationScore:
         return float(_ratio(np.trace(self.confusion).astype(float), self.confusion.sum()))
 
 
+def hits_and_unions(true, predicted, num_classes):
+    """Counts the pixels of one picture by which its IoU is computed.
+
+    Args:
+        true: True classes of its valid pixels, integers `(M,)`.
+        predicted: Predicted classes `(M,)`.
+        num_classes: Number of classes `K`.
+
+    Returns:
+        An array `(2, K)`: pixels of each class that were found, and pixels that have the class in
+        either mask.
+    """
+    hits, *both = (
+        np.bincount(each, minlength=num_classes)
+        for each in (true[true == predicted], true, predicted)
+    )
+    return np.stack([hits, sum(both) - hits])
+
+
+def mean_iou_of(hits, unions, counts):
+    """Computes the mean IoU of sets that hold each of `N` pictures a number of times.
+
+    Args:
+        hits: Pixels of each class that were found `(N, K)`.
+        unions: Pixels that have the class in either mask `(N, K)`.
+        counts: How often each set holds each picture `(R, N)`.
+
+    Returns:
+        The mean over the classes that occur `(R,)`; NaN for a set without any.
+    """
+    iou = _ratio((counts @ hits).astype(float), counts @ unions)
+    occurs = ~np.isnan(iou)
+    return _ratio(np.where(occurs, iou, 0).sum(axis=-1), occurs.sum(axis=-1))
+
+
 def _ratio(part, whole):
     with np.errstate(invalid="ignore"):  # 0 of 0 is not known
         return np.divide(part, whole)

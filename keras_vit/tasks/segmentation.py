@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_vit.errors import UserError
 from keras_vit.tasks.class_plot import class_figure
-from keras_vit.tasks.mask_score import SegmentationScore
+from keras_vit.tasks.mask_score import SegmentationScore, hits_and_unions, mean_iou_of
 from keras_vit.tasks.palette import coloured, overlay, palette, palette_image
 from keras_vit.tasks.task import Result, Task
 
@@ -105,7 +105,7 @@ def _deployed(model, *, names, void, size, enlarge):
 
 
 def _score(pairs, *, names, void):
-    each = []
+    each, parts = [], []
 
     def masks():
         for answers, truth in pairs:
@@ -113,12 +113,14 @@ def _score(pairs, *, names, void):
                 yield true, predicted  # and goes on only if SegmentationScore takes them
                 valid = np.full(true.shape, True) if void is None else true != void
                 right = (true == predicted)[valid]
+                parts.append(hits_and_unions(true[valid], predicted[valid], len(names)))
                 each.append(right.mean() if right.size else 1.0)
 
     score = SegmentationScore.of(masks(), len(names), void=void)
     if not each:
         raise UserError("There is no image to answer.")
     accuracy = score.class_accuracy
+    hits, unions = np.stack(parts, axis=1)
     figures = {
         "mean_iou": score.mean_iou,
         "pixel_accuracy": score.pixel_accuracy,
@@ -129,6 +131,7 @@ def _score(pairs, *, names, void):
         count=len(each),
         per_class={"iou": score.iou, "accuracy": accuracy, "pixels": score.confusion.sum(1)},
         each=np.array(each),
+        headline_of=functools.partial(mean_iou_of, hits, unions),
         plots={"iou": lambda: class_figure(names, score.iou, "IoU")},
     )
 

@@ -21,6 +21,10 @@ class Result:
             where there are no classes.
         each: How good the answer to each example is, `(N,)`, higher is better; `None` where only
             the whole set has a figure.
+        right: Whether the answer to each example is right, `(N,)`, where the headline is the share
+            that is; else `None`.
+        headline_of: Returns the headlines `(R,)` of `R` sets, given how often each holds each
+            example, integers `(R, N)`; `None` where it is not known.
         plots: Functions without arguments by name; each draws a `matplotlib.figure.Figure`.
     """
 
@@ -28,6 +32,8 @@ class Result:
     count: int
     per_class: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     each: np.ndarray | None = None
+    right: np.ndarray | None = None
+    headline_of: Callable[[np.ndarray], np.ndarray] | None = None
     plots: dict[str, Callable[[], object]] = dataclasses.field(default_factory=dict)
 
     @property

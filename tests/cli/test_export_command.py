@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import json
-import math
+import sys
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ from PIL import Image
 from keras_vit.cli import export as export_command
 from keras_vit.data import open_source
 from keras_vit.data.sample import image_and_label
+from keras_vit.evaluation import Chance, compare
 from keras_vit.export import FORMATS, save_keras
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
@@ -80,17 +81,41 @@ def test_artefacts_and_their_report(tmp_path, digits_model, tiny_ten, run):
 
 @pytest.mark.slow
 def test_what_is_beyond_its_limit_is_put_aside(tmp_path, digits_model, run, monkeypatch):
-    for name, limit in (("savedmodel", -1.0), ("tflite-int8", 100.0)):
-        monkeypatch.setitem(FORMATS, name, dataclasses.replace(FORMATS[name], largest_loss=limit))
+    for name, most in (("savedmodel", -1.0), ("tflite", -1.0), ("tflite-int8", 100.0)):
+        monkeypatch.setitem(FORMATS, name, dataclasses.replace(FORMATS[name], largest_loss=most))
+    monkeypatch.setattr(
+        sys.modules[compare.__module__],
+        "chance_of_loss",
+        lambda *_: Chance(0.04, "exact McNemar test"),
+    )
     out = tmp_path / "digits"
-    words = ["--to", "savedmodel,tflite-int8", "--data", "digits", "--out", out, "--images", 20]
-    code, _, err = run("export", digits_model, *words)
+    words = ["--data", "digits", "--out", out, "--images", 20, "--to"]
+    code, _, err = run("export", digits_model, *words, "savedmodel,tflite-int8")
     assert code == 1 and "1.rejected: it loses -0.00 points" in err
     names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
     assert names == ["1-int8.tflite", "1.json", "1.md", "1.rejected"]
     assert "savedmodel" in json.loads((out / "1.json").read_text())["rejected"]
     with pytest.raises(ValueError, match="neither a SavedModel nor a version"):
         open_artefact(out)
+    code, text, err = run("export", digits_model, *words, "tflite", "--force")
+    assert code == 0 and "beyond its" in text and "2.tflite is kept: it loses" in err
+    assert open_artefact(out).path == out / "2.tflite"
+    report = json.loads((out / "2.json").read_text())
+    assert report["artefacts"][1]["is_forced"] and not report["rejected"]
+    assert "2.tflite`, beyond its limit, kept |" in (out / "2.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_set_too_small_for_any_loss_is_named_and_so_is_a_loss_that_may_be_chance(
+    tmp_path, digits_model, run, monkeypatch
+):
+    monkeypatch.setitem(
+        FORMATS, "tflite", dataclasses.replace(FORMATS["tflite"], largest_loss=-1.0)
+    )
+    words = ["--data", "digits", "--out", tmp_path / "out", "--images", 4, "--to", "tflite"]
+    code, _, err = run("export", digits_model, *words)
+    assert code == 0 and "on 4 images no loss can be significant" in err
+    assert "1.tflite is kept: it loses" in err and "which may be chance" in err
 
 
 @pytest.mark.slow
@@ -132,19 +157,6 @@ def test_one_that_cannot_be_written_does_not_lose_the_others(
     assert not (out / "2.json").exists()
 
 
-def test_limits_are_of_accuracy_or_of_probabilities_and_nothing_passes_with_nan():
-    for name in FORMATS:
-        assert FORMATS[name].verdict(0.0, 0.0) is None
-        for broken in (math.nan, math.inf):
-            why = FORMATS[name].verdict(broken, 0.0)
-            assert why == "it answers something that is not a finite number."
-    assert "an answer differs by 1.0e-01" in FORMATS["tflite"].verdict(0.1, -0.002)
-    assert FORMATS["tflite-int8"].verdict(0.1, -0.002) is None
-    assert "loses 0.31 points of the headline, more than 0.3" in FORMATS["tflite-int8"].verdict(
-        0.1, -0.0031
-    )
-
-
 @pytest.mark.parametrize("count", [100, 10_000])
 def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
     split = open_source("digits").splits["test"]
@@ -166,6 +178,7 @@ def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
         (["--to", "tflite,onyx"], "`to` must be some of savedmodel, tflite"),
         (["--to", "tflite, tflite"], "each once: received tflite, tflite."),
         (["--to", "tflite, tflite-int8", "--crop-ratio", "0"], "`crop_ratio` must lie in"),
+        (["--limit", "-1"], "--limit is 0 to 100 points"),
         (["--images", "0"], "--images must be at least 1"),
         (["--crop-ratio", "0"], "`crop_ratio` must lie in [0.05, 1]: received 0.0"),
         (["--crop-ratio", "nan"], "`crop_ratio` must lie in [0.05, 1]"),
