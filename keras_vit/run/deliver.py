@@ -39,7 +39,7 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
         count: Number of images of the test split, for the progress bar, or `None`.
 
     Returns:
-        A list of one `keras_vit.evaluation.Comparison` per file.
+        A list of one `keras_vit.evaluation.Comparison` per file; empty unless `config.export`.
 
     Raises:
         ValueError: If the test split yields no image, or an export cannot be written.
@@ -47,9 +47,12 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     """
     run_dir = Path(config.run_dir)
     keras_path = run_dir / f"{name}.keras"
-    print(f"\nSaving {keras_path} and exporting to {config.export_dir} ...")
+    also = f" and exporting to {config.export_dir}" if config.export else ""
+    print(f"\nSaving {keras_path}{also} ...")
     save_keras(model, keras_path, preprocessing=preprocessing)
-    saved_model, litert = export(model, config.export_dir, to=EXPORTED, preprocessing=preprocessing)
+    paths = [keras_path]
+    if config.export:
+        paths += export(model, config.export_dir, to=EXPORTED, preprocessing=preprocessing)
 
     judged = judge(task, deploy(model), evaluation, seed=config.seed, count=count)
     result, tested, compared = judged.result, judged.result.count, len(judged.images)
@@ -64,17 +67,11 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     headline, value = result.headline
     print(f"Test {headline.replace('_', ' ')}: {task.text(headline, value)} of {tested:,} images.")
 
-    which = (
-        f"{compared:,} of them, drawn at random," if compared < tested else f"{compared:,} images"
-    )
-    print(f"Running {which} through each, reloaded in a process of its own ...")
-    paths = [keras_path, saved_model, litert]
-    comparisons = compare(task, paths, judged.images, judged.truth, judged.answers)
-    Console().print(comparison_table(task, comparisons))
+    comparisons = _compared(task, paths, judged, tested) if config.export else []
     results = {
         **figures,
         "test_images": tested,
-        "compared_images": compared,
+        "compared_images": compared if config.export else 0,
         "artefacts": [dataclasses.asdict(row) for row in comparisons],
     }
     write_json(run_dir / "results.json", results)
@@ -86,9 +83,19 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     write_samples(samples, judged.images[picked], [titles[index] for index in picked])
     print("\nNext:")
     print(f"  {shlex.join(['tensorboard', '--logdir', str(log_dir.parent)])}")
-    print(f"  {shlex.join(['keras-vit', 'predict', str(litert), str(samples)])}/*.png")
+    print(f"  {shlex.join(['keras-vit', 'predict', str(paths[-1]), str(samples)])}/*.png")
     if bigger:
         print(f"  {shlex.join(bigger)}")
+    return comparisons
+
+
+def _compared(task, paths, judged, tested):
+    """Compares a saved model and its exports on the images that were kept, and prints a table."""
+    count = len(judged.images)
+    which = f"{count:,} of them, drawn at random," if count < tested else f"{count:,} images"
+    print(f"Running {which} through each, reloaded in a process of its own ...")
+    comparisons = compare(task, paths, judged.images, judged.truth, judged.answers)
+    Console().print(comparison_table(task, comparisons))
     return comparisons
 
 

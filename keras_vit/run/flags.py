@@ -108,6 +108,9 @@ class Training:
     """Folder for logs, checkpoints, the .keras file and sample pictures."""
     export_dir: str
     """Folder for the exported versions."""
+    export: bool = True
+    """Whether the trained model is exported, and compared with its exports; it is scored and saved
+    in any case."""
 
     def check(self):
         """Raises a `ValueError` unless all values are in their ranges and fit together.

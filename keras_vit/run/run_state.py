@@ -18,6 +18,7 @@ FREE_ON_RESUME = {
     "workers",
     "run_dir",
     "export_dir",
+    "export",
 }
 # Places of the data, which may have moved: the data itself is compared.
 PLACES = {"data", "data_dir", "source"}

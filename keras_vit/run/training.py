@@ -111,8 +111,8 @@ def train(
         bigger: Words of a command that trains a bigger model, to print at the end.
 
     Returns:
-        A list of one `keras_vit.evaluation.Comparison` per file; `None` in every worker except the
-        first, and on the JAX backend.
+        A list of one `keras_vit.evaluation.Comparison` per file, empty without exports; `None` in
+        every worker except the first, and on the JAX backend.
 
     Raises:
         ValueError: If there are no labels, if a split is missing, empty or smaller than a batch, if
@@ -126,8 +126,9 @@ def train(
     workers = Workers(devices)
     with explain_lost_workers(workers), explain_labels():
         if workers.is_chief:
-            check_formats(EXPORTED)  # before the training, not after it
-            prepare_folder(config.export_dir)
+            if config.export:
+                check_formats(EXPORTED)  # before the training, not after it
+                prepare_folder(config.export_dir)
             prepare_folder(config.run_dir)
         preprocessing = fitted_preprocessing(source.splits["test"], preprocessing)
         broken = BrokenPictures()
@@ -229,10 +230,12 @@ def _announce(config, source):
     """Prints what the run will do, with which data and flags."""
     for note in source.notes:
         print(note)
+    then = (
+        f", export it to {config.export_dir}, reload the exports and compare them on the test split"
+    )
     print(
-        f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}, "
-        f"export it to {config.export_dir}, reload the exports and compare them on the test split."
-        f"\n{source}\n{describe(config)}"
+        f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}"
+        f"{then if config.export else ''}.\n{source}\n{describe(config)}"
     )
 
 

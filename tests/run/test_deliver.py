@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ class Config:
     run_dir: str
     export_dir: str
     seed: int
+    export: bool = True
 
 
 @pytest.fixture
@@ -129,6 +131,37 @@ def test_samples_of_many_classes_are_spread_over_them():
     assert pick_samples(np.arange(1000), 10) == [0, 111, 222, 333, 444, 555, 666, 777, 888, 999]
 
 
+def deliver(model, source, config):
+    log_dir = Path(config.run_dir, "logs", "one")
+    log_dir.mkdir(parents=True)
+    return module.deliver(
+        TASK,
+        model,
+        source.name,
+        batches_of(source.splits["test"]),
+        config,
+        log_dir,
+        bigger="bigger",
+        preprocessing=Preprocessing(crop_ratio=0.9),
+    )
+
+
+def test_without_exports_it_is_scored_and_saved(tmp_path, source, model, monkeypatch, capsys):
+    monkeypatch.setattr(module, "export", None)
+    monkeypatch.setattr(module, "compare", None)
+    run_dir, export_dir = tmp_path / "run", tmp_path / "exports"
+    config = Config(run_dir=str(run_dir), export_dir=str(export_dir), seed=0, export=False)
+    assert deliver(model, source, config) == []
+    results = json.loads((run_dir / "results.json").read_text())
+    labels, predictions = expected(model, source)
+    assert results["test_accuracy"] == (labels == predictions).mean()
+    assert results["artefacts"] == [] and results["compared_images"] == 0
+    saved = run_dir / f"{source.name}.keras"
+    assert saved.is_file() and not export_dir.exists()
+    out = capsys.readouterr().out
+    assert f"keras-vit predict {saved}" in out and "exporting" not in out
+
+
 def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, capsys):
     monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
     seen = {}
@@ -144,18 +177,7 @@ def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, 
         module, "log_hyperparameters", lambda folder, flags, figures: seen.update(figures)
     )
     config = Config(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"), seed=0)
-    log_dir = tmp_path / "run" / "logs" / "one"
-    log_dir.mkdir(parents=True)
-    module.deliver(
-        TASK,
-        model,
-        source.name,
-        batches_of(source.splits["test"]),
-        config,
-        log_dir,
-        bigger="bigger",
-        preprocessing=Preprocessing(crop_ratio=0.9),
-    )
+    deliver(model, source, config)
     labels, predictions = expected(model, source)
     accuracy = (labels == predictions).mean()
     out = capsys.readouterr().out
