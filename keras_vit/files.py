@@ -1,9 +1,24 @@
-"""Atomic writes: a file is written completely or not at all."""
+"""Atomic writes, where a file is written completely or not at all, and the folder of caches."""
 
 import contextlib
 import json
 import os
 from pathlib import Path
+
+
+def cache_folder(name):
+    """Returns a folder for what can be made again: `name` in `KERAS_VIT_HOME`.
+
+    By default that is `keras-vit` in `XDG_CACHE_HOME`, or in `~/.cache`.
+
+    Args:
+        name: What it holds, for example `"checkpoints"`.
+
+    Returns:
+        A `pathlib.Path`; the folder need not exist.
+    """
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("KERAS_VIT_HOME") or Path(caches, "keras-vit")) / name
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,10 @@ from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
 CHECK_EXPORTS = ("test_check_exports.py", "test_dense.py", "test_product.py", "test_package.py")
+
+
+# What is remembered of one run of the tests is not for the next, nor for the user.
+os.environ["KERAS_VIT_HOME"] = (cache := tempfile.TemporaryDirectory()).name
 
 
 def pytest_configure():

@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import ipaddress
-import os
 import re
 import sys
 import urllib.error
@@ -17,7 +16,7 @@ import safetensors
 from keras_vit.checkpoints.hub import from_hub, sha256_of
 from keras_vit.checkpoints.read import DOWNLOADED
 from keras_vit.errors import UserError, one_line
-from keras_vit.files import atomic_write
+from keras_vit.files import atomic_write, cache_folder
 
 SECONDS = 30  # of silence, after which a server is given up
 BLOCK = 1 << 20  # bytes
@@ -46,15 +45,6 @@ def local_path(source):
     return _from_web(text) if "://" in text else Path(source)
 
 
-def cache_folder():
-    """Returns the folder of downloads: `checkpoints` in `KERAS_VIT_HOME`.
-
-    By default that is `keras-vit` in `XDG_CACHE_HOME`, or in `~/.cache`.
-    """
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("KERAS_VIT_HOME") or Path(caches, "keras-vit")) / "checkpoints"
-
-
 def _from_web(source):
     """Returns the path of a download, which is made unless it is there."""
     url, mark, digest = source.partition("#")
@@ -70,7 +60,7 @@ def _from_web(source):
     name = PurePosixPath(unquote(urlsplit(url).path).replace("\\", "/")).name
     if not name.endswith(DOWNLOADED):
         raise UserError(f"A download must be a .safetensors or .npz file: received {source}.")
-    path = cache_folder() / hashlib.sha256(url.encode()).hexdigest()[:16] / name
+    path = cache_folder("checkpoints") / hashlib.sha256(url.encode()).hexdigest()[:16] / name
     if path.is_file() and (not digest or digest == sha256_of(path)):
         return path
     # What runs on this machine is reached without a proxy.

@@ -97,7 +97,7 @@ class Training:
     precision: str = "float32"
     """float32, bfloat16 or float16."""
     xla: str = "auto"
-    """on, off, or auto, which times a step both ways."""
+    """on, off, or auto, which times a step both ways if the run is long enough to gain by it."""
     not_finite: str = "stop"
     """What to do if a gradient is not finite: stop the training, or skip the step."""
     resume: bool | None = None

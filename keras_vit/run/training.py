@@ -156,7 +156,9 @@ def train(
             if workers.is_chief:
                 log_gallery(log_dir, *titled(task, *_first(batch, SHOWN)))
             part = config.batch_size // parts
-            notes["jit_compile"] = choose_xla(config.xla, model, _first(batch, part))
+            notes["jit_compile"] = choose_xla(
+                config.xla, model, _first(batch, part), steps=config.epochs * steps
+            )
         model.jit_compile = notes["jit_compile"]
 
         evaluated = functools.partial(evaluation_batches, task, model, parts=parts, broken=broken)

@@ -200,16 +200,16 @@ def test_an_address_is_downloaded_once(hub, tmp_path, capsys):
 
 
 def test_the_cache_folder(monkeypatch, tmp_path):
-    from keras_vit.checkpoints.download import cache_folder
+    from keras_vit.files import cache_folder
 
     monkeypatch.delenv("KERAS_VIT_HOME", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "keras-vit" / "checkpoints"
+    assert cache_folder("checkpoints") == tmp_path / "keras-vit" / "checkpoints"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "keras-vit" / "checkpoints"
+    assert cache_folder("checkpoints") == tmp_path / ".cache" / "keras-vit" / "checkpoints"
     monkeypatch.setenv("KERAS_VIT_HOME", str(tmp_path / "own"))
-    assert cache_folder() == tmp_path / "own" / "checkpoints"
+    assert cache_folder("checkpoints") == tmp_path / "own" / "checkpoints"
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,11 @@ class TrainingModel(Steps):
             )
 
     @property
+    def accumulation(self):
+        """How many micro-batches each replica's part of a batch is split into."""
+        return self._compiled_with["accumulation"]
+
+    @property
     def skipped_steps(self):
         """A variable `()`: the number of steps skipped because a gradient was not finite."""
         return self._update.skipped
