@@ -99,7 +99,7 @@ def test_what_is_beyond_its_limit_is_put_aside(tmp_path, digits_model, run, monk
         open_artefact(out)
     code, text, err = run("export", digits_model, *words, "tflite", "--force")
     assert code == 0 and "beyond its" in text and "2.tflite is kept: it loses" in err
-    assert open_artefact(out).path == out / "2.tflite"
+    assert (out / "2.tflite").is_file()
     report = json.loads((out / "2.json").read_text())
     assert report["artefacts"][1]["is_forced"] and not report["rejected"]
     assert "2.tflite`, beyond its limit, kept |" in (out / "2.md").read_text()
