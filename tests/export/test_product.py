@@ -7,7 +7,7 @@ from random_models import random_classifier
 
 from keras_vit.errors import UserError
 from keras_vit.export import FORMATS, stage
-from keras_vit.export.formats import SAME
+from keras_vit.export.limits import SAME
 from keras_vit.export.litert import VARIANTS
 from keras_vit.export.servable import in_float32
 from keras_vit.inference import open_artefact
