@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import cyclopts
 
 from keras_vit.errors import Diverged, UserError, one_line
+from keras_vit.signals import SeenAtOnce
 
 TRACEBACK = "--traceback"
 MISTAKES = (cyclopts.CycloptsError, UserError, OSError, Diverged)
@@ -77,8 +78,10 @@ def run_app(app, start: Callable[[list[str]], object] | None = None):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     words, shows_all = _split_off_traceback(sys.argv[1:])
+    said = f"{app.name[0]}: {{}}: stops as soon as it can. Once more ends it at once."
     try:
-        status = (start or app)(words)
+        with SeenAtOnce(said.format, patience=0.3):
+            status = (start or app)(words)
         sys.stdout.flush()
     except (*MISTAKES, KeyboardInterrupt) as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():

@@ -14,7 +14,8 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "keras_private": set(),
     "lazy": set(),
     "progress": set(),
-    "command_line": {"errors"},
+    "signals": set(),
+    "command_line": {"errors", "signals"},
     "images": {"errors"},
     "losses": {"errors"},
     "layers": {"errors"},
@@ -23,7 +24,16 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "interpret": {"errors", "layers"},
     "checkpoints": {"errors", "files", "images", "keras_private", "layers", "models", "tasks"},
     "data": {"errors", "images"},
-    "training": {"choices", "errors", "files", "images", "keras_private", "losses"},
+    "training": {
+        "choices",
+        "errors",
+        "files",
+        "images",
+        "keras_private",
+        "losses",
+        "progress",
+        "signals",
+    },
     "inference": {"errors", "images", "tasks"},
     "evaluation": {"errors", "files", "images", "inference"},
     "export": {
@@ -94,6 +104,7 @@ NO_TENSORFLOW = {
     "losses",
     "models",
     "progress",
+    "signals",
     "tasks",
 }
 
