@@ -26,26 +26,25 @@ to 123 million with `cpu`: too many for a CPU. Not yet measured by us.
 
 import dataclasses
 import functools
-from collections.abc import Callable
-
-import tensorflow as tf
 
 from keras_vit.data import from_tfds
-from keras_vit.data.augment import (
-    CIFAR10_POLICY,
-    auto_augment,
-    chain,
-    random_crop,
-    random_erasing,
-)
+from keras_vit.data.augment import random_crop
 from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Flip, Mixing, PatchDropout, open_devices, run_recipe, train
+from keras_vit.run import (
+    Augmentation,
+    AugmentationName,
+    Mixing,
+    PatchDropout,
+    open_devices,
+    run_recipe,
+    train,
+)
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(PatchDropout, Flip, Mixing):
+class Config(PatchDropout, Augmentation, Mixing):
     """The CIFAR-10 recipe."""
 
     image_size: int = 32
@@ -74,10 +73,6 @@ class Config(PatchDropout, Flip, Mixing):
     """Stochastic depth: rate at which the last block is skipped in training."""
     padding: int = 4
     """Largest random shift of the images, in pixels."""
-    policy: bool = False
-    """Whether AutoAugment's policy for CIFAR-10 is applied."""
-    erasing: float = 0.0
-    """Share of the images in which a rectangle is erased."""
     data_dir: str | None = None
     """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     run_dir: str = "runs/cifar10"
@@ -108,7 +103,7 @@ class Gpu(Config):
     depth: int = 9
     num_heads: int = 12
     drop_path: float = 0.1
-    policy: bool = True
+    augment: AugmentationName = "auto-augment-cifar10"
     erasing: float = 0.25
 
 
@@ -166,25 +161,18 @@ SMOKE = (
 )
 
 
-def augmentation(config) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Chains the stages that the flags turn on: mirroring, shifts, AutoAugment's policy, erasing.
+def augmentation(config):
+    """Chains the stages that the flags turn on: mirroring, shifts, the policy, erasing.
 
     Args:
         config: A `Config`.
 
     Returns:
-        A stage: a function of images `(B, H, W, C)` and keys `(B,)` that returns images.
+        A stage, see `Augmentation.stages`.
     """
-    stages = config.flips
-    if config.padding:
-        stages.append(functools.partial(random_crop, padding=config.padding))
-    if config.policy:
-        stages.append(functools.partial(auto_augment, policy=CIFAR10_POLICY))
-    if config.erasing:
-        erase = dict(rate=config.erasing, area=(0.02, 0.4), noise=False)
-        mean = [255 * mean for mean in config.mean]
-        stages.append(functools.partial(random_erasing, mean=mean, **erase))
-    return chain(*stages)
+    shifts = [functools.partial(random_crop, padding=config.padding)] if config.padding else []
+    erasing = dict(mean=config.mean, std=config.std, area=(0.02, 0.4), noise=False)
+    return config.stages(*config.flips, *shifts, **erasing)
 
 
 def run(config):

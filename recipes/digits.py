@@ -16,12 +16,15 @@ import functools
 from keras_vit.data import digits
 from keras_vit.data.augment import random_affine
 from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Mixing, open_devices, run_recipe, train
+from keras_vit.run import Augmentation, Mixing, open_devices, run_recipe, train
 from keras_vit.tasks import classifier
+
+AFFINE = functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1)
+MEAN, STD = 0.305, 0.376  # of the training images
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Mixing):
+class Config(Augmentation, Mixing):
     """The digits recipe."""
 
     epochs: int = 150
@@ -30,6 +33,7 @@ class Config(Mixing):
     weight_decay: float = 0.05
     warmup_epochs: int = 15
     beta_2: float = 0.99
+    flip: bool = False
     width: int = 48
     """Width of the model: numbers per token."""
     depth: int = 3
@@ -74,12 +78,12 @@ def run(config):
         devices,
         source,
         lambda names: classifier(
-            vit(shape, mean=0.305, std=0.376),  # of the training images
+            vit(shape, mean=MEAN, std=STD),
             len(names),
             class_names=names,
         ),
         task=config.classification(source.class_names),
-        augment=functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1),
+        augment=config.stages(*config.flips, AFFINE, mean=MEAN, std=STD),
         bigger=["python", "-m", "recipes.cifar10"],
     )
 

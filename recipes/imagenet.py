@@ -22,18 +22,24 @@ pipeline are tested on small stand-ins.
 """
 
 import dataclasses
-import functools
 
 from keras_vit.data import open_source
-from keras_vit.data.augment import chain, rand_augment, random_erasing
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
-from keras_vit.run import Flip, Mixing, RandomCrops, open_devices, run_recipe, train
+from keras_vit.run import (
+    Augmentation,
+    AugmentationName,
+    Mixing,
+    RandomCrops,
+    open_devices,
+    run_recipe,
+    train,
+)
 from keras_vit.tasks import classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(RandomCrops, Flip, Mixing):
+class Config(RandomCrops, Augmentation, Mixing):
     """The flags that both recipes share."""
 
     data: str = "imagenet2012"
@@ -57,14 +63,6 @@ class Config(RandomCrops, Flip, Mixing):
     """Mean of the pixels, from 0 to 1."""
     std: tuple[float, ...]
     """Standard deviation of the pixels, from 0 to 1."""
-    magnitude: int
-    """RandAugment's magnitude."""
-    magnitude_std: float = 0.0
-    """Standard deviation of the magnitude."""
-    increasing: bool = False
-    """Whether RandAugment's operations are timm's, all of which grow with the magnitude."""
-    erasing: float = 0.0
-    """Share of the images in which a rectangle is replaced by noise."""
     drop_path: float = 0.0
     """Stochastic depth: rate at which the last block is skipped in training."""
     run_dir: str = "runs/imagenet"
@@ -84,7 +82,7 @@ class Plain(Config):
     position: str = "sincos_2d"
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
-    magnitude: int = 10
+    augment: AugmentationName = "rand-augment"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,9 +101,7 @@ class DeiT(Config):
     position: str = "learned"
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    magnitude: int = 9
-    magnitude_std: float = 0.5
-    increasing: bool = True
+    augment: AugmentationName = "rand-augment-timm"
     erasing: float = 0.25
     drop_path: float = 0.1
 
@@ -130,19 +126,6 @@ def run(config):
     """
     devices = open_devices(config)
     source = open_source(config.data, data_dir=config.data_dir)
-    stages = [
-        *config.flips,
-        functools.partial(
-            rand_augment,
-            num_ops=2,
-            magnitude=config.magnitude,
-            magnitude_std=config.magnitude_std,
-            increasing=config.increasing,
-        ),
-    ]
-    if config.erasing:
-        in_bytes = {name: [255 * x for x in getattr(config, name)] for name in ("mean", "std")}
-        stages.append(functools.partial(random_erasing, rate=config.erasing, **in_bytes))
     return train(
         config,
         devices,
@@ -163,7 +146,7 @@ def run(config):
         task=config.classification(source.class_names),
         crop=config.random_crop(config.image_size),
         preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=config.crop_ratio),
-        augment=chain(*stages),
+        augment=config.stages(*config.flips, mean=config.mean, std=config.std),
         bigger=["python", "-m", "recipes.imagenet", "--model", "B/16"],
     )
 

@@ -20,11 +20,12 @@ import numpy as np
 
 from keras_vit.checkpoints import load, recognise
 from keras_vit.data import centre_crop, fitted_batches, open_source
-from keras_vit.data.augment import as_one, chain, colour_jitter, random_scale_crop
+from keras_vit.data.augment import as_one, random_scale_crop
 from keras_vit.data.labels import explain_labels
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.run import Flip, open_devices, run_recipe, train
+from keras_vit.run import Augmentation, AugmentationName, open_devices, run_recipe, train
+from keras_vit.run.augmentation import check_moves_nothing
 from keras_vit.tasks import segmentation, segmenter
 
 CAMVID = (
@@ -43,7 +44,7 @@ CAMVID = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Flip):
+class Config(Augmentation):
     """The recipe of segmentation."""
 
     data: str = ""
@@ -66,8 +67,8 @@ class Config(Flip):
     """More factors at which the saved model answers a picture; it averages over all of them."""
     scales: tuple[float, float] = (0.45, 1.25)
     """Smallest and largest factor by which a training picture is scaled as well."""
-    jitter: float = 0.3
-    """Largest change of brightness, contrast and saturation, as a share."""
+    augment: AugmentationName = "colour-jitter"
+    """Published augmentation of colour; masks do not follow one that moves pixels."""
     class_balance: float = 0.25
     """Power by which rare classes count more in the loss: 0 is not at all, 1 evens them out."""
     epochs: int = 40
@@ -87,6 +88,7 @@ class Config(Flip):
 
     def check(self):
         super().check()
+        check_moves_nothing(self.augment)
         for name in ("data", "weights"):
             if not getattr(self, name):
                 raise UserError(f"`{name}` must be given: --data camvid --weights vit.safetensors.")
@@ -98,8 +100,6 @@ class Config(Flip):
                 raise UserError(f"`{name}` must lie in [1, inf): received {wrong[0]}.")
         if not 0 < self.scales[0] <= self.scales[1]:
             raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
-        if not 0 <= self.jitter < 1:
-            raise UserError(f"`jitter` must lie in [0, 1): received {self.jitter}.")
         if not 0 <= self.class_balance <= 1:
             raise UserError(f"`class_balance` must lie in [0, 1]: received {self.class_balance}.")
 
@@ -146,7 +146,6 @@ def run(config):
     preprocessing = Preprocessing(image_size=config.image_size, fit="squash")
     factors = tuple(config.enlarge * scale for scale in config.scales)
     scaled = functools.partial(random_scale_crop, size=config.crop_size, scale=factors)
-    jitter = dict.fromkeys(("brightness", "contrast", "saturation"), config.jitter)
 
     def build(names):
         backbone = load(
@@ -169,9 +168,10 @@ def run(config):
         build,
         task=segmentation(config.class_names, class_weights=weights, **how),
         crop=functools.partial(centre_crop, preprocessing=preprocessing, void=config.void),
-        augment=chain(
+        augment=config.stages(
             as_one(scaled, *config.flips, void=config.void),
-            functools.partial(colour_jitter, **jitter),
+            mean=checkpoint.architecture.mean,
+            std=checkpoint.architecture.std,
         ),
         preprocessing=preprocessing,
         validation=config.middle,

@@ -3,25 +3,16 @@
 import functools
 import sys
 from pathlib import Path
-from typing import Literal
 
 from keras_vit.cli.annotations import draw_boxes, with_masks
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
 from keras_vit.images.gallery import gallery_figure
+from keras_vit.run.augmentation import AugmentationName
 
 DPI = 100
 TITLE = 0.3  # inches above each image
-Augmentation = Literal[
-    "flip",
-    "auto-augment",
-    "auto-augment-cifar10",
-    "rand-augment",
-    "trivial-augment",
-    "three-augment",
-    "aug-mix",
-]
 
 
 def show_data(
@@ -30,7 +21,10 @@ def show_data(
     *,
     out: Path,
     size: int = 224,
-    augment: Augmentation | None = None,
+    augment: AugmentationName | None = None,
+    augment_strength: float | None = None,
+    flip: bool = False,
+    erasing: float = 0.0,
     columns: int = 8,
     rows: int = 4,
     split: str = "train",
@@ -41,14 +35,17 @@ def show_data(
     """Write a gallery of what the model will see, with class names, as one picture.
 
     Masks are laid over their pictures in colours, and boxes are drawn with their classes. Without
-    augmentation, encoded pictures are resized and cropped in the middle. With it, they are first
-    cropped at random, as in training.
+    augmentation, encoded pictures are resized and cropped in the middle. With `--augment`, `--flip`
+    or `--erasing`, they are first cropped at random, as in training.
 
     Args:
         source: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
         out: The picture to write, for example gallery.png.
         size: Side of the images in pixels; images in memory keep their size.
-        augment: The random augmentation of the images; none by default.
+        augment: The random augmentation, as recipes take it; `none` crops at random, and no more.
+        augment_strength: Strength of --augment on the scale of its paper; by default the usual one.
+        flip: Whether half of the images are mirrored.
+        erasing: Share of the images in which a rectangle is erased.
         columns: Images per row.
         rows: Rows of images.
         split: Which split to show.
@@ -62,13 +59,14 @@ def show_data(
     if seed < 0:
         raise UserError(f"--seed must be at least 0: received {seed}.")
     _check_ending(out)
+    stages = _stages(augment, augment_strength, flip, erasing)
     from keras_vit.data.sample import named_key
 
     opened = open_quietly(source, data_dir=data_dir, test_fraction=test_fraction)
     if split not in opened.splits:
         raise UserError(f"--split must be one of {', '.join(opened.splits)}: received {split}.")
     count = min(columns * rows, opened.splits[split].count)
-    sample = _some_samples(opened.splits[split], count, size, augment, seed)
+    sample = _some_samples(opened.splits[split], count, size, stages, seed)
     images, names = sample["image"], opened.class_names
     if "mask" in sample:
         images = with_masks(images, sample["mask"], names if named_key(sample) == "mask" else ())
@@ -91,22 +89,23 @@ def _check_ending(out):
         raise UserError(f"--out must end in one of .{', .'.join(endings)}: received {out}.")
 
 
-def _some_samples(split, count, size, augment, seed):
-    """Draws a batch of `count` samples as training would."""
+def _some_samples(split, count, size, stages, seed):
+    """Draws a batch of `count` samples; as training would unless `stages` is `None`."""
     from keras_vit.data import BrokenPictures, centre_crop, inception_crop, train_batches
     from keras_vit.images.preprocessing import Preprocessing
+    from keras_vit.run.augmentation import in_a_row
 
     crop = None
     if not split.image_shape:
         whole = functools.partial(centre_crop, preprocessing=Preprocessing(image_size=size))
-        crop = functools.partial(inception_crop, size=size) if augment else whole
+        crop = functools.partial(inception_crop, size=size) if stages is not None else whole
     broken = BrokenPictures()
     batches = train_batches(
         split,
         batch_size=count,
         seed=seed,
         crop=crop,
-        augment=_stage(augment) if augment else None,
+        augment=in_a_row(stages or []),
         example=dict,
         broken=broken,
     )
@@ -116,17 +115,15 @@ def _some_samples(split, count, size, augment, seed):
     return sample
 
 
-def _stage(name):
-    from keras_vit.data import augment
+def _stages(augment, strength, flip, erasing):
+    """Returns the stages of a training as a list, `None` where no flag asks for any."""
+    from keras_vit.data.augment import random_flip
+    from keras_vit.run.augmentation import check_strength, erasing_stages, policy_stages
 
-    return {
-        "flip": augment.random_flip,
-        "auto-augment": functools.partial(augment.auto_augment, policy=augment.IMAGENET_POLICY),
-        "auto-augment-cifar10": functools.partial(
-            augment.auto_augment, policy=augment.CIFAR10_POLICY
-        ),
-        "rand-augment": augment.rand_augment,
-        "trivial-augment": augment.trivial_augment,
-        "three-augment": augment.three_augment,
-        "aug-mix": augment.aug_mix,
-    }[name]
+    check_strength(augment or "none", strength)
+    if not 0 <= erasing <= 1:
+        raise UserError(f"--erasing must lie in [0, 1]: received {erasing}.")
+    if not (augment or flip or erasing):
+        return None
+    flips = [random_flip] if flip else []
+    return [*flips, *policy_stages(augment or "none", strength), *erasing_stages(erasing)]

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from keras_vit.command_line import run_recipe
 from keras_vit.lazy import lazy_names
+from keras_vit.run.augmentation import Augmentation, AugmentationName
 from keras_vit.run.flags import Training
-from keras_vit.run.shared_flags import Flip, Mixing, PatchDropout, RandomCrops
+from keras_vit.run.shared_flags import Mixing, PatchDropout, RandomCrops
 
 if TYPE_CHECKING:
     from keras_vit.run.training import open_devices, train
 
 __all__ = [
-    "Flip",
+    "Augmentation",
+    "AugmentationName",
     "Mixing",
     "PatchDropout",
     "RandomCrops",

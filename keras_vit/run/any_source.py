@@ -7,11 +7,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from keras_vit.errors import UserError
-from keras_vit.run.shared_flags import Flip, Mixing, RandomCrops
+from keras_vit.run.augmentation import Augmentation
+from keras_vit.run.shared_flags import Mixing, RandomCrops
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AnySource(RandomCrops, Flip, Mixing):
+class AnySource(RandomCrops, Augmentation, Mixing):
     """A command that trains a classifier on whatever `keras_vit.data.open_source` opens."""
 
     data: Annotated[str, Parameter(name=("--data", "--source"))] = ""

@@ -79,8 +79,9 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the data cannot be used.
     """
+    import numpy as np
+
     from keras_vit.checkpoints import load, recognise
-    from keras_vit.data.augment import chain
     from keras_vit.run.training import open_devices, train
     from keras_vit.training import add_lora
 
@@ -95,7 +96,10 @@ def run(config):
             f"received {config.frozen_blocks}."
         )
     moves, cropping = config.cropping(source)
-    flip = next(iter(config.flips), None)
+    # One number each, because images of another number of channels fold the kernel.
+    pixels = {
+        name: float(np.mean(getattr(checkpoint.architecture, name))) for name in ("mean", "std")
+    }
     return train(
         config,
         devices,
@@ -111,7 +115,7 @@ def run(config):
             patch_dropout=config.largest_patch_dropout,
         ),
         task=config.classification(source.class_names),
-        augment=chain(*config.flips, *moves) if moves else flip,
+        augment=config.stages(*config.flips, *moves, **pixels),
         adapt=functools.partial(add_lora, rank=config.lora_rank, on=config.lora_on)
         if config.lora_rank
         else None,

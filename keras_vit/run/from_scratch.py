@@ -14,6 +14,7 @@ per class expect little, and use `keras-vit finetune`.
 import dataclasses
 
 from keras_vit.run.any_source import AnySource
+from keras_vit.run.augmentation import AugmentationName
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,7 @@ class Config(AnySource):
     """Attention heads per block."""
     drop_path: float = 0.1
     """Stochastic depth: rate at which the last block is skipped in training."""
-    trivial_augment: bool = True
-    """Whether TrivialAugment changes colour and geometry."""
+    augment: AugmentationName = "trivial-augment"
 
 
 def run(config):
@@ -56,7 +56,6 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the data cannot be used.
     """
-    from keras_vit.data.augment import chain, trivial_augment
     from keras_vit.models import ViTConfig, vit
     from keras_vit.run.training import open_devices, train
     from keras_vit.tasks import classifier
@@ -75,7 +74,6 @@ def run(config):
         position="sincos_2d",
     )
     moves, cropping = config.cropping(source)
-    stages = [*config.flips, *moves, *([trivial_augment] if config.trivial_augment else [])]
     return train(
         config,
         devices,
@@ -84,7 +82,7 @@ def run(config):
             vit(shape, drop_path=config.drop_path), len(names), class_names=names
         ),
         task=config.classification(source.class_names),
-        augment=chain(*stages),
+        augment=config.stages(*config.flips, *moves),
         bigger=["keras-vit", "train", "--data", config.data]
         + ["--image-size", "128", "--patch-size", "16"],
         **cropping,

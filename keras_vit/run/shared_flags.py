@@ -56,21 +56,6 @@ class Mixing(Training):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Flip(Training):
-    """A recipe whose images may be mirrored."""
-
-    flip: bool = True
-    """Whether half of the images are mirrored. Turn it off where sides matter, as in text."""
-
-    @property
-    def flips(self):
-        """The augmentation as a list of stages, empty where images are not mirrored."""
-        from keras_vit.data.augment import random_flip
-
-        return [random_flip] if self.flip else []
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class RandomCrops(Training):
     """A recipe whose training images are random crops of pictures."""
 

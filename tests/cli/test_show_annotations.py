@@ -57,9 +57,7 @@ def test_boxes_are_drawn_with_the_colours_and_names_of_their_classes(tmp_path, r
     picture = gallery(run, tmp_path / "set", tmp_path / "g.png")
     first, second = (share(picture, colour) for colour in palette(2).astype(int))
     assert first > 1.5 * second > 0.001
-    assert (
-        gallery(run, tmp_path / "set", tmp_path / "g.png", "--augment", "flip") != picture
-    ).any()
+    assert (gallery(run, tmp_path / "set", tmp_path / "g.png", "--flip") != picture).any()
     code, _, err = run(
         "show-data", tmp_path / "set", "--out", tmp_path / "x.png", "--augment", "aug-mix"
     )

@@ -1,10 +1,8 @@
-import typing
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vit.cli import show_data
+from keras_vit import data
 
 
 @pytest.fixture
@@ -41,17 +39,23 @@ def test_augmentation_cuts_and_changes_what_is_shown_and_the_seed_chooses(folder
     words = [folder, "--size", 32, "--columns", 5, "--rows", 2]
     plain, again = (show(run, tmp_path, *words) for _ in range(2))
     np.testing.assert_array_equal(plain, again)
-    cut = show(run, tmp_path, *words, "--augment", "flip")
+    cut = show(run, tmp_path, *words, "--flip")
     assert (cut != plain).any()
-    other = show(run, tmp_path, *words, "--augment", "flip", "--seed", 1)
+    other = show(run, tmp_path, *words, "--flip", "--seed", 1)
     assert (other != plain).any() and (other != cut).any()
 
 
-def test_every_name_of_an_augmentation_is_one():
-    stages = {name: show_data._stage(name) for name in typing.get_args(show_data.Augmentation)}
-    assert len(stages) == 7 and all(map(callable, stages.values()))
-    cifar10 = stages["auto-augment-cifar10"].keywords
-    assert cifar10 != stages["auto-augment"].keywords
+@pytest.mark.parametrize(
+    "words",
+    [["--flip"], ["--erasing", "1"], ["--augment", "none"]],
+)
+def test_flags_of_training_show_what_training_sees(folder, tmp_path, run, monkeypatch, words):
+    seen = {}
+    real = data.train_batches
+    monkeypatch.setattr(data, "train_batches", lambda *a, **k: seen.update(k) or real(*a, **k))
+    show(run, tmp_path, folder, "--size", 16, "--columns", 1, "--rows", 1, *words)
+    assert seen["crop"].func is data.inception_crop
+    assert (seen["augment"] is None) == (words[1:] == ["none"])
 
 
 def test_what_cannot_be_finished_leaves_nothing(tmp_path, run, one_line, monkeypatch):
@@ -82,6 +86,8 @@ def test_digits_and_a_gallery_of_one(tmp_path, run):
         (["digits", "--out", "x"], "--out must end in one of ."),
         (["digits", "--out", "x.xyz"], ".png, "),
         (["digits", "--out", "x.png", "--augment", "twist"], "twist"),
+        (["digits", "--out", "x.png", "--augment-strength", "3"], "received 3 for none"),
+        (["digits", "--out", "x.png", "--erasing", "2"], "--erasing must lie in [0, 1]: received"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(tmp_path, run, one_line, monkeypatch, words, message):

@@ -20,14 +20,13 @@ import dataclasses
 import numpy as np
 
 from keras_vit.data import from_arrays
-from keras_vit.data.augment import random_flip
 from keras_vit.models import vit
-from keras_vit.run import Flip, open_devices, run_recipe, train
+from keras_vit.run import Augmentation, open_devices, run_recipe, train
 from keras_vit.tasks import classification, classifier
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Flip):
+class Config(Augmentation):
     """Each field is a flag."""
 
     epochs: int = 2
@@ -65,7 +64,7 @@ def run(config):
         source,
         build,
         task=classification(source.class_names),
-        augment=random_flip if config.flip else None,
+        augment=config.stages(*config.flips),
         bigger=["python", "brightness.py", "--run-dir", config.run_dir],
     )
 

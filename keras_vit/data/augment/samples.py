@@ -61,4 +61,19 @@ def image_only(stage: Stage) -> Stage:
             )
         return changed(sample, keys, **options)
 
+    of_samples.image_only = True
     return of_samples
+
+
+def keeps_annotations(stage: Stage):
+    """Returns whether a stage takes samples with masks, boxes and targets.
+
+    Args:
+        stage: A stage, or a `functools.partial` of one.
+
+    Returns:
+        False for one of `image_only`.
+    """
+    while isinstance(stage, functools.partial):
+        stage = stage.func
+    return not getattr(stage, "image_only", False)
