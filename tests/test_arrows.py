@@ -47,6 +47,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "layers",
         "tasks",
     },
+    "report": {"errors", "evaluation", "files"},
     "serve": {"errors", "images", "inference"},
     "run": {
         "checkpoints",
@@ -61,6 +62,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "lazy",
         "models",
         "progress",
+        "report",
         "tasks",
         "training",
     },
@@ -75,13 +77,14 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "images",
         "inference",
         "progress",
+        "report",
         "run",
         "serve",
         "tasks",
     },
 }
 # What reads a `Task` and knows none by its name.
-OF_ANY_TASK = ("data", "evaluation", "export", "serve", "training")
+OF_ANY_TASK = ("data", "evaluation", "export", "report", "serve", "training")
 # Masks of TFDS are called `segmentation_mask` and `segmentation_label`.
 NAMES_OF_TASKS = re.compile("classif|segmentation(?!_mask|_label)|segmenter", re.IGNORECASE)
 # What is imported only inside of functions, because what imports it must start without it.
@@ -104,6 +107,7 @@ NO_TENSORFLOW = {
     "losses",
     "models",
     "progress",
+    "report",
     "signals",
     "tasks",
 }

@@ -14,6 +14,7 @@ EXTRAS = (
     "ai_edge_quantizer",
     "fastapi",
     "huggingface_hub",
+    "jinja2",
     "matplotlib",
     "onnx",
     "onnxruntime",

@@ -25,9 +25,9 @@ def comparison_table(task, comparisons):
 
     first, tables = comparisons[0], []
     for cells in (
-        lambda row: _answers(task, row),
+        lambda row: answer_cells(task, row),
         lambda row: _others(task, row),
-        lambda row: dict(zip(first.milliseconds, _times(row, first), strict=True)),
+        lambda row: dict(zip(first.milliseconds, time_cells(row, first), strict=True)),
     ):
         if not cells(first):
             continue
@@ -65,15 +65,15 @@ def write_report(path, task, comparisons, rejected, **compared_on):
 
 def _markdown(task, comparisons, rejected, compared_on):
     first = comparisons[0]
-    answers = _answers(task, first) | _others(task, first)
+    answers = answer_cells(task, first) | _others(task, first)
     headings = ["export", *answers, *first.milliseconds, "runtime", "operators"]
     lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     for row in comparisons:
         operators = ", ".join(f"{count} {name}" for name, count in row.operators.items())
         name = f"`{row.artefact}`" + f", {FORCED}" * row.is_forced
-        cells = [name, *_answers(task, row).values()]
+        cells = [name, *answer_cells(task, row).values()]
         cells += _others(task, row).values()
-        cells += [*_times(row, first), row.runtime, operators]
+        cells += [*time_cells(row, first), row.runtime, operators]
         lines.append("| " + " | ".join(cells) + " |")
     reasons = [f"\n`{row.artefact}` is kept: {row.remark}" for row in comparisons if row.remark]
     reasons += [f"\n{name} was rejected: {why}" for name, why in rejected.items()]
@@ -81,8 +81,17 @@ def _markdown(task, comparisons, rejected, compared_on):
     return "\n".join([*lines, *reasons, f"\nJudged on: {facts}."]) + "\n"
 
 
-def _answers(task, row):
-    """Returns the cells on the answers of a row, by heading."""
+def answer_cells(task, row):
+    """Writes what a file answers and what that costs.
+
+    Args:
+        task: The `keras_vit.tasks.Task`.
+        row: A `Comparison`.
+
+    Returns:
+        A dictionary of texts by heading: size, headline, its change, share of the same decisions
+        and largest difference.
+    """
     headline, value = next(iter(row.figures.items()))
     unit = " points" if headline in task.shares else " %"
     cells = {
@@ -106,8 +115,16 @@ def _spaced(cells):
     return {name.replace("_", " "): cell for name, cell in cells.items()}
 
 
-def _times(row, first):
-    """Returns the cells of a row's times; they compare it with the first row."""
+def time_cells(row, first):
+    """Writes the times of a file, and how many times faster than the first they are.
+
+    Args:
+        row: A `Comparison`.
+        first: That of the exported model.
+
+    Returns:
+        A list of texts in the order of `first.milliseconds`.
+    """
     return [
         f"{time:.2f} ms, {first.milliseconds[setting] / time:.2f}x"
         for setting, time in row.milliseconds.items()

@@ -34,7 +34,7 @@ def chance_of_loss(task, result, reference):
     - Otherwise it is a paired bootstrap ("An Introduction to the Bootstrap", B. Efron and R.
       Tibshirani 1993, chapter 16): of 2,000 sets of as many examples, drawn with replacement from
       these, the share on which the headline is not worse. The headline is computed by
-      `Result.headline_of`, or is the mean of `Result.each`.
+      `Result.figures_of`, or is the mean of `Result.each`.
 
     Args:
         task: The `keras_vit.tasks.Task`.
@@ -53,7 +53,7 @@ def chance_of_loss(task, result, reference):
     if not can_be_significant(result.count):
         return Chance(1.0, "paired bootstrap")
     rng, worse, left = np.random.default_rng(0), 0, RESAMPLES
-    better = 1 if task.higher_is_better or result.headline_of is None else -1
+    better = 1 if task.higher_is_better or result.figures_of is None else -1
     while left:
         size = min(left, max(1, ROOM // result.count))
         counts = rng.multinomial(result.count, [1 / result.count] * result.count, size=size)
@@ -79,11 +79,11 @@ def _sign_test(lost, won):
 
 
 def _can_be_resampled(result):
-    return result.headline_of is not None or result.each is not None
+    return result.figures_of is not None or result.each is not None
 
 
 def _headlines(result, counts):
     """Returns the headline on each of `R` sets, in which examples are as often as `(R, N)` says."""
-    if result.headline_of is not None:
-        return result.headline_of(counts)
+    if result.figures_of is not None:
+        return result.figures_of(counts)[result.headline[0]]
     return counts @ result.each / result.count

@@ -15,6 +15,7 @@ class Score:
         predictions: The most probable classes `(N,)`.
         confidences: Probabilities of these predictions `(N,)`.
         ranks: Rank of the true class among all `(N,)`: 0 if it is the most probable.
+        of_labels: Probabilities of the true classes `(N,)`, 0 for a class that the model lacks.
         num_classes: Number of classes `K`.
     """
 
@@ -22,6 +23,7 @@ class Score:
     predictions: np.ndarray
     confidences: np.ndarray
     ranks: np.ndarray
+    of_labels: np.ndarray
     num_classes: int
 
     @classmethod
@@ -40,14 +42,16 @@ class Score:
         classes = probabilities.shape[-1]
         ranks = np.where(is_label.any(axis=-1), is_label.argmax(axis=-1), classes)
         predictions, confidences = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
-        return cls(np.asarray(labels), predictions, confidences, ranks, classes)
+        best = np.take_along_axis(probabilities, falling, -1)
+        of_labels = np.where(is_label, best, 0).max(axis=-1)
+        return cls(np.asarray(labels), predictions, confidences, ranks, of_labels, classes)
 
     @classmethod
     def joined(cls, parts: Sequence["Score"]):
         """Joins the scores of several batches, of which there is at least one."""
         arrays = (
             np.concatenate([getattr(part, name) for part in parts])
-            for name in ("labels", "predictions", "confidences", "ranks")
+            for name in ("labels", "predictions", "confidences", "ranks", "of_labels")
         )
         return cls(*arrays, num_classes=parts[0].num_classes)
 
@@ -61,6 +65,14 @@ class Score:
             The share of the images whose true class is among them.
         """
         return float((self.ranks < k).mean())
+
+    @property
+    def confusion(self):
+        """Each pair of a true and a predicted class that occurs, and how often, `(M, 3)`."""
+        pairs, counts = np.unique(
+            np.stack([self.labels, self.predictions], axis=1), axis=0, return_counts=True
+        )
+        return np.column_stack([pairs, counts])
 
     def calibration_error(self, bins=15):
         """Computes the expected calibration error, in `[0, 1]`.

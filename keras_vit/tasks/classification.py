@@ -99,8 +99,10 @@ def _score(pairs, *, names):
         },
         count=len(score.labels),
         per_class={"recall": recall, "precision": precision, "images": images},
-        each=-score.ranks.astype(float),
-        right=score.ranks == 0,
+        each=score.of_labels,
+        hits={"accuracy": score.ranks < 1, "top_5": score.ranks < 5},
+        confidence=score.confidences,
+        confusion=score.confusion,
         plots={"confusion": lambda: confusion_figure(score.labels, score.predictions, names)},
     )
 

@@ -1,4 +1,4 @@
-"""Scores of segmentation, from one confusion matrix over all pixels of a split."""
+"""Scores of segmentation, from the pixels of all pictures of a split."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -14,9 +14,12 @@ class SegmentationScore:
 
     Attributes:
         confusion: Pixels `(K, K)`, true class by predicted class; void pixels are in none.
+        pictures: Pixels of each class in each picture `(N, 3, K)`: those that are right, those
+            that are truly of it, and those that are predicted.
     """
 
     confusion: np.ndarray
+    pictures: np.ndarray
 
     @classmethod
     def of(cls, masks: Iterable[tuple[np.ndarray, np.ndarray]], num_classes, *, void=None):
@@ -34,7 +37,7 @@ class SegmentationScore:
         Raises:
             ValueError: If shapes differ, or a label is neither void nor in `[0, K)`.
         """
-        confusion = np.zeros(num_classes * num_classes, np.int64)
+        confusion, pictures = np.zeros((num_classes, num_classes), np.int64), []
         for true, predicted in masks:
             true, predicted = np.asarray(true), np.asarray(predicted)
             if true.shape != predicted.shape:
@@ -48,16 +51,63 @@ class SegmentationScore:
                 if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
                     wrong = labels.min() if labels.min() < 0 else labels.max()
                     raise UserError(f"Labels must lie in [0, {num_classes}): received {wrong}.")
-            counted = np.bincount(pairs[0] * num_classes + pairs[1], minlength=len(confusion))
+            counted = np.bincount(pairs[0] * num_classes + pairs[1], minlength=num_classes**2)
+            counted = counted.reshape(confusion.shape)
             confusion += counted
-        return cls(confusion.reshape(num_classes, num_classes))
+            pictures.append([np.diagonal(counted), counted.sum(1), counted.sum(0)])
+        shape = (len(pictures), 3, num_classes)
+        return cls(confusion, np.array(pictures, np.int64).reshape(shape))
+
+    @property
+    def figures(self):
+        """The figures of all pictures together, by name."""
+        known = self.class_accuracy[~np.isnan(self.class_accuracy)]
+        return {
+            "mean_iou": self.mean_iou,
+            "pixel_accuracy": self.pixel_accuracy,
+            "class_accuracy": float(known.mean()) if known.size else float("nan"),
+        }
+
+    def figures_of(self, counts):
+        """Computes the figures of sets that hold each of the `N` pictures a number of times.
+
+        Args:
+            counts: How often each set holds each picture, integers `(R, N)`.
+
+        Returns:
+            Arrays `(R,)` by name.
+        """
+        # Of floats, because NumPy multiplies integers slowly; these are exact up to 2^53.
+        counts = counts.astype(float)
+        right, true, predicted = (counts @ self.pictures[:, part] for part in range(3))
+        return {
+            "mean_iou": _mean(_ratio(right, true + predicted - right)),
+            "pixel_accuracy": _ratio(right.sum(-1), true.sum(-1)),
+            "class_accuracy": _mean(_ratio(right, true)),
+        }
+
+    @property
+    def each(self):
+        """Share of the pixels of each picture whose class was found `(N,)`; 1 without pixels."""
+        right, true, _ = np.moveaxis(self.pictures.sum(-1), -1, 0)
+        return np.where(true, right / np.maximum(true, 1), 1.0)
+
+    @property
+    def confused(self):
+        """Each pair of a true and a predicted class that occurs, and its pixels, `(M, 3)`."""
+        pairs = np.argwhere(self.confusion)
+        return np.column_stack([pairs, self.confusion[tuple(pairs.T)]])
+
+    @property
+    def pixels(self):
+        """Pixels that are truly of each class `(K,)`."""
+        return self.pictures[:, 1].sum(0)
 
     @property
     def iou(self):
         """Intersection over union of each class `(K,)`; NaN if neither mask ever has the class."""
-        hits = np.diagonal(self.confusion).astype(float)
-        union = self.confusion.sum(0) + self.confusion.sum(1) - hits
-        return _ratio(hits, union)
+        right, true, predicted = self.pictures.sum(0)
+        return _ratio(right, true + predicted - right)
 
     @property
     def mean_iou(self):
@@ -68,49 +118,20 @@ class SegmentationScore:
     @property
     def class_accuracy(self):
         """Share of each class's pixels that were found `(K,)`; NaN for a class without a pixel."""
-        return _ratio(np.diagonal(self.confusion).astype(float), self.confusion.sum(1))
+        return _ratio(self.pictures[:, 0].sum(0), self.pixels)
 
     @property
     def pixel_accuracy(self):
         """Share of all pixels whose class was found; NaN if there is none."""
-        return float(_ratio(np.trace(self.confusion).astype(float), self.confusion.sum()))
+        return float(_ratio(self.pictures[:, 0].sum(), self.pixels.sum()))
 
 
-def hits_and_unions(true, predicted, num_classes):
-    """Counts the pixels of one picture by which its IoU is computed.
-
-    Args:
-        true: True classes of its valid pixels, integers `(M,)`.
-        predicted: Predicted classes `(M,)`.
-        num_classes: Number of classes `K`.
-
-    Returns:
-        An array `(2, K)`: pixels of each class that were found, and pixels that have the class in
-        either mask.
-    """
-    hits, *both = (
-        np.bincount(each, minlength=num_classes)
-        for each in (true[true == predicted], true, predicted)
-    )
-    return np.stack([hits, sum(both) - hits])
-
-
-def mean_iou_of(hits, unions, counts):
-    """Computes the mean IoU of sets that hold each of `N` pictures a number of times.
-
-    Args:
-        hits: Pixels of each class that were found `(N, K)`.
-        unions: Pixels that have the class in either mask `(N, K)`.
-        counts: How often each set holds each picture `(R, N)`.
-
-    Returns:
-        The mean over the classes that occur `(R,)`; NaN for a set without any.
-    """
-    iou = _ratio((counts @ hits).astype(float), counts @ unions)
-    occurs = ~np.isnan(iou)
-    return _ratio(np.where(occurs, iou, 0).sum(axis=-1), occurs.sum(axis=-1))
+def _mean(values):
+    """Returns the mean over the last axis of the numbers that are known; NaN if none is."""
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0).sum(-1), known.sum(-1))
 
 
 def _ratio(part, whole):
     with np.errstate(invalid="ignore"):  # 0 of 0 is not known
-        return np.divide(part, whole)
+        return np.divide(part, whole, dtype=float)

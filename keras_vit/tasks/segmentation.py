@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_vit.errors import UserError
 from keras_vit.tasks.class_plot import class_figure
-from keras_vit.tasks.mask_score import SegmentationScore, hits_and_unions, mean_iou_of
+from keras_vit.tasks.mask_score import SegmentationScore
 from keras_vit.tasks.palette import coloured, overlay, palette, palette_image
 from keras_vit.tasks.task import Result, Task
 
@@ -105,41 +105,21 @@ def _deployed(model, *, names, void, size, enlarge):
 
 
 def _score(pairs, *, names, void):
-    each, parts = [], []
-
-    def masks():
-        for answers, truth in pairs:
-            for true, predicted in zip(truth, _mask_of(answers), strict=True):
-                yield true, predicted  # and goes on only if SegmentationScore takes them
-                valid = np.full(true.shape, True) if void is None else true != void
-                right = (true == predicted)[valid]
-                parts.append(hits_and_unions(true[valid], predicted[valid], len(names)))
-                each.append(right.mean() if right.size else 1.0)
-
-    score = SegmentationScore.of(masks(), len(names), void=void)
-    if not each:
+    masks = (
+        both for answers, truth in pairs for both in zip(truth, _mask_of(answers), strict=True)
+    )
+    score = SegmentationScore.of(masks, len(names), void=void)
+    if not len(score.pictures):
         raise UserError("There is no image to answer.")
-    accuracy = score.class_accuracy
-    hits, unions = np.stack(parts, axis=1)
-    figures = {
-        "mean_iou": score.mean_iou,
-        "pixel_accuracy": score.pixel_accuracy,
-        "class_accuracy": _mean(accuracy),
-    }
     return Result(
-        figures=figures,
-        count=len(each),
-        per_class={"iou": score.iou, "accuracy": accuracy, "pixels": score.confusion.sum(1)},
-        each=np.array(each),
-        headline_of=functools.partial(mean_iou_of, hits, unions),
+        figures=score.figures,
+        count=len(score.pictures),
+        per_class={"iou": score.iou, "accuracy": score.class_accuracy, "pixels": score.pixels},
+        each=score.each,
+        confusion=score.confused,
+        figures_of=score.figures_of,
         plots={"iou": lambda: class_figure(names, score.iou, "IoU")},
     )
-
-
-def _mean(values):
-    """Returns the mean of the numbers that are known; NaN if none is."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")
 
 
 def _picture(image, mask, *, count):

@@ -21,10 +21,15 @@ class Result:
             where there are no classes.
         each: How good the answer to each example is, `(N,)`, higher is better; `None` where only
             the whole set has a figure.
-        right: Whether the answer to each example is right, `(N,)`, where the headline is the share
-            that is; else `None`.
-        headline_of: Returns the headlines `(R,)` of `R` sets, given how often each holds each
-            example, integers `(R, N)`; `None` where it is not known.
+        hits: Of figures that are shares of the examples: whether each example counts, booleans
+            `(N,)`, by name of the figure.
+        confidence: Probability that the model gave to its decision on each example, `(N,)`; the
+            hits of the headline say whether it was right. `None` where it gives none.
+        confusion: Each pair of a true and a decided class that occurs, and how often, integers
+            `(M, 3)`; `None` where there are no classes.
+        figures_of: Returns figures by name, `(R,)`, of `R` sets, given how often each holds each
+            example, integers `(R, N)`; `None` where it is not known. From it come confidence
+            intervals, and whether a loss is significant.
         plots: Functions without arguments by name; each draws a `matplotlib.figure.Figure`.
     """
 
@@ -32,14 +37,21 @@ class Result:
     count: int
     per_class: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     each: np.ndarray | None = None
-    right: np.ndarray | None = None
-    headline_of: Callable[[np.ndarray], np.ndarray] | None = None
+    hits: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    confidence: np.ndarray | None = None
+    confusion: np.ndarray | None = None
+    figures_of: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None
     plots: dict[str, Callable[[], object]] = dataclasses.field(default_factory=dict)
 
     @property
     def headline(self):
         """Name and value of the first figure."""
         return next(iter(self.figures.items()))
+
+    @property
+    def right(self):
+        """Whether each example counts in the headline, `(N,)`, if that is a share; else `None`."""
+        return self.hits.get(self.headline[0])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

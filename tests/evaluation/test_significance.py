@@ -16,7 +16,7 @@ def answered(lost, won, both=100):
     """Results of two models: `both` right, and those that only one of them answers rightly."""
     model = np.array([True] * both + [True] * lost + [False] * won)
     export = np.array([True] * both + [False] * lost + [True] * won)
-    return [Result({"accuracy": x.mean()}, len(x), right=x) for x in (export, model)]
+    return [Result({"accuracy": x.mean()}, len(x), hits={"accuracy": x}) for x in (export, model)]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_mean_iou_is_resampled_over_pictures():
     results = [scored(task, masks, truth) for masks in (worse, one, model)]
     counts = rng.multinomial(20, [1 / 20] * 20, size=3)
     for result, masks in zip(results, (worse, one, model), strict=True):
-        assert result.headline_of(np.ones((1, 20), int)) == pytest.approx(result.headline[1])
-        for headline, count in zip(result.headline_of(counts), counts, strict=True):
+        assert result.figures_of(np.ones((1, 20), int))["mean_iou"] == pytest.approx(result.headline[1])
+        for headline, count in zip(result.figures_of(counts)["mean_iou"], counts, strict=True):
             drawn = np.repeat(np.arange(20), count)
             expected = scored(task, masks[drawn], truth[drawn]).headline[1]
             assert headline == pytest.approx(expected)
@@ -79,10 +79,10 @@ def test_a_lower_headline_may_be_better():
     errors = np.linspace(1, 2, 50)
 
     def mean(errors, counts):
-        return counts @ errors / counts.sum(-1)
+        return {"error": counts @ errors / counts.sum(-1)}
 
     results = [
-        Result({"error": x.mean()}, 50, headline_of=functools.partial(mean, x))
+        Result({"error": x.mean()}, 50, figures_of=functools.partial(mean, x))
         for x in (errors + 0.1, errors)
     ]
     assert chance_of_loss(task, *results).probability < 0.01

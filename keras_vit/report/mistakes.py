@@ -1,0 +1,48 @@
+"""The worst mistakes: pictures, the truth and what was answered."""
+
+import numpy as np
+
+from keras_vit.report.embedded import picture
+
+NAMED = 3  # answers of a picture whose truth is none of those that have a name
+MARKS = ("name", "index", "colour")  # of a row of `task.words`; all else is numbers
+
+
+def mistake(task, example):
+    """Describes an example whose answer is bad.
+
+    Args:
+        task: The `keras_vit.tasks.Task`.
+        example: A `keras_vit.evaluation.worst.Example`.
+
+    Returns:
+        A dictionary: `pictures`, pairs of an embedded picture and what it shows; `truth`, a text;
+        `answers`, pairs of a name and its number as text, the first one first; `of_truth`, the
+        number that the truth got, or an empty text; `goodness`, a number as text.
+    """
+    truth = task.title(example.truth) if task.title else ""
+    rows = task.words(example.answers) if task.words else []
+    of_truth = [_number(row) for row in rows if row["name"] == truth]
+    rows = rows[: 1 if of_truth else NAMED]
+    return dict(
+        pictures=_pictures(task, example),
+        truth=truth,
+        answers=[(row["name"], _number(row)) for row in rows],
+        of_truth=of_truth[0] if of_truth else "",
+        goodness=f"{example.goodness:.3g}",
+    )
+
+
+def _pictures(task, example):
+    pictures = [(picture(example.image), "picture")]
+    if task.picture and task.show:
+        image = np.clip(example.image, 0, 255).astype("uint8")
+        drawn = next(iter(task.show(image, example.answers).values()))
+        pictures.append((picture(task.picture(image, example.truth)), "truth"))
+        pictures.append((picture(drawn), "answer"))
+    return pictures
+
+
+def _number(row):
+    numbers = (value for key, value in row.items() if key not in MARKS)
+    return ", ".join(value if isinstance(value, str) else f"{value:.3f}" for value in numbers)

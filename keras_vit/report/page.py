@@ -1,0 +1,177 @@
+"""Writes a report as one HTML file, which needs no other file and no network."""
+
+import time
+from pathlib import Path
+
+from keras_vit.errors import needs_extra
+from keras_vit.evaluation.intervals import intervals
+from keras_vit.evaluation.report import answer_cells, time_cells
+from keras_vit.files import atomic_write
+from keras_vit.report import classes, plots
+from keras_vit.report.embedded import picture, plot
+from keras_vit.report.machine import machine
+from keras_vit.report.mistakes import mistake
+from keras_vit.report.places import without_places
+
+HERE = Path(__file__).parent
+SHOWN = 32  # training pictures
+SIDE = 112  # pixels of a training picture
+
+
+def write_page(path, report):
+    """Writes `report.html`, whole or not at all.
+
+    Names of classes and files are escaped; absolute paths, the host and the user are left out.
+
+    Args:
+        path: The file.
+        report: A `keras_vit.report.Report`.
+
+    Raises:
+        ValueError: If a package of the extra `recipes` is missing.
+        OSError: If the file cannot be written; an old file is then as it was.
+    """
+    with needs_extra("recipes"):
+        from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((HERE / "page.html").read_text("utf-8"))
+    style = (HERE / "page.css").read_text("utf-8")
+    page = template.render(_content(report), style=style)
+    with atomic_write(path) as unfinished:
+        # Some names of files are no text in UTF-8.
+        unfinished.write_text(page, "utf-8", errors="backslashreplace")
+
+
+def _content(report):
+    """Returns what the template shows, by the names that it uses."""
+    result, task = report.result, report.task
+    name, value = result.headline
+    found = intervals(result)
+    return dict(
+        model=without_places(report.model),
+        data=without_places(report.data),
+        split=report.split,
+        count=result.count,
+        headline=_words(name),
+        value=task.text(name, value),
+        interval=_interval(task, name, found.get(name)),
+        figures=[
+            (_words(name), task.text(name, value), _interval(task, name, found.get(name)))
+            for name, value in result.figures.items()
+        ],
+        methods=sorted({each.method for each in found.values()}),
+        notes=report.notes,
+        baselines=[
+            (each.name, *(_known(task, name, value) for value in (each.validation, each.test)))
+            for each in report.baselines
+        ],
+        curves=_curves(report.curves),
+        pictures=report.pictures,
+        counts=classes.counts(report.per_class, task.class_names),
+        sheet=_sheet(report.sheet),
+        confusion=classes.confusion(result.confusion, task.class_names),
+        per_class=classes.table(task, result.per_class),
+        calibration=_calibration(result),
+        plots=[
+            (_words(name), plot(draw()))
+            for name, draw in result.plots.items()
+            if name != "confusion" and name not in result.per_class  # the page has it as a table
+        ],
+        mistakes=[mistake(task, example) for example in report.worst],
+        judged=name in result.hits,
+        exports=_exports(task, report.comparisons),
+        compared_on=report.compared_on,
+        settings=_settings(report.settings, report.defaults),
+        commands=[(what, without_places(command)) for what, command in report.commands],
+        machine=machine(report.device),
+        date=time.strftime("%Y-%m-%d", time.gmtime()),
+    )
+
+
+def _words(name):
+    return name.replace("_", " ")
+
+
+def _interval(task, name, found):
+    return found and f"{task.text(name, found.low)} to {task.text(name, found.high)}"
+
+
+def _known(task, name, value):
+    return "" if value is None else task.text(name, value)
+
+
+def _curves(curves):
+    """Lists pairs of an embedded plot and a description of it."""
+    if curves is None or not curves.values:
+        return []
+    names = dict.fromkeys(name.removeprefix("val_") for name in curves.values)
+    drawn = []
+    for name in names:
+        both = {
+            where: curves.values[key]
+            for key, where in ((name, "training"), (f"val_{name}", curves.validated_on))
+            if key in curves.values
+        }
+        if not any(any(numbers) for _, numbers in both.values()):
+            continue  # zeros, such as pictures that could not be read
+        parts = (
+            f"{where} from {numbers[0]:.4g} to {numbers[-1]:.4g}"
+            for where, (_, numbers) in both.items()
+            if len(numbers)
+        )
+        told = f"{_words(name)} over the epochs: {', '.join(parts)}"
+        drawn.append((plot(plots.curve_figure(curves, name)), told))
+    if len(curves.learning_rate):
+        told = f"Learning rate over the epochs, at most {max(curves.learning_rate):.4g}"
+        drawn.append((plot(plots.learning_rate_figure(curves)), told))
+    return drawn
+
+
+def _sheet(sheet):
+    if sheet is None:
+        return []
+    pairs = list(zip(sheet.images, sheet.titles, strict=True))[:SHOWN]
+    return [(picture(image, longest=SIDE), title) for image, title in pairs]
+
+
+def _calibration(result):
+    if result.confidence is None or result.headline[0] not in result.hits:
+        return None
+    bins = plots.Bins.of(result.confidence, result.hits[result.headline[0]])
+    return dict(
+        error=f"{bins.error:.4f}",
+        mean=f"{result.confidence.mean():.2%}",
+        plot=plot(plots.reliability_figure(bins)),
+    )
+
+
+def _exports(task, comparisons):
+    """Returns headings and rows of what each export costs."""
+    if not comparisons:
+        return None
+    first = comparisons[0]
+    headings = ["export", *answer_cells(task, first), *first.milliseconds, "runtime"]
+    rows = [
+        [
+            Path(row.artefact).name,
+            *answer_cells(task, row).values(),
+            *time_cells(row, first),
+            row.runtime,
+        ]
+        for row in comparisons
+    ]
+    return dict(headings=headings, rows=rows)
+
+
+def _settings(settings, defaults):
+    """Returns rows of settings: name, value, and the default where it is another one."""
+    rows = [
+        (name, without_places(value), without_places(defaults[name]))
+        if name in defaults and defaults[name] != value
+        else (name, without_places(value), None)
+        for name, value in settings.items()
+    ]
+    return sorted(rows, key=lambda row: row[2] is None)
