@@ -169,6 +169,18 @@ def recipe_command(run: Callable[[object], object], config):
     return command
 
 
+def this_command():
+    """Returns the words that run this program, or none where it is no program, as in a notebook."""
+    main, program = sys.modules["__main__"], sys.argv[0]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.origin == program:  # python -m
+        return ["python", "-m", spec.name.removesuffix(".__main__"), *sys.argv[1:]]
+    if not os.path.basename(program) or program == "-c" or "ipykernel" in program:
+        return []
+    words = [os.path.basename(program), *sys.argv[1:]]
+    return ["python", *words] if program.endswith(".py") else words
+
+
 @contextlib.contextmanager
 def quiet_stderr():
     """Suppresses what C++ libraries write to the standard error stream while they are loaded.

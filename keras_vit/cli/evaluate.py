@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from keras_vit.cli.answers import check_out
 from keras_vit.cli.examples import examples_of
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
-from keras_vit.command_line import quiet_stderr
+from keras_vit.command_line import quiet_stderr, this_command
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write, write_json
 from keras_vit.images.preprocessing import images_per_call
@@ -20,7 +21,6 @@ from keras_vit.inference.described import task_of
 from keras_vit.progress import progress
 
 WORST = 10  # classes that are printed
-DRAWN = 6  # worst examples that are drawn
 
 
 def evaluate(
@@ -48,8 +48,8 @@ def evaluate(
             folder of OpenVINO.
         data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
         split: The split to score the model on, train or test.
-        out: Folder for the report: score.json, classes.csv, plots and, where the task draws its
-            answers, the worst ones; by default none is written.
+        out: Folder for the report: report.html, score.json, classes.csv, plots and, where the
+            task draws its answers, the worst ones; by default none is written.
         crop_ratio: Share of the short side of a picture file that the central crop keeps; by
             default that of the model, else all.
         interpolation: How picture files are resized; by default that of the model, else bicubic.
@@ -66,6 +66,7 @@ def evaluate(
     from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing
     from keras_vit.data.labels import explain_labels
     from keras_vit.evaluation import score
+    from keras_vit.evaluation.worst import Worst
 
     if split not in source.splits:
         raise UserError(f"--split must be one of {', '.join(source.splits)}: received {split!r}.")
@@ -100,7 +101,8 @@ def evaluate(
         if first is None:
             raise UserError(f"No picture of the split {split} can be read.")
         batches = progress(itertools.chain([first], batches), f"answering {split}", steps)
-        scored = score(task, answer, batches)
+        worst = None if out is None else Worst(task)
+        scored = score(task, answer, batches, watch=worst)
     settings = dict(model=str(model), data=data, split=split)
     seen = fitted_preprocessing(examples, preprocessing)
     settings |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
@@ -108,9 +110,8 @@ def evaluate(
     for path, reason in broken.reasons.items():
         print(f"Left out: {path}: {reason}")
     if out is not None:
-        _write(out, task, scored, settings)
-        if task.picture is not None and task.show is not None and scored.result.each is not None:
-            _draw_worst(out, task, scored.result.each, dataset, answer)
+        report = _report(task, scored, settings, worst.examples, source, artefact, broken)
+        _write(out, task, scored, settings, report)
     return 0
 
 
@@ -160,26 +161,25 @@ def _speed(images_per_second):
     return f"{images_per_second:{',.0f' if images_per_second >= 10 else '.2g'}}"
 
 
-def _draw_worst(folder, task, each, dataset, answer):
-    """Draws the examples whose answers are worst, which are read and answered again."""
-    from keras import tree
+def _report(task, scored, settings, worst, source, artefact, broken):
+    """Returns what `report.html` shows."""
+    from keras_vit.report import Report
 
-    from keras_vit.evaluation import sheet_figure
-
-    worst = np.argsort(each, kind="stable")[:DRAWN].tolist()
-    found, seen = {}, 0
-    for images, truth in dataset.as_numpy_iterator():
-        for place in {*worst} & {*range(seen, seen + len(images))}:
-            image = images[place - seen]
-            true = tree.map_structure(lambda array, at=place - seen: array[at], truth)
-            answers = {name: array[0] for name, array in answer(image[None]).items()}
-            found[place] = image, true, answers, f"{each[place]:.3g}"
-        seen += len(images)
-        if len(found) == len(worst):
-            break
-    with atomic_write(folder / "worst.png") as unfinished:
-        sheet_figure(task, [found[place] for place in worst]).savefig(unfinished, dpi=100)
-    print(f"The worst answers are drawn in {folder / 'worst.png'}.")
+    left_out = [f"{len(broken.reasons)} of the pictures could not be read."]
+    words = this_command()
+    return Report(
+        task=task,
+        model=settings["model"],
+        data=settings["data"],
+        split=settings["split"],
+        result=scored.result,
+        notes=left_out if broken.reasons else [],
+        pictures={name: split.count for name, split in source.splits.items()},
+        worst=worst,
+        settings=settings,
+        commands=[("Scores it again:", shlex.join(words))] if words else [],
+        device=artefact.runtime,
+    )
 
 
 def _cell(task, name, value):
@@ -188,7 +188,10 @@ def _cell(task, name, value):
     return "" if np.isnan(value) else task.text(name, value)
 
 
-def _write(folder, task, scored, settings):
+def _write(folder, task, scored, settings, report):
+    from keras_vit.evaluation import sheet_figure
+    from keras_vit.report import write_page
+
     result = scored.result
     write_json(folder / "score.json", {**settings, **_figures(scored)})
     written = ["score.json"]
@@ -203,4 +206,11 @@ def _write(folder, task, scored, settings):
         written.append(f"{name}.png")
         with atomic_write(folder / written[-1]) as unfinished:
             draw().savefig(unfinished, dpi=100)
+    if task.picture is not None and task.show is not None and report.worst:
+        rows = [(*example[:3], f"{example.goodness:.3g}") for example in report.worst]
+        written.append("worst.png")
+        with atomic_write(folder / written[-1]) as unfinished:
+            sheet_figure(task, rows).savefig(unfinished, dpi=100)
+    written.append("report.html")
+    write_page(folder / written[-1], report)
     print(f"Written to {folder}: {', '.join(written)}.")

@@ -82,7 +82,10 @@ def confusion(pairs, names):
         counted[pairs[:, 0], pairs[:, 1]] = pairs[:, 2]
         of_row = counted / np.maximum(totals, 1)[:, None]
         for name, row, part in zip(names, counted, of_row, strict=True):
-            cells = [f"{share:.1%}" if shares else f"{count:,}" for count, share in zip(row, part)]
+            cells = [
+                f"{share:.1%}" if shares else f"{count:,}"
+                for count, share in zip(row, part, strict=True)
+            ]
             matrix.append((name, list(zip(cells, part.round(3).tolist(), row > 0, strict=True))))
     wrong = pairs[(pairs[:, 0] != pairs[:, 1]) & (pairs[:, 2] > 1)]  # once says nothing
     most = wrong[np.argsort(-wrong[:, 2], kind="stable")][:PAIRS]

@@ -61,21 +61,6 @@ class Sheet:
     titles: Sequence[str]
 
 
-@dataclasses.dataclass(frozen=True)
-class Baseline:
-    """What another way to learn the same achieves.
-
-    Attributes:
-        name: What it is, for example `"nearest neighbour"`.
-        validation: The headline on the validation pictures, or `None`.
-        test: The headline on the test pictures, or `None`.
-    """
-
-    name: str
-    validation: float | None = None
-    test: float | None = None
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report:
     """What `write_page` shows. A part that is empty or `None` is left out.
@@ -87,7 +72,7 @@ class Report:
         split: Name of the split that `result` is of.
         result: The `keras_vit.tasks.Result`.
         notes: Sentences that a reader must know to judge the figures.
-        baselines: `Baseline`s; the model itself may be the first of them.
+        baselines: What other ways to learn the same reach: headlines by name and by split.
         pictures: Number of pictures by name of the split.
         per_class: Number of pictures of each class `(K,)`, by name of the split, in the order of
             `task.class_names`.
@@ -108,7 +93,7 @@ class Report:
     split: str
     result: object
     notes: Sequence[str] = ()
-    baselines: Sequence[Baseline] = ()
+    baselines: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     pictures: Mapping[str, int] = dataclasses.field(default_factory=dict)
     per_class: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     sheet: Sheet | None = None

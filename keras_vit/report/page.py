@@ -64,10 +64,7 @@ def _content(report):
         ],
         methods=sorted({each.method for each in found.values()}),
         notes=report.notes,
-        baselines=[
-            (each.name, *(_known(task, name, value) for value in (each.validation, each.test)))
-            for each in report.baselines
-        ],
+        baselines=_baselines(task, name, report.baselines),
         curves=_curves(report.curves),
         pictures=report.pictures,
         counts=classes.counts(report.per_class, task.class_names),
@@ -99,8 +96,14 @@ def _interval(task, name, found):
     return found and f"{task.text(name, found.low)} to {task.text(name, found.high)}"
 
 
-def _known(task, name, value):
-    return "" if value is None else task.text(name, value)
+def _baselines(task, name, baselines):
+    """Returns names of splits, and rows: a name and a headline on each of them."""
+    splits = list(dict.fromkeys(split for figures in baselines.values() for split in figures))
+    rows = [
+        (what, [task.text(name, figures[split]) if split in figures else "" for split in splits])
+        for what, figures in baselines.items()
+    ]
+    return dict(splits=splits, rows=rows) if rows else None
 
 
 def _curves(curves):

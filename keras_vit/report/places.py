@@ -6,7 +6,8 @@ from pathlib import Path
 
 # From the beginning of a word, or behind `folder:` or `--data=`; not the `//` of an address.
 ABSOLUTE = re.compile(r"(?<![^\s:=,;'\"(\[])(?:/(?!/)|~/|[A-Za-z]:\\)[^\s:,;'\")\]]+")
-SECRETS = re.compile(r"(https?://)[^\s/@]*@|(https?://[^\s?]*)\?\S*")
+USER = re.compile(r"(?<=://)[^\s/@]*@")
+QUERY = re.compile(r"(://[^\s?]*)\?[^\s'\"]*")
 
 
 def without_places(text):
@@ -21,7 +22,7 @@ def without_places(text):
     Returns:
         The text.
     """
-    text = SECRETS.sub(lambda match: match[1] or match[2], str(text))
+    text = QUERY.sub(r"\1", USER.sub("", str(text)))
     return ABSOLUTE.sub(lambda match: _shortened(match[0]), text)
 
 

@@ -64,6 +64,10 @@ def test_a_model_is_scored_and_reported(tmp_path, run, model, pictures):
     assert written["accuracy"] == pytest.approx(right / 5)
     with Image.open(report / "confusion.png") as image:
         assert image.size[0] > 100
+    page = (report / "report.html").read_text("utf-8")
+    assert f"{written['accuracy']:.2%} <small>accuracy" in page and "95&nbsp;% interval " in page
+    assert "1 of the pictures could not be read." in page and "keras-vit evaluate " in page
+    assert str(tmp_path) not in page
 
 
 def test_the_training_split_can_be_asked_for(run, model, pictures):

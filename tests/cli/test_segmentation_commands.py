@@ -82,6 +82,8 @@ def test_evaluate_scores_masks_and_writes_the_figures_of_each_class(model, stree
     assert (tmp_path / "score" / "iou.png").exists()
     with Image.open(tmp_path / "score" / "worst.png") as sheet:  # five rows of three
         assert sheet.height > sheet.width
+    page = (tmp_path / "score" / "report.html").read_text("utf-8")
+    assert page.count('alt="answer of number ') == 5 and "Intervals of a bootstrap" in page
 
 
 def test_evaluate_says_that_a_set_has_no_masks(model, run, tmp_path):
