@@ -48,7 +48,9 @@ def test_mean_iou_is_resampled_over_pictures():
     results = [scored(task, masks, truth) for masks in (worse, one, model)]
     counts = rng.multinomial(20, [1 / 20] * 20, size=3)
     for result, masks in zip(results, (worse, one, model), strict=True):
-        assert result.figures_of(np.ones((1, 20), int))["mean_iou"] == pytest.approx(result.headline[1])
+        assert result.figures_of(np.ones((1, 20), int))["mean_iou"] == pytest.approx(
+            result.headline[1]
+        )
         for headline, count in zip(result.figures_of(counts)["mean_iou"], counts, strict=True):
             drawn = np.repeat(np.arange(20), count)
             expected = scored(task, masks[drawn], truth[drawn]).headline[1]
