@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import inspect
 import io
 import os
@@ -124,7 +125,8 @@ def run_recipe(run: Callable[[object], object], config, description):
     Args:
         run: The recipe; called with an instance of `config`.
         config: A dataclass; its field `run_dir` becomes the flag `--run-dir`, and the string below
-            the field becomes the flag's help. Or a dictionary of such classes by name: the flag
+            the field becomes the flag's help. Its method `check`, if it has one, is called before
+            TensorFlow is loaded. Or a dictionary of such classes by name: the flag
             `--preset` chooses one, by default the first.
         description: The text of `--help`, for example the recipe's docstring.
 
@@ -164,6 +166,10 @@ def recipe_command(run: Callable[[object], object], config):
     flags = cyclopts.Parameter(name="*", negative_iterable=())
 
     def command(*, config: Annotated[config, flags] = config()):  # noqa: B008
+        if hasattr(config, "check"):
+            config.check()
+        with quiet_stderr():
+            importlib.import_module("tensorflow")
         run(config)
 
     return command

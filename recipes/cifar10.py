@@ -27,20 +27,8 @@ to 123 million with `cpu`: too many for a CPU. Not yet measured by us.
 import dataclasses
 import functools
 
-from keras_vit.data import from_tfds
-from keras_vit.data.augment import random_crop
 from keras_vit.errors import UserError
-from keras_vit.models import ViTConfig, vit
-from keras_vit.run import (
-    Augmentation,
-    AugmentationName,
-    Mixing,
-    PatchDropout,
-    open_devices,
-    run_recipe,
-    train,
-)
-from keras_vit.tasks import classifier
+from keras_vit.run import Augmentation, AugmentationName, Mixing, PatchDropout, run_recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -170,6 +158,8 @@ def augmentation(config):
     Returns:
         A stage, see `Augmentation.stages`.
     """
+    from keras_vit.data.augment import random_crop
+
     shifts = [functools.partial(random_crop, padding=config.padding)] if config.padding else []
     erasing = dict(mean=config.mean, std=config.std, area=(0.02, 0.4), noise=False)
     return config.stages(*config.flips, *shifts, **erasing)
@@ -188,6 +178,11 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the data cannot be used.
     """
+    from keras_vit.data import from_tfds
+    from keras_vit.models import ViTConfig, vit
+    from keras_vit.run import open_devices, train
+    from keras_vit.tasks import classifier
+
     devices = open_devices(config)
     source = from_tfds("cifar10", data_dir=config.data_dir)
     splits = {name: split.resized(config.image_size) for name, split in source.splits.items()}

@@ -13,13 +13,8 @@ a median of 99.72 %.
 import dataclasses
 import functools
 
-from keras_vit.data import digits
-from keras_vit.data.augment import random_affine
-from keras_vit.models import ViTConfig, vit
-from keras_vit.run import Augmentation, Mixing, open_devices, run_recipe, train
-from keras_vit.tasks import classifier
+from keras_vit.run import Augmentation, Mixing, run_recipe
 
-AFFINE = functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1)
 MEAN, STD = 0.305, 0.376  # of the training images
 
 
@@ -60,6 +55,12 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the data cannot be used.
     """
+    from keras_vit.data import digits
+    from keras_vit.data.augment import random_affine
+    from keras_vit.models import ViTConfig, vit
+    from keras_vit.run import open_devices, train
+    from keras_vit.tasks import classifier
+
     devices = open_devices(config)
     source = digits()
     shape = ViTConfig(
@@ -73,6 +74,7 @@ def run(config):
         class_token=False,
         position="sincos_2d",
     )
+    affine = functools.partial(random_affine, degrees=12, shear=10, zoom=0.12, shift=0.1)
     return train(
         config,
         devices,
@@ -83,7 +85,7 @@ def run(config):
             class_names=names,
         ),
         task=config.classification(source.class_names),
-        augment=config.stages(*config.flips, AFFINE, mean=MEAN, std=STD),
+        augment=config.stages(*config.flips, affine, mean=MEAN, std=STD),
         bigger=["python", "-m", "recipes.cifar10"],
     )
 

@@ -23,19 +23,7 @@ pipeline are tested on small stand-ins.
 
 import dataclasses
 
-from keras_vit.data import open_source
-from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.models import vit
-from keras_vit.run import (
-    Augmentation,
-    AugmentationName,
-    Mixing,
-    RandomCrops,
-    open_devices,
-    run_recipe,
-    train,
-)
-from keras_vit.tasks import classifier
+from keras_vit.run import Augmentation, AugmentationName, Mixing, RandomCrops, run_recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,6 +112,12 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the data cannot be used.
     """
+    from keras_vit.data import open_source
+    from keras_vit.images.preprocessing import Preprocessing
+    from keras_vit.models import vit
+    from keras_vit.run import open_devices, train
+    from keras_vit.tasks import classifier
+
     devices = open_devices(config)
     source = open_source(config.data, data_dir=config.data_dir)
     return train(

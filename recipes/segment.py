@@ -16,17 +16,10 @@ crop's size that overlap, and averages them.
 import dataclasses
 import functools
 
-import numpy as np
-
-from keras_vit.checkpoints import load, recognise
-from keras_vit.data import centre_crop, fitted_batches, open_source
-from keras_vit.data.augment import as_one, random_scale_crop
-from keras_vit.data.labels import explain_labels
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.run import Augmentation, AugmentationName, open_devices, run_recipe, train
+from keras_vit.run import Augmentation, AugmentationName, run_recipe
 from keras_vit.run.augmentation import check_moves_nothing
-from keras_vit.tasks import segmentation, segmenter
 
 CAMVID = (
     "sky",
@@ -88,7 +81,6 @@ class Config(Augmentation):
 
     def check(self):
         super().check()
-        check_moves_nothing(self.augment)
         for name in ("data", "weights"):
             if not getattr(self, name):
                 raise UserError(f"`{name}` must be given: --data camvid --weights vit.safetensors.")
@@ -138,7 +130,14 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the data cannot be used.
     """
+    from keras_vit.checkpoints import load, recognise
+    from keras_vit.data import centre_crop, open_source
+    from keras_vit.data.augment import as_one, random_scale_crop
+    from keras_vit.run import open_devices, train
+    from keras_vit.tasks import segmentation, segmenter
+
     devices = open_devices(config)
+    check_moves_nothing(config.augment)
     source = open_source(config.data)
     source.require(("mask",), "This recipe")
     checkpoint = recognise(config.weights)
@@ -183,6 +182,12 @@ def run(config):
 
 def _class_weights(config, split, preprocessing):
     """Returns what a pixel of each class counts; on average over the pixels it is one."""
+    import numpy as np
+
+    from keras_vit.data import fitted_batches
+    from keras_vit.data.labels import explain_labels
+    from keras_vit.tasks import segmentation
+
     counts = np.zeros(len(config.class_names))
     example = segmentation(config.class_names, void=config.void).example
     batches = fitted_batches(split, preprocessing, batch_size=16, example=example)

@@ -67,6 +67,8 @@ def check_command(words, monkeypatch):
             app.parse_args(words[1:], exit_on_error=False, print_error=False)
         return
     module, flags = flags_of(words[2])
+    if len(words) == 3:  # a name
+        return
     taken = []
 
     def run(config):

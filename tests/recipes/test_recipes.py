@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import keras_vit.run
 import recipes.digits
 import recipes.finetune
 import recipes.folder
@@ -297,7 +298,7 @@ def test_patches_may_be_dropped_from_any_epoch_on(monkeypatch, rates, epochs):
     cifar10 = importlib.import_module("recipes.cifar10")
     config = dataclasses.replace(cifar10.SMOKE[1], patch_dropout=rates, patch_dropout_epochs=epochs)
     monkeypatch.setattr(
-        cifar10, "train", lambda *given, **kwargs: seen.update(kwargs, build=given[3])
+        keras_vit.run, "train", lambda *given, **kwargs: seen.update(kwargs, build=given[3])
     )
     with tfds.testing.mock_data(num_examples=64):
         cifar10.run(config)
