@@ -89,5 +89,5 @@ def test_masks_are_refused_what_moves_pixels_of_images_only():
                 check_moves_nothing(name)
     config = segment.Config(data="d", weights="w", augment="rand-augment")
     with pytest.raises(ValueError, match="masks.*: received 'rand-augment'"):
-        config.check()
+        segment.run(config)
     dataclasses.replace(config, augment="three-augment", erasing=0.2).check()
