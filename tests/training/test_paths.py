@@ -38,30 +38,30 @@ def test_depths_count_from_the_patches_to_the_head():
 
 
 @pytest.mark.parametrize(
-    "replicas, lora_rank",
-    [(1, 0), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 2), (2, 0)])],
+    "replicas, lora_rank, depth",
+    [(1, 0, 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 2, 2), (2, 0, 1)])],
 )
-def test_rates_fall_from_layer_to_layer(replicas, lora_rank):
+def test_rates_fall_from_layer_to_layer(replicas, lora_rank, depth):
     """SGD's first step is the rate times the gradient clipped as a whole."""
     after = []
     for decay in (1.0, 0.5):
         keras.utils.set_random_seed(0)
         with strategy_of(replicas).scope():
-            model = build()
+            model = build(depth)
             if lora_rank:
                 add_lora(model, rank=lora_rank)
             before = {v.path: v.numpy() for v in model.trainable_variables}
             optimizer = layerwise(
                 lambda factor, waits: sgd(factor, weight_decay=0.1, global_clipnorm=0.1),
-                depth=2,
+                depth=depth,
                 decay=decay,
             )
         weights = step(model, optimizer)
         after.append({path: weights[path] - before[path] for path in weights})
     for path, plain in after[0].items():
-        factor = 0.5 ** (3 - depth_of(path, 2))
+        factor = 0.5 ** (depth + 1 - depth_of(path, depth))
         np.testing.assert_allclose(after[1][path], factor * plain, atol=1e-7, err_msg=path)
-    assert len(optimizer.optimizers) == (3 if lora_rank else 4)  # the embedding stays
+    assert len(optimizer.optimizers) == depth + (1 if lora_rank else 2)  # the embedding stays
 
 
 def test_without_decay_there_is_one_optimizer():
