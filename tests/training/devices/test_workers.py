@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import Program
 from ports import free_ports
 
 from keras_vit.training import Workers, strategy
@@ -23,19 +22,12 @@ def run(folder, workers, *arguments):
     processes = []
     for index in range(workers):
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, PROGRAM, folder, *map(str, arguments)],
-                env={**os.environ, "TF_CONFIG": json.dumps(task if workers > 1 else {})},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    words = [process.communicate(timeout=200)[1] for process in processes]
+        environment = {**os.environ, "TF_CONFIG": json.dumps(task if workers > 1 else {})}
+        processes.append(Program(PROGRAM, folder, *arguments, environment=environment))
+    ended = [process.wait() for process in processes]
     files = [folder / f"{index} of {workers}.json" for index in range(workers)]
     results = [json.loads(path.read_text()) if path.exists() else None for path in files]
-    return [process.returncode for process in processes], words, results
+    return [each.returncode for each in ended], [each.stderr for each in ended], results
 
 
 @pytest.fixture(scope="module")
