@@ -5,6 +5,8 @@
 
 `--data` is a folder with `train/<synset>/` and `val/<synset>/`, or the name of the set in
 TensorFlow Datasets, which needs files that you download by hand and prints where to put them.
+ImageNet's validation split serves as the test split and is watched between epochs, as in the
+papers; nothing is chosen by it, and the last epoch is exported.
 
 `plain` is "Better plain ViT baselines for ImageNet-1k" (arXiv:2205.01580, section 3 and table 1):
 76.5 % after 90 epochs with its MLP head, 76.7 % with a linear one, as here. Its weight decay of
@@ -34,6 +36,7 @@ class Config(RandomCrops, Augmentation, Mixing):
     """A folder, or the name of a TFDS set."""
     data_dir: str | None = None
     """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
+    val_fraction: float | None = 0.0
     batch_size: int = 1024
     learning_rate: float = 1e-3
     model: str = "S/16"

@@ -2,6 +2,7 @@
 
 from keras_vit.data.broken import BrokenPictures
 from keras_vit.data.crop import centre_crop, inception_crop, staged_crop
+from keras_vit.data.hold_out import hold_out
 from keras_vit.data.pipeline import (
     eval_batches,
     fitted_batches,
@@ -33,6 +34,7 @@ __all__ = [
     "from_folder",
     "from_table",
     "from_tfds",
+    "hold_out",
     "inception_crop",
     "open_source",
     "staged_crop",

@@ -17,7 +17,8 @@ from keras_vit.run.flags import Training
 from keras_vit.run.shared_flags import Mixing, PatchDropout, RandomCrops
 
 if TYPE_CHECKING:
-    from keras_vit.run.training import open_devices, train
+    from keras_vit.run.devices import open_devices
+    from keras_vit.run.training import train
 
 __all__ = [
     "Augmentation",
@@ -31,4 +32,4 @@ __all__ = [
     "train",
 ]
 
-__getattr__, __dir__ = lazy_names(__name__, {"open_devices": "training", "train": "training"})
+__getattr__, __dir__ = lazy_names(__name__, {"open_devices": "devices", "train": "training"})

@@ -29,7 +29,7 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     Args:
         task: The `keras_vit.tasks.Task` that the model was trained for.
         model: The model, as `task.deploy` returns it.
-        name: Name of the set of images, and of the file that is saved.
+        name: Name of the file that is saved, without its ending.
         evaluation: A `tf.data.Dataset` of the test split: images `(B, H, W, C)` and their truth.
         config: The recipe's dataclass; its `run_dir` and `export_dir` name the folders, its `seed`
             the random choice.

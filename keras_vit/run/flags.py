@@ -16,7 +16,7 @@ CHOICES = {
 }
 LEAST = {
     1: ("epochs", "batch_size", "accumulation", "repeats", "validation_epochs"),
-    0: ("warmup_epochs", "head_epochs", "cooldown_epochs", "save_every"),
+    0: ("warmup_epochs", "head_epochs", "cooldown_epochs", "save_every", "patience"),
 }
 # Intervals by name: a check, and the fields whose values must lie in the interval.
 RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
@@ -83,7 +83,12 @@ class Training:
     repeats: int = 1
     """How many times each image is in a batch, every time augmented differently."""
     validation_epochs: int = 1
-    """Epochs between two evaluations on the split val, or on test where there is none."""
+    """Epochs between two evaluations on the validation split."""
+    val_fraction: float | None = None
+    """Share of the training pictures that serves for validation, where there is no split val; 0.1
+    by default. With 0 the test split is watched, and the last epoch is kept."""
+    patience: int = 0
+    """Validations in a row without a better figure after which the training ends; 0 is never."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"
@@ -127,6 +132,10 @@ class Training:
                     value = getattr(self, name)
                     raise UserError(f"`{name}` must be at least {least}: received {name}={value}.")
         check_ranges(self, RANGES)
+        if self.val_fraction is not None and not 0 <= self.val_fraction < 1:
+            raise UserError(
+                f"`val_fraction` must lie in [0, 1): received val_fraction={self.val_fraction}."
+            )
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             if value not in choices:

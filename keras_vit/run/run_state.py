@@ -1,16 +1,19 @@
 """The flags and the data that a run records, and that a resumed run must share."""
 
 import dataclasses
+import json
 import time
 from pathlib import Path
 
 from keras_vit.data.sources import describe_change, fingerprint
 from keras_vit.errors import UserError
+from keras_vit.files import write_json
 from keras_vit.training import Checkpoints
 
 # Flags that may change when a run is resumed: the numbers of the training do not depend on them.
 FREE_ON_RESUME = {
     "data_service",
+    "patience",
     "resume",
     "save_every",
     "device",
@@ -22,9 +25,10 @@ FREE_ON_RESUME = {
 }
 # Places of the data, which may have moved: the data itself is compared.
 PLACES = {"data", "data_dir", "source"}
+FINISHED = "checkpoints/finished.json"  # below the run directory
 
 
-def open_checkpoints(config, source, steps, devices):
+def open_checkpoints(config, source, steps, devices, callbacks=()):
     """Opens a run's checkpoints, and reads the notes of the newest one.
 
     Args:
@@ -32,6 +36,7 @@ def open_checkpoints(config, source, steps, devices):
         source: The `keras_vit.data.Source` that the run learns from.
         steps: Steps of an epoch.
         devices: What `open_devices` returned.
+        callbacks: Callbacks whose states are saved, as `keras_vit.training.Checkpoints` has them.
 
     Returns:
         `keras_vit.training.Checkpoints`, whose `notes` hold the name of the folder for logs
@@ -50,7 +55,11 @@ def open_checkpoints(config, source, steps, devices):
         "data": fingerprint(source),
     }
     checkpoints = Checkpoints(
-        folder, steps_per_epoch=steps, every=config.save_every or None, notes=notes
+        folder,
+        steps_per_epoch=steps,
+        every=config.save_every or None,
+        callbacks=callbacks,
+        notes=notes,
     )
     saved = None if config.resume is False else checkpoints.find(devices)
     if config.resume and saved is None:
@@ -60,18 +69,54 @@ def open_checkpoints(config, source, steps, devices):
     if saved is not None:
         _check_resumed_flags(config, saved["flags"], PLACES if "data" in saved else ())
         _check_data(config, saved.get("data"), notes["data"])
-        notes |= {name: saved[name] for name in ("logs", "flags", "jit_compile")}
+        notes |= {name: saved[name] for name in ("logs", "jit_compile")}
+        notes["flags"] = {**saved["flags"], "epochs": config.epochs}
+        if config.epochs > saved["flags"]["epochs"]:
+            print(
+                f"The run of {saved['flags']['epochs']} epochs goes on to {config.epochs}: from "
+                "here on its learning rates are those of a run of that length."
+            )
     return checkpoints
+
+
+def mark_finished(config):
+    """Records that the run in a run directory is trained and delivered.
+
+    Args:
+        config: A recipe's `Training`.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    write_json(Path(config.run_dir, FINISHED), {"epochs": config.epochs})
+
+
+def unmark_finished(config):
+    """Removes what `mark_finished` recorded, when a run begins or goes on."""
+    Path(config.run_dir, FINISHED).unlink(missing_ok=True)
+
+
+def is_finished(config):
+    """Returns whether the run is trained and delivered, with as many epochs as are asked for.
+
+    Args:
+        config: A recipe's `Training`.
+    """
+    path = Path(config.run_dir, FINISHED)
+    return path.exists() and json.loads(path.read_text())["epochs"] == config.epochs
 
 
 def _check_resumed_flags(config, saved, places):
     """Raises a `ValueError` unless a checkpoint's flags are those of this run.
 
-    A flag that the checkpoint lacks was added later: its default is the value that the run had.
+    A flag that the checkpoint lacks was added later: its default is the value that the run had. A
+    run may be extended to more epochs.
     """
     for field in dataclasses.fields(config):
         name, value = field.name, _plain(getattr(config, field.name))
         before = saved.get(name, _plain(field.default))
+        if name == "epochs" and value > before:
+            continue
         if name not in FREE_ON_RESUME and name not in places and before != value:
             raise UserError(
                 f"A run goes on as it began: {name}={before!r} is in the checkpoint of "

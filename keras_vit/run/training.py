@@ -15,57 +15,36 @@ from keras import tree
 from keras_vit.command_line import describe
 from keras_vit.data import BrokenPictures, fitted_preprocessing
 from keras_vit.data.labels import explain_labels
-from keras_vit.errors import UserError
-from keras_vit.export import check_formats, prepare_folder
+from keras_vit.export import check_formats, prepare_folder, save_keras
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.run.compiled import compiled_model
 from keras_vit.run.deliver import EXPORTED, deliver
 from keras_vit.run.flags import Training
 from keras_vit.run.gallery import titled
-from keras_vit.run.run_state import open_checkpoints
+from keras_vit.run.run_state import (
+    is_finished,
+    mark_finished,
+    open_checkpoints,
+    unmark_finished,
+)
+from keras_vit.run.splits import run_splits
 from keras_vit.run.streams import evaluation_batches, training_stream
 from keras_vit.tasks import Task
 from keras_vit.training import (
+    KeepBest,
     ReportBroken,
     Throughput,
     WatchFinite,
     WatchLoss,
     Workers,
-    check_batch_size,
     choose_xla,
     copy_merged,
     explain_lost_workers,
     log_gallery,
     per_worker,
-    strategy,
 )
 
 SHOWN = 64  # largest number of training images in TensorBoard's gallery
-
-
-def open_devices(config):
-    """Checks a recipe's flags, and opens the devices that they name.
-
-    Call it first in a recipe: TensorFlow must know all workers before it computes anything.
-
-    Args:
-        config: A recipe's `Training`.
-
-    Returns:
-        A `tf.distribute.Strategy`; on the JAX backend `JaxDevices`.
-
-    Raises:
-        ValueError: If a flag is out of its range, the devices do not exist, or they and the
-            micro-batches do not divide the batch.
-        ConnectionError: If a worker is lost before the training begins.
-    """
-    config.check()
-    workers = config.workers.split(",") if config.workers else None
-    devices = strategy(config.device, worker=config.worker, workers=workers)
-    check_batch_size(config.batch_size, devices, config.accumulation)
-    if keras.backend.backend() == "jax" and config.not_finite == "skip":
-        raise UserError("The JAX backend skips no step: received not_finite='skip'.")
-    return devices
 
 
 def train(
@@ -85,9 +64,13 @@ def train(
 ):
     """Trains a model for a task, with logs for TensorBoard, and delivers it.
 
-    Between epochs the model is evaluated on the split `val`, or on `test` where there is none,
-    TensorBoard's "validation"; no choice depends on the result. If the run directory holds a
-    checkpoint, the run goes on from it.
+    Between epochs the model is evaluated on the split `val`, TensorBoard's "validation"; where
+    there is none, a part of the training examples serves as one. Its figure chooses the best epoch,
+    whose weights are exported, and scored once on the split `test`. With `config.val_fraction` 0
+    the test split is watched and nothing is chosen by it: the last epoch's weights are exported.
+
+    If the run directory holds a checkpoint, the run goes on from it, to more epochs than before
+    where more are asked for; a run that is finished is left as it is.
 
     Args:
         config: A recipe's `Training`.
@@ -112,7 +95,7 @@ def train(
 
     Returns:
         A list of one `keras_vit.evaluation.Comparison` per file, empty without exports; `None` in
-        every worker except the first, and on the JAX backend.
+        every worker except the first, on the JAX backend, and where the run was finished before.
 
     Raises:
         ValueError: If there are no labels, if a split is missing, empty or smaller than a batch, if
@@ -121,8 +104,8 @@ def train(
         ConnectionError: If another worker is lost.
         OSError: If a file cannot be read or written.
     """
-    steps = _steps(config, source, task)
-    source = source.only(task.needs)
+    source = run_splits(config, source, task)
+    steps = source.splits["train"].count // config.batch_size
     workers = Workers(devices)
     with explain_lost_workers(workers), explain_labels():
         if workers.is_chief:
@@ -136,7 +119,21 @@ def train(
         stream = training_stream(
             config, source, task, crop=crop, augment=augment, broken=broken, job=job
         )
-        checkpoints = open_checkpoints(config, source, steps, devices)
+        best = KeepBest(
+            Path(config.run_dir, "checkpoints", "best.npz"),
+            task.watched,
+            higher_is_better=task.higher_is_better and task.watched != "loss",
+            patience=config.patience,
+        )
+        kept = [best] if "val" in source.splits else []
+        checkpoints = open_checkpoints(config, source, steps, devices, callbacks=kept)
+        if config.resume is not False and workers.largest(int(is_finished(config))):
+            print(
+                f"The run in {config.run_dir} is finished and was left as it is. To go on, pass "
+                f"more --epochs than {config.epochs}; to begin anew, --no-resume or another "
+                "--run-dir."
+            )
+            return None
         notes = checkpoints.notes
         log_dir = Path(config.run_dir, "logs", notes["logs"])
         _announce(config, source)
@@ -166,8 +163,10 @@ def train(
         validated = evaluated(chosen_on, validation or preprocessing)
         if task.target is not None:
             validated = validated.map(lambda x, y: (x, task.target(y)))
-        if config.resume is False and workers.is_chief:
-            checkpoints.clear()  # only now: a mistake in the flags would have ended the new run
+        if workers.is_chief:
+            unmark_finished(config)
+            if config.resume is False:
+                checkpoints.clear()  # only now: a mistake in the flags would have ended the new run
         with warnings.catch_warnings():
             # Keras warns if the test split is shorter than expected: broken pictures are left out.
             warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -184,6 +183,7 @@ def train(
                     Throughput(config.batch_size),
                     *([ReportBroken(broken)] if crop else []),
                     *([keras.callbacks.TensorBoard(log_dir)] if workers.is_chief else []),
+                    *kept,
                     checkpoints,
                 ],
                 shuffle=False,  # the pipeline has shuffled; Keras warns otherwise
@@ -195,13 +195,21 @@ def train(
         if keras.backend.backend() == "jax":
             print("Trained. To export and compare, run it again with KERAS_BACKEND=tensorflow.")
             return None
-        trained = build(task.class_names)  # on one device, in float32
-        copy_merged(model, trained)
         chosen = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")
+        trained, name = _deployed(task, build, model), "last"
+        if best.best is not None:
+            save_keras(trained, Path(config.run_dir, "last.keras"), preprocessing=preprocessing)
+            best.restore()
+            trained, name = _deployed(task, build, model), "best"
+            figure = f"{task.watched} {task.text(task.watched, best.best['figure'])} on val"
+            print(
+                f"Epoch {best.best['epoch']} is the best, with {figure}: best.keras holds its "
+                "weights, last.keras those of the last epoch."
+            )
         comparisons = deliver(
             task,
-            task.deploy(trained),
-            source.name,
+            trained,
+            name,
             evaluated(source.splits["test"], preprocessing),
             chosen,
             log_dir,
@@ -209,23 +217,15 @@ def train(
             bigger=bigger,
             count=source.splits["test"].count,
         )
-        checkpoints.clear()
+        mark_finished(config)
         return comparisons
 
 
-def _steps(config, source, task):
-    """Returns the steps of an epoch; raises a `ValueError` if a split is empty or too small."""
-    source.require(task.needs, "A recipe")
-    for name in ("train", "test"):
-        if name not in source.splits or not source.splits[name].count:
-            raise UserError(f"A recipe needs pictures in the split {name}: {source.name} has none.")
-    count = source.splits["train"].count
-    if config.batch_size > count:
-        raise UserError(
-            f"`batch_size` must be at most the {count:,} training examples: "
-            f"received batch_size={config.batch_size}."
-        )
-    return count // config.batch_size
+def _deployed(task, build, model):
+    """Returns what is saved of a model: a new graph on one device, in float32, deployed."""
+    trained = build(task.class_names)
+    copy_merged(model, trained)
+    return task.deploy(trained)
 
 
 def _announce(config, source):

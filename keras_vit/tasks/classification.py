@@ -45,6 +45,7 @@ def classification(class_names, *, mixup=0.0, cutmix=0.0, mix_rate=1.0, label_sm
         mix=mix,
         loss=_cross_entropy,
         metrics=lambda: ["accuracy"],
+        watched="accuracy",
         deploy=_checked,
         score=functools.partial(_score, names=names),
         decide=lambda answers: answers["probabilities"].argmax(-1),

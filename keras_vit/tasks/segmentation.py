@@ -48,6 +48,7 @@ def segmentation(class_names, *, void=None, class_weights=None, size=None, enlar
         example=functools.partial(_example, count=len(names), void=void),
         loss=functools.partial(_loss, void, class_weights),
         metrics=functools.partial(_metrics, len(names), void),
+        watched="mean_iou",
         deploy=functools.partial(_deployed, names=names, void=void, size=size, enlarge=enlarge),
         score=functools.partial(_score, names=names, void=void),
         decide=_mask_of,

@@ -98,6 +98,9 @@ class Task:
         shares: Names of the figures, of all or of a class, that are shares of one; they are printed
             in percent.
         higher_is_better: Whether a higher headline is better.
+        watched: Name of the metric, one of `metrics`, whose validation figure chooses the best
+            epoch. It is better in the same direction as the headline, except for `"loss"`, which
+            is better where it is lower.
     """
 
     name: str
@@ -119,6 +122,7 @@ class Task:
     words: Callable[[dict], list[dict]] | None = None
     shares: tuple[str, ...] = ()
     higher_is_better: bool = True
+    watched: str = "loss"
 
     def text(self, name, value):
         """Writes a figure: a share as 97.22%, another number with four digits."""

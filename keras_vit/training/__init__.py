@@ -14,6 +14,7 @@ from keras_vit.training.devices.strategy import (
     training_model,
 )
 from keras_vit.training.devices.workers import Workers, explain_lost_workers, per_worker
+from keras_vit.training.keep_best import KeepBest
 from keras_vit.training.lora import add_lora, copy_merged
 from keras_vit.training.optimizers import KernelDecayAdamW, adamw, lamb, muon, sgd
 from keras_vit.training.paths import freeze, layerwise
@@ -29,6 +30,7 @@ from keras_vit.training.tensorboard import (
 
 __all__ = [
     "Checkpoints",
+    "KeepBest",
     "KernelDecayAdamW",
     "PatchDropoutSchedule",
     "ReportBroken",

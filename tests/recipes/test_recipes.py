@@ -87,7 +87,7 @@ def check_what_stayed(config, path):
 
 
 def run_smoke(name, config, tmp_path):
-    """Runs a recipe; returns its result, its configuration and the name of its source."""
+    """Runs a recipe; returns its result, its configuration and what it has saved."""
     recipe = importlib.import_module(f"recipes.{name}")
     places = dict(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"))
     if name in OF_FOLDERS:
@@ -100,15 +100,17 @@ def run_smoke(name, config, tmp_path):
         places["xla"] = "off"
     config = dataclasses.replace(config, **places)
     with tfds.testing.mock_data(num_examples=64):
-        return recipe.run(config), config, "digits" if name == "finetune" else name
+        result = recipe.run(config)
+    kept = "last" if config.val_fraction == 0 else "best"
+    return result, config, Path(config.run_dir, f"{kept}.keras")
 
 
 @pytest.fixture
 def only_scored(monkeypatch):
     """Saves and scores what a recipe trains; exports and comparisons have tests of their own."""
 
-    def deliver(task, model, source, evaluation, config, log_dir, **_):
-        save_keras(model, Path(config.run_dir) / f"{source}.keras")
+    def deliver(task, model, name, evaluation, config, log_dir, **_):
+        save_keras(model, Path(config.run_dir) / f"{name}.keras")
         batches = evaluation.as_numpy_iterator()
         return task.score([(deploy(model).predict(images), truth) for images, truth in batches])
 
@@ -118,16 +120,16 @@ def only_scored(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name, config", OTHERS)
 def test_another_configuration_trains(name, config, tmp_path, only_scored):
-    result, config, source = run_smoke(name, config, tmp_path)
+    result, config, saved = run_smoke(name, config, tmp_path)
     assert result.count > 0
     if name == "finetune":
-        check_what_stayed(config, tmp_path / "run" / f"{source}.keras")
+        check_what_stayed(config, saved)
 
 
 @pytest.mark.parametrize("name, config", FIRST)
 def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, capsys):
-    comparisons, config, source = run_smoke(name, config, tmp_path)
-    artefacts = [f"{source}.keras", "1", "1.tflite"]
+    comparisons, config, saved = run_smoke(name, config, tmp_path)
+    artefacts = [saved.name, "1", "1.tflite"]
     assert [Path(row.artefact).name for row in comparisons] == artefacts
     assert all(row.difference < 1e-5 for row in comparisons)
     assert len({row.figures["accuracy"] for row in comparisons}) == 1
@@ -139,7 +141,7 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
     assert written["test_images"] == written["compared_images"] > 0
 
     if name == "finetune":
-        check_what_stayed(config, tmp_path / "run" / f"{source}.keras")
+        check_what_stayed(config, saved)
     (log_dir,) = (tmp_path / "run" / "logs").iterdir()
     validated = tags(log_dir / "validation") if (log_dir / "validation").exists() else set()
     if config.validation_epochs <= config.epochs:
@@ -151,7 +153,7 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
     assert "test_accuracy" in tags(log_dir / "hparams")
 
     out = capsys.readouterr().out
-    assert re.search(rf"^{source}: 10 classes", out, re.MULTILINE)
+    assert re.search(rf"^{'digits' if name == 'finetune' else name}: 10 classes", out, re.MULTILINE)
     assert f"epochs={config.epochs}" in out
     if name in OF_FOLDERS:
         assert "1 picture could not be read in epoch 1:" in out
@@ -175,9 +177,9 @@ def test_fine_tuning_on_a_folder(tmp_path):
         export_dir=str(tmp_path / "exports"),
     )
     comparisons = recipes.finetune.run(config)
-    assert [Path(row.artefact).name for row in comparisons] == ["mine.keras", "1", "1.tflite"]
+    assert [Path(row.artefact).name for row in comparisons] == ["best.keras", "1", "1.tflite"]
     assert all(row.difference < 1e-5 for row in comparisons)
-    for path in (tmp_path / "run" / "mine.keras", tmp_path / "exports" / "1.tflite"):
+    for path in (tmp_path / "run" / "best.keras", tmp_path / "exports" / "1.tflite"):
         artefact = open_artefact(path)
         assert artefact.image_shape == (12, 12, 3) and artefact.class_names[3] == "class 3"
         assert artefact.preprocessing.crop_ratio == 0.875

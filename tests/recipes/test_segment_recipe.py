@@ -60,7 +60,7 @@ def test_an_id_without_a_name_is_one_sentence(places):
 def test_a_segmentation_trains_watches_exports_and_compares(config, places, tmp_path, capsys):
     config = dataclasses.replace(config, **places, xla="off")
     rows = recipes.segment.run(config)
-    assert [Path(row.artefact).name for row in rows] == ["halves.keras", "1", "1.tflite"]
+    assert [Path(row.artefact).name for row in rows] == ["best.keras", "1", "1.tflite"]
     assert all(row.decided < 1e-3 for row in rows)
     assert all(row.agreement > 0.999 and 0 <= row.figures["mean_iou"] <= 1 for row in rows)
     results = json.loads((tmp_path / "run" / "results.json").read_text())

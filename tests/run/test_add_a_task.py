@@ -29,7 +29,7 @@ def test_the_task_of_the_page_is_learned_and_delivered(angle, tmp_path, capsys):
     places = dict(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"))
     config = angle.Config(epochs=3, warmup_epochs=1, xla="off", **places)
     rows = angle.run(config)
-    assert [Path(row.artefact).name for row in rows] == ["angle.keras", "1", "1.tflite"]
+    assert [Path(row.artefact).name for row in rows] == ["best.keras", "1", "1.tflite"]
     assert all(row.difference < 1e-5 and row.agreement is None for row in rows)
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["test_mean_error"] == pytest.approx(rows[0].figures["mean_error"])

@@ -1,6 +1,6 @@
 """Fingerprints of sources: a checkpoint stores one, and a resumed run compares it."""
 
-USED = ("train", "test")  # the splits that a run reads
+USED = ("train", "val", "test")  # the splits that a run reads
 
 
 def fingerprint(source):

@@ -8,7 +8,8 @@ Each answers `batches(order, finish, crop, broken)`, which gives its examples in
 - `guarantee`, a sentence on what its order does not keep, for people; empty if it keeps all;
 - `keys`, those of its samples;
 - `each()`, which reads every example once, for checks;
-- `drawn(count, seed)`, a smaller split of the same kind;
+- `drawn(count, seed)`, a smaller split of the same kind, and `subset(indices)`, one of the examples
+  that are picked, `None` where none can be;
 - `digest()` and `contents()`, by which a resumed run knows it.
 """
 

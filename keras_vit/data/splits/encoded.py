@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_vit.data.broken import BrokenPictures, why_broken
 from keras_vit.data.order import mapped
 from keras_vit.data.sample import check_sample
-from keras_vit.data.splits.choice import choose
+from keras_vit.data.splits.choice import draw_indices, pick
 from keras_vit.data.splits.gaps import fill_gaps
 from keras_vit.errors import UserError
 
@@ -133,8 +133,14 @@ class EncodedSplit:
 
     def drawn(self, count, seed):
         """Returns an `EncodedSplit` of some examples, see `keras_vit.data.draw`."""
-        chosen, read, labels = choose(self, count, seed)
-        return EncodedSplit(count, read, lambda index: self.path(int(chosen[index])), labels)
+        return self.subset(draw_indices(self, count, seed))
+
+    def subset(self, indices):
+        """Returns an `EncodedSplit` of the examples with the integer indices `(N,)`, in order."""
+        read, labels = pick(self, indices)
+        sizes = None if self.stated_sizes is None else self.stated_sizes[indices]
+        path = lambda index: self.path(int(indices[index]))  # noqa: E731
+        return EncodedSplit(len(indices), read, path, labels, sizes)
 
     def digest(self):
         """Returns a digest of the labels and of the paths below the folder that holds them all."""

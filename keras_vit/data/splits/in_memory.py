@@ -13,7 +13,7 @@ from keras_vit.data.augment.crops import fitted
 from keras_vit.data.labels import check_labels
 from keras_vit.data.sample import check_sample
 from keras_vit.data.splits.annotations import check_annotations
-from keras_vit.data.splits.choice import choose
+from keras_vit.data.splits.choice import draw_indices, pick
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 
@@ -156,8 +156,13 @@ class Split:
 
     def drawn(self, count, seed):
         """Returns a `Split` of some examples, see `keras_vit.data.draw`."""
-        _, read, labels = choose(self, count, seed)
-        return Split(count, read, self.image_shape, labels)
+        return self.subset(draw_indices(self, count, seed))
+
+    def subset(self, indices):
+        """Returns a `Split` of the examples with the integer indices `(N,)`, in order."""
+        read, labels = pick(self, indices)
+        original = self.original and self.original.subset(indices)
+        return Split(len(indices), read, self.image_shape, labels, original)
 
     def digest(self):
         """Returns a digest of all samples; of a resized split, of what it was before."""

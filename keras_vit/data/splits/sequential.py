@@ -34,6 +34,7 @@ class SequentialSplit:
     channels: ClassVar[int] = 3
     named: ClassVar[bool] = False
     stated_sizes: ClassVar[None] = None
+    subset: ClassVar[None] = None
     guarantee: ClassVar[str] = (
         "read from one end to the other: the same seed gives the same order, a later start reads "
         "and drops what comes before (and shifts by broken records), and several workers read "

@@ -149,11 +149,9 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         if self._resumed is not None:
-            (arrays, notes), self._resumed = self._resumed, None
             if self._step % self.steps_per_epoch:
-                set_metrics(self.model, self._workers, arrays)
-            for callback, saved in zip(self._all_callbacks(), notes["callbacks"], strict=True):
-                set_callback_state(callback, saved["state"], arrays)
+                set_metrics(self.model, self._workers, self._resumed[0])
+            self._set_callbacks()
         elif epoch:  # only now have all callbacks seen the end of the epoch before
             self._save_and_leave(epoch * self.steps_per_epoch, due=True)
 
@@ -172,6 +170,10 @@ class Checkpoints(keras.callbacks.Callback):
         if is_over and not self.model.stop_training:
             self._save_and_leave(self.params["epochs"] * self.steps_per_epoch, due=True)
         self._leave(self._agreed_signal())
+
+    def on_train_end(self, logs=None):
+        if self._resumed is not None:  # all epochs were done before
+            self._set_callbacks()
 
     def close(self):
         """Releases the signals and the folder; `fit` calls it when it ends, in whatever way."""
@@ -235,6 +237,11 @@ class Checkpoints(keras.callbacks.Callback):
                     f"stops; the one before it is whole, in {self.folder}."
                 ) from error
         self._step = step
+
+    def _set_callbacks(self):
+        (arrays, notes), self._resumed = self._resumed, None
+        for callback, saved in zip(self._all_callbacks(), notes["callbacks"], strict=True):
+            set_callback_state(callback, saved["state"], arrays)
 
     def _all_callbacks(self):
         return [*self._kept_callbacks, self.model.history]

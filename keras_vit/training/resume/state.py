@@ -23,16 +23,17 @@ def variable_arrays(model):
     return {STATE + name: each.numpy() for name, each in model.training_state.items()}
 
 
-def match_variables(folder, arrays, model):
+def match_variables(place, arrays, model, variables=None):
     """Finds the array of each variable of a model by the variable's name, in any order.
 
     Keras numbers layers and optimizers without a name, as in `dense_3`, and goes on counting as
     long as a process builds layers: of these numbers only the order is compared.
 
     Args:
-        folder: Where the checkpoint is, for the messages.
+        place: Where the checkpoint is, for the messages.
         arrays: The checkpoint's arrays by name.
         model: The compiled model.
+        variables: Variables of the model by name; by default all that training changes.
 
     Returns:
         Pairs of a variable and its array.
@@ -42,10 +43,10 @@ def match_variables(folder, arrays, model):
             not record names.
     """
     saved = {name[len(STATE) :]: array for name, array in arrays.items() if name.startswith(STATE)}
-    variables = model.training_state
+    variables = model.training_state if variables is None else variables
     if saved and all(name.isdecimal() for name in saved):
         raise UserError(
-            f"The checkpoint in {folder} is of an older version, which did not record the names of "
+            f"The checkpoint in {place} is of an older version, which did not record the names of "
             "weights: end the run with that version, or begin anew in another folder."
         )
     numbered = _numbered_by_keras(model)
@@ -54,7 +55,7 @@ def match_variables(folder, arrays, model):
         only_there = [there[key] for key in there if key not in here]
         only_here = [here[key] for key in here if key not in there]
         raise UserError(
-            f"The checkpoint in {folder} is of another model or optimizer: it holds {len(there)} "
+            f"The checkpoint in {place} is of another model or optimizer: it holds {len(there)} "
             f"variables and this one {len(here)}; only it has {(only_there or ['none'])[0]}, and "
             f"only this one {(only_here or ['none'])[0]}."
         )
@@ -63,7 +64,7 @@ def match_variables(folder, arrays, model):
         array, shape = saved[there[key]], tuple(variables[name].shape)
         if array.shape != shape:
             raise UserError(
-                f"The checkpoint in {folder} is of another model or optimizer: {name} has the "
+                f"The checkpoint in {place} is of another model or optimizer: {name} has the "
                 f"shape {array.shape} in it and {shape} here."
             )
         pairs.append((variables[name], array))

@@ -1,0 +1,88 @@
+"""Keeps the weights of the best epoch, and ends a training that has stopped improving."""
+
+import math
+from pathlib import Path
+
+import keras
+
+from keras_vit.training.devices.workers import Workers
+from keras_vit.training.names import named_variables
+from keras_vit.training.resume.files import read_checkpoint, write_checkpoint
+from keras_vit.training.resume.state import STATE, match_variables
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Writes the weights to a file whenever an epoch's validation figure is the best so far.
+
+    The weights are those that were validated: with EMA the averages. Of two epochs with the same
+    figure the one with the lower validation loss is better. Pass it to `Checkpoints` too, whose
+    files then hold which epoch is the best: a run that is killed and goes on keeps the same bits.
+
+    Args:
+        path: The file, a `.npz`.
+        metric: Name of the figure, as `compile` names the metric; or `"loss"`.
+        higher_is_better: Whether a higher figure is better.
+        patience: Number of validations in a row without a better figure after which the training
+            ends; 0 is never.
+
+    Attributes:
+        best: `epoch` (from 1), `figure` and `loss` of the best epoch; `None` where there is none.
+    """
+
+    def __init__(self, path, metric, *, higher_is_better=True, patience=0):
+        super().__init__()
+        self.path = Path(path)
+        self.metric = metric
+        self.higher_is_better = higher_is_better
+        self.patience = patience
+        self.best = None
+        self._waited = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        figure, loss = logs.get(f"val_{self.metric}"), logs.get("val_loss")
+        if figure is None:  # no validation in this epoch
+            return
+        found = {"epoch": epoch + 1, "figure": float(figure), "loss": float(loss)}
+        if self._is_better(found):
+            self.best, self._waited = found, 0
+            if Workers(self.model.distribute_strategy).is_chief:
+                variables = named_variables(self.model).items()
+                arrays = {STATE + name: variable.numpy() for name, variable in variables}
+                write_checkpoint(self.path, arrays, found)
+            return
+        self._waited += 1
+        if self.patience and self._waited >= self.patience:
+            self.model.stop_training = True
+            print(
+                f"\nStopped after epoch {epoch + 1}: in {self._waited} validations `{self.metric}` "
+                "was not better."
+            )
+
+    def restore(self):
+        """Sets the model to the weights of the best epoch.
+
+        Raises:
+            OSError: If the file cannot be opened.
+            ValueError: If it is damaged, or of another model.
+        """
+        arrays, _ = read_checkpoint(self.path)
+        variables = named_variables(self.model)
+        for variable, array in match_variables(self.path, arrays, self.model, variables):
+            variable.assign(array)
+
+    def get_state(self):
+        """Returns what a resumed run restores."""
+        return {"best": self.best, "waited": self._waited}
+
+    def set_state(self, state):
+        """Restores what `get_state` returned."""
+        self.best, self._waited = state["best"], state["waited"]
+
+    def _is_better(self, found):
+        if not math.isfinite(found["figure"]):
+            return False
+        return self.best is None or self._rank(found) > self._rank(self.best)
+
+    def _rank(self, found):
+        loss = found["loss"] if math.isfinite(found["loss"]) else math.inf
+        return found["figure"] if self.higher_is_better else -found["figure"], -loss
