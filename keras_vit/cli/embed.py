@@ -10,9 +10,8 @@ from keras_vit.cli.open_model import recognise_checkpoint
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
-from keras_vit.errors import UserError, needs_extra
+from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
-from keras_vit.progress import progress
 
 
 def embed(
@@ -58,6 +57,7 @@ def embed(
     with quiet_stderr():
         from keras_vit.checkpoints import load
         from keras_vit.data import BrokenPictures, fitted_batches
+        from keras_vit.run.features import embed as embed_split
     channels = {split.channels for split in opened.splits.values()}
     checkpoint = recognise_checkpoint(model)
     features = load(checkpoint, num_classes=0, image_size=image_size, channels=channels.pop())
@@ -70,8 +70,10 @@ def embed(
         batches = fitted_batches(
             split, preprocessing, batch_size=batch_size, example=dict, broken=broken
         )
-        found = _embed(features, batches, split.count, name, batch_size)
-        arrays |= {f"{name}_{key}": values for key, values in found.items()}
+        found = embed_split(features, batches, name=name, steps=-(-split.count // batch_size))
+        arrays[f"{name}_features"] = found.vectors
+        if found.labels is not None:
+            arrays[f"{name}_labels"] = found.labels
         if split.named:
             paths = (split.path(index) for index in range(split.count))
             arrays[f"{name}_paths"] = np.array([x for x in paths if x not in broken.reasons])
@@ -87,25 +89,11 @@ def embed(
     return 0
 
 
-def _embed(features, batches, count, name, batch_size):
-    """Returns `features` `(N, D)` and `labels` `(N,)`, if any; shows a progress bar."""
-    vectors, labels = [], []
-    samples = batches.as_numpy_iterator()
-    for sample in progress(samples, f"embedding {name}", -(-count // batch_size)):
-        vectors.append(np.asarray(features.predict_on_batch(sample["image"]), "float32"))
-        labels += [sample["label"]] if "label" in sample else []
-    if not vectors:
-        raise UserError(f"No picture of the split {name} can be read.")
-    found = {"features": vectors, "labels": labels}
-    return {name: np.concatenate(values) for name, values in found.items() if values}
-
-
 def _neighbours(arrays, count):
     """Returns a sentence on how many test pictures their nearest training pictures classify."""
-    with needs_extra("recipes"):
-        from sklearn.neighbors import KNeighborsClassifier
+    from keras_vit.run.features import Features, nearest_neighbours
 
-    classifier = KNeighborsClassifier(count, metric="cosine")
-    classifier.fit(arrays["train_features"], arrays["train_labels"])
+    train = Features(arrays["train_features"], arrays["train_labels"])
+    classifier = nearest_neighbours(train, count)
     accuracy = classifier.score(arrays["test_features"], arrays["test_labels"])
     return f"{count} nearest neighbours name {accuracy:.2%} of the test pictures correctly"

@@ -20,7 +20,19 @@ SAMPLES = 10  # test images that are written as pictures, to try `keras-vit pred
 SHOWN = 6  # test images that are drawn with truth and answer
 
 
-def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bigger, count=None):
+def deliver(
+    task,
+    model,
+    name,
+    evaluation,
+    config,
+    log_dir,
+    *,
+    preprocessing,
+    bigger,
+    count=None,
+    baselines=None,
+):
     """Saves and exports a trained model, scores it on the test split and compares the exports.
 
     The score is that of the whole split. The exports are compared with the model on the same
@@ -37,6 +49,7 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
         preprocessing: The `Preprocessing` of evaluation, saved with the model.
         bigger: Words of a command that trains a bigger model, to print at the end; may be empty.
         count: Number of images of the test split, for the progress bar, or `None`.
+        baselines: Figures of simpler models, by their name and that of the split.
 
     Returns:
         A list of one `keras_vit.evaluation.Comparison` per file; empty unless `config.export`.
@@ -67,9 +80,13 @@ def deliver(task, model, name, evaluation, config, log_dir, *, preprocessing, bi
     headline, value = result.headline
     print(f"Test {headline.replace('_', ' ')}: {task.text(headline, value)} of {tested:,} images.")
 
+    for name, by_split in (baselines or {}).items():
+        print(f"  beside it, {name}: {task.text(headline, by_split['test'])}.")
+
     comparisons = _compared(task, paths, judged, tested) if config.export else []
     results = {
         **figures,
+        "baselines": baselines or {},
         "test_images": tested,
         "compared_images": compared if config.export else 0,
         "artefacts": [dataclasses.asdict(row) for row in comparisons],

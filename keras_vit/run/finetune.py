@@ -35,6 +35,9 @@ class Config(AnySource, PatchDropout):
     """Side of the images in pixels, to which the positions are resized."""
     patch_size: int | None = None
     """Side of a patch in pixels, to which the kernel is resized; by default the checkpoint's."""
+    from_probe: bool = True
+    """Whether the head begins as a linear probe of the features, which is fitted first and, with
+    nearest neighbours, reported beside the result."""
     probe: bool = False
     """Whether only the head is trained."""
     frozen_blocks: int = 0
@@ -120,6 +123,7 @@ def run(config):
         if config.lora_rank
         else None,
         callbacks=config.patch_dropout_callbacks,
+        from_probe=config.from_probe,
         bigger=["keras-vit", "finetune", "--image-size", str(2 * config.image_size)]
         + ["--data", config.data, "--weights", config.weights],
         **cropping,

@@ -69,7 +69,9 @@ def open_checkpoints(config, source, steps, devices, callbacks=()):
     if saved is not None:
         _check_resumed_flags(config, saved["flags"], PLACES if "data" in saved else ())
         _check_data(config, saved.get("data"), notes["data"])
-        notes |= {name: saved[name] for name in ("logs", "jit_compile")}
+        notes |= {
+            name: saved[name] for name in ("logs", "jit_compile", "baselines") if name in saved
+        }
         notes["flags"] = {**saved["flags"], "epochs": config.epochs}
         if config.epochs > saved["flags"]["epochs"]:
             print(

@@ -15,12 +15,14 @@ from keras import tree
 from keras_vit.command_line import describe
 from keras_vit.data import BrokenPictures, fitted_preprocessing
 from keras_vit.data.labels import explain_labels
-from keras_vit.export import check_formats, prepare_folder, save_keras
+from keras_vit.export import check_formats, prepare_folder
 from keras_vit.images.preprocessing import Preprocessing
+from keras_vit.run.baselines import baselines
 from keras_vit.run.compiled import compiled_model
 from keras_vit.run.deliver import EXPORTED, deliver
 from keras_vit.run.flags import Training
 from keras_vit.run.gallery import titled
+from keras_vit.run.kept import keep_weights
 from keras_vit.run.run_state import (
     is_finished,
     mark_finished,
@@ -38,7 +40,6 @@ from keras_vit.training import (
     WatchLoss,
     Workers,
     choose_xla,
-    copy_merged,
     explain_lost_workers,
     log_gallery,
     per_worker,
@@ -61,6 +62,7 @@ def train(
     adapt: Callable[[keras.Model], object] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     bigger: Sequence[str] = (),
+    from_probe: bool = False,
 ):
     """Trains a model for a task, with logs for TensorBoard, and delivers it.
 
@@ -92,6 +94,9 @@ def train(
             `keras_vit.training.add_lora`, whose additions are merged into the saved weights.
         callbacks: Keras callbacks besides the usual ones.
         bigger: Words of a command that trains a bigger model, to print at the end.
+        from_probe: Whether nearest neighbours and a linear probe on the features of the new graph
+            are judged first, and its layer `head` begins as that probe. The best epoch may then
+            be the beginning.
 
     Returns:
         A list of one `keras_vit.evaluation.Comparison` per file, empty without exports; `None` in
@@ -167,6 +172,15 @@ def train(
             unmark_finished(config)
             if config.resume is False:
                 checkpoints.clear()  # only now: a mistake in the flags would have ended the new run
+        if from_probe and not start:
+            judged = baselines(
+                build(task.class_names), source, preprocessing, seed=config.seed, workers=workers
+            )
+            judged.start(model)
+            notes["baselines"] = judged.figures
+            if kept:
+                best.set_model(model)
+                best.consider(0, model.evaluate(validated, return_dict=True, verbose=0))
         with warnings.catch_warnings():
             # Keras warns if the test split is shorter than expected: broken pictures are left out.
             warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -196,16 +210,7 @@ def train(
             print("Trained. To export and compare, run it again with KERAS_BACKEND=tensorflow.")
             return None
         chosen = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")
-        trained, name = _deployed(task, build, model), "last"
-        if best.best is not None:
-            save_keras(trained, Path(config.run_dir, "last.keras"), preprocessing=preprocessing)
-            best.restore()
-            trained, name = _deployed(task, build, model), "best"
-            figure = f"{task.watched} {task.text(task.watched, best.best['figure'])} on val"
-            print(
-                f"Epoch {best.best['epoch']} is the best, with {figure}: best.keras holds its "
-                "weights, last.keras those of the last epoch."
-            )
+        trained, name = keep_weights(config, task, build, model, best, preprocessing)
         comparisons = deliver(
             task,
             trained,
@@ -216,16 +221,10 @@ def train(
             preprocessing=preprocessing,
             bigger=bigger,
             count=source.splits["test"].count,
+            baselines=notes.get("baselines", {}),
         )
         mark_finished(config)
         return comparisons
-
-
-def _deployed(task, build, model):
-    """Returns what is saved of a model: a new graph on one device, in float32, deployed."""
-    trained = build(task.class_names)
-    copy_merged(model, trained)
-    return task.deploy(trained)
 
 
 def _announce(config, source):

@@ -26,7 +26,8 @@ class KeepBest(keras.callbacks.Callback):
             ends; 0 is never.
 
     Attributes:
-        best: `epoch` (from 1), `figure` and `loss` of the best epoch; `None` where there is none.
+        best: `epoch` (from 1; 0 is before the training), `figure` and `loss` of the best epoch;
+            `None` where there is none.
     """
 
     def __init__(self, path, metric, *, higher_is_better=True, patience=0):
@@ -39,16 +40,11 @@ class KeepBest(keras.callbacks.Callback):
         self._waited = 0
 
     def on_epoch_end(self, epoch, logs=None):
-        figure, loss = logs.get(f"val_{self.metric}"), logs.get("val_loss")
-        if figure is None:  # no validation in this epoch
+        if f"val_{self.metric}" not in logs:  # no validation in this epoch
             return
-        found = {"epoch": epoch + 1, "figure": float(figure), "loss": float(loss)}
-        if self._is_better(found):
-            self.best, self._waited = found, 0
-            if Workers(self.model.distribute_strategy).is_chief:
-                variables = named_variables(self.model).items()
-                arrays = {STATE + name: variable.numpy() for name, variable in variables}
-                write_checkpoint(self.path, arrays, found)
+        names = {name[len("val_") :]: value for name, value in logs.items() if name[:4] == "val_"}
+        if self.consider(epoch + 1, names):
+            self._waited = 0
             return
         self._waited += 1
         if self.patience and self._waited >= self.patience:
@@ -57,6 +53,27 @@ class KeepBest(keras.callbacks.Callback):
                 f"\nStopped after epoch {epoch + 1}: in {self._waited} validations `{self.metric}` "
                 "was not better."
             )
+
+    def consider(self, epoch, figures):
+        """Keeps the weights of the model if they are the best so far.
+
+        Args:
+            epoch: Number of epochs that they were trained for.
+            figures: What the validation gave, by name.
+
+        Returns:
+            Whether they are the best so far.
+        """
+        found = {"epoch": epoch, "figure": float(figures[self.metric])}
+        found["loss"] = float(figures["loss"])
+        if not self._is_better(found):
+            return False
+        self.best = found
+        if Workers(self.model.distribute_strategy).is_chief:
+            variables = named_variables(self.model).items()
+            arrays = {STATE + name: variable.numpy() for name, variable in variables}
+            write_checkpoint(self.path, arrays, found)
+        return True
 
     def restore(self):
         """Sets the model to the weights of the best epoch.

@@ -39,7 +39,7 @@ class Run:
     def _deliver(self, task, model, name, evaluation, config, *_, **__):
         self.delivered.append((name, weights_of(model)))
 
-    def __call__(self, *callbacks, **flags):
+    def __call__(self, *callbacks, from_probe=False, **flags):
         config = Config(run_dir=f"{self.folder}/run", export_dir=f"{self.folder}/exports", **flags)
         names = ("a", "b")
         return train(
@@ -49,6 +49,7 @@ class Run:
             lambda names: classifier(vit("mu/4", image_size=8, channels=1), 2, class_names=names),
             task=classification(names),
             callbacks=callbacks,
+            from_probe=from_probe,
         )
 
 
@@ -158,9 +159,20 @@ def test_a_killed_run_keeps_the_same_best(run, monkeypatch, epoch):
     monkeypatch.setattr(training, "deliver", run._deliver)
     run(epochs=6)
     again, _ = read_checkpoint(Path(run.folder, "run/checkpoints/best.npz"))
-    assert best.keys() == again.keys()
-    for name, array in best.items():
-        np.testing.assert_array_equal(array, again[name])
+    for left, right in zip(best.values(), again.values(), strict=True):
+        np.testing.assert_array_equal(left, right)
     (name, whole), (name_again, resumed) = run.delivered
     assert name == name_again == "best"
     np.testing.assert_array_equal(whole, resumed)
+
+
+def test_the_head_begins_as_a_probe_which_may_be_the_best(run, capsys):
+    record = Record()
+    run(record, epochs=2, learning_rate=1e-12, from_probe=True)
+    out = capsys.readouterr().out
+    notes = read_checkpoint(run.folder / "run/checkpoints/best.npz")[1]
+    assert notes["epoch"] == 0 and "The start, before the first epoch, is the best" in out
+    baselines = read_checkpoint(run.folder / "run/checkpoints/step-000000008.npz")[1]["baselines"]
+    assert baselines["linear probe"]["val"] == pytest.approx(notes["figure"])
+    assert baselines.keys() == {"nearest neighbours", "linear probe"}
+    assert run.delivered[0][0] == "best"

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from keras_vit.run.features import Features, best_neighbours, best_probe, linear_probe
+
+
+def clusters(classes, each, seed=0, spread=0.5):
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(7).normal(size=(5, 6)) * 3 + 20
+    labels = np.repeat(classes, each)
+    return Features((centres[labels] + spread * rng.normal(size=(len(labels), 6))), labels)
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [0, 1, 2], [1, 4]])
+def test_the_probe_decides_as_scikit_learn(classes):
+    train, other = clusters(classes, 9, spread=3), clusters(classes, 50, seed=1, spread=3)
+    probe = linear_probe(train, 5, 0.1)
+    assert probe.kernel.shape == (6, 5) and probe.bias.shape == (5,)
+    mean, deviation = train.vectors.mean(0), train.vectors.std(0)
+    reference = LogisticRegression(C=0.1, max_iter=300)
+    reference.fit((train.vectors - mean) / deviation, train.labels)
+    standardised = (other.vectors - mean) / deviation
+    assert probe.score(*other) == pytest.approx(
+        reference.score(standardised, other.labels), abs=0.01
+    )
+    logits = (other.vectors @ probe.kernel + probe.bias)[:, classes]
+    shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(shares, reference.predict_proba(standardised), atol=1e-3)
+
+
+def test_a_single_class_is_always_the_answer():
+    train = clusters([3], 4)
+    assert linear_probe(train, 5, 0.1).score(*train) == 1.0
+
+
+def test_regularisation_and_neighbours_are_chosen():
+    train, val = clusters(range(5), 6, spread=2), clusters(range(5), 30, seed=1, spread=2)
+    losses = {c: linear_probe(train, 5, c).loss(*val) for c in (0.001, 0.01, 0.1, 1.0)}
+    assert best_probe(train, val, 5).loss(*val) == min(losses.values())
+    np.testing.assert_array_equal(
+        best_probe(train, None, 5).kernel, linear_probe(train, 5, 0.1).kernel
+    )
+    pairs = clusters(range(5), 2, spread=0.1)  # five neighbours are of other classes
+    assert best_neighbours(pairs).n_neighbors == 1
+    assert best_neighbours(clusters([0], 1)).n_neighbors == 1
