@@ -33,8 +33,8 @@ class AnySource(RandomCrops, Augmentation, Mixing):
         if not self.data:
             raise UserError("`data` must be given: --data my_pictures.")
         for name, least in (("image_size", 1), ("padding", 0)):
-            if getattr(self, name) < least:
-                value = getattr(self, name)
+            value = getattr(self, name)
+            if value is not None and value < least:
                 raise UserError(f"`{name}` must be at least {least}: received {value}.")
 
     def opened(self):
@@ -42,7 +42,7 @@ class AnySource(RandomCrops, Augmentation, Mixing):
 
         Returns:
             This configuration, whose folders have the name of the source where none was given; and
-            a `keras_vit.data.Source`, whose images in memory have the size of the flags.
+            a `keras_vit.data.Source`.
 
         Raises:
             ValueError: If the source cannot be opened.
@@ -50,9 +50,6 @@ class AnySource(RandomCrops, Augmentation, Mixing):
         from keras_vit.data import open_source
 
         source = open_source(self.data, data_dir=self.data_dir, test_fraction=self.test_fraction)
-        if _is_in_memory(source):
-            sized = {name: split.resized(self.image_size) for name, split in source.splits.items()}
-            source = dataclasses.replace(source, splits=sized)
         places = {"run_dir": "runs", "export_dir": "saved_models"}
         places = {
             name: getattr(self, name) or f"{folder}/{source.name}"
@@ -60,11 +57,18 @@ class AnySource(RandomCrops, Augmentation, Mixing):
         }
         return dataclasses.replace(self, **places), source
 
+    def sized(self, source):
+        """Returns a source whose images in memory have the size of the flags."""
+        if not _is_in_memory(source):
+            return source
+        splits = {name: split.resized(self.image_size) for name, split in source.splits.items()}
+        return dataclasses.replace(source, splits=splits)
+
     def cropping(self, source):
         """Returns the stages that move images in memory, and how pictures become images.
 
         Args:
-            source: What `opened` returned.
+            source: What `sized` returned.
 
         Returns:
             A list of stages, empty for pictures; and the arguments `crop` and `preprocessing` of

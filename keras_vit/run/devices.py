@@ -25,7 +25,8 @@ def open_devices(config):
     config.check()
     workers = config.workers.split(",") if config.workers else None
     devices = strategy(config.device, worker=config.worker, workers=workers)
-    check_batch_size(config.batch_size, devices, config.accumulation)
+    if config.batch_size is not None:
+        check_batch_size(config.batch_size, devices, config.accumulation)
     if keras.backend.backend() == "jax" and config.not_finite == "skip":
         raise UserError("The JAX backend skips no step: received not_finite='skip'.")
     return devices

@@ -8,14 +8,22 @@ image size. All weights are trained, those near the patches more slowly than tho
 ("BEiT", arXiv:2106.08254, appendix H). `--probe` trains only the head; `--head-epochs` does so in
 the first epochs; `--frozen-blocks` leaves the first blocks as they are; `--lora-rank` trains
 low-rank additions to the kernels (LoRA, arXiv:2106.09685), which are merged into the saved weights.
+
+Image size, epochs, batch size, learning rate, warm-up and mirroring follow the number, size and
+colours of the pictures where they are not given; what was chosen is printed.
 """
 
 import dataclasses
 import functools
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from keras_vit.errors import UserError
 from keras_vit.run.any_source import AnySource
 from keras_vit.run.shared_flags import PatchDropout
+
+BY_DATA = Parameter(show_default=lambda _: "by the data")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,15 +32,16 @@ class Config(AnySource, PatchDropout):
 
     weights: str = ""
     """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
-    epochs: int = 6
-    batch_size: int = 64
-    learning_rate: float = 1e-3
+    epochs: Annotated[int | None, BY_DATA] = None
+    batch_size: Annotated[int | None, BY_DATA] = None
+    learning_rate: Annotated[float | None, BY_DATA] = None
     weight_decay: float = 0.05
-    warmup_epochs: int = 1
+    warmup_epochs: Annotated[int | None, BY_DATA] = None
     layer_decay: float = 0.75
     label_smoothing: float = 0.1
-    image_size: int = 96
+    image_size: Annotated[int | None, BY_DATA] = None
     """Side of the images in pixels, to which the positions are resized."""
+    flip: Annotated[bool | None, BY_DATA] = None
     patch_size: int | None = None
     """Side of a patch in pixels, to which the kernel is resized; by default the checkpoint's."""
     from_probe: bool = True
@@ -85,14 +94,21 @@ def run(config):
     import numpy as np
 
     from keras_vit.checkpoints import load, recognise
-    from keras_vit.run.training import open_devices, train
-    from keras_vit.training import add_lora
+    from keras_vit.run.data_defaults import follow_data
+    from keras_vit.run.devices import open_devices
+    from keras_vit.run.training import train
+    from keras_vit.training import add_lora, check_batch_size
 
     devices = open_devices(config)
     config = dataclasses.replace(config, freeze=_frozen(config))
     config, source = config.opened()
     checkpoint = recognise(config.weights)
     print(f"{config.weights}: {checkpoint}")
+    parts = devices.num_replicas_in_sync * config.accumulation
+    config = follow_data(config, source, checkpoint, parts=parts)
+    config.check()
+    check_batch_size(config.batch_size, devices, config.accumulation)
+    source = config.sized(source)
     if config.frozen_blocks > checkpoint.architecture.config.depth:
         raise UserError(
             f"`frozen_blocks` must be at most {checkpoint.architecture.config.depth}, the depth: "

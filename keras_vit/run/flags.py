@@ -32,7 +32,7 @@ def check_ranges(config, ranges: dict[str, tuple[Callable[[float], bool], tuple[
     """Checks that fields of a dataclass lie in their intervals.
 
     Args:
-        config: The dataclass.
+        config: The dataclass; a value of `None` is not checked.
         ranges: For each interval a function that says whether it holds a value, and names of
             fields.
 
@@ -42,7 +42,7 @@ def check_ranges(config, ranges: dict[str, tuple[Callable[[float], bool], tuple[
     for interval, (holds, names) in ranges.items():
         for name in names:
             value = getattr(config, name)
-            if not holds(value):
+            if value is not None and not holds(value):
                 raise UserError(f"`{name}` must lie in {interval}: received {name}={value}.")
 
 
@@ -128,8 +128,8 @@ class Training:
         """
         for least, names in LEAST.items():
             for name in names:
-                if getattr(self, name) < least:
-                    value = getattr(self, name)
+                value = getattr(self, name)
+                if value is not None and value < least:
                     raise UserError(f"`{name}` must be at least {least}: received {name}={value}.")
         check_ranges(self, RANGES)
         if self.val_fraction is not None and not 0 <= self.val_fraction < 1:
@@ -141,6 +141,8 @@ class Training:
             if value not in choices:
                 names = ", ".join(choices)
                 raise UserError(f"`{name}` must be one of {names}: received {value!r}.")
+        if self.epochs is None or self.warmup_epochs is None:
+            return  # they are chosen, and checked, once the data is known
         received = f"received epochs={self.epochs}, warmup_epochs={self.warmup_epochs}"
         if self.warmup_epochs >= self.epochs:
             raise UserError(

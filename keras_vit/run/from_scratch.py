@@ -62,6 +62,7 @@ def run(config):
 
     devices = open_devices(config)
     config, source = config.opened()
+    source = config.sized(source)
     shape = ViTConfig(
         image_size=config.image_size,
         patch_size=config.patch_size,

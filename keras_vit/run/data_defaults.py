@@ -1,0 +1,130 @@
+"""Flags of fine-tuning that follow the data where nobody gives them."""
+
+import dataclasses
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vit.data.hold_out import DEFAULT_FRACTION
+from keras_vit.images.decode import decode_picture
+
+LOOKED_AT = 64  # pictures whose size and colours are read
+ENLARGED = 4  # largest factor by which a picture's short side is enlarged
+PASSES = 10_000  # pictures of 224 pixels that a training sees, unless that is too few passes
+EPOCHS = 3, 30  # fewest and most
+BATCHES = ((1000, 16), (10_000, 32))  # images of a step up to a number of pictures; 64 above
+
+
+class Look(NamedTuple):
+    """What a glance at a split shows.
+
+    Attributes:
+        side: Median of the short sides of the pictures, in pixels.
+        is_grey: Whether no picture has a colour.
+    """
+
+    side: int
+    is_grey: bool
+
+
+def look_at(split):
+    """Reads size and colours of 64 pictures that lie evenly in a split; broken ones are left out.
+
+    Args:
+        split: A split of a `keras_vit.data.Source`.
+
+    Returns:
+        A `Look`; of a split without a picture that can be read, a side of 0.
+    """
+    split = getattr(split, "original", None) or split
+    if split.subset is not None:
+        places = np.linspace(0, split.count - 1, min(LOOKED_AT, split.count)).astype(int)
+        split = split.subset(places)
+    sides, coloured = [], False
+    for example in itertools.islice(split.each(), LOOKED_AT):
+        try:
+            picture = example()["image"]
+            pixels = picture if isinstance(picture, np.ndarray) else decode_picture(picture)
+        except (ValueError, tf.errors.OpError):
+            continue
+        sides.append(min(pixels.shape[:2]))
+        coloured |= bool((pixels != pixels[..., :1]).any())
+    return Look(int(np.median(sides)) if sides else 0, not coloured)
+
+
+def follow_data(config, source, checkpoint, *, parts):
+    """Chooses the flags that are `None`, and prints the choice on a line.
+
+    - `image_size`: that of the checkpoint, unless the pictures would be enlarged more than four
+      times; a multiple of the patch.
+    - `epochs`: as many as give 10,000 pictures of 224 pixels, or their cost in smaller ones;
+      between 3 and 30.
+    - `batch_size`: 16 below 1,000 training pictures, 32 below 10,000, then 64; a little less where
+      otherwise more pictures would be left out of the last batch of a pass.
+    - `learning_rate`: 3e-4 for batches of 16, and in proportion to the root of the batch size.
+    - `warmup_epochs`: a tenth of the epochs, at least one.
+    - `flip`: whether the pictures have colours. Grey ones are digits, letters or scans more often
+      than not.
+
+    Args:
+        config: The flags of fine-tuning.
+        source: A `keras_vit.data.Source`.
+        checkpoint: The `keras_vit.checkpoints.RecognisedCheckpoint` of the weights.
+        parts: Into how many parts a batch is split, on devices and one after the other.
+
+    Returns:
+        The flags, none of which is `None`.
+    """
+    train = source.splits["train"]
+    held_out = 0 if "val" in source.splits else config.val_fraction
+    count = round(train.count * (1 - (DEFAULT_FRACTION if held_out is None else held_out)))
+    look = look_at(train)
+    patch = config.patch_size or checkpoint.architecture.config.patch_size
+    native = min(checkpoint.architecture.config.image_size)
+    given = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+
+    def value(name, chosen):
+        return chosen if given[name] is None else given[name]
+
+    size = value("image_size", _size(native, patch, look.side))
+    epochs = value("epochs", _epochs(count, size))
+    batch = value("batch_size", _batch(count, parts))
+    chosen = dict(
+        image_size=size,
+        epochs=epochs,
+        batch_size=batch,
+        learning_rate=value("learning_rate", float(f"{3e-4 * (batch / 16) ** 0.5:.1e}")),
+        warmup_epochs=value("warmup_epochs", min(max(1, round(epochs / 10)), epochs - 1)),
+        flip=value("flip", not look.is_grey),
+    )
+    mine = {name: choice for name, choice in chosen.items() if given[name] is None}
+    if mine:
+        pictures = (
+            f"{count:,} training {'grey ' if look.is_grey else ''}pictures of {look.side} pixels"
+        )
+        print(f"For {pictures}: {', '.join(_flag(*pair) for pair in mine.items())}.")
+    return dataclasses.replace(config, **chosen)
+
+
+def _size(native, patch, side):
+    """Returns the side of the images, a multiple of the patch."""
+    return min(-(-native // patch), max(-(-ENLARGED * side // patch), 4)) * patch
+
+
+def _epochs(count, size):
+    fewest, most = EPOCHS
+    return int(np.clip(round(PASSES * (224 / size) ** 2 / count), fewest, most))
+
+
+def _batch(count, parts):
+    largest = next((size for limit, size in BATCHES if count < limit), 64)
+    return max(count // -(-count // largest) // parts, 1) * parts
+
+
+def _flag(name, choice):
+    words = name.replace("_", "-")
+    if isinstance(choice, bool):
+        return f"--{'' if choice else 'no-'}{words}"
+    return f"--{words} {choice:g}"
