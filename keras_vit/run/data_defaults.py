@@ -101,10 +101,9 @@ def follow_data(config, source, checkpoint, *, parts):
     )
     mine = {name: choice for name, choice in chosen.items() if given[name] is None}
     if mine:
-        pictures = (
-            f"{count:,} training {'grey ' if look.is_grey else ''}pictures of {look.side} pixels"
-        )
-        print(f"For {pictures}: {', '.join(_flag(*pair) for pair in mine.items())}.")
+        flags = ", ".join(_flag(*pair) for pair in mine.items())
+        colour = "grey " if look.is_grey else ""
+        print(f"For {count:,} {colour}training pictures of {look.side} pixels: {flags}.")
     return dataclasses.replace(config, **chosen)
 
 

@@ -3,11 +3,12 @@
     keras-vit finetune --data my_pictures --weights vit_tiny.safetensors
     keras-vit finetune --data cifar10 --weights hf:google/vit-base-patch16-224
 
-A checkpoint as `keras-vit import` reads it, or a `.keras` file of ours, gets a new head and another
-image size. All weights are trained, those near the patches more slowly than those near the head
-("BEiT", arXiv:2106.08254, appendix H). `--probe` trains only the head; `--head-epochs` does so in
-the first epochs; `--frozen-blocks` leaves the first blocks as they are; `--lora-rank` trains
-low-rank additions to the kernels (LoRA, arXiv:2106.09685), which are merged into the saved weights.
+A checkpoint as `keras-vit import` reads it, or a `.keras` file of ours, gets another image size and,
+unless it was trained for the same classes, a new head. All weights are trained, those near the
+patches more slowly than those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe`
+trains only the head; `--head-epochs` does so in the first epochs; `--frozen-blocks` leaves the
+first blocks as they are; `--lora-rank` trains low-rank additions to the kernels (LoRA,
+arXiv:2106.09685), which are merged into the saved weights.
 
 Image size, epochs, batch size, learning rate, warm-up and mirroring follow the number, size and
 colours of the pictures where they are not given; what was chosen is printed.
@@ -96,6 +97,7 @@ def run(config):
     from keras_vit.checkpoints import load, recognise
     from keras_vit.run.data_defaults import follow_data
     from keras_vit.run.devices import open_devices
+    from keras_vit.run.kept_head import kept_order, reorder
     from keras_vit.run.training import train
     from keras_vit.training import add_lora, check_batch_size
 
@@ -119,27 +121,37 @@ def run(config):
     pixels = {
         name: float(np.mean(getattr(checkpoint.architecture, name))) for name in ("mean", "std")
     }
-    return train(
-        config,
-        devices,
-        source,
-        lambda names: load(
+    order = kept_order(checkpoint.class_names, source.class_names)
+    if order is not None:
+        print("The weights know the same classes: their head is kept.")
+
+    def build(names):
+        model = load(
             checkpoint,
             image_size=config.image_size,
             patch_size=config.patch_size,
             channels=source.splits["train"].channels,
-            num_classes=len(names),
+            num_classes=len(names) if order is None else None,
             class_names=names,
             drop_path=config.drop_path,
             patch_dropout=config.largest_patch_dropout,
-        ),
+        )
+        if order is not None:
+            reorder(model, order)
+        return model
+
+    return train(
+        config,
+        devices,
+        source,
+        build,
         task=config.classification(source.class_names),
         augment=config.stages(*config.flips, *moves, **pixels),
         adapt=functools.partial(add_lora, rank=config.lora_rank, on=config.lora_on)
         if config.lora_rank
         else None,
         callbacks=config.patch_dropout_callbacks,
-        from_probe=config.from_probe,
+        from_probe=config.from_probe and order is None,
         bigger=["keras-vit", "finetune", "--image-size", str(2 * config.image_size)]
         + ["--data", config.data, "--weights", config.weights],
         **cropping,
