@@ -3,8 +3,8 @@
     keras-vit finetune --data my_pictures --weights vit_tiny.safetensors
     keras-vit finetune --data cifar10 --weights hf:google/vit-base-patch16-224
 
-A checkpoint as `keras-vit import` reads it, or a `.keras` file of ours, gets another image size and,
-unless it was trained for the same classes, a new head. All weights are trained, those near the
+A checkpoint as `keras-vit import` reads it, or a `.keras` file of ours, gets another image size,
+and a new head unless it was trained for the same classes. All weights are trained, those near the
 patches more slowly than those near the head ("BEiT", arXiv:2106.08254, appendix H). `--probe`
 trains only the head; `--head-epochs` does so in the first epochs; `--frozen-blocks` leaves the
 first blocks as they are; `--lora-rank` trains low-rank additions to the kernels (LoRA,
