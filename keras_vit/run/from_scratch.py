@@ -57,7 +57,8 @@ def run(config):
         ValueError: If a flag is out of its range or the data cannot be used.
     """
     from keras_vit.models import ViTConfig, vit
-    from keras_vit.run.training import open_devices, train
+    from keras_vit.run.devices import open_devices
+    from keras_vit.run.training import train
     from keras_vit.tasks import classifier
 
     devices = open_devices(config)

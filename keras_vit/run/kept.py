@@ -3,7 +3,25 @@
 from pathlib import Path
 
 from keras_vit.export import save_keras
-from keras_vit.training import copy_merged
+from keras_vit.training import KeepBest, copy_merged
+
+
+def best_of(config, task):
+    """Makes the callback that keeps the best epoch of a run by what its task watches.
+
+    Args:
+        config: A recipe's `Training`.
+        task: The `keras_vit.tasks.Task`.
+
+    Returns:
+        A `keras_vit.training.KeepBest`.
+    """
+    return KeepBest(
+        Path(config.run_dir, "checkpoints", "best.npz"),
+        task.watched,
+        higher_is_better=task.higher_is_better and task.watched != "loss",
+        patience=config.patience,
+    )
 
 
 def keep_weights(config, task, build, model, best, preprocessing):
@@ -24,7 +42,7 @@ def keep_weights(config, task, build, model, best, preprocessing):
     Raises:
         OSError: If a file cannot be read or written.
     """
-    last = _deployed(task, build, model)
+    last = task.deploy(copied(build(task.class_names), model))
     if best.best is None:
         return last, "last"
     save_keras(last, Path(config.run_dir, "last.keras"), preprocessing=preprocessing)
@@ -36,11 +54,18 @@ def keep_weights(config, task, build, model, best, preprocessing):
         f"{task.text(task.watched, figure)} on val: best.keras holds its weights, last.keras those "
         "of the last epoch."
     )
-    return _deployed(task, build, model), "best"
+    return task.deploy(copied(build(task.class_names), model)), "best"
 
 
-def _deployed(task, build, model):
-    """Returns what is saved of a model: a new graph on one device, in float32, deployed."""
-    trained = build(task.class_names)
-    copy_merged(model, trained)
-    return task.deploy(trained)
+def copied(plain, model):
+    """Gives a new graph, on one device and in float32, the weights of the model that trains.
+
+    Args:
+        plain: What `build` returned.
+        model: The model that trains.
+
+    Returns:
+        The new graph.
+    """
+    copy_merged(model, plain)
+    return plain

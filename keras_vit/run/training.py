@@ -22,7 +22,7 @@ from keras_vit.run.compiled import compiled_model
 from keras_vit.run.deliver import EXPORTED, deliver
 from keras_vit.run.flags import Training
 from keras_vit.run.gallery import titled
-from keras_vit.run.kept import keep_weights
+from keras_vit.run.kept import best_of, copied, keep_weights
 from keras_vit.run.run_state import (
     is_finished,
     mark_finished,
@@ -33,7 +33,6 @@ from keras_vit.run.splits import run_splits
 from keras_vit.run.streams import evaluation_batches, training_stream
 from keras_vit.tasks import Task
 from keras_vit.training import (
-    KeepBest,
     ReportBroken,
     Throughput,
     WatchFinite,
@@ -124,12 +123,7 @@ def train(
         stream = training_stream(
             config, source, task, crop=crop, augment=augment, broken=broken, job=job
         )
-        best = KeepBest(
-            Path(config.run_dir, "checkpoints", "best.npz"),
-            task.watched,
-            higher_is_better=task.higher_is_better and task.watched != "loss",
-            patience=config.patience,
-        )
+        best = best_of(config, task)
         kept = [best] if "val" in source.splits else []
         checkpoints = open_checkpoints(config, source, steps, devices, callbacks=kept)
         if config.resume is not False and workers.largest(int(is_finished(config))):
@@ -174,7 +168,11 @@ def train(
                 checkpoints.clear()  # only now: a mistake in the flags would have ended the new run
         if from_probe and not start:
             judged = baselines(
-                build(task.class_names), source, preprocessing, seed=config.seed, workers=workers
+                copied(build(task.class_names), model),
+                source,
+                preprocessing,
+                seed=config.seed,
+                workers=workers,
             )
             judged.start(model)
             notes["baselines"] = judged.figures

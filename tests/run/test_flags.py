@@ -11,7 +11,7 @@ from recipes import cifar10, finetune, folder, imagenet
 
 CIFAR10 = cifar10.Cpu()
 FOLDER = folder.Config(data="my_pictures")
-FINETUNE = finetune.Config(weights="vit.safetensors", data="cifar10")
+FINETUNE = finetune.Config(weights="vit.safetensors", data="cifar10", flip=True)
 IMAGENET = imagenet.DeiT()
 
 
