@@ -5,3 +5,4 @@ SCHEDULES = ("cosine", "linear", "polynomial", "rsqrt", "constant")
 # Keras' policies of precision by what a flag calls them.
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 XLA = ("auto", "on", "off")
+SAMPLINGS = ("natural", "balanced")

@@ -23,7 +23,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "tasks": {"data", "errors", "images", "keras_private", "layers", "lazy", "losses"},
     "interpret": {"errors", "layers"},
     "checkpoints": {"errors", "files", "images", "keras_private", "layers", "models", "tasks"},
-    "data": {"errors", "images"},
+    "data": {"choices", "errors", "images"},
     "training": {
         "choices",
         "errors",

@@ -149,15 +149,41 @@ class Order:
         Returns:
             Indices of the examples, int64 `(B,)`, in `[0, count)`.
         """
+        position = self.positions(counters)
+        return self.shuffled(position % self.count, position // self.count, 0, self.count)
+
+    def positions(self, counters):
+        """Numbers the places of the stream in which each repeated example is counted once.
+
+        Args:
+            counters: int64 `(B,)`.
+
+        Returns:
+            int64 `(B,)`.
+        """
         distinct = -(-self.batch_size // self.repeats)
         step, place = counters // self.batch_size, counters % self.batch_size
-        position = step * distinct + place % distinct
-        epoch = tf.cast(position // self.count, tf.int32)
-        seed = np.int64(self.seed).astype("int32")
-        seeds = tf.stack([tf.fill(tf.shape(epoch), seed), epoch, tf.zeros_like(epoch)], axis=1)
+        return step * distinct + place % distinct
+
+    def shuffled(self, places, number, stream, count, rounds=4):
+        """Looks up what stands at some places of orders that depend on the seed.
+
+        Args:
+            places: int64 `(B,)`, in `[0, count)`.
+            number: Numbers of the orders, int64 `(B,)`.
+            stream: Numbers of the families of orders, int64 `(B,)` or one for all.
+            count: How many places each order has, int64 `(B,)` or one for all.
+            rounds: Rounds of the cipher that shuffles. With four, TensorFlow's default, orders of a
+                few places resemble each other.
+
+        Returns:
+            int64 `(B,)`, in `[0, count)`.
+        """
+        fields = np.int64(self.seed).astype("int32"), tf.cast(number, tf.int32), stream
+        fields = [tf.broadcast_to(tf.cast(each, tf.int32), tf.shape(places)) for each in fields]
         # The public tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
         return tf.raw_ops.RandomIndexShuffle(
-            index=position % self.count, seed=seeds, max_index=self.count - 1
+            index=places, seed=tf.stack(fields, axis=1), max_index=count - 1, rounds=rounds
         )
 
     def replacement(self, counter, attempt):

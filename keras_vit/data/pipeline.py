@@ -9,8 +9,9 @@ import tensorflow as tf
 from keras_vit.data.augment.chain import is_resumable
 from keras_vit.data.augment.keys import example_keys, fold
 from keras_vit.data.augment.samples import Stage
+from keras_vit.data.balanced_order import training_order
 from keras_vit.data.crop import centre_crop
-from keras_vit.data.order import Once, Order
+from keras_vit.data.order import Once
 from keras_vit.data.sample import image_and_label
 from keras_vit.data.service import served_batches
 from keras_vit.data.splits import in_memory_preprocessing
@@ -30,6 +31,7 @@ def train_batches(
     example: Callable[[dict[str, tf.Tensor]], object] = image_and_label,
     mix: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None,
     repeats=1,
+    sampling="natural",
     start_step=0,
     worker=0,
     workers=1,
@@ -63,6 +65,9 @@ def train_batches(
             `(B,)` into images and soft labels `(B, K)`, such as `keras_vit.data.augment.mix`. It
             may combine only the neighbours `2j` and `2j + 1`.
         repeats: How often each example stands in a batch (repeated augmentation).
+        sampling: `"natural"`, or `"balanced"`, in which all classes are equally frequent: see
+            `keras_vit.data.balanced_order.BalancedOrder`. There is no epoch then: the examples of a
+            rare class come back sooner.
         start_step: Number of the first batch.
         worker: Number of the worker, from 0, whose share of the batches is streamed.
         workers: How many workers there are.
@@ -93,7 +98,8 @@ def train_batches(
             f"workers={workers}, job=None."
         )
     seed_of_order, seed_of_augment = np.random.SeedSequence(seed).generate_state(2).tolist()
-    order = Order(split.count, batch_size, seed_of_order, repeats, worker, workers, start_step)
+    where = batch_size, seed_of_order, repeats, worker, workers, start_step
+    order = training_order(split, sampling, *where)
 
     if mix is not None and workers > 1 and order.share % 2:
         raise UserError(

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from keras_vit.choices import OPTIMIZERS, PRECISIONS, SCHEDULES, XLA
+from keras_vit.choices import OPTIMIZERS, PRECISIONS, SAMPLINGS, SCHEDULES, XLA
 from keras_vit.errors import UserError
 
 CHOICES = {
@@ -12,6 +12,7 @@ CHOICES = {
     "schedule": SCHEDULES,
     "precision": tuple(PRECISIONS),
     "xla": XLA,
+    "sampling": SAMPLINGS,
     "not_finite": ("stop", "skip"),
 }
 LEAST = {
@@ -82,6 +83,8 @@ class Training:
     """Number of micro-batches into which each device splits its part of a batch: saves memory."""
     repeats: int = 1
     """How many times each image is in a batch, every time augmented differently."""
+    sampling: str = "natural"
+    """natural, every image once an epoch; or balanced, all classes equally often."""
     validation_epochs: int = 1
     """Epochs between two evaluations on the validation split."""
     val_fraction: float | None = None

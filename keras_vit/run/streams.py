@@ -37,6 +37,7 @@ def training_stream(
         example=task.example,
         mix=task.mix or _unmixed(task.target),
         repeats=config.repeats,
+        sampling=config.sampling,
         broken=broken,
         service=config.data_service or None,
         job=job,
