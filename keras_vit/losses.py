@@ -224,6 +224,25 @@ class ValidCrossEntropy(WeightedLoss):
         )
 
 
+@keras.saving.register_keras_serializable("keras_vit")
+class WeightedCrossEntropy(WeightedLoss):
+    """Cross-entropy of logits and targets `(B, K)`, each of which counts what it sums up to.
+
+    The loss of a batch is divided by the number of its examples, so that its mean over batches is
+    that over all examples. A mixture of two targets is the same mixture of their losses.
+    """
+
+    def values(self, y_true, y_pred):
+        shares = ops.divide_no_nan(y_true, ops.sum(y_true, axis=-1, keepdims=True))
+        return ops.categorical_crossentropy(shares, y_pred, from_logits=True)
+
+    def weights(self, y_true):
+        return ops.sum(y_true, axis=-1)
+
+    def divisor(self, y_true):
+        return None
+
+
 class _PerReplica(keras.losses.Loss):
     """Divides a loss `(1,)` by the number of replicas, through Keras' own reduction."""
 

@@ -215,7 +215,7 @@ def run(config):
             len(names),
             class_names=names,
         ),
-        task=config.classification(source.class_names),
+        task=config.classification(source),
         augment=augmentation(config),
         callbacks=config.patch_dropout_callbacks,
         bigger=["python", "-m", "recipes.cifar10", "--preset", "gpu"],

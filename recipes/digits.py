@@ -84,7 +84,7 @@ def run(config):
             len(names),
             class_names=names,
         ),
-        task=config.classification(source.class_names),
+        task=config.classification(source),
         augment=config.stages(*config.flips, affine, mean=MEAN, std=STD),
         bigger=["python", "-m", "recipes.cifar10"],
     )

@@ -140,7 +140,7 @@ def run(config):
             len(names),
             class_names=names,
         ),
-        task=config.classification(source.class_names),
+        task=config.classification(source),
         crop=config.random_crop(config.image_size),
         preprocessing=Preprocessing(image_size=config.image_size, crop_ratio=config.crop_ratio),
         augment=config.stages(*config.flips, mean=config.mean, std=config.std),

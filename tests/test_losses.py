@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_vit.errors import UserError
-from keras_vit.losses import ValidCrossEntropy, WeightedLoss
+from keras_vit.losses import ValidCrossEntropy, WeightedCrossEntropy, WeightedLoss
 
 VOID = 255
 LOGITS = np.log(np.array([[[[1.0, 3], [1, 1]]], [[[3, 1], [1, 7]]]], "float32"))  # (2, 1, 2, 2)
@@ -93,3 +93,23 @@ def test_mistakes_are_sentences():
         Size()(None, 3.0)
     with pytest.raises(UserError, match=r"received the shapes \(2, 2\) and \(2,\)"):
         Size()(None, np.ones((2, 2)), np.ones((2, 2)))
+
+
+def test_a_target_counts_what_it_sums_up_to():
+    rng = np.random.default_rng(0)
+    logits, targets = rng.normal(size=(5, 3)), rng.dirichlet(np.ones(3), size=5)
+    weights = np.array([0.0, 0.5, 1, 2, 4])
+    each = keras.losses.categorical_crossentropy(targets, logits, from_logits=True)
+    loss = WeightedCrossEntropy()
+    found = loss(targets * weights[:, None], logits)
+    np.testing.assert_allclose(found, np.sum(weights * np.asarray(each)) / 5, rtol=1e-6)
+    plain = keras.losses.CategoricalCrossentropy(from_logits=True)(targets, logits)
+    np.testing.assert_allclose(loss(targets, logits), plain, rtol=1e-6)
+
+
+def test_a_mixture_of_weighted_targets_is_the_mixture_of_their_losses():
+    logits = np.array([[0.3, -1.0, 2.0]], "float32")
+    one, two = np.array([[0.2, 0, 0]], "float32"), np.array([[0, 0.5, 2.5]], "float32")
+    loss = WeightedCrossEntropy()
+    expected = 0.3 * loss(one, logits) + 0.7 * loss(two, logits)
+    np.testing.assert_allclose(loss(0.3 * one + 0.7 * two, logits), expected, rtol=1e-6)

@@ -145,7 +145,7 @@ def run(config):
         devices,
         source,
         build,
-        task=config.classification(source.class_names),
+        task=config.classification(source),
         augment=config.stages(*config.flips, *moves, **pixels),
         adapt=functools.partial(add_lora, rank=config.lora_rank, on=config.lora_on)
         if config.lora_rank

@@ -83,7 +83,7 @@ def run(config):
         lambda names: classifier(
             vit(shape, drop_path=config.drop_path), len(names), class_names=names
         ),
-        task=config.classification(source.class_names),
+        task=config.classification(source),
         augment=config.stages(*config.flips, *moves),
         bigger=["keras-vit", "train", "--data", config.data]
         + ["--image-size", "128", "--patch-size", "16"],

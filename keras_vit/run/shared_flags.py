@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, first_few
+from keras_vit.run.class_weights import check_class_weights, class_weights
 from keras_vit.run.flags import Training, check_ranges
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Mixing(Training):
-    """A recipe of classification whose images and labels may be mixed."""
+    """A recipe of classification: how labels are smoothed, mixed and weighted."""
 
     label_smoothing: float = 0.0
     """Share of a label that is spread over all classes."""
@@ -25,9 +26,17 @@ class Mixing(Training):
     """Alpha of cutmix's Beta distribution; 0 is off."""
     mix_rate: float = 1.0
     """Share of the images that mixup or cutmix changes."""
+    class_weights: tuple[str, ...] = ("none",)
+    """What classes count in the loss: none, all alike; balanced, rare ones more; or name=weight."""
 
     def check(self):
         super().check()
+        check_class_weights(self.class_weights)
+        if (self.sampling, self.class_weights) == ("balanced", ("balanced",)):
+            raise UserError(
+                "`sampling` and `class_weights` must not both be balanced, because rare classes "
+                "would count twice as much as they should: pass one of them."
+            )
         ranges = {
             "[0, inf)": (lambda x: 0 <= x < math.inf, ("cutmix", "mixup")),
             "[0, 1)": (lambda x: 0 <= x < 1, ("label_smoothing",)),
@@ -35,23 +44,32 @@ class Mixing(Training):
         }
         check_ranges(self, ranges)
 
-    def classification(self, class_names):
+    def classification(self, source):
         """Makes the task of the recipe.
 
         Args:
-            class_names: Names of the classes in their order.
+            source: The `keras_vit.data.Source`, whose classes are learned.
 
         Returns:
             A `keras_vit.tasks.Task`.
+
+        Raises:
+            ValueError: If the classes cannot be weighted as the flag says.
         """
         from keras_vit.tasks import classification
 
+        weights = class_weights(self.class_weights, source)
+        if weights is not None:
+            pairs = zip(source.class_names, weights, strict=True)
+            named = (f"{name} {weight:.3g}" for name, weight in pairs)
+            print(f"What an example of each class counts: {first_few(named, 10)}.")
         return classification(
-            class_names,
+            source.class_names,
             mixup=self.mixup,
             cutmix=self.cutmix,
             mix_rate=self.mix_rate,
             label_smoothing=self.label_smoothing,
+            class_weights=weights,
         )
 
 

@@ -10,7 +10,15 @@ from keras_vit.tasks.confusion import confusion_figure
 from keras_vit.tasks.task import Result, Task
 
 
-def classification(class_names, *, mixup=0.0, cutmix=0.0, mix_rate=1.0, label_smoothing=0.0):
+def classification(
+    class_names,
+    *,
+    mixup=0.0,
+    cutmix=0.0,
+    mix_rate=1.0,
+    label_smoothing=0.0,
+    class_weights=None,
+):
     """Makes the task of classification: cross-entropy of logits, judged by top-1 accuracy.
 
     Args:
@@ -19,6 +27,8 @@ def classification(class_names, *, mixup=0.0, cutmix=0.0, mix_rate=1.0, label_sm
         cutmix: Alpha of cutmix's Beta distribution.
         mix_rate: Share of the images that mixup or cutmix changes.
         label_smoothing: Share of a label that is spread over all classes.
+        class_weights: What a training example of each class counts in the loss, `K` numbers; by
+            default all count alike. Validation and scores never use them.
 
     Returns:
         A `Task`. The graph that trains maps images to logits `(B, K)`; it is deployed to answer
@@ -35,7 +45,8 @@ def classification(class_names, *, mixup=0.0, cutmix=0.0, mix_rate=1.0, label_sm
         from keras_vit.data.augment import mix
 
         how = dict(mixup=mixup, cutmix=cutmix, rate=mix_rate, smoothing=label_smoothing)
-        return mix(images, labels, keys, num_classes=len(names), **how)
+        how |= dict(num_classes=len(names), class_weights=class_weights)
+        return mix(images, labels, keys, **how)
 
     return Task(
         name="classification",
@@ -43,7 +54,7 @@ def classification(class_names, *, mixup=0.0, cutmix=0.0, mix_rate=1.0, label_sm
         example=_example,
         target=target,
         mix=mix,
-        loss=_cross_entropy,
+        loss=functools.partial(_cross_entropy, class_weights),
         metrics=lambda: ["accuracy"],
         watched="accuracy",
         deploy=_checked,
@@ -65,9 +76,13 @@ def _example(sample):
     return image_and_label(sample)
 
 
-def _cross_entropy():
+def _cross_entropy(class_weights):
     import keras
 
+    if class_weights is not None:
+        from keras_vit.losses import WeightedCrossEntropy
+
+        return WeightedCrossEntropy()
     return keras.losses.CategoricalCrossentropy(from_logits=True)
 
 
@@ -115,6 +130,7 @@ def _title(label, *, names):
     """
     if np.ndim(label) == 0:
         return names[label]
+    label = label / max(label.sum(), 1e-9)  # class weights multiply it
     order = np.argsort(-label, kind="stable")
     order = [index for index in order if label[index] >= 0.1]
     if len(order) == 1:

@@ -80,6 +80,7 @@ def mix(
     switch=0.5,
     rate=1.0,
     smoothing=0.0,
+    class_weights=None,
 ):
     """Mixes neighbouring images `(B, H, W, C)` by mixup or cutmix, and their labels `(B,)`.
 
@@ -97,9 +98,13 @@ def mix(
         switch: Share of the mixed images that get cutmix, where there are both.
         rate: Share of the images that are mixed.
         smoothing: Share of the label that is spread evenly over all classes.
+        class_weights: What an example of each class counts, `K` numbers; its label, smoothed, is
+            multiplied by that before it is mixed.
 
     Returns:
-        A batch of images of the same shape and dtype, and labels `(B, K)`, float32, of sum 1.
+        A batch of images of the same shape and dtype, and labels `(B, K)`, float32, of sum 1; with
+        `class_weights`, of the sum that the example counts, for
+        `keras_vit.losses.WeightedCrossEntropy`.
 
     Raises:
         ValueError: If a number is out of its range, or the labels are not integers `(B,)`.
@@ -113,6 +118,8 @@ def mix(
         )
     images = tf.convert_to_tensor(images)
     targets = one_hot(labels, num_classes, smoothing)
+    if class_weights is not None:
+        targets *= tf.gather(tf.constant(class_weights, tf.float32), labels)[:, None]
     if not (mixup or cutmix):
         return images, targets
     count = tf.shape(images)[0]

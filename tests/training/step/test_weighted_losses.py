@@ -8,7 +8,7 @@ import pytest
 from replicas import cross_entropy, strategy_of, untuned, weights_of
 
 from keras_vit.errors import UserError
-from keras_vit.losses import ValidCrossEntropy, WeightedLoss
+from keras_vit.losses import ValidCrossEntropy, WeightedCrossEntropy, WeightedLoss
 from keras_vit.training import TrainingModel, WatchFinite
 
 pytestmark = pytest.mark.usefixtures("free_memory")
@@ -211,3 +211,30 @@ def test_a_compiled_model_keeps_its_losses(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.evaluate(x, mask, verbose=0) == model.evaluate(x, mask, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "replicas, accumulation", [(1, 2), pytest.param(2, 2, marks=pytest.mark.slow)]
+)
+def test_weighted_classes_count_alike_however_a_batch_is_split(float64, replicas, accumulation):
+    """Keras' own sample weights on one device are the reference: it divides by the examples."""
+
+    def kinds(model_class):
+        inputs = keras.Input((5,))
+        return model_class(inputs, keras.layers.Dense(3)(inputs))
+
+    x, _ = pictures()
+    labels = np.random.default_rng(2).integers(0, 3, len(x))
+    weights = np.array([0.2, 1.0, 5.0])[labels]
+    targets = np.eye(3)[labels]
+    plain = keras.losses.CategoricalCrossentropy(from_logits=True)
+    expected = trained(kinds, keras.Model, plain, (x, targets, weights))
+    actual = trained(
+        kinds,
+        TrainingModel,
+        WeightedCrossEntropy(),
+        (x, targets * weights[:, None]),
+        replicas,
+        accumulation=accumulation,
+    )
+    compare(actual, expected)
