@@ -4,7 +4,9 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from keras_vit.errors import UserError, first_few
 from keras_vit.run.class_weights import check_class_weights, class_weights
@@ -12,6 +14,8 @@ from keras_vit.run.flags import Training, check_ranges
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+WORDS = Parameter(show_default=" ".join)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class Mixing(Training):
     """Alpha of cutmix's Beta distribution; 0 is off."""
     mix_rate: float = 1.0
     """Share of the images that mixup or cutmix changes."""
-    class_weights: tuple[str, ...] = ("none",)
+    class_weights: Annotated[tuple[str, ...], WORDS] = ("none",)
     """What classes count in the loss: none, all alike; balanced, rare ones more; or name=weight."""
 
     def check(self):
@@ -61,8 +65,8 @@ class Mixing(Training):
         weights = class_weights(self.class_weights, source)
         if weights is not None:
             pairs = zip(source.class_names, weights, strict=True)
-            named = (f"{name} {weight:.3g}" for name, weight in pairs)
-            print(f"What an example of each class counts: {first_few(named, 10)}.")
+            named = (f"{name}={weight:.3g}" for name, weight in pairs)
+            print(f"Class weights: {first_few(named, 10)}.")
         return classification(
             source.class_names,
             mixup=self.mixup,

@@ -41,7 +41,7 @@ def test_weights_are_those_of_labels_that_are_smoothed_and_then_mixed(mixing, ca
     plain = CONFIG.classification(SOURCE) if not mixing else None
     assert capsys.readouterr().out == ""
     task = config.classification(SOURCE)
-    assert "counts: a=b 0.476, b 1.67, c 6.67, d 3.33." in capsys.readouterr().out
+    assert "Class weights: a=b=0.476, b=1.67, c=6.67, d=3.33." in capsys.readouterr().out
     _, targets = task.mix(IMAGES, LABELS, example_keys(0, np.arange(20)))
     weights = np.array(class_weights(("balanced",), SOURCE))[LABELS]
     sums = np.asarray(targets).sum(1)
