@@ -1,6 +1,5 @@
 """`keras-vit evaluate`: scores a model or an export of it on a source."""
 
-import csv
 import itertools
 import shlex
 from pathlib import Path
@@ -12,6 +11,7 @@ from keras_vit.cli.answers import check_out
 from keras_vit.cli.examples import examples_of
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
+from keras_vit.cli.rows import csv_file
 from keras_vit.command_line import quiet_stderr, this_command
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write, write_json
@@ -28,7 +28,7 @@ def evaluate(
     /,
     *,
     data: str,
-    split: str = "test",
+    split: str | None = None,
     out: Path | None = None,
     crop_ratio: float | None = None,
     interpolation: Literal["bicubic", "bilinear"] | None = None,
@@ -41,35 +41,36 @@ def evaluate(
     Prints the figures of the model's task, images per second and the worst classes: of a classifier
     top-1 and top-5 accuracy and the expected calibration error, of a segmentation mean IoU, pixel
     and class accuracy. Classes of source and model are matched by name, or by number if the names
-    in the source are numbers.
+    in the source are numbers. All pictures of a source without splits are judged.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
             folder of OpenVINO.
         data: digits, a folder, a .csv or .jsonl file, or the name of a TFDS set.
-        split: The split to score the model on, train or test.
-        out: Folder for the report: report.html, score.json, classes.csv, plots and, where the
-            task draws its answers, the worst ones; by default none is written.
+        split: The split to score the model on; by default test, or the only one that there is.
+        out: Folder for the report: report.html, score.json, classes.csv, predictions.csv, plots
+            and, where the task draws its answers, the worst ones; by default none is written.
         crop_ratio: Share of the short side of a picture file that the central crop keeps; by
             default that of the model, else all.
         interpolation: How picture files are resized; by default that of the model, else bicubic.
         batch_size: Images per call; by default 64, or fewer if they are large.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
-        test_fraction: Share of the test split where a folder or table has none; 0.1 by default.
+        test_fraction: Share of a folder or table without a test split that is judged: the one that
+            a training with the same share sets apart, 0.1 by default there.
     """
     if batch_size is not None and batch_size < 1:
         raise UserError(f"--batch-size must be at least 1: received {batch_size}.")
     check_out(out)
     with quiet_stderr():
         artefact = open_artefact(model)
-    source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
+    source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction, to_judge=True)
+    from keras_vit.cli.predictions import Predictions
     from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing
     from keras_vit.data.labels import explain_labels
     from keras_vit.evaluation import score
     from keras_vit.evaluation.worst import Worst
 
-    if split not in source.splits:
-        raise UserError(f"--split must be one of {', '.join(source.splits)}: received {split!r}.")
+    split = _chosen(split, source.splits)
     examples, broken = source.splits[split], BrokenPictures()
     if examples.channels != artefact.image_shape[2]:
         raise UserError(
@@ -83,10 +84,11 @@ def evaluate(
     if artefact.class_names is None and source.class_names:
         print("The model names no classes: they are taken to be in the order of the source's.")
     size = batch_size or images_per_call(artefact.image_shape[:2])
-    how = dict(batch_size=size, example=example, broken=broken)
-    dataset = fitted_batches(examples, preprocessing, **how)
+    how = dict(batch_size=size, example=example, numbered=True, broken=broken)
+    batches = fitted_batches(examples, preprocessing, **how).as_numpy_iterator()
     steps = -(-examples.count // size)
-    batches = dataset.as_numpy_iterator()
+    predictions = Predictions(out, task, examples)
+    worst = None if out is None else Worst(task)
 
     def answer(images):
         answers = artefact.answer(images)
@@ -96,13 +98,17 @@ def evaluate(
             )
         return answers
 
-    with explain_labels():
+    def watch(*batch):
+        predictions.add(*batch)
+        if worst is not None:
+            worst(*batch)
+
+    with explain_labels(), predictions.opened():
         first = next(batches, None)
         if first is None:
             raise UserError(f"No picture of the split {split} can be read.")
         batches = progress(itertools.chain([first], batches), f"answering {split}", steps)
-        worst = None if out is None else Worst(task)
-        scored = score(task, answer, batches, watch=worst)
+        scored = score(task, answer, predictions.numbered(batches), watch=watch)
     settings = dict(model=str(model), data=data, split=split)
     seen = fitted_preprocessing(examples, preprocessing)
     settings |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
@@ -111,8 +117,17 @@ def evaluate(
         print(f"Left out: {path}: {reason}")
     if out is not None:
         report = _report(task, scored, settings, worst.examples, source, artefact, broken)
-        _write(out, task, scored, settings, report)
+        _write(out, task, scored, settings, report, predictions.written(scored.result))
     return 0
+
+
+def _chosen(split, splits):
+    """Returns the name of the split to judge."""
+    if split is None:
+        split = "test" if "test" in splits or len(splits) > 1 else next(iter(splits))
+    if split not in splits:
+        raise UserError(f"--split must be one of {', '.join(splits)}: received {split!r}.")
+    return split
 
 
 def _shapes(artefact):
@@ -131,6 +146,8 @@ def _print(task, scored, settings):
     from rich.table import Table
     from rich.text import Text  # shows markup in a name as it is
 
+    from keras_vit.tasks.class_names import told_apart
+
     result, speed = scored.result, scored.images_per_second
     figures = ", ".join(
         f"{name.replace('_', ' ')} {task.text(name, value)}"
@@ -146,13 +163,14 @@ def _print(task, scored, settings):
     first, values = next(iter(result.per_class.items()))
     seen = np.flatnonzero(~np.isnan(values))
     worst = seen[np.argsort(values[seen], kind="stable")][:WORST]
+    names = told_apart(task.class_names)
     table = Table(title=f"{len(worst)} of {len(seen)} classes, lowest {first} first")
     table.add_column("class", overflow="fold")
     for heading in result.per_class:
         table.add_column(heading, justify="right")
     for index in worst:
         cells = [_cell(task, name, column[index]) for name, column in result.per_class.items()]
-        table.add_row(Text(task.class_names[index]), *cells)
+        table.add_row(Text(names[index]), *cells)
     Console().print(table)
 
 
@@ -188,20 +206,20 @@ def _cell(task, name, value):
     return "" if np.isnan(value) else task.text(name, value)
 
 
-def _write(folder, task, scored, settings, report):
+def _write(folder, task, scored, settings, report, written):
     from keras_vit.evaluation import sheet_figure
     from keras_vit.report import write_page
+    from keras_vit.tasks.class_names import told_apart
 
     result = scored.result
     write_json(folder / "score.json", {**settings, **_figures(scored)})
-    written = ["score.json"]
+    written = ["score.json", *written]
     if result.per_class:
         written.append("classes.csv")
-        with atomic_write(folder / "classes.csv") as unfinished:
-            with open(unfinished, "w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(["class", *result.per_class])
-                writer.writerows(zip(task.class_names, *result.per_class.values(), strict=True))
+        with csv_file(folder / "classes.csv") as writer:
+            writer.writerow(["class", *result.per_class])
+            names = told_apart(task.class_names)
+            writer.writerows(zip(names, *result.per_class.values(), strict=True))
     for name, draw in result.plots.items():
         written.append(f"{name}.png")
         with atomic_write(folder / written[-1]) as unfinished:

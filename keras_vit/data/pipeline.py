@@ -130,6 +130,7 @@ def eval_batches(
     batch_size,
     crop: Stage | None = None,
     example: Callable[[dict[str, tf.Tensor]], object] = image_and_label,
+    numbered=False,
     broken=None,
 ):
     """Streams a split once, in order; the last batch may be shorter.
@@ -144,6 +145,8 @@ def eval_batches(
             need one; a `Split` takes none.
         example: Turns a batch of samples into an element of the dataset; by default into images
             `(B, H, W, C)`, uint8, and labels `(B,)`.
+        numbered: Whether the elements are pairs of what `example` returns and the indices of the
+            examples `(B,)`, int64, which `split.path` takes: those of broken pictures are missing.
         broken: A `BrokenPictures`; by default nothing is recorded.
 
     Returns:
@@ -155,8 +158,8 @@ def eval_batches(
     order = Once(split.count, batch_size)
     _check_crop(split, crop)
 
-    def finish(_, sample):
-        return example(sample)
+    def finish(numbers, sample):
+        return (example(sample), numbers) if numbered else example(sample)
 
     return _ahead(split.batches(order, finish, lambda x, _: crop(x, NO_KEY), broken))
 
@@ -167,6 +170,7 @@ def fitted_batches(
     *,
     batch_size,
     example: Callable[[dict[str, tf.Tensor]], object] = image_and_label,
+    numbered=False,
     broken=None,
 ):
     """Streams any split once, in order, resized and cropped as a model expects.
@@ -178,6 +182,7 @@ def fitted_batches(
         batch_size: Examples per batch.
         example: Turns a batch of samples into an element of the dataset; by default into images
             `(B, H, W, C)`, uint8, and labels `(B,)`.
+        numbered: As `eval_batches` takes it.
         broken: A `BrokenPictures`; by default nothing is recorded.
 
     Returns:
@@ -187,7 +192,7 @@ def fitted_batches(
         ValueError: If `batch_size` is below 1, or encoded pictures have no `preprocessing`.
     """
     preprocessing = fitted_preprocessing(split, preprocessing)
-    how = dict(batch_size=batch_size, example=example)
+    how = dict(batch_size=batch_size, example=example, numbered=numbered)
     if split.image_shape:
         return eval_batches(split.resized(preprocessing.image_size), **how)
     crop = functools.partial(centre_crop, preprocessing=preprocessing)

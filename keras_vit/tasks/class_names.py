@@ -1,8 +1,23 @@
-"""Matches the classes of a data set with those of a model."""
+"""Matches the classes of a data set with those of a model, and tells classes of one name apart."""
+
+import collections
 
 import numpy as np
 
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, first_few
+
+
+def told_apart(names):
+    """Adds its number to each name that several classes have, for people: `crane (134)`.
+
+    Args:
+        names: Names of classes in their order.
+
+    Returns:
+        A tuple of as many texts.
+    """
+    counts = collections.Counter(names)
+    return tuple(f"{x} ({number})" if counts[x] > 1 else x for number, x in enumerate(names))
 
 
 def match_classes(names, model_names, count):
@@ -20,17 +35,24 @@ def match_classes(names, model_names, count):
         An integer array `(len(names),)`, the model's class for each label of the data set.
 
     Raises:
-        ValueError: If a class is none of the model's, or the model has several of its name.
+        ValueError: If a class is none of the model's, or several classes of the model or of the
+            data set have its name and the lists of names differ.
     """
     if model_names and list(names) == list(model_names):
         return np.arange(count)
     if model_names and set(names) <= set(model_names):
-        if twice := [name for name in names if list(model_names).count(name) > 1]:
-            raise UserError(
-                f"The model has several classes of the name {twice[0]}: number the data set's."
-            )
-        places = {name: index for index, name in enumerate(model_names)}
-        return np.array([places[name] for name in names])
+        places = {}
+        for index, name in enumerate(model_names):
+            places.setdefault(name, []).append(index)
+        for name, count in collections.Counter(names).items():
+            if count > 1 or len(places[name]) > 1:
+                numbers = ", ".join(map(str, places[name]))
+                raise UserError(
+                    "Classes of one name are matched only where the classes of the data are those "
+                    f"of the model in its order, or named by its numbers: {name} names {count} of "
+                    f"the data and {len(places[name])} ({numbers}) of the model."
+                )
+        return np.array([places[name][0] for name in names])
     no_names = set(names).isdisjoint(model_names or ())  # 1 may be the name of class 0
     if no_names and set(names) <= set(map(str, range(count))):  # 007 is a name, not a number
         return np.array([int(name) for name in names])
@@ -38,6 +60,7 @@ def match_classes(names, model_names, count):
         return np.arange(count)
     strange = sorted(set(names) - set(model_names or ()))
     raise UserError(
-        f"Every class must be one of the model's {count:,}, by its name or its number: received "
-        f"{', '.join(strange[:5])}."
+        f"Every class must be one of the model's {count:,}"
+        + (f" ({first_few(model_names, 5)})" if model_names else "")
+        + f", by its name or its number: received {first_few(strange, 5)}."
     )

@@ -28,7 +28,8 @@ def class_figure(names, values, what):
     axes = figure.subplots()
     # Matplotlib would read text between $ as a formula.
     labels = [names[index].replace("$", r"\$") for index in order]
-    bars = axes.barh(labels, 100 * values[order])
+    places = range(len(order))  # Matplotlib would draw bars of one name into one
+    bars = axes.barh(places, 100 * values[order], tick_label=labels)
     axes.bar_label(bars, fmt="%.1f", padding=3)
     axes.invert_yaxis()
     axes.set(xlim=(0, 105), xlabel=f"{what}, %")

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from keras_vit.errors import UserError
+from keras_vit.tasks.class_names import told_apart
 from keras_vit.tasks.class_score import Score
 from keras_vit.tasks.confusion import confusion_figure
 from keras_vit.tasks.task import Result, Task
@@ -35,6 +36,7 @@ def classification(
         with `probabilities` `(B, K)`.
     """
     names = tuple(class_names)
+    shown = told_apart(names)
 
     def target(labels):
         from keras_vit.data.labels import one_hot
@@ -58,10 +60,11 @@ def classification(
         metrics=lambda: ["accuracy"],
         watched="accuracy",
         deploy=_checked,
-        score=functools.partial(_score, names=names),
+        score=functools.partial(_score, names=shown),
         decide=lambda answers: answers["probabilities"].argmax(-1),
-        title=functools.partial(_title, names=names),
-        words=functools.partial(_best, names=names),
+        title=functools.partial(_title, names=shown),
+        words=functools.partial(_best, names=shown),
+        row=functools.partial(_row, names=shown),
         class_names=names,
         shares=("accuracy", "top_5", "recall", "precision"),
     )
@@ -146,3 +149,13 @@ def _best(answers, *, names):
         {"name": names[index], "index": int(index), "probability": float(probabilities[index])}
         for index in np.argsort(-probabilities, kind="stable")
     ]
+
+
+def _row(label, answers, *, names):
+    probabilities = answers["probabilities"]
+    best = int(probabilities.argmax())
+    return {
+        "truth": names[label],
+        "answer": names[best],
+        "probability": float(probabilities[best]),
+    }

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from keras_vit.errors import UserError
+from keras_vit.tasks.class_names import told_apart
 from keras_vit.tasks.class_plot import class_figure
 from keras_vit.tasks.mask_score import SegmentationScore
 from keras_vit.tasks.palette import coloured, overlay, palette, palette_image
@@ -50,11 +51,11 @@ def segmentation(class_names, *, void=None, class_weights=None, size=None, enlar
         metrics=functools.partial(_metrics, len(names), void),
         watched="mean_iou",
         deploy=functools.partial(_deployed, names=names, void=void, size=size, enlarge=enlarge),
-        score=functools.partial(_score, names=names, void=void),
+        score=functools.partial(_score, names=told_apart(names), void=void),
         decide=_mask_of,
         picture=functools.partial(_picture, count=len(names)),
         show=functools.partial(_show, count=len(names)),
-        words=functools.partial(_areas, names=names),
+        words=functools.partial(_areas, names=told_apart(names)),
         class_names=names,
         options={} if void is None else {"void": void},
         shares=("mean_iou", "pixel_accuracy", "class_accuracy", "iou", "accuracy"),

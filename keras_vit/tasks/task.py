@@ -95,6 +95,8 @@ class Task:
         words: Describes an answer: takes its answers, arrays without the axis of the batch, and
             returns rows, dictionaries of the same keys: a `name`, numbers, and where they are known
             the `index` of a class and its `colour`, as #rrggbb.
+        row: Describes an example and its answer in a table: takes its truth and its answers, arrays
+            without the axis of the batch, and returns texts and numbers by the name of the column.
         shares: Names of the figures, of all or of a class, that are shares of one; they are printed
             in percent.
         higher_is_better: Whether a higher headline is better.
@@ -120,6 +122,7 @@ class Task:
     picture: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     show: Callable[[np.ndarray, dict], dict[str, object]] | None = None
     words: Callable[[dict], list[dict]] | None = None
+    row: Callable[[np.ndarray, dict], dict] | None = None
     shares: tuple[str, ...] = ()
     higher_is_better: bool = True
     watched: str = "loss"

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from thinned import thinned
 from keras_vit.checkpoints import load
 from keras_vit.cli.evaluate import _speed
 from keras_vit.data import SequentialSplit, Source
+from keras_vit.export import save_keras
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
@@ -68,6 +70,74 @@ def test_a_model_is_scored_and_reported(tmp_path, run, model, pictures):
     assert f"{written['accuracy']:.2%} <small>accuracy" in page and "95&nbsp;% interval " in page
     assert "1 of the pictures could not be read." in page and "keras-vit evaluate " in page
     assert str(tmp_path) not in page
+
+
+def predictions_in(folder):
+    with open(folder / "predictions.csv", newline="", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_picture_has_a_row_whatever_its_name(tmp_path, run, model):
+    """One class only, without splits; a broken picture has no row, and moves no other one."""
+    folder, names = tmp_path / "set" / "lime", ["a\nb.png", 'a,"b".png', "b\udcff.png", "d.png"]
+    folder.mkdir(parents=True)
+    for name in names:
+        Image.new("RGB", (8, 8), "lime").save(folder / name)
+    (folder / "c.png").write_bytes(b"no picture")
+    status, out, err = run(
+        "evaluate", model, "--data", folder.parent, "--batch-size", 2, "--out", tmp_path / "report"
+    )
+    assert status == 0 and "on 4 images of" in out and "c.png" in out
+    assert "There are no splits: all 5 pictures are judged." in err
+    rows = predictions_in(tmp_path / "report")
+    assert [row["path"] for row in rows] == [str(folder / name) for name in names]
+    (row,) = {tuple(row.values())[1:] for row in rows}  # all are of one colour
+    assert row[0] == "lime" and row[1] in ("red", "lime", "blue") and 1 / 3 <= float(row[2]) < 1
+    assert "score.json, predictions.csv, classes.csv, confusion.png" in out
+
+
+@pytest.mark.parametrize(
+    "names, words, message",
+    [
+        (
+            ["red/0.png", "pink/1.png"],
+            [],
+            r"model's 3 \(red, lime, blue\), by .*received pink\.",
+        ),
+        (["0.png"], [], "`evaluate` needs labels, and the pictures of set have none."),
+        (["red/0.png"], ["--split", "test"], "--split must be one of all: received 'test'."),
+        (["val/red/1.png", "dev/red/0.png"], [], "A split must have one name"),
+    ],
+)
+def test_a_source_that_cannot_be_judged_is_a_sentence(tmp_path, run, model, names, words, message):
+    for name in names:
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    report = tmp_path / "report"
+    status, out, err = run("evaluate", model, "--data", tmp_path / "set", "--out", report, *words)
+    assert (status, out) == (2, "") and re.search(message, err), err
+    assert not report.exists()
+
+
+def test_classes_of_one_name_are_told_apart(tmp_path, run):
+    """ImageNet has two cranes and two maillots."""
+    names = ["crane", "ox", "crane"]
+    save_keras(classifier(vit("mu/4", image_size=8), 3, class_names=names), tmp_path / "m.keras")
+    for number in range(3):
+        path = tmp_path / "set" / str(number) / "0.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (8, 8), ["red", "lime", "blue"][number]).save(path)
+    words = ("evaluate", tmp_path / "m.keras", "--data", tmp_path / "set")
+    status, out, _ = run(*words, "--out", tmp_path / "report")
+    assert status == 0 and "crane (0)" in out and "crane (2)" in out
+    rows = predictions_in(tmp_path / "report")
+    assert [row["truth"] for row in rows] == ["crane (0)", "ox", "crane (2)"]
+    for number, name in enumerate(("crane", "ox", "cat")):
+        (tmp_path / "set" / str(number)).rename(tmp_path / "set" / name)
+    (tmp_path / "set" / "cat").rename(tmp_path / "cat")
+    status, _, err = run(*words)
+    assert status == 2 and "crane names 1 of the data and 2 (0, 2) of the model." in err
 
 
 def test_the_training_split_can_be_asked_for(run, model, pictures):

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -79,6 +80,11 @@ def test_evaluate_scores_masks_and_writes_the_figures_of_each_class(model, stree
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == list(NAMES)
     assert sum(int(row["pixels"]) for row in rows) == 5 * 15 * 24
+    with open(tmp_path / "score" / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [Path(row["path"]).name for row in rows] == [f"{index}.png" for index in range(5)]
+    accuracy = np.mean([float(row["score"]) for row in rows])  # equally many pixels in each
+    assert accuracy == pytest.approx(score["pixel_accuracy"])
     assert (tmp_path / "score" / "iou.png").exists()
     with Image.open(tmp_path / "score" / "worst.png") as sheet:  # five rows of three
         assert sheet.height > sheet.width

@@ -6,7 +6,7 @@ from sklearn.metrics import precision_score, recall_score, top_k_accuracy_score
 
 from keras_vit.evaluation import score
 from keras_vit.tasks import classification
-from keras_vit.tasks.class_names import match_classes
+from keras_vit.tasks.class_names import match_classes, told_apart
 from keras_vit.tasks.class_score import Score
 
 TASK = classification("abcde")
@@ -94,8 +94,14 @@ def test_classes_are_matched_by_name_and_by_number():
     twice = ("crane", "cat", "crane")
     assert match_classes(twice, twice, 3).tolist() == [0, 1, 2]
     assert match_classes(["cat"], twice, 3).tolist() == [1]
-    with pytest.raises(ValueError, match="several classes of the name crane"):
-        match_classes(["cat", "crane"], twice, 3)
+    for names, model in (
+        (["cat", "crane"], twice),
+        (twice, ("cat", "crane")),
+        (("cat", "crane", "crane"), twice),
+    ):
+        with pytest.raises(ValueError, match="Classes of one name .* crane names"):
+            match_classes(names, model, len(model))
+    assert told_apart(twice) == ("crane (0)", "cat", "crane (2)")
     strange = ((["cow"], model, 4), (["4"], None, 4), (["a"], None, 2), (["0", "1"], "123", 3))
     for names, known, count in strange:
         with pytest.raises(ValueError, match=f"one of the model's {count}, .* received {names[0]}"):

@@ -4,7 +4,7 @@ import os
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from keras_vit.data.sources.files import split_by_hash, split_of_files
+from keras_vit.data.sources.files import split_of_files, with_test
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
 from keras_vit.errors import UserError, first_few
@@ -27,7 +27,7 @@ class Annotated(NamedTuple):
     size: tuple[int, int] = (0, 0)
 
 
-def source_of_boxes(root, found, classes, *, test_fraction, notes, faults):
+def source_of_boxes(root, found, classes, *, test_fraction, to_judge, notes, faults):
     """Makes a source of pictures with boxes.
 
     Args:
@@ -35,6 +35,7 @@ def source_of_boxes(root, found, classes, *, test_fraction, notes, faults):
         found: A list of `Annotated` for each name of a split; of `""` where there are no splits.
         classes: The name of each class, by what identifies it, in the order of their numbers.
         test_fraction: Share of the test split where there is none, between 0 and 1, or `None`.
+        to_judge: As `open_source` takes it.
         notes: Sentences for `Source.notes`.
         faults: Sentences for `Source.faults`.
 
@@ -46,25 +47,23 @@ def source_of_boxes(root, found, classes, *, test_fraction, notes, faults):
             class, or `test_fraction` is out of its range or passed though there is a test split.
     """
     notes = ["The pictures have boxes and no labels.", *notes]
-    if "" in found:
-        pictures = {"train": found[""]}
-    else:
-        places, more_notes = choose_splits(found, root)
+    pictures = found
+    if "" not in found:
+        places, more_notes = choose_splits(found, root, to_judge)
         notes += more_notes
         pictures = {split: found[place] for split, place in places.items()}
-    if empty := [split for split, each in pictures.items() if not each]:
+    if empty := [split or "the folder" for split, each in pictures.items() if not each]:
         raise UserError(f"A split needs pictures with annotations: {empty[0]} of {root} has none.")
     if not classes:
         raise UserError(f"A source needs a box: no annotation in {root} has one.")
     if "test" in pictures:
         refuse_test_fraction(test_fraction, f"a test split in {root}")
     else:
-        train = sorted(pictures["train"])
-        in_test, note = split_by_hash([picture.path for picture in train], test_fraction)
-        for split in ("train", "test"):
-            pairs = zip(train, in_test, strict=True)
-            pictures[split] = [each for each, test in pairs if test == (split == "test")]
-        notes.append(note)
+        pictures = {split: sorted(each) for split, each in pictures.items()}
+        pictures, more_notes = with_test(
+            pictures, lambda picture: picture.path, test_fraction, to_judge
+        )
+        notes += more_notes
     numbers = {key: number for number, key in enumerate(classes)}
     splits = {}
     for split, each in pictures.items():

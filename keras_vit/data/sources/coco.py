@@ -16,7 +16,7 @@ LISTS = ("images", "annotations", "categories")
 TRIED = 100  # pictures of a file that are looked for
 
 
-def from_coco(root, test_fraction=None, strict=True):
+def from_coco(root, test_fraction=None, strict=True, to_judge=False):
     """Opens a folder with annotations of COCO as a source.
 
     Annotations are files such as `annotations/instances_train2017.json`: in `root`, in a folder for
@@ -33,6 +33,7 @@ def from_coco(root, test_fraction=None, strict=True):
         test_fraction: Share of the test split where there is none, between 0 and 1; 0.1 by default.
         strict: Whether a box of no picture or no category is an error. If not, such boxes are left
             out and `Source.faults` names the first of each file.
+        to_judge: As `open_source` takes it.
 
     Returns:
         A `Source` of `EncodedSplit`s, or `None` where there are no such files.
@@ -73,7 +74,7 @@ def from_coco(root, test_fraction=None, strict=True):
     if strict and faults:
         raise UserError(faults[0])
     classes = {number: names[number] for number in sorted(names)}
-    more = dict(test_fraction=test_fraction, notes=notes, faults=faults)
+    more = dict(test_fraction=test_fraction, to_judge=to_judge, notes=notes, faults=faults)
     return source_of_boxes(root, found, classes, **more)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ from keras_vit.data.splits import EncodedSplit
 from keras_vit.errors import UserError, first_few
 
 DEFAULT_TEST_FRACTION = 0.1
+ALL = "all"  # the split of a source without splits, where it is judged
 MASKS_ONLY = "The pictures have masks and no labels."
 
 
@@ -54,6 +56,43 @@ def split_of_files(paths, labels=None, masks=None, boxes=None, stated_sizes=None
         sizes = np.array(stated_sizes, "float64").reshape(-1, 2)
     path = lambda index: os.fsdecode(encoded[index])  # noqa: E731
     return EncodedSplit(len(encoded), read, path, labels, sizes)
+
+
+def with_test(splits, path_of: Callable[[object], str], test_fraction, to_judge=False):
+    """Sets the test split apart where a source has none.
+
+    Args:
+        splits: A list of what stands for each picture, by the name of the split; by `""` where the
+            source has no splits.
+        path_of: Returns the relative path of one of these, with forward slashes.
+        test_fraction: As `split_by_hash` takes it.
+        to_judge: Whether nothing is set apart unless `test_fraction` says so: a source without
+            splits becomes the split `ALL`.
+
+    Returns:
+        The same dictionary without `""`, and a list of sentences for `Source.notes`.
+
+    Raises:
+        ValueError: If `split_by_hash` raises it.
+    """
+    whole = splits.get("", splits.get("train"))
+    if "test" in splits or whole is None:
+        return splits, []
+    if to_judge and test_fraction is None:
+        if "" not in splits:
+            return splits, []
+        return {ALL: whole}, [
+            f"There are no splits: all {len(whole):,} pictures are judged. Those that a training "
+            "on them set apart are judged only if `test_fraction` is passed."
+        ]
+    in_test, note = split_by_hash([path_of(picture) for picture in whole], test_fraction)
+    pairs = list(zip(whole, in_test, strict=True))
+    parts = {
+        name: [picture for picture, test in pairs if test == (name == "test")]
+        for name in ("train", "test")
+    }
+    others = {name: each for name, each in splits.items() if name not in ("", "train")}
+    return parts | others, [note]
 
 
 def split_by_hash(paths, test_fraction):

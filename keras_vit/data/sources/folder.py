@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from keras_vit.data.sources.coco import from_coco
-from keras_vit.data.sources.files import missing_classes, split_by_hash, split_of_files
+from keras_vit.data.sources.files import missing_classes, split_of_files, with_test
 from keras_vit.data.sources.listing import Findings, find_split_folders, list_classes
 from keras_vit.data.sources.masks import from_masks
 from keras_vit.data.sources.source import Source
@@ -14,7 +14,7 @@ from keras_vit.data.sources.voc import from_voc
 from keras_vit.errors import UserError, first_few
 
 
-def from_folder(path, *, test_fraction=None, strict=True):
+def from_folder(path, *, test_fraction=None, strict=True, to_judge=False):
     """Opens `DIR/train/<class>/*` and `DIR/test/<class>/*`, or `DIR/<class>/*`, as a source.
 
     Names of splits are read in any case and in the usual spellings (`split_names.SPELLINGS`), for
@@ -22,7 +22,7 @@ def from_folder(path, *, test_fraction=None, strict=True):
     as in ImageNet, the validation split becomes the test split; where there is neither, a stable
     hash of the file names chooses a share of the pictures. Two folders named like splits are always
     splits, and so is a folder named like `train` that holds folders; a single folder named like
-    another split is a class.
+    another split is a class, unless nothing lies beside it.
 
     Classes and files are sorted by name; folders below a class belong to it. `Source.notes` names
     what is left out: hidden files, files that are not named like pictures or lie in no class
@@ -39,6 +39,8 @@ def from_folder(path, *, test_fraction=None, strict=True):
             default.
         strict: Whether classes without a training picture are an error. If not, `Source.faults`
             names them.
+        to_judge: As `open_source` takes it; the classes are then those of all splits, and one may
+            be enough.
 
     Returns:
         A `Source` of `EncodedSplit`s.
@@ -55,18 +57,24 @@ def from_folder(path, *, test_fraction=None, strict=True):
     if not root.is_dir():
         raise UserError(f"There is no folder {root}.")
     for read in (from_voc, from_coco, from_masks, from_unlabelled):
-        if (source := read(root, test_fraction, strict)) is not None:
+        if (source := read(root, test_fraction, strict, to_judge)) is not None:
             return source
     findings = Findings()
     folders = find_split_folders(root, findings)
-    places, notes = ({"train": ""}, []) if folders is None else choose_splits(folders, root)
+    places, notes = {"": ""}, []
+    if folders is not None:
+        places, notes = choose_splits(folders, root, to_judge)
     listings = {name: list_classes(root, place, findings) for name, place in places.items()}
-    class_names = tuple(listings["train"])
-    if len(class_names) < 2:
+    decisive = next(iter(places))  # train, or what is there without splits
+    class_names = tuple(sorted({*listings[decisive]}.union(*listings.values() if to_judge else ())))
+    least = 1 if to_judge else 2
+    if len(class_names) < least:
         found = f"only {class_names[0]!r}" if class_names else "none"
-        where = root / places["train"]
-        raise UserError(f"{where} must hold a folder per class, at least two: found {found}.")
-    faults = list(_faults(root, places, listings))
+        where, count = root / places[decisive], ("one", "two")[least - 1]
+        raise UserError(f"{where} must hold a folder per class, at least {count}: found {found}.")
+    faults = [] if to_judge else list(_faults(root, places, listings))
+    if to_judge and not any(files for classes in listings.values() for files in classes.values()):
+        raise UserError(f"A source needs a picture: {root} has none in {first_few(class_names)}.")
     if strict and faults:
         raise UserError(" ".join(faults))
     if "test" in places and test_fraction is not None:
@@ -78,12 +86,8 @@ def from_folder(path, *, test_fraction=None, strict=True):
         name: [(file, label) for label, c in enumerate(class_names) for file in classes.get(c, ())]
         for name, classes in listings.items()
     }
-    if "test" not in files:
-        in_test, note = split_by_hash([file for file, _ in files["train"]], test_fraction)
-        pairs = list(zip(files["train"], in_test, strict=True))
-        files["train"] = [pair for pair, test in pairs if not test]
-        files["test"] = [pair for pair, test in pairs if test]
-        notes.append(note)
+    files, more_notes = with_test(files, lambda pair: pair[0], test_fraction, to_judge)
+    notes += more_notes
     splits = {
         name: split_of_files([os.path.join(root, file) for file, _ in pairs], [y for _, y in pairs])
         for name, pairs in files.items()
@@ -94,18 +98,15 @@ def from_folder(path, *, test_fraction=None, strict=True):
 
 def _faults(root, places, listings):
     """Yields a sentence for each reason why training or its test would go wrong."""
-    train = listings["train"]
+    learned = next(iter(listings))
+    train, home = listings[learned], root / places[learned]
     if empty := [name for name, files in train.items() if not files]:
-        yield (
-            f"Every class needs a picture: in {root / places['train']} there is none of "
-            f"{first_few(empty, len(empty))}."
-        )
+        few = first_few(empty, len(empty))
+        yield f"Every class needs a picture: in {home} there is none of {few}."
     for split, classes in listings.items():
         place = root / places[split]
         if strange := sorted(classes.keys() - train.keys()):
-            yield (
-                f"Every class of {place} must be one of {root / places['train']}, which has no "
-                f"{first_few(strange, len(strange))}."
-            )
-        elif not any(classes.values()) and split != "train":
+            few = first_few(strange, len(strange))
+            yield f"Every class of {place} must be one of {home}, which has no {few}."
+        elif not any(classes.values()) and split != learned:
             yield f"Every split needs a picture: in {place} there is none."

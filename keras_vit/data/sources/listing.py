@@ -47,7 +47,8 @@ def find_split_folders(root, findings):
     """Decides whether a folder holds splits or classes, and lists the splits.
 
     Two folders named like splits are splits, and so is a folder named like `train` that holds
-    folders. A single other one is a class: `test` beside `control`, or `train` beside `plane`.
+    folders. A single other one is a class where something lies beside it: `test` beside `control`,
+    or `train` beside `plane`; alone it is a split if it holds folders.
 
     Args:
         root: The folder.
@@ -64,7 +65,8 @@ def find_split_folders(root, findings):
     files, folders, hidden = entries(root)
     named = {name: split for name, split in split_names(folders).items() if split}
     with_classes = [name for name in named if entries(os.path.join(root, name))[1]]
-    if len(named) < 2 and not any(named[name] == "train" for name in with_classes):
+    is_alone = with_classes == folders != []
+    if len(named) < 2 and not is_alone and not any(named[name] == "train" for name in with_classes):
         _refuse_splits_below(root, folders)
         return None
     flat = sorted(named.keys() - set(with_classes), key=lambda name: (named[name] != "train", name))
@@ -95,12 +97,13 @@ def _refuse_splits_below(root, classes):
             raise UserError(f"Folders of splits must stand above classes: found {found} in {root}.")
 
 
-def list_flat(root, findings):
+def list_flat(root, findings, to_judge=False):
     """Lists the pictures of a folder without class folders, or of its splits without them.
 
     Args:
         root: The folder of the source.
         findings: A `Findings`, to which everything that is left out is added.
+        to_judge: Whether folders that are all named like splits are splits without `train`, too.
 
     Returns:
         A dictionary from the name of each split's folder, or from `""` for `root` itself, to the
@@ -109,7 +112,8 @@ def list_flat(root, findings):
     """
     files, folders, hidden = entries(root)
     named = {name: split for name, split in split_names(folders).items() if split}
-    if folders and (len(named) < 2 or "train" not in named.values()):
+    are_splits = len(named) > 1 and "train" in named.values() or to_judge and list(named) == folders
+    if folders and not are_splits:
         return None
     insides = {f"{name}/": entries(os.path.join(root, name)) for name in named}
     insides = insides or {"": (files, [], [])}
@@ -133,7 +137,7 @@ def list_flat(root, findings):
 
 
 def list_beside(root, names, findings):
-    """Lists the pictures in folders of fixed names that every split holds, and no others.
+    """Lists the pictures in folders of fixed names that every split, or `root` itself, holds.
 
     Args:
         root: The folder of the source.
@@ -141,20 +145,27 @@ def list_beside(root, names, findings):
         findings: A `Findings`, to which everything that is left out is added.
 
     Returns:
-        A dictionary from the name of each split's folder to a list for each of `names`: the sorted
-        paths of its pictures, relative to `root`. `None` where `root` holds no such splits.
+        A dictionary from the name of each split's folder, or from `""` for `root` itself, to a list
+        for each of `names`: the sorted paths of its pictures, relative to `root`. `None` where
+        there are other folders, or none.
     """
     files, folders, hidden = entries(root)
     named = [name for name, split in split_names(folders).items() if split]
     insides = [set(entries(os.path.join(root, name))[1]) for name in named]
-    if not named or any(inside != set(names) for inside in insides):
+    if set(folders) == set(names):
+        named = [""]
+    elif not named or any(inside != set(names) for inside in insides):
         return None
-    left_out = {OUTSIDE: files, HIDDEN: hidden, BESIDE: sorted(set(folders) - set(named))}
+    beside = sorted({*folders} - {*named, *(names if named == [""] else ())})
+    left_out = {OUTSIDE: files, HIDDEN: hidden, BESIDE: beside}
     for kind, paths in left_out.items():
         for path in paths:
             findings.add(kind, path)
     return {
-        place: [sorted(_pictures(root, f"{place}/{name}", findings, depth=0)) for name in names]
+        place: [
+            sorted(_pictures(root, f"{place}/{name}".lstrip("/"), findings, depth=0))
+            for name in names
+        ]
         for place in named
     }
 

@@ -1,8 +1,8 @@
-"""A source of pictures with masks: `DIR/train/images/*` and `DIR/train/masks/*`."""
+"""A source of pictures with masks: `DIR/train/images/*` and `DIR/train/masks/*`, or no splits."""
 
 import os
 
-from keras_vit.data.sources.files import MASKS_ONLY, split_of_files
+from keras_vit.data.sources.files import MASKS_ONLY, split_of_files, with_test
 from keras_vit.data.sources.listing import Findings, list_beside
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
@@ -11,33 +11,38 @@ from keras_vit.errors import UserError, first_few
 FOLDERS = ("images", "masks")
 
 
-def from_masks(root, test_fraction=None, strict=True):
-    """Opens a folder whose splits hold the folders `images` and `masks`, as a source.
+def from_masks(root, test_fraction=None, strict=True, to_judge=False):
+    """Opens a folder that holds the folders `images` and `masks`, or whose splits do, as a source.
 
     A mask belongs to the picture whose name it has, except for the ending. The pictures have no
     labels.
 
     Args:
         root: The folder, a `pathlib.Path`.
-        test_fraction: Must be `None`: the folders decide what belongs to which split.
+        test_fraction: Share of the test split where the folder has no splits, between 0 and 1; 0.1
+            by default.
         strict: Whether a picture without a mask is an error. If not, such pictures are left out and
             named in `Source.faults`.
+        to_judge: As `open_source` takes it.
 
     Returns:
         A `Source` of `EncodedSplit`s, or `None` where the splits hold no such folders.
 
     Raises:
         ValueError: If there is no training split, a split has two names or no picture with a mask,
-            two masks have the name of one picture, or `test_fraction` is passed; if `strict`, also
-            if a picture has no mask.
+            two masks have the name of one picture, or `test_fraction` is out of its range, leaves a
+            split without pictures, or is passed though there are splits; if `strict`, also if a
+            picture has no mask.
     """
     findings = Findings()
     listed = list_beside(root, FOLDERS, findings)
     if listed is None:
         return None
-    refuse_test_fraction(test_fraction, root / min(listed))
-    places, notes = choose_splits(listed, root)
-    splits, faults = {}, []
+    places, notes = {"": ""}, []
+    if "" not in listed:
+        refuse_test_fraction(test_fraction, root / min(listed))
+        places, notes = choose_splits(listed, root, to_judge)
+    pairs, faults = {}, []
     for split, place in places.items():
         images, masks = listed[place]
         by_stem = {_stem(path): path for path in masks}
@@ -52,10 +57,17 @@ def from_masks(root, test_fraction=None, strict=True):
         if unused := by_stem.keys() - {_stem(path) for path in images}:
             some = first_few(sorted(by_stem[stem] for stem in unused))
             notes.append(f"Masks without a picture, left out: {len(unused):,} ({some}).")
-        splits[split] = split_of_files(
-            [os.path.join(root, path) for path in images],
-            masks=[os.path.join(root, by_stem[_stem(path)]) for path in images],
+        pairs[split] = [(path, by_stem[_stem(path)]) for path in images]
+    if "" in pairs:
+        pairs, more_notes = with_test(pairs, lambda pair: pair[0], test_fraction, to_judge)
+        notes += more_notes
+    splits = {
+        split: split_of_files(
+            [os.path.join(root, image) for image, _ in each],
+            masks=[os.path.join(root, mask) for _, mask in each],
         )
+        for split, each in pairs.items()
+    }
     if strict and faults:
         raise UserError(" ".join(faults))
     notes = (MASKS_ONLY, *notes, *findings.notes())

@@ -10,7 +10,7 @@ from keras_vit.data.sources.tfds import UnknownSetError, from_tfds
 from keras_vit.errors import UserError
 
 
-def open_source(text, *, data_dir=None, test_fraction=None, strict=True):
+def open_source(text, *, data_dir=None, test_fraction=None, strict=True, to_judge=False):
     """Opens `digits`, a folder, a `.csv` or `.jsonl` table, or a set of TFDS by its name.
 
     Args:
@@ -20,6 +20,9 @@ def open_source(text, *, data_dir=None, test_fraction=None, strict=True):
             none.
         strict: Whether a class without a training picture in a folder, or a row of a table that
             cannot be used, is an error. If not, `Source.faults` names them.
+        to_judge: Whether a model is to be judged on the source, not trained. Then it needs neither
+            a split called `train` nor a second class, and without splits it becomes one split,
+            `all`, unless `test_fraction` is passed.
 
     Returns:
         A `Source`.
@@ -36,7 +39,8 @@ def open_source(text, *, data_dir=None, test_fraction=None, strict=True):
     if is_folder or Path(path).suffix.lower() in (".csv", ".jsonl"):
         _refuse("data_dir", data_dir, text)
         open_files = from_folder if is_folder else from_table
-        return open_files(path, test_fraction=test_fraction, strict=strict)
+        how = dict(test_fraction=test_fraction, strict=strict, to_judge=to_judge)
+        return open_files(path, **how)
     if text != "digits":
         _check_name(text, path)
     _refuse("test_fraction", test_fraction, text)
@@ -44,7 +48,7 @@ def open_source(text, *, data_dir=None, test_fraction=None, strict=True):
         _refuse("data_dir", data_dir, text)
         return digits()
     try:
-        return from_tfds(text, data_dir=data_dir)
+        return from_tfds(text, data_dir=data_dir, to_judge=to_judge)
     except UnknownSetError as error:
         if "/" in text:
             raise UserError(f"There is no folder or file {text}, and {error}") from error

@@ -98,7 +98,9 @@ class Source:
             size = "x".join(map(str, some_split.image_shape)) + " pixels"
         classes = "no labels"
         if self.class_names:
-            classes = f"{len(self.class_names):,} classes ({first_few(self.class_names, 5)})"
+            plural = "es" if len(self.class_names) > 1 else ""
+            names = first_few(self.class_names, 5)
+            classes = f"{len(self.class_names):,} class{plural} ({names})"
         guarantees = {split.guarantee for split in self.splits.values()} - {""}
         return "; ".join([f"{self.name}: {classes}, {size}, {counts}", *guarantees])
 

@@ -66,7 +66,7 @@ def refuse_test_fraction(test_fraction, found):
         )
 
 
-def choose_splits(names, place):
+def choose_splits(names, place, to_judge=False):
     """Maps the splits of a set to `"train"`, `"test"` and others.
 
     `val` becomes the test split where there is no other. Unknown names stay as they are.
@@ -74,13 +74,14 @@ def choose_splits(names, place):
     Args:
         names: The names of the splits in the set.
         place: The folder or table, for messages.
+        to_judge: As `open_source` takes it: whether a source without `train` is one.
 
     Returns:
         A dictionary from our name of each split to its name in the set, `train` and `test` first;
         and a list of sentences for `Source.notes`.
 
     Raises:
-        ValueError: If there is no `train`, or a split has two names.
+        ValueError: If there is no `train`, except to judge, or a split has two names.
     """
     names_of, notes = {}, []
     for name, split in sorted(split_names(names).items()):
@@ -91,7 +92,7 @@ def choose_splits(names, place):
                 f"A split must have one name: received {' and '.join(spellings)}, which both mean "
                 f"{split}, in {place}."
             )
-    if "train" not in names_of:
+    if "train" not in names_of and not to_judge:
         raise UserError(
             f"One split must be called train: received {', '.join(sorted(names))} in {place}."
         )
@@ -99,6 +100,7 @@ def choose_splits(names, place):
         names_of["test"] = names_of.pop("val")
         notes.append(f"There is no test split: {names_of['test'][0]} serves as one.")
     order = sorted(names_of, key=lambda split: (split != "train", split != "test", split))
-    if unused := [names_of[split][0] for split in order if split not in SPELLINGS]:
+    unused = [names_of[split][0] for split in order if split not in SPELLINGS]
+    if unused and not to_judge:
         notes.append(f"Splits that no training uses: {len(unused):,} ({first_few(unused)}).")
     return {split: names_of[split][0] for split in order}, notes

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from keras_vit.data.sources.files import MASKS_ONLY, missing_classes, split_by_hash, split_of_files
+from keras_vit.data.sources.files import MASKS_ONLY, missing_classes, split_of_files, with_test
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits
 from keras_vit.data.sources.table_rows import read_rows
@@ -19,6 +19,7 @@ def from_table(
     mask_column="mask",
     test_fraction=None,
     strict=True,
+    to_judge=False,
 ):
     """Opens the pictures that a `.csv` or `.jsonl` table names as a source, with labels or masks.
 
@@ -43,6 +44,7 @@ def from_table(
             0.1 by default.
         strict: Whether a row that cannot be used is an error. If not, such rows are left out and
             named in `Source.faults`.
+        to_judge: As `open_source` takes it; one class is then enough.
 
     Returns:
         A `Source` of `EncodedSplit`s.
@@ -64,21 +66,21 @@ def from_table(
             "`test_fraction` is for tables without a column of splits: "
             f"received test_fraction={test_fraction}, and {table} has {split_column!r}."
         )
-    class_names, more_notes = _class_names(table, {row.label for row in rows} - {None})
+    labels = {row.label for row in rows} - {None}
+    class_names, more_notes = _class_names(table, labels, least=1 if to_judge else 2)
     notes += more_notes
     if has_splits:
-        where = [row.split for row in rows]
-        here, more_notes = choose_splits(set(where), table)
-        notes += more_notes
+        places, more_notes = choose_splits({row.split for row in rows}, table, to_judge)
+        chosen_of = {
+            split: [row for row in rows if row.split == place] for split, place in places.items()
+        }
     else:
-        in_test, note = split_by_hash(_portable([row.path for row in rows], table), test_fraction)
-        where = ["test" if test else "train" for test in in_test]
-        here = {"train": "train", "test": "test"}
-        notes.append(note)
+        portable = dict(zip(rows, _portable([row.path for row in rows], table), strict=True))
+        chosen_of, more_notes = with_test({"": rows}, portable.__getitem__, test_fraction, to_judge)
+    notes += more_notes
     numbers = {name: number for number, name in enumerate(class_names)}
     splits = {}
-    for split, name in here.items():
-        chosen = [row for row, place in zip(rows, where, strict=True) if place == name]
+    for split, chosen in chosen_of.items():
         splits[split] = split_of_files(
             [os.path.join(table.parent, row.path) for row in chosen],
             [numbers[row.label] for row in chosen] if class_names else None,
@@ -89,11 +91,11 @@ def from_table(
     return Source(table.stem, class_names, splits, tuple(notes), tuple(faults))
 
 
-def _class_names(table, labels):
+def _class_names(table, labels, least):
     """Returns the names of the classes in the order of their numbers, and notes for the source."""
     if not labels:
         return (), [MASKS_ONLY]
-    if len(labels) < 2:
+    if len(labels) < least:
         raise UserError(f"{table} must name at least two classes: found only {labels.pop()!r}.")
     numbers = tuple(map(str, range(len(labels))))
     if labels == set(numbers):

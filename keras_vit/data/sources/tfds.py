@@ -19,7 +19,15 @@ class UnknownSetError(ValueError):
     """Raised where TFDS cannot open a set of some name."""
 
 
-def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEMORY_LIMIT):
+def from_tfds(
+    name,
+    *,
+    data_dir=None,
+    train="train",
+    test=None,
+    memory_limit=MEMORY_LIMIT,
+    to_judge=False,
+):
     """Opens a set of images of TFDS, and downloads and prepares it where it is missing.
 
     Its samples have an image and what is known of it: a `label`, if the set has a class for each
@@ -39,9 +47,11 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
         test: The test split in the same syntax; by default `test`, or, where the set has none or
             none with labels or boxes, its validation split.
         memory_limit: Most bytes of both splits together that are held in memory.
+        to_judge: As `open_source` takes it: a split that the set lacks is then left out.
 
     Returns:
         A `Source` with the splits `train` and `test`; its notes name the splits that are not used.
+        Where a set to be judged has neither, all its splits by their own names.
 
     Raises:
         ValueError: If there is no such set or split, a split is empty, the set cannot be prepared,
@@ -54,6 +64,9 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
         test, more_notes = _test_split(stored, known)
         notes += more_notes
     expressions = {"train": train, "test": test}
+    if to_judge and known:
+        found = {key: x for key, x in expressions.items() if re.split(r"[\[+]", x)[0] in known}
+        expressions = found or dict(zip(known, known, strict=True))
     for expression in expressions.values():
         _check_split(stored, expression)
     shapes = [
@@ -73,7 +86,7 @@ def from_tfds(name, *, data_dir=None, train="train", test=None, memory_limit=MEM
     if unused := sorted(split for split in known if split not in used):
         notes.append(f"Splits that are not used: {len(unused):,} ({first_few(unused)}).")
     splits = {key: open_split(stored, split) for key, split in expressions.items()}
-    version = f"{stored.builder.info.full_name}, {train}, {test}"
+    version = ", ".join([stored.builder.info.full_name, *expressions.values()])
     return Source(name, stored.class_names, splits, tuple(notes), version=version)
 
 

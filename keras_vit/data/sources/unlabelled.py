@@ -2,7 +2,7 @@
 
 import os
 
-from keras_vit.data.sources.files import split_by_hash, split_of_files
+from keras_vit.data.sources.files import split_of_files, with_test
 from keras_vit.data.sources.listing import Findings, list_flat
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
@@ -10,7 +10,7 @@ from keras_vit.data.sources.split_names import choose_splits, refuse_test_fracti
 NOTE = "There are no class folders: the pictures have no labels."
 
 
-def from_unlabelled(root, test_fraction=None, strict=True):
+def from_unlabelled(root, test_fraction=None, strict=True, to_judge=False):
     """Opens `DIR/train/*` and `DIR/test/*`, or `DIR/*`, as a source without labels.
 
     Where there are no splits, all pictures are the split `train`, unless `test_fraction` sets some
@@ -20,6 +20,7 @@ def from_unlabelled(root, test_fraction=None, strict=True):
         root: The folder, a `pathlib.Path`.
         test_fraction: Share of the test split where the folder has no splits, between 0 and 1.
         strict: Ignored; a picture without a label lacks nothing here.
+        to_judge: As `open_source` takes it.
 
     Returns:
         A `Source` of `EncodedSplit`s without class names, or `None` where the folder has class
@@ -30,25 +31,19 @@ def from_unlabelled(root, test_fraction=None, strict=True):
             without pictures, or is passed though there are splits.
     """
     findings = Findings()
-    pictures = list_flat(root, findings)
+    pictures = list_flat(root, findings, to_judge)
     if pictures is None:
         return None
     notes = [NOTE]
     if "" not in pictures:
         refuse_test_fraction(test_fraction, root / min(pictures))
-        places, more_notes = choose_splits(pictures, root)
-        notes += more_notes
+        places, more_notes = choose_splits(pictures, root, to_judge)
         files = {name: pictures[place] for name, place in places.items()}
-    elif test_fraction is None:
-        files = {"train": pictures[""]}
+    elif test_fraction is None and not to_judge:
+        files, more_notes = {"train": pictures[""]}, []
     else:
-        in_test, note = split_by_hash(pictures[""], test_fraction)
-        notes.append(note)
-        pairs = list(zip(pictures[""], in_test, strict=True))
-        files = {
-            name: [file for file, test in pairs if test == (name == "test")]
-            for name in ("train", "test")
-        }
+        files, more_notes = with_test(pictures, str, test_fraction, to_judge)
+    notes += more_notes
     splits = {
         name: split_of_files([os.path.join(root, file) for file in each])
         for name, each in files.items()

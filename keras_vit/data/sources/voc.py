@@ -14,7 +14,7 @@ LISTS = os.path.join("ImageSets", "Main")
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
-def from_voc(root, test_fraction=None, strict=True):
+def from_voc(root, test_fraction=None, strict=True, to_judge=False):
     """Opens a folder with annotations of Pascal VOC as a source.
 
     An annotation is an XML file with the name of its picture, except for the ending. It lies beside
@@ -30,6 +30,7 @@ def from_voc(root, test_fraction=None, strict=True):
         test_fraction: Share of the test split where there is none, between 0 and 1; 0.1 by default.
         strict: Whether a picture without an annotation that can be read is an error. If not, such
             pictures are left out and named in `Source.faults`.
+        to_judge: As `open_source` takes it.
 
     Returns:
         A `Source` of `EncodedSplit`s whose classes are sorted by name, or `None` where no picture
@@ -68,6 +69,7 @@ def from_voc(root, test_fraction=None, strict=True):
         found,
         {name: name for name in names},
         test_fraction=test_fraction,
+        to_judge=to_judge,
         notes=reader.notes(),
         faults=reader.faults,
     )
