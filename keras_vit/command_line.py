@@ -55,7 +55,7 @@ def fenced(text):
 
 def _check_integers(arguments):
     for argument in arguments:
-        for token in argument.tokens if argument.hint is int else ():
+        for token in argument.tokens if argument.hint in (int, int | None) else ():
             if not token.value.lstrip("+-").isdecimal():
                 raise UserError(f"{argument.name} takes an integer: received {token.value}.")
 

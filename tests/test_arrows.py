@@ -99,6 +99,7 @@ NO_TENSORFLOW = {
     "files",
     "images/crop",
     "images/decode",
+    "images/picture_files",
     "images/preprocessing",
     "interpret",
     "keras_private",

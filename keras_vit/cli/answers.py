@@ -1,41 +1,31 @@
 """Prints and draws what pictures are answered with, for several commands."""
 
-import json
+import contextlib
+import sys
 
 import numpy as np
 
+from keras_vit.cli.rows import MARKS, SUFFIXES, answer_object, answers_file, is_table, json_line
 from keras_vit.errors import UserError
+from keras_vit.files import atomic_write
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.uncrop import uncropped
 from keras_vit.inference.described import pictures_of
 
 OUTSIDE = 255  # the id of pixels that a model does not see, because its crop leaves them out
-MARKS = ("name", "index", "colour")  # what is no number of a class
-
-
-def check_file(path):
-    """Checks that the path of a picture is not that of a folder.
-
-    Args:
-        path: A `pathlib.Path`.
-
-    Raises:
-        ValueError: If it is a folder.
-    """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name the picture files in it.")
+TOP = 3  # classes that are printed
 
 
 def check_top(top):
     """Checks the flag `--top`.
 
     Args:
-        top: How many classes to print.
+        top: How many classes to list, or `None`.
 
     Raises:
         ValueError: If it is less than 1.
     """
-    if top < 1:
+    if top is not None and top < 1:
         raise UserError(f"--top must be at least 1: received {top}.")
 
 
@@ -66,8 +56,8 @@ def check_finite(path, answer):
         raise UserError(f"{path} is answered with something that is not a finite number.")
 
 
-def draw(model, answer, folder, path):
-    """Writes pictures of an answer as `folder/<name of the picture>-<what>.png`.
+def draw(model, answer, folder, picture):
+    """Writes pictures of an answer as `folder/<place of the picture>-<what>.png`.
 
     An answer for each pixel is enlarged to the whole picture.
 
@@ -75,12 +65,12 @@ def draw(model, answer, folder, path):
         model: An `Artefact`, or what a server said of its model.
         answer: Arrays by name, without the axis of the batch.
         folder: A `pathlib.Path`.
-        path: That of the picture.
+        picture: The `PictureFile`.
 
     Raises:
         ValueError: If the task of the model draws nothing.
     """
-    whole = decode_picture(path)
+    whole = decode_picture(picture.path)
     maps = {
         name: uncropped(array, whole.shape[:2], model.preprocessing, OUTSIDE)
         for name, array in answer.items()
@@ -88,27 +78,91 @@ def draw(model, answer, folder, path):
     }
     pictures = pictures_of(model, answer | maps, whole)
     if not pictures:
-        raise UserError(f"--out is for tasks that draw their answers: {model.task} draws none.")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in pictures.items():
-        picture.save(folder / f"{path.stem}-{name}.png")
+        raise UserError(
+            f"--out must end in {' or '.join(SUFFIXES)}, except for tasks that draw their answers "
+            f"into a folder: {model.task} draws none."
+        )
+    for name, drawn in pictures.items():
+        with atomic_write(folder / f"{picture.place}-{name}.png") as unfinished:
+            drawn.save(unfinished)
 
 
-def print_answers(answers, json_lines):
-    """Prints the classes of each picture, as a table or as one JSON object per line.
+def check_places(pictures):
+    """Checks that what is drawn of pictures gets different names.
 
     Args:
-        answers: List of pairs: a path and a list of classes, the first one first: dictionaries of
-            a `name`, a number such as `probability`, and, if known, the `index` of the class and
-            its `colour`, as #rrggbb.
-        json_lines: Whether to print JSON.
+        pictures: A list of `PictureFile`s.
+
+    Raises:
+        ValueError: If two would be drawn under one name.
     """
-    if json_lines:
-        for path, classes in answers:
-            line = {"image": str(path), "classes": classes}
-            print(json.dumps(line, ensure_ascii=False, allow_nan=False))
-    elif answers:
-        _print_table(answers)
+    paths = {}
+    for picture in pictures:
+        if paths.setdefault(picture.place, picture.path) != picture.path:
+            raise UserError(
+                "Pictures that are drawn must differ in their names below the folder that is "
+                f"passed: received {paths[picture.place]} and {picture.path}."
+            )
+
+
+def listed(out, top):
+    """Returns how many classes of a picture are listed; `None` stands for all.
+
+    Args:
+        out: The flag `--out`.
+        top: The flag `--top`. By default `TOP` classes are printed, a `.csv` file holds the first
+            one and a `.jsonl` file all.
+    """
+    if top is not None or not is_table(out):
+        return top or TOP
+    return 1 if out.suffix.lower() == ".csv" else None
+
+
+@contextlib.contextmanager
+def answers_to(out, top, json_lines):
+    """Opens the place where answers go: a file, or else standard output.
+
+    Args:
+        out: The flag `--out`: a `.csv` or `.jsonl` file, or what is not written here.
+        top: For how many classes of a picture a `.csv` file has columns.
+        json_lines: Whether to print one JSON object per line instead of a table, also where the
+            answers are written to a file.
+
+    Yields:
+        A function that takes the path of a picture and its classes, as `answers_file` says.
+    """
+    with answers_file(out, top) if is_table(out) else contextlib.nullcontext() as write:
+        in_table = []
+
+        def add(path, classes):
+            if write is not None:
+                write(path, classes)
+            elif not json_lines:
+                in_table.append((path, classes))
+            if json_lines:
+                print(json_line(answer_object(path, classes)).decode(), end="")
+
+        yield add
+    if in_table:
+        _print_table(in_table)
+
+
+def status(out, answered, asked):
+    """Says how many pictures were answered where it is not seen, and returns the exit status.
+
+    Args:
+        out: The flag `--out`.
+        answered: How many were answered.
+        asked: How many were to be.
+
+    Returns:
+        0 if all were answered, 1 if some were, else 2.
+    """
+    if is_table(out):
+        print(f"{out}: {answered:,} of {asked:,} pictures.")
+    if answered < asked > 1:
+        print(f"keras-vit: {asked - answered:,} of {asked:,} are not answered.", file=sys.stderr)
+    return 0 if answered == asked else 1 if answered else 2
 
 
 def _print_table(answers):

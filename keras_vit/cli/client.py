@@ -9,14 +9,18 @@ from typing import Annotated
 import cyclopts
 
 from keras_vit.cli.answers import (
-    check_file,
+    answers_to,
     check_finite,
     check_out,
+    check_places,
     check_top,
     draw,
-    print_answers,
+    listed,
+    status,
 )
+from keras_vit.cli.rows import is_table
 from keras_vit.errors import UserError, one_line
+from keras_vit.images.picture_files import find_pictures
 from keras_vit.inference.described import numbers_of, rows_of
 from keras_vit.inference.signature import CLASSES, SCORES, VALID, answers_in
 from keras_vit.serve.connect import UNREADABLE, Refused, connect
@@ -28,7 +32,7 @@ DAY = 86_400  # seconds
 def client(
     *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
     url: str,
-    top: int = 3,
+    top: int | None = None,
     out: Path | None = None,
     json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
     timeout: float = 30.0,
@@ -40,48 +44,69 @@ def client(
     all images were answered. 1: some were. 2: none was, or the server does not answer.
 
     Args:
-        images: Picture files, JPEG or PNG.
+        images: Picture files, JPEG or PNG, folders of them, and patterns in quotes such as
+            'shots/**/*.jpg'.
         url: http://HOST:8501/v1/models/NAME for REST, grpc://HOST:8500/NAME for gRPC; a version may
             follow, for example /versions/3.
-        top: How many classes to print for each image.
-        out: Folder for pictures of the answers, for example NAME-overlay.png and NAME-mask.png;
-            they have the size of the picture.
+        top: How many classes to list for each picture; by default 3, in a .csv file 1, in a .jsonl
+            file all that the server names.
+        out: A .csv or .jsonl file, or a folder for pictures of the answers, as `keras-vit predict`
+            writes them.
         json_lines: Print one JSON object per image instead of a table.
         timeout: Seconds to wait for an answer.
     """
     check_top(top)
-    check_out(out)
+    is_drawn = out is not None and not is_table(out)
+    if is_drawn:
+        check_out(out)
     if not 0 < timeout <= DAY:
         raise UserError(f"--timeout must lie in (0, {DAY}]: received {timeout:g}.")
     ask, ask_for_description = connect(url)
     description = functools.cache(lambda: ask_for_description(timeout))
-    answers = []
+    pictures, missing, notes = find_pictures(images)
+    if is_drawn:
+        check_places(pictures)
+    for sentence in (*missing, *notes):
+        print(f"keras-vit: {sentence}", file=sys.stderr)
+    top, answered = listed(out, top), 0
+    with answers_to(out, top, json_lines) as add:
+        try:
+            for group in _requests(pictures):
+                for picture, outputs in _answered(ask, group, timeout):
+                    if (wrong := _wrong(picture.path, outputs)) is not None:
+                        print(f"keras-vit: {wrong}", file=sys.stderr)
+                        continue
+                    folder = out if is_drawn else None
+                    add(picture.path, _shown(description(), outputs, picture, top, folder))
+                    answered += 1
+        except UserError as error:
+            print(f"keras-vit: {error}", file=sys.stderr)
+        except UNREADABLE as error:
+            reason = one_line(error).rstrip(".")
+            print(f"keras-vit: {url} does not answer pictures: {reason}.", file=sys.stderr)
+        if is_table(out) and not answered:
+            raise UserError(f"No picture is answered: {out} is not written.")
+    return status(out, answered, len(pictures) + len(missing))
+
+
+def _wrong(path, outputs):
+    """Returns a sentence on why outputs are no answer to a picture, or `None`."""
+    if not outputs.get(VALID, True):
+        return f"{path} cannot be decoded by the server."
     try:
-        for group in _requests(images):
-            for path, outputs in _answered(ask, group, timeout):
-                if not outputs.get(VALID, True):
-                    print(f"keras-vit: {path} cannot be decoded by the server.", file=sys.stderr)
-                    continue
-                answers.append((path, _shown(description(), outputs, path, top, out)))
+        check_finite(path, answers_in(outputs))
     except UserError as error:
-        print(f"keras-vit: {error}", file=sys.stderr)
-    except UNREADABLE as error:
-        reason = one_line(error).rstrip(".")
-        print(f"keras-vit: {url} does not answer pictures: {reason}.", file=sys.stderr)
-    print_answers(answers, json_lines)
-    if len(answers) == len(images):
-        return 0
-    return 1 if answers else 2
+        return str(error)
+    return None
 
 
-def _shown(model, outputs, path, top, out):
-    """Draws an answer where `out` is a folder, and returns the rows that describe it."""
+def _shown(model, outputs, picture, top, folder):
+    """Draws an answer where there is a folder for it, and returns the rows that describe it."""
     answer = answers_in(outputs)
-    check_finite(path, answer)
-    if out is not None and model is None:
+    if folder is not None and model is None:
         raise UserError("--out needs `keras-vit serve`, which says its task.")
-    if out is not None:
-        draw(model, answer, out, path)
+    if folder is not None:
+        draw(model, answer, folder, picture)
     if model is not None:
         return rows_of(model, answer, top)
     if CLASSES in outputs and SCORES in outputs:
@@ -91,7 +116,7 @@ def _shown(model, outputs, path, top, out):
 
 
 def _answered(ask: Callable[[list[bytes], float], list[dict]], group, timeout):
-    """Yields pairs of a path and an answer; sends the pictures of a refused group one by one."""
+    """Yields pairs of a picture and an answer; sends those of a refused group one by one."""
     try:
         answers = ask([content for _, content in group], timeout)
     except Refused as error:
@@ -99,29 +124,25 @@ def _answered(ask: Callable[[list[bytes], float], list[dict]], group, timeout):
             for each in group:
                 yield from _answered(ask, [each], timeout)
         else:
-            print(f"keras-vit: {group[0][0]}: {error}", file=sys.stderr)
+            print(f"keras-vit: {group[0][0].path}: {error}", file=sys.stderr)
         return
-    for (path, _), answer in zip(group, answers, strict=True):
-        yield path, answer
+    for (picture, _), answer in zip(group, answers, strict=True):
+        yield picture, answer
 
 
-def _requests(paths):
-    """Yields the pictures of each request: lists of pairs of a path and its content."""
+def _requests(pictures):
+    """Yields the pictures of each request: lists of pairs of a `PictureFile` and its content."""
     group, size = [], 0
-    for path in paths:
+    for picture in pictures:
         try:
-            check_file(path)
-            content = path.read_bytes()
-        except UserError as error:
-            print(f"keras-vit: {error}", file=sys.stderr)
-            continue
+            content = Path(picture.path).read_bytes()
         except OSError as error:
-            print(f"keras-vit: {path}: {error.strerror}.", file=sys.stderr)
+            print(f"keras-vit: {picture.path}: {error.strerror}.", file=sys.stderr)
             continue
         if group and (len(group) == MOST or size + len(content) > LARGEST):
             yield group
             group, size = [], 0
-        group.append((path, content))
+        group.append((picture, content))
         size += len(content)
     if group:
         yield group

@@ -1,65 +1,126 @@
-"""`keras-vit predict`: prints or draws what a model answers pictures with."""
+"""`keras-vit predict`: prints, writes or draws what a model answers pictures with."""
 
+import collections
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
 import cyclopts
+import numpy as np
 
 from keras_vit.cli.answers import (
-    check_file,
+    answers_to,
     check_finite,
     check_out,
+    check_places,
     check_top,
     draw,
-    print_answers,
+    listed,
+    status,
 )
+from keras_vit.cli.rows import is_table
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
+from keras_vit.images.picture_files import find_pictures
+from keras_vit.images.preprocessing import images_per_call
 from keras_vit.inference import open_artefact
 from keras_vit.inference.described import rows_of
+from keras_vit.progress import progress
 
 
 def predict(
     model: Path,
     /,
     *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
-    top: int = 3,
+    top: int | None = None,
     out: Path | None = None,
     json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
 ):
-    """Print what a model answers each image with.
+    """Print or write what a model answers each picture with.
 
     A classifier answers with the most probable classes, a segmentation with the classes of the
-    largest areas; with --out it draws its masks. Exit status 0: all images were answered. 1: some
-    were. 2: none was, or the model cannot be used.
+    largest areas; with a folder as --out it draws its masks. A picture that cannot be answered is
+    named, and the others are answered. Exit status 0: all pictures were answered. 1: some were. 2:
+    none was, or the model cannot be used. 130: Ctrl-C; no file is then written.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
             folder of OpenVINO.
-        images: Picture files.
-        top: How many classes to print for each image.
-        out: Folder for pictures of the answers, for example NAME-overlay.png and NAME-mask.png;
-            they have the size of the picture.
-        json_lines: Print one JSON object per image instead of a table.
+        images: Picture files, folders of them, and patterns in quotes such as 'shots/**/*.jpg'.
+        top: How many classes to list for each picture; by default 3, in a .csv file 1, in a .jsonl
+            file all.
+        out: A .csv file, for a row for each picture: path, answer, probability, then the next
+            classes; or a .jsonl file, for an object on each line; or a folder for pictures of the
+            answers, for example NAME-overlay.png and NAME-mask.png, which have the size of the
+            picture.
+        json_lines: Print one JSON object per picture instead of a table.
     """
     check_top(top)
-    check_out(out)
+    is_drawn = out is not None and not is_table(out)
+    if is_drawn:
+        check_out(out)
     with quiet_stderr():
         artefact = open_artefact(model)
-    answers = []
-    for path in images:
+    pictures, missing, notes = find_pictures(images)
+    if is_drawn:
+        check_places(pictures)
+    for sentence in (*missing, *notes):
+        print(f"keras-vit: {sentence}", file=sys.stderr)
+    top, answered = listed(out, top), 0
+    columns = min(top or 1, len(artefact.class_names or ()) or top or 1)
+    with answers_to(out, columns, json_lines) as add:
+        for picture, answer in _answered(artefact, pictures):
+            try:
+                if isinstance(answer, Exception):
+                    raise answer
+                check_finite(picture.path, answer)
+                if is_drawn:
+                    draw(artefact, answer, out, picture)
+            except (UserError, OSError) as error:
+                print(f"keras-vit: {one_line(error)}", file=sys.stderr)
+            else:
+                add(picture.path, rows_of(artefact, answer, top))
+                answered += 1
+        if is_table(out) and not answered:
+            raise UserError(f"No picture is answered: {out} is not written.")
+    return status(out, answered, len(pictures) + len(missing))
+
+
+def _answered(artefact, pictures):
+    """Yields each picture and its answers by name, or the error that says why there is none."""
+    size = images_per_call(artefact.image_shape[:2])
+    groups = [pictures[start : start + size] for start in range(0, len(pictures), size)]
+
+    def read(picture):
         try:
-            check_file(path)
-            pixels = artefact.read_image(path)
-            answer = {name: array[0] for name, array in artefact.answer(pixels[None]).items()}
-            check_finite(path, answer)
-            if out is not None:
-                draw(artefact, answer, out, path)
-            answers.append((path, rows_of(artefact, answer, top)))
+            return artefact.read_image(picture.path)
         except (UserError, OSError) as error:
-            print(f"keras-vit: {one_line(error)}", file=sys.stderr)
-    print_answers(answers, json_lines)
-    if len(answers) == len(images):
-        return 0
-    return 1 if answers else 2
+            return error
+
+    def each():
+        for group, read_ones in _ahead(read, groups):
+            good = [pixels for pixels in read_ones if isinstance(pixels, np.ndarray)]
+            answers = artefact.answer(np.stack(good)) if good else {}
+            place = 0
+            for picture, pixels in zip(group, read_ones, strict=True):
+                if isinstance(pixels, np.ndarray):
+                    yield picture, {name: array[place] for name, array in answers.items()}
+                    place += 1
+                else:
+                    yield picture, pixels
+
+    return progress(each(), "answering", len(pictures))
+
+
+def _ahead(read, groups):
+    """Yields groups and what threads read of them, which read the next one meanwhile."""
+    pool, waiting = ThreadPoolExecutor(), collections.deque()
+    try:
+        for group in (*groups, []):
+            waiting.append((group, [pool.submit(read, picture) for picture in group]))
+            if len(waiting) > 1:
+                earlier, futures = waiting.popleft()
+                yield earlier, [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)

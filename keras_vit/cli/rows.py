@@ -2,9 +2,13 @@
 
 import contextlib
 import csv
+import functools
 import json
 
 from keras_vit.files import atomic_write
+
+SUFFIXES = (".csv", ".jsonl")
+MARKS = ("name", "index", "colour")  # what is no number of a class
 
 
 @contextlib.contextmanager
@@ -44,3 +48,47 @@ def json_line(content):
     """
     text = json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode("utf-8", "backslashreplace")
+
+
+def is_table(path):
+    """Returns whether the flag `--out` names a table of answers, and not a folder."""
+    return path is not None and path.suffix.lower() in SUFFIXES and not path.is_dir()
+
+
+@contextlib.contextmanager
+def answers_file(path, top):
+    """Opens a `.csv` or `.jsonl` file of answers, which replaces an old one when the block ends.
+
+    Args:
+        path: The file, a `pathlib.Path`.
+        top: For how many classes of a picture a row of a `.csv` file has columns.
+
+    Yields:
+        A function that writes the answer to a picture: it takes a path and the classes, the first
+        one first, as `keras_vit.inference.described.rows_of` returns them.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    if path.suffix.lower() == ".jsonl":
+        with atomic_write(path) as unfinished, open(unfinished, "wb") as file:
+            yield lambda image, classes: file.write(json_line(answer_object(image, classes)))
+    else:
+        with csv_file(path) as writer:
+            yield functools.partial(_write_row, writer, top, [])
+
+
+def answer_object(image, classes):
+    """Returns what a line of JSON holds of the answer to a picture."""
+    return {"image": str(image), "classes": classes}
+
+
+def _write_row(writer, top, columns, path, classes):
+    """Writes a row; `columns` holds the names of those of one class from the first row on."""
+    if not columns:
+        numbers = [key for key in classes[0] if key not in MARKS] if classes else []
+        columns += ["name", *numbers]
+        names, ends = ["answer", *numbers], ["", *(f"_{rank}" for rank in range(2, top + 1))]
+        writer.writerow(["path", *(name + end for end in ends for name in names)])
+    values = [each[column] for each in classes[:top] for column in columns]
+    writer.writerow([path, *values, *[""] * (top * len(columns) - len(values))])

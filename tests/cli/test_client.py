@@ -151,7 +151,7 @@ def test_a_broken_picture_is_named(grpc_server, pictures, tmp_path, run, one_lin
     url = grpc_server[0] + "/tiny"
     broken = tmp_path / "broken.png"
     code, text, err = run("client", pictures[0], broken, "--url", url, "--json")
-    assert code == 1 and "broken.png cannot be decoded by the server" in one_line(err)
+    assert code == 1 and "broken.png cannot be decoded by the server.\n" in err
     (line,) = text.splitlines()
     assert json.loads(line)["image"] == str(pictures[0])
     code, text, err = run("client", tmp_path / "none.png", "--url", url)

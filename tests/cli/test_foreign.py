@@ -86,13 +86,11 @@ def test_what_is_cut_short(tmp_path, tiny, kind, check):
         check(path, "cannot be read as a LiteRT file", ("inspect",))
 
 
-def test_a_folder_of_pictures_is_said_to_be_one(tiny, grey, run, one_line):
-    code, text, err = run("predict", tiny.litert, grey.parent)
-    assert (code, text) == (2, "")
-    assert f"{grey.parent} is a folder: name the picture files in it." in one_line(err)
-    code, text, err = run("client", grey.parent, "--url", "http://127.0.0.1:1/v1/models/x")
-    assert (code, text) == (2, "")
-    assert f"{grey.parent} is a folder: name the picture files in it." in one_line(err)
+def test_a_folder_without_pictures_is_a_sentence(tiny, tmp_path, run, one_line):
+    for words in (("predict", tiny.litert), ("client", "--url", "http://127.0.0.1:1/v1/models/x")):
+        code, text, err = run(*words, tmp_path)
+        assert (code, text) == (2, "")
+        assert f"There is no picture in the folder {tmp_path}." in one_line(err)
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import csv
 import json
 
 import keras
@@ -110,7 +111,95 @@ def test_good_images_are_answered_beside_bad_ones(tiny, grey, colour, tmp_path, 
     code, out, err = run("predict", tiny.litert, text, grey, colour, "--json")
     assert code == 1
     assert json.loads(out)["image"] == str(grey)
-    assert len(err.splitlines()) == 2
+    assert len(err.splitlines()) == 3 and "2 of 3 are not answered" in err
+
+
+@pytest.fixture
+def shots(tmp_path):
+    """Nine pictures in folders, one of them broken, beside files that are no pictures."""
+    folder, pixels = tmp_path / "shots", np.random.default_rng(0).integers(0, 256, (9, 8, 8))
+    for name, each in zip([*ORDER, "w.png"], pixels.astype("uint8"), strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(each).save(folder / name)
+    (folder / "w.png").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("no picture")
+    (folder / ".hidden.png").write_text("no picture")
+    return folder
+
+
+ORDER = ["[1].png", "a/10.png", "a/9.png", "a/c/1.png", "b.png"]
+ORDER += ["l\n.png", 'x,"y".png', "z\udcff.png"]
+
+
+@pytest.mark.parametrize("size", [64, 3])
+def test_a_folder_becomes_a_table_and_what_is_broken_is_counted(
+    tiny, shots, run, monkeypatch, size
+):
+    monkeypatch.setattr("keras_vit.cli.predict.images_per_call", lambda shape: size)
+    out = shots.parent / "new" / "predictions.csv"
+    code, text, err = run("predict", tiny.litert, shots, "--out", out, "--top", 5)
+    assert code == 1 and text == f"{out}: 8 of 9 pictures.\n"
+    assert "w.png is no image" in err and "1 of 9 are not answered." in err
+    assert "Files not named like a picture in " in err and ", left out: 1." in err
+    with open(out, newline="", errors="surrogateescape") as file:
+        header, *rows = csv.reader(file)
+    assert header == "path answer probability answer_2 probability_2 answer_3 probability_3".split()
+    assert [row[0] for row in rows] == [str(shots / name) for name in ORDER]
+    artefact = open_artefact(tiny.litert)
+    for path, answer, probability, *_ in rows:
+        (expected,) = artefact.predict(artefact.read_image(path)[None])
+        assert answer == artefact.class_names[expected.argmax()]
+        assert float(probability) == pytest.approx(expected.max(), abs=1e-6)
+
+
+def test_lines_of_json_hold_all_classes(tiny, shots, run):
+    out = shots.parent / "all.jsonl"
+    assert run("predict", tiny.litert, shots, "--out", out)[0] == 1
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["image"] for line in lines] == [str(shots / name) for name in ORDER]
+    assert {len(line["classes"]) for line in lines} == {3}
+    code, text, _ = run("predict", tiny.litert, shots / "b.png", "--out", out, "--json", "--top", 2)
+    line = out.read_text()
+    assert code == 0 and text == f"{line}{out}: 1 of 1 pictures.\n"
+    assert len(json.loads(line)["classes"]) == 2
+
+
+def test_patterns_files_and_folders_together(tiny, shots, run):
+    words = (shots / "**" / "*.png", shots / "a", shots / "[1].png", shots / "*.txt", shots / "no*")
+    code, text, err = run("predict", tiny.litert, *words, "--json")
+    names = [*ORDER, "a/10.png", "a/9.png", "a/c/1.png", "[1].png"]
+    answered = [json.loads(line)["image"] for line in text.splitlines()]
+    assert code == 1 and answered == [str(shots / name) for name in names]
+    assert f"There is no picture that matches {shots}/*.txt, only other files (1).\n" in err
+    assert f"There is no picture that matches {shots}/no*, only other files (1).\n" in err
+    assert err.endswith("keras-vit: 3 of 15 are not answered.\n")
+
+
+def test_nothing_is_written_where_nothing_is_answered(tiny, shots, run, tmp_path, one_line):
+    (tmp_path / "empty").mkdir()
+    code, text, err = run("predict", tiny.litert, tmp_path / "empty")
+    assert (code, text) == (2, "") and "There is no picture in the folder" in one_line(err)
+    out = tmp_path / "out" / "p.csv"
+    code, _, err = run("predict", tiny.litert, shots / "w.png", "--out", out)
+    assert code == 2 and err.endswith(f"No picture is answered: {out} is not written.\n")
+    assert not list(out.parent.iterdir())
+
+
+def test_an_interruption_leaves_the_old_file(tiny, shots, run, monkeypatch):
+    out = shots.parent / "p.jsonl"
+    out.write_text("old")
+    monkeypatch.setattr("keras_vit.cli.predict.images_per_call", lambda shape: 2)
+    calls = iter(range(2))
+
+    def rows(*_):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return [{"name": "one", "probability": 0.5}]
+
+    monkeypatch.setattr("keras_vit.cli.predict.rows_of", rows)
+    code, text, err = run("predict", tiny.litert, shots, "--out", out)
+    assert (code, text) == (130, "") and out.read_text() == "old"
+    assert not list(out.parent.glob(".unfinished*"))
 
 
 def test_what_is_no_image_is_one_line_and_status_2(tiny, tmp_path, run, one_line):
@@ -161,12 +250,12 @@ def test_a_picture_named_like_a_list_is_a_picture(tiny, grey, run):
 
 
 def test_a_picture_without_a_finite_answer_is_named(run, tmp_path, monkeypatch):
-    answers = iter([{"probabilities": np.array([row])} for row in ([0.25, 0.75], [np.nan] * 2)])
-    artefact = Artefact(tmp_path, (8, 8, 3), None, lambda images: next(answers))
+    answers = {"probabilities": np.array([[0.25, 0.75], [np.nan] * 2])}
+    artefact = Artefact(tmp_path, (8, 8, 3), None, lambda images: answers)
     monkeypatch.setattr("keras_vit.cli.predict.open_artefact", lambda path: artefact)
     paths = [tmp_path / "good.png", tmp_path / "bad.png"]
     for path in paths:
         Image.new("RGB", (8, 8)).save(path)
     code, text, err = run("predict", "m.onnx", *paths, "--json")
     assert code == 1 and len(text.splitlines()) == 1
-    assert err.endswith("bad.png is answered with something that is not a finite number.\n")
+    assert "bad.png is answered with something that is not a finite number.\n" in err

@@ -63,6 +63,18 @@ def test_predict_lists_areas_and_draws_the_mask_and_an_overlay(model, streets, r
     assert (ids == best["index"]).mean() == pytest.approx(best["area"])
     code, out, _ = run("predict", model, pictures[0])
     assert code == 0 and "area" in out
+    shares = tmp_path / "shares.jsonl"
+    assert run("predict", model, streets / "test" / "images", "--out", shares)[0] == 0
+    lines = [json.loads(line) for line in shares.read_text().splitlines()]
+    assert len(lines) == 5 and lines[0] == first | {"classes": lines[0]["classes"]}
+    assert sum(row["area"] for row in lines[0]["classes"]) == pytest.approx(1)
+    everything = tmp_path / "all"
+    assert run("predict", model, streets / "test", "--out", everything)[0] == 0
+    names = {path.relative_to(everything).as_posix() for path in everything.rglob("*.png")}
+    assert {"images/0-mask.png", "masks/0-overlay.png"} < names and len(names) == 20
+    clash = streets / "test" / "images" / "0.png", streets / "train" / "images" / "0.png"
+    code, _, err = run("predict", model, *clash, "--out", everything)
+    assert code == 2 and "must differ in their names below the folder" in err
 
 
 def test_a_classifier_draws_nothing(tiny, run, tmp_path):

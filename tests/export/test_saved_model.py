@@ -18,7 +18,7 @@ from keras_vit.interpret import attention_rollout
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
-NAMES = ["nought", "one", "zwölf"]
+NAMES = ["crane", "zwölf", "crane"]  # ImageNet has two cranes
 CROP = Preprocessing(image_size=(8, 12), crop_ratio=0.75)
 
 

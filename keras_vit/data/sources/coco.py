@@ -6,9 +6,9 @@ import os
 import re
 
 from keras_vit.data.sources.boxes import PICTURES, Annotated, source_of_boxes
-from keras_vit.data.sources.listing import entries
 from keras_vit.data.sources.split_names import split_name, split_names
 from keras_vit.errors import UserError
+from keras_vit.images.picture_files import entries
 
 FOLDER = "annotations"  # in any case
 NAMED = re.compile("instances|annotations|coco", re.IGNORECASE)

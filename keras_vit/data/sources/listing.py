@@ -5,10 +5,8 @@ import os
 
 from keras_vit.data.sources.split_names import split_names
 from keras_vit.errors import UserError, first_few
+from keras_vit.images.picture_files import entries, is_picture, leads_back
 
-EXTENSIONS = frozenset(
-    [".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"]
-)
 STRAY = "Files in no class folder, left out"
 FOREIGN = "Files not named like a picture, left out"
 HIDDEN = "Hidden files and folders, left out"
@@ -206,35 +204,10 @@ def _pictures(root, place, findings, depth):
     if pictures and depth:
         findings.add(DEEPER, place)
     for name in folders:
-        if _leads_back(os.path.join(root, place, name)):
+        if leads_back(os.path.join(root, place, name)):
             findings.add(CIRCLES, f"{place}/{name}")
         else:
             pictures += _pictures(root, f"{place}/{name}", findings, depth + 1)
     if not pictures and (depth or not folders):
         findings.add(EMPTY, place)
     return pictures
-
-
-def is_picture(name):
-    """Returns whether a file has the ending of a picture."""
-    return os.path.splitext(name)[1].lower() in EXTENSIONS
-
-
-def entries(folder):
-    """Returns three lists of names in a folder: files, folders, and hidden files and folders."""
-    files, folders, hidden = [], [], []
-    with os.scandir(folder) as found:
-        for entry in found:
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
-                hidden.append(entry.name)
-            else:
-                (folders if entry.is_dir() else files).append(entry.name)
-    return files, folders, hidden
-
-
-def _leads_back(path):
-    """Returns whether a path is a link to a folder that holds it."""
-    if not os.path.islink(path):
-        return False
-    holder, target = os.path.realpath(os.path.dirname(path)), os.path.realpath(path)
-    return os.path.commonpath([holder, target]) == target

@@ -5,9 +5,9 @@ import os
 from xml.etree import ElementTree
 
 from keras_vit.data.sources.boxes import PICTURES, Annotated, source_of_boxes
-from keras_vit.data.sources.listing import entries, is_picture
 from keras_vit.data.sources.split_names import split_name, split_names
 from keras_vit.errors import UserError, first_few
+from keras_vit.images.picture_files import entries, is_picture
 
 ANNOTATIONS = ("annotation", "annotations", "labels", "xml", "xmls")  # folders, in any case
 LISTS = os.path.join("ImageSets", "Main")
