@@ -91,8 +91,9 @@ def test_each_picture_has_a_row_whatever_its_name(tmp_path, run, model):
     assert "There are no splits: all 5 pictures are judged." in err
     rows = predictions_in(tmp_path / "report")
     assert [row["path"] for row in rows] == [str(folder / name) for name in names]
-    (row,) = {tuple(row.values())[1:] for row in rows}  # all are of one colour
-    assert row[0] == "lime" and row[1] in ("red", "lime", "blue") and 1 / 3 <= float(row[2]) < 1
+    ((truth, answer),) = {(row["truth"], row["answer"]) for row in rows}  # all are of one colour
+    assert truth == "lime" and answer in ("red", "lime", "blue")
+    assert all(1 / 3 <= float(row["probability"]) < 1 for row in rows)
     assert "score.json, predictions.csv, classes.csv, confusion.png" in out
 
 

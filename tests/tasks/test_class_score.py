@@ -94,13 +94,13 @@ def test_classes_are_matched_by_name_and_by_number():
     twice = ("crane", "cat", "crane")
     assert match_classes(twice, twice, 3).tolist() == [0, 1, 2]
     assert match_classes(["cat"], twice, 3).tolist() == [1]
-    for names, model in (
+    for names, known in (
         (["cat", "crane"], twice),
         (twice, ("cat", "crane")),
         (("cat", "crane", "crane"), twice),
     ):
         with pytest.raises(ValueError, match="Classes of one name .* crane names"):
-            match_classes(names, model, len(model))
+            match_classes(names, known, len(known))
     assert told_apart(twice) == ("crane (0)", "cat", "crane (2)")
     strange = ((["cow"], model, 4), (["4"], None, 4), (["a"], None, 2), (["0", "1"], "123", 3))
     for names, known, count in strange:
