@@ -146,8 +146,6 @@ def _print(task, scored, settings):
     from rich.table import Table
     from rich.text import Text  # shows markup in a name as it is
 
-    from keras_vit.tasks.class_names import told_apart
-
     result, speed = scored.result, scored.images_per_second
     figures = ", ".join(
         f"{name.replace('_', ' ')} {task.text(name, value)}"
@@ -163,14 +161,13 @@ def _print(task, scored, settings):
     first, values = next(iter(result.per_class.items()))
     seen = np.flatnonzero(~np.isnan(values))
     worst = seen[np.argsort(values[seen], kind="stable")][:WORST]
-    names = told_apart(task.class_names)
     table = Table(title=f"{len(worst)} of {len(seen)} classes, lowest {first} first")
     table.add_column("class", overflow="fold")
     for heading in result.per_class:
         table.add_column(heading, justify="right")
     for index in worst:
         cells = [_cell(task, name, column[index]) for name, column in result.per_class.items()]
-        table.add_row(Text(names[index]), *cells)
+        table.add_row(Text(task.shown_names[index]), *cells)
     Console().print(table)
 
 
@@ -209,7 +206,6 @@ def _cell(task, name, value):
 def _write(folder, task, scored, settings, report, written):
     from keras_vit.evaluation import sheet_figure
     from keras_vit.report import write_page
-    from keras_vit.tasks.class_names import told_apart
 
     result = scored.result
     write_json(folder / "score.json", {**settings, **_figures(scored)})
@@ -218,8 +214,8 @@ def _write(folder, task, scored, settings, report, written):
         written.append("classes.csv")
         with csv_file(folder / "classes.csv") as writer:
             writer.writerow(["class", *result.per_class])
-            names = told_apart(task.class_names)
-            writer.writerows(zip(names, *result.per_class.values(), strict=True))
+            columns = result.per_class.values()
+            writer.writerows(zip(task.shown_names, *columns, strict=True))
     for name, draw in result.plots.items():
         written.append(f"{name}.png")
         with atomic_write(folder / written[-1]) as unfinished:

@@ -48,7 +48,7 @@ def table(task, per_class):
     first, values = next(iter(per_class.items()))
     known = np.flatnonzero(~np.isnan(values))
     order = known[np.argsort(values[known], kind="stable")]
-    names = task.class_names or tuple(map(str, range(len(values))))
+    names = task.shown_names or tuple(map(str, range(len(values))))
     rows = [
         (names[i], [_cell(task, name, column[i]) for name, column in per_class.items()])
         for i in order[:ROWS]

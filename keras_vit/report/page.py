@@ -67,9 +67,9 @@ def _content(report):
         baselines=_baselines(task, name, report.baselines),
         curves=_curves(report.curves),
         pictures=report.pictures,
-        counts=classes.counts(report.per_class, task.class_names),
+        counts=classes.counts(report.per_class, task.shown_names),
         sheet=_sheet(report.sheet),
-        confusion=classes.confusion(result.confusion, task.class_names),
+        confusion=classes.confusion(result.confusion, task.shown_names),
         per_class=classes.table(task, result.per_class),
         calibration=_calibration(result),
         plots=[

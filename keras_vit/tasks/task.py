@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from keras_vit.errors import UserError
+from keras_vit.tasks.class_names import told_apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +127,11 @@ class Task:
     shares: tuple[str, ...] = ()
     higher_is_better: bool = True
     watched: str = "loss"
+
+    @property
+    def shown_names(self):
+        """The names of the classes for people: `crane (134)` where several are called crane."""
+        return told_apart(self.class_names)
 
     def text(self, name, value):
         """Writes a figure: a share as 97.22%, another number with four digits."""

@@ -104,5 +104,7 @@ def test_classes_are_matched_by_name_and_by_number():
     assert told_apart(twice) == ("crane (0)", "cat", "crane (2)")
     strange = ((["cow"], model, 4), (["4"], None, 4), (["a"], None, 2), (["0", "1"], "123", 3))
     for names, known, count in strange:
-        with pytest.raises(ValueError, match=f"one of the model's {count}.*, .* received {names[0]}"):
+        with pytest.raises(
+            ValueError, match=f"one of the model's {count}.*, .* received {names[0]}"
+        ):
             match_classes(names, known, count)
