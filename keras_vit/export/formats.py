@@ -22,7 +22,7 @@ class Format:
         write: Writes the export. It takes a model as `servable` returns it, the path to write, and
             by keyword `class_names`, `preprocessing` and those of `options`; it raises a
             `ValueError` if the model does not fit the format.
-        options: Further keywords of `write`: `"calibration"`, `"dynamic_batch"`.
+        options: Further keywords of `write`: `"calibration"`, `"dynamic_batch"`, `"converted"`.
         is_calibrated: Whether it needs images for calibration.
         extra: The extra of this package whose packages it needs; empty if it needs none.
         needs: Modules that this extra installs.
@@ -51,7 +51,7 @@ FORMATS = {
         name: Format(
             f"{variant.middle}.tflite",
             functools.partial(write_litert, name=name),
-            options=("calibration", "dynamic_batch"),
+            options=("calibration", "dynamic_batch", "converted"),
             is_calibrated=variant.is_calibrated,
             extra="export",
             needs=("ai_edge_litert", "ai_edge_quantizer"),

@@ -1,9 +1,12 @@
 """Writes a model as LiteRT (TFLite) files, from float32 down to four bits."""
 
 import dataclasses
+import functools
 import re
+import shutil
 import tempfile
 import warnings
+import weakref
 import zipfile
 from collections.abc import Callable
 
@@ -28,8 +31,8 @@ class Variant:
 
     Attributes:
         middle: What follows the version in its name, for example `"-int8"`.
-        convert: Returns the bytes of the file. It takes the folder of a SavedModel and calibration
-            images `(N, H, W, C)`, uint8, or `None`.
+        convert: Returns the bytes of the file. It takes a `Converted` and calibration images
+            `(N, H, W, C)`, uint8, or `None`.
         is_calibrated: Whether it needs calibration images.
         is_whole: Whether it computes only with integers.
         largest_loss: Percentage points of the headline that it may lose, or `None`, as in
@@ -37,7 +40,7 @@ class Variant:
     """
 
     middle: str
-    convert: Callable[[str, np.ndarray | None], bytes]
+    convert: Callable[["Converted", np.ndarray | None], bytes]
     is_calibrated: bool = False
     is_whole: bool = False
     largest_loss: float | None = None
@@ -52,6 +55,7 @@ def write_litert(
     preprocessing=None,
     calibration=None,
     dynamic_batch=False,
+    converted=None,
 ):
     """Writes a LiteRT file: `images` `(1, H, W, C)` in, named answers `(1, ...)` out.
 
@@ -68,6 +72,8 @@ def write_litert(
         preprocessing: A `Preprocessing`; by default the whole picture is resized.
         calibration: Images `(N, H, W, C)`, uint8, for the variants that need them.
         dynamic_batch: Whether it takes any number of images.
+        converted: A dictionary, in which what several files of one model are made from is kept for
+            the next one.
 
     Raises:
         ValueError: If LiteRT has no built-in operator for a layer; if, in a format of integers
@@ -77,18 +83,19 @@ def write_litert(
     variant = VARIANTS[name]
     if variant.is_whole and dynamic_batch:
         raise UserError(f"{name} is of batch 1: LiteRT has no dynamic batch for integers.")
-    if variant.is_whole:
-        model = servable(model, whole_numbers=True)
+    converted = {} if converted is None else converted
+    if variant.is_whole not in converted:
+        written = servable(model, whole_numbers=True) if variant.is_whole else model
+        converted[variant.is_whole] = Converted(written, dynamic_batch)
     batch_size = None if dynamic_batch else 1
     more = dict(signature=SIGNATURE, format=name, batch_size=batch_size)
     texts = metadata_texts(model, class_names, preprocessing, **more)
-    with tempfile.TemporaryDirectory() as folder, atomic_write(path) as unfinished:
-        write_answers(model, folder, batch_size=batch_size)
+    with atomic_write(path) as unfinished:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TensorFlow will remove its own interpreter
             try:
                 images = calibration if variant.is_calibrated else None
-                unfinished.write_bytes(variant.convert(folder, images))
+                unfinished.write_bytes(variant.convert(converted[variant.is_whole], images))
             except Exception as error:  # the class of the converter's errors is not public
                 if places := sorted({f"{x} of {y}" for x, y in FOREIGN.findall(str(error))}):
                     raise UserError(
@@ -105,18 +112,44 @@ def write_litert(
                 archive.writestr(file, text)
 
 
-def _converter(folder):
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    return converter
+class Converted:
+    """What LiteRT files of one model are made from, each made when it is first asked for.
+
+    Args:
+        model: A model for `keras_vit.tasks.deploy`, as `servable` returns it.
+        dynamic_batch: Whether the files take any number of images.
+    """
+
+    def __init__(self, model, dynamic_batch):
+        self._model, self._batch_size = model, None if dynamic_batch else 1
+
+    @functools.cached_property
+    def folder(self):
+        """Path of a SavedModel, which goes when this object does."""
+        folder = tempfile.mkdtemp()
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        write_answers(self._model, folder, batch_size=self._batch_size)
+        return folder
+
+    @functools.cached_property
+    def float32(self):
+        """The bytes of a file of float32."""
+        return self.converter().convert()
+
+    def converter(self):
+        """Returns a converter of TensorFlow."""
+        keys = dict(signature_keys=[SIGNATURE])
+        converter = tf.lite.TFLiteConverter.from_saved_model(self.folder, **keys)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        return converter
 
 
-def _float32(folder, _):
-    return _converter(folder).convert()
+def _float32(converted, _):
+    return converted.float32
 
 
-def _float16(folder, _):
-    converter = _converter(folder)
+def _float16(converted, _):
+    converter = converted.converter()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     return converter.convert()
@@ -125,8 +158,8 @@ def _float16(folder, _):
 def _quantized(*rules, **options):
     """Returns a `Variant.convert` to float32, then by `rules` as `quantize` takes them."""
 
-    def convert(folder, calibration):
-        return quantize(_float32(folder, None), rules, calibration, **options)
+    def convert(converted, calibration):
+        return quantize(converted.float32, rules, calibration, **options)
 
     return convert
 

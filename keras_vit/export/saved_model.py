@@ -74,7 +74,9 @@ def endpoints(model, *, class_names=None, preprocessing=None):
     shape = model.input_shape[1:]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=shape[:2])
     serve, _ = images_to_answers(model)
+    pixels = functools.partial(tf.TensorSpec, (None, *shape), name="images")
 
+    @tf.function(input_signature=[pixels(tf.float32)])  # three signatures call what is traced once
     def answer(images):
         return with_best_classes(serve(images), class_names, TOP_K)
 
@@ -92,7 +94,6 @@ def endpoints(model, *, class_names=None, preprocessing=None):
         }
         return {**answers, "valid": valid}
 
-    pixels = functools.partial(tf.TensorSpec, (None, *shape), name="images")
     signatures = {
         "serve": (answer, pixels(tf.float32)),
         "serve_uint8": (answer_pixels, pixels(tf.uint8)),

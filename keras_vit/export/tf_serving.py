@@ -4,10 +4,13 @@ import shlex
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_vit.errors import needs_extra
 from keras_vit.files import atomic_write
 
+INIT = "__saved_model_init_op"  # no signature of the model
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 16)  # of the warm-up requests; the last is the largest batch that is gathered
 MODELS = """\
@@ -47,10 +50,11 @@ def write_warm_up(path, name):
     with needs_extra("export"):
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    signatures = tf.saved_model.load(str(path)).signatures
+    saved = saved_model_pb2.SavedModel.FromString(Path(path, "saved_model.pb").read_bytes())
+    signatures = saved.meta_graphs[0].signature_def
     with tf.io.TFRecordWriter(str(Path(path, WARM_UP))) as writer:
-        for signature, function in sorted(signatures.items()):
-            ((key, spec),) = function.structured_input_signature[1].items()
+        for signature in sorted(signatures.keys() - {INIT}):
+            ((key, spec),) = signatures[signature].inputs.items()
             for batch_size in BATCH_SIZES:
                 request = predict_pb2.PredictRequest()
                 request.model_spec.name = name
@@ -63,8 +67,8 @@ def write_warm_up(path, name):
 
 def _blank(spec, batch_size):
     """Returns a batch of black images, or of encoded pictures of one black pixel, as a protobuf."""
-    shape = (batch_size, *spec.shape[1:])
-    if spec.dtype == tf.string:
+    shape = (batch_size, *(axis.size for axis in spec.tensor_shape.dim[1:]))
+    if spec.dtype == types_pb2.DT_STRING:
         pixel = tf.io.encode_png(tf.zeros((1, 1, 3), tf.uint8))
         return tf.make_tensor_proto(tf.fill(shape, pixel).numpy())
     proto = tf.make_tensor_proto(0, spec.dtype, ())  # one number stands for all

@@ -102,7 +102,7 @@ def stage(
     preprocessing = preprocessing or preprocessing_of(model)
     carried = dict(class_names=class_names, preprocessing=preprocessing)
     model = servable(model)
-    options = dict(calibration=calibration, dynamic_batch=dynamic_batch)
+    options = dict(calibration=calibration, dynamic_batch=dynamic_batch, converted={})
     with _unfinished(folder) as partial:
         staged = Staged({})
         may_have_tokens = PROBABILITIES in deploy(model).shapes
