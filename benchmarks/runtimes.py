@@ -73,7 +73,7 @@ def run(config):
                     stack.enter_context(Worker(place, threads, module=modules[name]))
                     for name, place in places.items()
                 ]
-                measured = time_in_turns(workers, config.batches)
+                measured = time_in_turns(workers, config.batches, rounds=6)
                 for name, worker, by_batch in zip(places, workers, measured, strict=True):
                     runtimes[name] = worker.runtime
                     for batch, time in by_batch.items():

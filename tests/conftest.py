@@ -50,6 +50,7 @@ def fixed_seed():
     """
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr("tensorflow.random.set_seed", lambda seed: None)
+        monkeypatch.setattr("keras_vit.progress.LONG", float("inf"))  # on a busy machine too
         keras.utils.set_random_seed(0)
 
 
@@ -65,6 +66,7 @@ def few_processes(request, monkeypatch):
     from in_process import InProcess
 
     monkeypatch.setattr("keras_vit.evaluation.timing.SECONDS", 0.01)
+    monkeypatch.setattr("keras_vit.evaluation.forks.prepare", lambda: None)
     for module in users_of_processes():
         monkeypatch.setattr(module, "Worker", InProcess)
     if request.path.name not in CHECK_EXPORTS:

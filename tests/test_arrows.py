@@ -35,7 +35,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "signals",
     },
     "inference": {"errors", "images", "tasks"},
-    "evaluation": {"errors", "files", "images", "inference"},
+    "evaluation": {"errors", "files", "images", "inference", "progress"},
     "export": {
         "errors",
         "evaluation",
@@ -45,6 +45,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "interpret",
         "keras_private",
         "layers",
+        "progress",
         "tasks",
     },
     "report": {"errors", "evaluation", "files"},

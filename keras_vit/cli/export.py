@@ -15,6 +15,7 @@ from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import LONGEST, UserError, one_line
+from keras_vit.evaluation import NoAnswer, forks
 from keras_vit.inference.described import task_of
 
 
@@ -71,13 +72,19 @@ def export_model(
             raise UserError(f"{name} must be at least 1: received {value}.")
     if limit is not None and not 0 <= limit <= 100:
         raise UserError(f"--limit is 0 to 100 points: received {limit}.")
+    forks.prepare()  # imports TensorFlow beside this process
     source = open_quietly(data, data_dir=data_dir, test_fraction=test_fraction)
     with quiet_stderr():
         from rich.console import Console
 
         from keras_vit.data import fitted_preprocessing
         from keras_vit.data.labels import explain_labels
-        from keras_vit.evaluation import can_be_significant, comparison_table, write_report
+        from keras_vit.evaluation import (
+            Comparing,
+            can_be_significant,
+            comparison_table,
+            write_report,
+        )
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
         from keras_vit.export.limits import verdict
         from keras_vit.tasks import deploy, preprocessing_of
@@ -98,37 +105,40 @@ def export_model(
     example = examples_of(source, task, deployed.class_names, "`export`")
     with explain_labels():
         pictures, truth = _drawn(test, images, served, seed, example)
-    reference = deployed.predict(pictures)
-    if not all(np.isfinite(array).all() for array in reference.values()):
+    some = deployed(pictures[:4].astype("float32")).values()
+    if not all(np.isfinite(x).all() for x in some):  # of all, `compare` knows later
         raise UserError(f"{model} answers some images with something that is not a finite number.")
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
         calibrating, _ = _drawn(source.splits["train"], calibration, served, seed, example)
     failures = {}
-    with stage(
-        opened,
-        out,
-        to=formats,
-        preprocessing=served,
-        calibration=calibrating,
-        dynamic_batch=dynamic_batch,
-        failures=failures,
-    ) as staged:
-        for note in staged.notes:
-            print(note)
-        with tempfile.TemporaryDirectory() as folder:
-            keras_file = Path(folder, "model.keras")
-            save_keras(opened, keras_file)
-            compared = (pictures, truth, reference)
-            first, rows, rejected = _compared(task, keras_file, staged.paths, *compared)
-        verdicts = {
-            name: verdict(task, FORMATS[name], row, limit=limit) for name, row in rows.items()
-        }
-        beyond = {name: each.rejected for name, each in verdicts.items() if each.rejected}
-        forced = {name for name in beyond if force and not verdicts[name].is_broken}
-        rejected |= {name: why for name, why in beyond.items() if name not in forced}
-        staged.rejected |= set(rejected)
+    with Comparing(pictures) as comparing, tempfile.TemporaryDirectory() as folder:
+        keras_file = Path(folder, "model.keras")
+        save_keras(opened, keras_file)
+        comparing.begin(keras_file)  # it answers while the exports are written
+        with stage(
+            opened,
+            out,
+            to=formats,
+            preprocessing=served,
+            calibration=calibrating,
+            dynamic_batch=dynamic_batch,
+            failures=failures,
+            written=comparing.begin,
+        ) as staged:
+            for note in staged.notes:
+                print(note)
+            first, rows, rejected = _compared(task, comparing, truth, staged.paths)
+            if first.broken:
+                raise UserError(f"{model} cannot be exported: {first.broken}")
+            verdicts = {
+                name: verdict(task, FORMATS[name], row, limit=limit) for name, row in rows.items()
+            }
+            beyond = {name: each.rejected for name, each in verdicts.items() if each.rejected}
+            forced = {name for name in beyond if force and not verdicts[name].is_broken}
+            rejected |= {name: why for name, why in beyond.items() if name not in forced}
+            staged.rejected |= set(rejected)
     rows = [dataclasses.replace(first, artefact=str(model))] + [
         dataclasses.replace(
             row,
@@ -178,28 +188,26 @@ def _drawn(split, count, preprocessing, seed, example):
     return tree.map_structure(lambda *parts: np.concatenate(parts), *pairs)
 
 
-def _compared(task, keras_file, paths, *reference):
+def _compared(task, comparing, truth, paths):
     """Compares the exports that can be run.
 
     Args:
         task: The `keras_vit.tasks.Task`.
-        keras_file: Path of the model that was exported.
+        comparing: The `Comparing`, whose first file is that of the model.
+        truth: Truth of the images.
         paths: Paths of the exports, by the name of the format.
-        *reference: Images, truth and named answers, as `compare` takes them.
 
     Returns:
-        The `Comparison` of the Keras file; a dictionary of `Comparison`s by the name of the format;
-        and a dictionary by that name of the reasons why others cannot be run.
+        The `Comparison` of the model's file; a dictionary of `Comparison`s by the name of the
+        format; and a dictionary by that name of the reasons why others cannot be run.
 
     Raises:
-        ValueError: If the Keras file cannot be run.
+        ValueError: If the model's file cannot be run.
     """
-    from keras_vit.evaluation import compare
-
     failures = {}
-    compared = compare(task, [keras_file, *paths.values()], *reference, failures=failures)
-    if keras_file in failures:
-        raise UserError(str(failures[keras_file]))
-    first, *others = compared
+    try:
+        first, *others = comparing.finish(task, truth, failures=failures)
+    except NoAnswer as error:
+        raise UserError(str(error)) from error
     rows = dict(zip((name for name in paths if paths[name] not in failures), others, strict=True))
     return first, rows, {name: str(failures[paths[name]]) for name in paths if name not in rows}

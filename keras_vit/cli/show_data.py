@@ -9,6 +9,7 @@ from keras_vit.cli.open_source import open_quietly
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
 from keras_vit.images.gallery import gallery_figure
+from keras_vit.progress import doing
 from keras_vit.run.augmentation import AugmentationName
 
 DPI = 100
@@ -66,7 +67,8 @@ def show_data(
     if split not in opened.splits:
         raise UserError(f"--split must be one of {', '.join(opened.splits)}: received {split}.")
     count = min(columns * rows, opened.splits[split].count)
-    sample = _some_samples(opened.splits[split], count, size, stages, seed)
+    with doing("drawing pictures"):
+        sample = _some_samples(opened.splits[split], count, size, stages, seed)
     images, names = sample["image"], opened.class_names
     if "mask" in sample:
         images = with_masks(images, sample["mask"], names if named_key(sample) == "mask" else ())

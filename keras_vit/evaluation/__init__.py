@@ -1,6 +1,6 @@
 """Measures how good a model is: scores, comparisons of its exports, times and reports."""
 
-from keras_vit.evaluation.compare import Comparison, compare
+from keras_vit.evaluation.compare import Comparing, Comparison, compare
 from keras_vit.evaluation.report import comparison_table, write_report
 from keras_vit.evaluation.score import Scored, score
 from keras_vit.evaluation.sheet import sheet_figure
@@ -9,6 +9,7 @@ from keras_vit.evaluation.timing import NoAnswer
 
 __all__ = [
     "Chance",
+    "Comparing",
     "Comparison",
     "NoAnswer",
     "Scored",

@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
+import os
 import tempfile
-from collections.abc import Callable
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from keras_vit.evaluation.difference import broken, differences, is_decision
 from keras_vit.evaluation.operators import operators_of
 from keras_vit.evaluation.significance import Chance, chance_of_loss
 from keras_vit.evaluation.timing import Worker, for_each, time_in_turns
+from keras_vit.progress import doing
+
+FEW_CORES = 4  # up to which one thread of each export, side by side, is as fast as all of one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,17 +63,13 @@ class Comparison:
 def compare(task, paths, images, truth, reference, *, failures=None):
     """Loads each export in a fresh process, runs all images through it, and times it.
 
-    Only the processes of Keras files can import Keras. Times are medians of calls in which the
-    exports take turns.
-
     Args:
         task: The `keras_vit.tasks.Task` that they were trained for.
         paths: Files and folders, as `open_artefact` takes them.
         images: Batch `(N, H, W, C)`, 0 to 255.
         truth: The truth of the images, by which the task scores.
         reference: Answers of the model that was exported, arrays `(N, ...)` by name.
-        failures: Dictionary to which the `NoAnswer` of each export that cannot be loaded or run is
-            added, by path, while the others are compared; if `None`, the first one is raised.
+        failures: As `Comparing.finish` takes it.
 
     Returns:
         A list of `Comparison`s in the order of the paths, without those that failed.
@@ -78,38 +78,135 @@ def compare(task, paths, images, truth, reference, *, failures=None):
         NoAnswer: If an export cannot be loaded or run and `failures` is `None`; it holds the last
             line that the process wrote.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        images_file, answers_file = Path(folder, "images.npy"), Path(folder, "answers.npz")
-        np.save(images_file, images)
-        one_thread = _ask_in_turns(paths, 1, lambda worker: worker.runtime, failures)
-        all_threads = _ask_in_turns(
-            list(one_thread),
-            None,
-            lambda worker: worker.answer(images_file, answers_file),
-            failures,
-        )
-    expected = task.score([(reference, truth)])
-    comparisons = []
-    for path, (milliseconds, answers) in all_threads.items():
-        times, runtime = one_thread[path]
-        result = task.score([(answers, truth)])
-        comparisons.append(
-            Comparison(
-                artefact=str(path),
-                size=_size(Path(path)),
-                figures=result.figures,
-                change=task.change(result, expected),
-                agreement=_agreement(task, answers, reference),
-                **_differences(answers, reference),
-                milliseconds={f"1 thread, batch {batch}": time for batch, time in times.items()}
-                | {f"all threads, batch {batch}": time for batch, time in milliseconds.items()},
+    with Comparing(images) as comparing:
+        for path in paths:
+            comparing.begin(path)
+        return comparing.finish(task, truth, reference, failures=failures)
+
+
+class Comparing:
+    """A context manager that compares exports, of which the first answer while others are written.
+
+    Each export is loaded in a process of its own; only those of Keras files can import Keras. On a
+    machine of few cores the processes that compute with one thread answer, side by side. Then all
+    are timed: times are medians of calls in which the exports take turns.
+
+    Args:
+        images: Batch `(N, H, W, C)`, 0 to 255.
+    """
+
+    def __init__(self, images):
+        self._images, self._workers = images, []
+        self._are_few = (os.cpu_count() or 1) <= FEW_CORES
+
+    def __enter__(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self._running = contextlib.ExitStack()
+        np.save(Path(self._folder.name, "images.npy"), self._images)
+        return self
+
+    def __exit__(self, *error):
+        self._running.__exit__(*error)
+        self._folder.cleanup()
+
+    def begin(self, path):
+        """Starts the process of an export, and does not wait for it.
+
+        Args:
+            path: A file or folder, as `open_artefact` takes it.
+        """
+        worker = self._running.enter_context(Worker(path, 1))
+        self._workers.append(worker)
+        if self._are_few:
+            worker.begin_answer(*self._files())
+
+    def finish(self, task, truth, reference=None, *, failures=None):
+        """Waits for the answers, and times all exports.
+
+        Args:
+            task: The `keras_vit.tasks.Task` that they were trained for.
+            truth: The truth of the images, by which the task scores.
+            reference: Answers of the model that was exported, arrays `(N, ...)` by name; by default
+                those of the export that was begun first.
+            failures: Dictionary to which the `NoAnswer` of each export that cannot be loaded or run
+                is added, by path, while the others are compared; if `None`, the first one is
+                raised.
+
+        Returns:
+            A list of `Comparison`s in the order in which they were begun, without those that
+            failed.
+
+        Raises:
+            NoAnswer: If an export cannot be loaded or run and `failures` is `None`, or it is the
+                first one and there is no `reference`.
+        """
+        failed = None if failures is None else {}
+        answers, one_thread, runtimes = {}, {}, {}
+        with self._running:
+            if self._are_few:
+                with doing(f"answering {len(self._images):,} images with each export"):
+                    answers = for_each(self._workers, lambda worker: worker.end_answer(), failed)
+                answers = _by_place(answers)
+            one_thread = _by_place(_timed(self._workers, failed))
+            runtimes = _by_place(for_each(self._workers, lambda x: x.runtime, failed))
+        with contextlib.ExitStack() as stack:
+            workers = [stack.enter_context(Worker(path)) for path in runtimes]
+            all_threads = _by_place(_timed(workers, failed))
+            if not self._are_few:
+                with doing(f"answering {len(self._images):,} images with each export"):
+                    answers = for_each(workers, lambda x: x.answer(*self._files()), failed)
+                answers = _by_place(answers)
+        failed = _by_place(failed or {})
+        first = self._workers[0].place
+        if reference is None and first in failed:
+            raise failed[first]
+        if failed:
+            failures |= failed
+        reference = answers[first] if reference is None else reference
+        expected = task.score([(reference, truth)])
+        return [
+            _comparison(
+                task,
+                path,
+                (answers[path], reference),
+                (task.score([(answers[path], truth)]), expected),
+                milliseconds={f"1 thread, batch {x}": y for x, y in one_thread[path].items()}
+                | {f"all threads, batch {x}": y for x, y in all_threads[path].items()},
                 runtime=runtime,
-                operators=operators_of(path),
-                chance=chance_of_loss(task, result, expected),
-                broken=broken(answers, reference),
             )
-        )
-    return comparisons
+            for path, runtime in runtimes.items()
+            if path not in failed
+        ]
+
+    def _files(self):
+        """Returns the images' file, and a name for a file of answers to them."""
+        folder = Path(self._folder.name)
+        return folder / "images.npy", folder / f"{uuid.uuid4().hex}.npz"
+
+
+def _timed(workers, failed):
+    with doing("timing the exports"):
+        return dict(zip(workers, time_in_turns(workers, failures=failed), strict=True))
+
+
+def _by_place(values):
+    return {worker.place: value for worker, value in values.items()}
+
+
+def _comparison(task, path, answers, results, **measured):
+    result, expected = results
+    return Comparison(
+        artefact=str(path),
+        size=_size(Path(path)),
+        figures=result.figures,
+        change=task.change(result, expected),
+        agreement=_agreement(task, *answers),
+        **_differences(*answers),
+        operators=operators_of(path),
+        chance=chance_of_loss(task, result, expected),
+        broken=broken(*answers),
+        **measured,
+    )
 
 
 def _differences(answers, reference):
@@ -127,18 +224,6 @@ def _agreement(task, answers, reference):
     if task.decide is None:
         return None
     return float((task.decide(answers) == task.decide(reference)).mean())
-
-
-def _ask_in_turns(paths, threads, ask: Callable[[Worker], object], failures):
-    """Returns a dictionary by path of pairs: the times of calls, and the result of `ask`."""
-    failed = None if failures is None else {}
-    with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(Worker(path, threads)) for path in paths]
-        times = dict(zip(workers, time_in_turns(workers, failures=failed), strict=True))
-        answers = for_each(workers, ask, failed)
-    if failed:
-        failures |= {worker.place: error for worker, error in failed.items()}
-    return {worker.place: (times[worker], answer) for worker, answer in answers.items()}
 
 
 def _size(path):

@@ -35,6 +35,17 @@ def can_fork():
     return True
 
 
+def prepare():
+    """Starts the process that forks, where there can be one, and does not wait until it is ready.
+
+    The first `Fork` waits for its import of TensorFlow. Where it is known early that there will be
+    one, that import runs beside other work.
+    """
+    if can_fork():
+        with contextlib.suppress(OSError), _asking:
+            _server(os.getpid())
+
+
 class Fork:
     """A fork that runs a module as a program; it has what is used here of `subprocess.Popen`.
 

@@ -15,18 +15,19 @@ from keras_vit.evaluation.forks import Fork, can_fork
 from keras_vit.inference.versions import needs_tensorflow
 
 BATCHES = (1, 16)  # images per call
-ROUNDS = 3  # turns of each worker, so that a noisy moment slows down all
-SECONDS = 0.4  # approximate length of a turn
+ROUNDS = 2  # turns of each worker, so that a noisy moment slows down all
+SECONDS = 0.2  # approximate length of a turn
 MOST_CALLS = 50  # in a turn
 LONGEST = 3.0  # seconds of a call; batches that would take longer are not timed
 
 
-def time_in_turns(workers, batches=BATCHES, *, failures=None):
+def time_in_turns(workers, batches=BATCHES, *, rounds=ROUNDS, failures=None):
     """Times calls of several workers, which take turns.
 
     Args:
         workers: `Worker`s.
         batches: Numbers of images per call, each of which is timed.
+        rounds: Turns of each worker.
         failures: Dictionary to which the `NoAnswer` of each worker that fails is added, by worker,
             while the others are timed; if `None`, the first one is raised.
 
@@ -43,7 +44,7 @@ def time_in_turns(workers, batches=BATCHES, *, failures=None):
             continue
         for_each(workers, lambda worker, batch=batch: worker.warm_up(batch), failures)
         calls = {worker: [] for worker in workers}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             turns = for_each(workers, lambda worker, batch=batch: worker.time(batch), failures)
             for worker, milliseconds in turns.items():
                 calls[worker] += milliseconds
@@ -161,8 +162,31 @@ class Worker:
         Raises:
             NoAnswer: If the model cannot be loaded or run.
         """
-        self._ask({"answer": str(images), "out": str(out)})
-        with np.load(out, allow_pickle=False) as answers:
+        self.begin_answer(images, out)
+        return self.end_answer()
+
+    def begin_answer(self, images, out):
+        """Asks for what `answer` returns, and does not wait: `end_answer` must follow.
+
+        Args:
+            images: Path of the images `(N, H, W, C)`.
+            out: Path of a `.npz` file to which the process writes the answers.
+        """
+        self._out = out
+        self._send({"answer": str(images), "out": str(out)})
+
+    def end_answer(self):
+        """Waits for what `begin_answer` asked for, and returns it as `answer` does.
+
+        Returns:
+            A dictionary of arrays `(N, ...)` by name.
+
+        Raises:
+            NoAnswer: If the model cannot be loaded or run.
+        """
+        _ = self.runtime  # read the first line, which answers no request
+        self._read()
+        with np.load(self._out, allow_pickle=False) as answers:
             return dict(answers)
 
     def warm_up(self, batch):
@@ -174,7 +198,8 @@ class Worker:
         Raises:
             NoAnswer: If the model cannot be loaded or run.
         """
-        _, milliseconds = self._ask({"time": batch, "calls": 2})["milliseconds"]  # one may compile
+        calls = 1 if self._calls else 2  # the first one of all compiles
+        *_, milliseconds = self._ask({"time": batch, "calls": calls})["milliseconds"]
         self._calls[batch] = int(np.clip(1000 * SECONDS / milliseconds, 1, MOST_CALLS))
 
     def time(self, batch):
@@ -193,10 +218,13 @@ class Worker:
 
     def _ask(self, request):
         _ = self.runtime  # read the first line, which answers no request
+        self._send(request)
+        return self._read()
+
+    def _send(self, request):
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        return self._read()
 
     def _read(self):
         line = self._process.stdout.readline()

@@ -18,6 +18,7 @@ from keras_vit.export.tf_serving import write_warm_up
 from keras_vit.files import sync
 from keras_vit.inference.signature import PROBABILITIES
 from keras_vit.inference.versions import REJECTED, versions
+from keras_vit.progress import doing
 from keras_vit.tasks import class_names_of, deploy, preprocessing_of
 
 NO_TOKENS = (
@@ -66,6 +67,7 @@ def stage(
     calibration=None,
     dynamic_batch=False,
     failures=None,
+    written=lambda path: None,
 ):
     """Writes exports under temporary names; when the `with` block ends, they become a version.
 
@@ -86,6 +88,7 @@ def stage(
         dynamic_batch: Whether LiteRT files take any number of images instead of one.
         failures: Dictionary to which the error of each format that cannot be written is added, by
             the format's name, while the others are written; if `None`, the first error is raised.
+        written: Called with the path of each export as soon as it is whole.
 
     Yields:
         A `Staged`.
@@ -111,9 +114,10 @@ def stage(
         for name in to:
             path = partial / (name + FORMATS[name].suffix)
             try:
-                FORMATS[name].write(
-                    model, path, **carried, **{key: options[key] for key in FORMATS[name].options}
-                )
+                with doing(f"writing {name}"):
+                    FORMATS[name].write(
+                        model, path, **carried, **{x: options[x] for x in FORMATS[name].options}
+                    )
             except Exception as error:  # converters raise errors of any class
                 if failures is None:
                     raise
@@ -122,6 +126,7 @@ def stage(
             if name == "savedmodel":
                 write_warm_up(path, folder.resolve().name)
             staged.paths[name] = path
+            written(path)
         if not staged.paths:
             raise UserError(f"No format could be written: {next(iter(failures.values()))}")
         yield staged
@@ -183,7 +188,8 @@ def export(model, folder, **options):
         OSError: If nothing can be written to the folder.
     """
     with stage(model, folder, **options) as staged:
-        check_exports(model, staged.paths)
+        with doing("checking the exports"):
+            check_exports(model, staged.paths)
     for note in staged.notes:
         print(note)
     return tuple(staged.paths.values())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from keras_vit.evaluation import compare, comparison_table, sheet_figure
+from keras_vit.evaluation import Comparing, comparison_table, forks, sheet_figure
 from keras_vit.export import export, save_keras
 from keras_vit.files import write_json
 from keras_vit.run.gallery import pick_samples, row, titles_of, write_samples
@@ -60,12 +60,10 @@ def deliver(
     """
     run_dir = Path(config.run_dir)
     keras_path = run_dir / f"{name}.keras"
-    also = f" and exporting to {config.export_dir}" if config.export else ""
-    print(f"\nSaving {keras_path}{also} ...")
+    print(f"\nSaving {keras_path} ...")
     save_keras(model, keras_path, preprocessing=preprocessing)
-    paths = [keras_path]
     if config.export:
-        paths += export(model, config.export_dir, to=EXPORTED, preprocessing=preprocessing)
+        forks.prepare()  # imports TensorFlow while the split is scored
 
     judged = judge(task, deploy(model), evaluation, seed=config.seed, count=count)
     result, tested, compared = judged.result, judged.result.count, len(judged.images)
@@ -83,7 +81,15 @@ def deliver(
     for name, by_split in (baselines or {}).items():
         print(f"  beside it, {name}: {task.text(headline, by_split['test'])}.")
 
-    comparisons = _compared(task, paths, judged, tested) if config.export else []
+    paths, comparisons = [keras_path], []
+    if config.export:
+        with Comparing(judged.images) as comparing:
+            comparing.begin(keras_path)  # it answers while the exports are written
+            print(f"Exporting to {config.export_dir} ...")
+            paths += export(model, config.export_dir, to=EXPORTED, preprocessing=preprocessing)
+            for path in paths[1:]:
+                comparing.begin(path)
+            comparisons = _compared(task, comparing, judged, tested)
     results = {
         **figures,
         "baselines": baselines or {},
@@ -106,12 +112,12 @@ def deliver(
     return comparisons
 
 
-def _compared(task, paths, judged, tested):
+def _compared(task, comparing, judged, tested):
     """Compares a saved model and its exports on the images that were kept, and prints a table."""
     count = len(judged.images)
     which = f"{count:,} of them, drawn at random," if count < tested else f"{count:,} images"
     print(f"Running {which} through each, reloaded in a process of its own ...")
-    comparisons = compare(task, paths, judged.images, judged.truth, judged.answers)
+    comparisons = comparing.finish(task, judged.truth, judged.answers)
     Console().print(comparison_table(task, comparisons))
     return comparisons
 

@@ -33,6 +33,7 @@ from keras_vit.run.splits import run_splits
 from keras_vit.run.streams import evaluation_batches, training_stream
 from keras_vit.tasks import Task
 from keras_vit.training import (
+    FirstStep,
     ReportBroken,
     Throughput,
     WatchFinite,
@@ -111,7 +112,7 @@ def train(
     source = run_splits(config, source, task)
     steps = source.splits["train"].count // config.batch_size
     workers = Workers(devices)
-    with explain_lost_workers(workers), explain_labels():
+    with explain_lost_workers(workers), explain_labels(), FirstStep() as first_step:
         if workers.is_chief:
             if config.export:
                 check_formats(EXPORTED)  # before the training, not after it
@@ -192,6 +193,7 @@ def train(
                 callbacks=[
                     *callbacks,
                     _watch_finite(config),
+                    first_step,
                     Throughput(config.batch_size),
                     *([ReportBroken(broken)] if crop else []),
                     *([keras.callbacks.TensorBoard(log_dir)] if workers.is_chief else []),

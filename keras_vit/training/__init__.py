@@ -1,6 +1,7 @@
 """Training: devices, the train step, optimizers, schedules, callbacks and exact resume."""
 
 from keras_vit.training.callbacks import (
+    FirstStep,
     PatchDropoutSchedule,
     ReportBroken,
     Throughput,
@@ -32,6 +33,7 @@ __all__ = [
     "Checkpoints",
     "KeepBest",
     "KernelDecayAdamW",
+    "FirstStep",
     "PatchDropoutSchedule",
     "ReportBroken",
     "Throughput",

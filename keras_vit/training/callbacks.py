@@ -1,11 +1,13 @@
 """Keras callbacks that measure, report and stop a training."""
 
+import contextlib
 import math
 import time
 
 import keras
 
 from keras_vit.errors import Diverged, UserError
+from keras_vit.progress import doing
 
 
 class Throughput(keras.callbacks.Callback):
@@ -32,6 +34,28 @@ class Throughput(keras.callbacks.Callback):
         (first, start), (last, end) = self.ends[0], self.ends[-1]
         if last > first:
             logs["images_per_second"] = (last - first) * self.batch_size / (end - start)
+
+
+class FirstStep(keras.callbacks.Callback, contextlib.ExitStack):
+    """Says while the first step of `fit` is traced and compiled, which takes long.
+
+    It is a context manager too: if the step fails, it ends with the `with` block.
+    """
+
+    def __init__(self):
+        keras.callbacks.Callback.__init__(self)
+        contextlib.ExitStack.__init__(self)
+
+    def on_train_begin(self, logs=None):
+        self.is_first = True
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.is_first:
+            self.is_first = False
+            self.enter_context(doing("tracing and compiling the first step"))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.close()
 
 
 class PatchDropoutSchedule(keras.callbacks.Callback):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from keras_vit.evaluation import NoAnswer, compare, comparison_table, timing, worker
+from keras_vit.evaluation import Comparing, NoAnswer, compare, comparison_table, timing, worker
 from keras_vit.export import export
 from keras_vit.inference import Artefact
 from keras_vit.models import vit
 from keras_vit.tasks import classification, classifier
 
+compare_module = sys.modules[compare.__module__]
 TASK = classification(["a", "b", "c"])
 pytestmark = pytest.mark.usefixtures("processes")
 
@@ -104,7 +105,26 @@ def test_one_that_fails_is_reported_and_the_others_are_timed_once(tmp_path, tiny
     assert all(row.figures["accuracy"] == 1 and len(row.milliseconds) == 4 for row in rows)
     assert failures.keys() == {broken, other}
     assert "model.tflite cannot be replayed: " in str(failures[broken])
-    assert started == [*paths, tiny.litert, other, again]  # `other` loads, and takes colours
+    assert started == [*paths, tiny.litert, again]  # `other` loads, and takes colours
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_the_answers_of_the_first_are_the_reference_and_those_of_many_cores_come_later(
+    tiny, monkeypatch, few
+):
+    monkeypatch.setattr(compare_module, "FEW_CORES", 10**6 if few else 0)
+    monkeypatch.setattr(timing, "SECONDS", 0.01)
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype("uint8")
+    reference = keras.ops.convert_to_numpy(keras.ops.softmax(tiny.model(images)))
+    with Comparing(images) as comparing:
+        for path in (tiny.litert, tiny.litert.with_name("none.tflite")):
+            comparing.begin(path)
+        (row,) = comparing.finish(TASK, reference.argmax(-1), failures=(failures := {}))
+    assert row.difference == 0 and row.figures["accuracy"] == 1 and len(row.milliseconds) == 4
+    assert [path.name for path in failures] == ["none.tflite"]
+    with Comparing(images) as comparing, pytest.raises(NoAnswer, match="none.tflite"):
+        comparing.begin(tiny.litert.with_name("none.tflite"))
+        comparing.finish(TASK, reference.argmax(-1), failures={})
 
 
 def test_batches_that_would_take_too_long_are_timed_for_none():

@@ -1,5 +1,6 @@
 """What a recipe says at its end of a split that is sorted by class and larger than its limit."""
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -148,7 +149,7 @@ def deliver(model, source, config):
 
 def test_without_exports_it_is_scored_and_saved(tmp_path, source, model, monkeypatch, capsys):
     monkeypatch.setattr(module, "export", None)
-    monkeypatch.setattr(module, "compare", None)
+    monkeypatch.setattr(module, "Comparing", None)
     run_dir, export_dir = tmp_path / "run", tmp_path / "exports"
     config = Config(run_dir=str(run_dir), export_dir=str(export_dir), seed=0, export=False)
     assert deliver(model, source, config) == []
@@ -166,13 +167,21 @@ def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, 
     monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
     seen = {}
 
-    def compare(task, paths, images, labels, reference):
-        seen.update(paths=paths, labels=labels)
-        numbers = dict(size=1, figures={"accuracy": 0.5}, change=0.0, agreement=1.0)
-        rest = dict(difference=0.0, decided=0.0, milliseconds={}, runtime="none", operators={})
-        return [Comparison(str(path), **numbers, **rest) for path in paths]
+    class Comparing(contextlib.nullcontext):
+        def __init__(self, images):
+            super().__init__(self)
+            self.paths = []
 
-    monkeypatch.setattr(module, "compare", compare)
+        def begin(self, path):
+            self.paths.append(path)
+
+        def finish(self, task, labels, reference):
+            seen.update(paths=self.paths, labels=labels)
+            numbers = dict(size=1, figures={"accuracy": 0.5}, change=0.0, agreement=1.0)
+            rest = dict(difference=0.0, decided=0.0, milliseconds={}, runtime="none", operators={})
+            return [Comparison(str(path), **numbers, **rest) for path in self.paths]
+
+    monkeypatch.setattr(module, "Comparing", Comparing)
     monkeypatch.setattr(
         module, "log_hyperparameters", lambda folder, flags, figures: seen.update(figures)
     )

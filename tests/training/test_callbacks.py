@@ -9,7 +9,7 @@ from keras_vit.data import BrokenPictures
 from keras_vit.layers import TransformerBlock
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
-from keras_vit.training import PatchDropoutSchedule, ReportBroken, WatchFinite
+from keras_vit.training import FirstStep, PatchDropoutSchedule, ReportBroken, WatchFinite
 
 
 def test_a_schedule_without_a_first_rate_is_refused():
@@ -85,3 +85,16 @@ def test_or_is_skipped_counted_and_shown(capsys):
     assert history["skipped_steps"] == [1]
     assert np.isfinite(history["loss"]).all() and np.isfinite(weights_of(model)).all()
     assert "1 steps were skipped so far" in capsys.readouterr().out
+
+
+def test_the_first_step_is_announced_and_what_fails_leaves_nothing(monkeypatch, capsys):
+    monkeypatch.setattr("keras_vit.progress.LONG", 0.0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.zeros((4, 2))
+    with FirstStep() as first_step:
+        model.fit(x, x[:, :1], batch_size=1, epochs=2, callbacks=[first_step], verbose=0)
+        assert capsys.readouterr().err.count("tracing and compiling the first step: ") == 1
+        first_step.on_train_begin()
+        first_step.on_train_batch_begin(0)
+    assert capsys.readouterr().err.count("first step: ") == 1

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_vit.choices import XLA
 from keras_vit.errors import UserError
 from keras_vit.keras_private import all_layers
+from keras_vit.progress import doing
 from keras_vit.training.devices.workers import Workers
 from keras_vit.training.step.trials import read_trial, trial_key, write_trial
 
@@ -109,11 +110,13 @@ class Timed:
     def __init__(self, model, batch, *, jit_compile):
         self._run = model.gradient_function(batch, jit_compile=jit_compile)
         self._seconds = []
-        self.compiling = self._call()
+        with doing(f"compiling a step with{'' if jit_compile else 'out'} XLA, to time it"):
+            self.compiling = self._call()
 
     def median(self, more=1):
         """Calls it `more` times, and returns the median seconds of a call so far."""
-        self._seconds += [self._call() for _ in range(more)]
+        with doing("timing a step"):
+            self._seconds += [self._call() for _ in range(more)]
         return statistics.median(self._seconds)
 
     def _call(self):
