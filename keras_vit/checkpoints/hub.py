@@ -7,7 +7,7 @@ import sys
 from pathlib import Path, PurePosixPath
 
 from keras_vit.checkpoints.read import DOWNLOADED, PICKLES, read_index
-from keras_vit.errors import UserError, first_few, needs_extra, reason_of
+from keras_vit.errors import UserError, first_few, reason_of
 
 NAME = re.compile(
     r"hf:(?!.*\.\.)(?P<repository>[\w.-]+/[\w.-]+)"
@@ -47,8 +47,8 @@ def from_hub(source):
     repository, revision, file = match.groups()
     if file is not None and not file.endswith((*DOWNLOADED, INDEX)):
         raise UserError(f"A download must be a .safetensors or .npz file: received {source}.")
-    with needs_extra("hub"):
-        import huggingface_hub.constants
+    import huggingface_hub.constants
+
     endpoint = os.environ.get("HF_ENDPOINT")
     api = huggingface_hub.HfApi(endpoint=endpoint)
     try:

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 from pathlib import Path
 
-from keras_vit.errors import UserError, needs_extra
+from keras_vit.errors import UserError
 from keras_vit.inference.metadata import texts_in_zip
 
 FLOATS = ("FLOAT32", "FLOAT16", "FLOAT64", "BFLOAT16")
@@ -81,9 +81,8 @@ def read_litert(path):
         ValueError: If it is no LiteRT file or is damaged, or a package of the extra `export` is
             missing.
     """
-    with needs_extra("export"):
-        from ai_edge_litert import schema_py_generated as schema
-        from ai_edge_litert.tools import flatbuffer_utils
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
 
     path = Path(path)
     if path.is_dir() or path.read_bytes()[4:8] != b"TFL3":

@@ -45,16 +45,16 @@ class Format:
         return all(importlib.util.find_spec(module) for module in self.needs)
 
 
+QUANTIZER = dict(extra="export", needs=("ai_edge_quantizer",))
 FORMATS = {
-    "savedmodel": Format("", write_saved_model, extra="export", needs=("tensorflow_serving",)),
+    "savedmodel": Format("", write_saved_model),
     **{
         name: Format(
             f"{variant.middle}.tflite",
             functools.partial(write_litert, name=name),
             options=("calibration", "dynamic_batch", "converted"),
             is_calibrated=variant.is_calibrated,
-            extra="export",
-            needs=("ai_edge_litert", "ai_edge_quantizer"),
+            **(QUANTIZER if variant.is_quantized else {}),
             largest_loss=variant.largest_loss,
         )
         for name, variant in VARIANTS.items()

@@ -35,6 +35,7 @@ class Variant:
             `(N, H, W, C)`, uint8, or `None`.
         is_calibrated: Whether it needs calibration images.
         is_whole: Whether it computes only with integers.
+        is_quantized: Whether it is written by `quantize`, which needs a package of its own.
         largest_loss: Percentage points of the headline that it may lose, or `None`, as in
             `keras_vit.export.formats.Format`.
     """
@@ -43,6 +44,7 @@ class Variant:
     convert: Callable[["Converted", np.ndarray | None], bytes]
     is_calibrated: bool = False
     is_whole: bool = False
+    is_quantized: bool = True
     largest_loss: float | None = None
 
 
@@ -180,8 +182,8 @@ def _whole(*rules, **options):
 CALIBRATED = Rule(activations=8, where=r"block\d+.*(qkv|attention[^;]*out|hidden)")
 
 VARIANTS = {
-    "tflite": Variant("", _float32),
-    "tflite-float16": Variant("-float16", _float16, largest_loss=0.3),
+    "tflite": Variant("", _float32, is_quantized=False),
+    "tflite-float16": Variant("-float16", _float16, is_quantized=False, largest_loss=0.3),
     "tflite-int8": Variant("-int8", _quantized(Rule()), largest_loss=0.3),
     "tflite-int8-dense": Variant(
         "-int8-dense",

@@ -124,7 +124,10 @@ def stage(
                 failures[name] = error
                 continue
             if name == "savedmodel":
-                write_warm_up(path, folder.resolve().name)
+                try:
+                    write_warm_up(path, folder.resolve().name)
+                except UserError as error:
+                    staged.notes.append(f"The SavedModel has no warm-up requests: {error}")
             staged.paths[name] = path
             written(path)
         if not staged.paths:

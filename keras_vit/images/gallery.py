@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from keras_vit.errors import needs_extra
-
 
 def gallery_figure(images, titles, *, columns=8, scale=1):
     """Draws images `(B, H, W, C)`, 0 to 255, in rows, with a title above each.
@@ -20,8 +18,7 @@ def gallery_figure(images, titles, *, columns=8, scale=1):
     Raises:
         ValueError: If Matplotlib is not installed; the sentence names the extra that is missing.
     """
-    with needs_extra("recipes"):
-        import matplotlib
+    import matplotlib
 
     matplotlib.use("Agg")
     import keras_cv

@@ -74,8 +74,7 @@ def open_litert(path, threads):
         ValueError: If the extra `export` is missing, there is no signature `serving_default`, or
             one step of its images is not one pixel level.
     """
-    with needs_extra("export"):
-        from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads or os.cpu_count())
     interpreter.allocate_tensors()  # now, because it prints the name of its delegate

@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-from keras_vit.errors import needs_extra
 from keras_vit.evaluation.intervals import intervals
 from keras_vit.evaluation.report import answer_cells, time_cells
 from keras_vit.files import atomic_write
@@ -31,8 +30,7 @@ def write_page(path, report):
         ValueError: If a package of the extra `recipes` is missing.
         OSError: If the file cannot be written; an old file is then as it was.
     """
-    with needs_extra("recipes"):
-        from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

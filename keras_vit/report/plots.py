@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_vit.errors import needs_extra
-
 SIZE = (4.2, 2.7)  # inches: legible on a phone
 BINS = 15
 TRAINING, VALIDATION, KEPT = "#7a8794", "#1f77b4", "#c2571a"
@@ -85,8 +83,7 @@ def reliability_figure(bins):
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    with needs_extra("recipes"):
-        from matplotlib.figure import Figure
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(SIZE[0], 4.2), layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=[3, 1])
@@ -106,9 +103,8 @@ def reliability_figure(bins):
 
 
 def _axes(title):
-    with needs_extra("recipes"):
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()

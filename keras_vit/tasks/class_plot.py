@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from keras_vit.errors import needs_extra
-
 
 def class_figure(names, values, what):
     """Draws a bar for each class, the highest first, as a Matplotlib figure.
@@ -19,8 +17,7 @@ def class_figure(names, values, what):
     Raises:
         ValueError: If a package of the extra `recipes` is missing.
     """
-    with needs_extra("recipes"):
-        from matplotlib.figure import Figure
+    from matplotlib.figure import Figure
 
     values = np.asarray(values, float)
     order = [index for index in np.argsort(-values) if not np.isnan(values[index])]

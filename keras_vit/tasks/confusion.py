@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from keras_vit.errors import needs_extra
-
 NAMED = 100  # with more classes neither names nor numbers are legible
 
 
@@ -24,9 +22,8 @@ def confusion_figure(labels, predictions, class_names):
     Raises:
         ValueError: If a package of the extra `recipes` is missing.
     """
-    with needs_extra("recipes"):
-        from matplotlib.figure import Figure
-        from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+    from matplotlib.figure import Figure
+    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
     counts = confusion_matrix(labels, predictions, labels=range(len(class_names)))
     if len(class_names) > NAMED:

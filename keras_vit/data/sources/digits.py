@@ -4,7 +4,6 @@ import numpy as np
 
 from keras_vit.data.sources.source import Source
 from keras_vit.data.splits import Split
-from keras_vit.errors import needs_extra
 
 
 def digits():
@@ -20,9 +19,8 @@ def digits():
     Raises:
         ValueError: If scikit-learn is not installed; the sentence names the extra that is missing.
     """
-    with needs_extra("recipes"):
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype("uint8")[..., None]
