@@ -119,11 +119,12 @@ def _curves(curves):
         if not any(any(numbers) for _, numbers in both.values()):
             continue  # zeros, such as pictures that could not be read
         parts = (
-            f"{where} from {numbers[0]:.4g} to {numbers[-1]:.4g}"
-            for where, (_, numbers) in both.items()
+            f"{where} from {numbers[0]:.4g} in epoch {epochs[0]} to {numbers[-1]:.4g} in epoch "
+            f"{epochs[-1]}"
+            for where, (epochs, numbers) in both.items()
             if len(numbers)
         )
-        told = f"{_words(name)} over the epochs: {', '.join(parts)}"
+        told = f"{_words(name)}: {', '.join(parts)}"
         drawn.append((plot(plots.curve_figure(curves, name)), told))
     if len(curves.learning_rate):
         told = f"Learning rate over the epochs, at most {max(curves.learning_rate):.4g}"
@@ -157,7 +158,7 @@ def _exports(task, comparisons):
     headings = ["export", *answer_cells(task, first), *first.milliseconds, "runtime"]
     rows = [
         [
-            Path(row.artefact).name,
+            without_places(row.artefact),
             *answer_cells(task, row).values(),
             *time_cells(row, first),
             row.runtime,

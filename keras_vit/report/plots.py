@@ -36,7 +36,7 @@ def learning_rate_figure(curves):
     figure, axes = _axes("learning rate")
     epochs = np.arange(1, 1 + len(curves.learning_rate))
     mark = "." if len(epochs) <= WITH_MARKS else None
-    axes.plot(epochs, curves.learning_rate, color=TRAINING, marker=mark, label="at its end")
+    axes.plot(epochs, curves.learning_rate, color=TRAINING, marker=mark)
     _finish(axes, curves)
     return figure
 
@@ -119,4 +119,5 @@ def _axes(title):
 def _finish(axes, curves):
     if curves.kept is not None:
         axes.axvline(curves.kept, color=KEPT, linewidth=1, linestyle="--", label="kept")
-    axes.legend(fontsize=8, framealpha=0.8, edgecolor="none")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, framealpha=0.8, edgecolor="none")

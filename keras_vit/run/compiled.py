@@ -80,6 +80,31 @@ def compiled_model(
     return model
 
 
+def schedule(config, steps, *, factor=1.0, delay_steps=0):
+    """Builds the schedule of the learning rate: of the head or, with other arguments, of a group.
+
+    Args:
+        config: A recipe's `Training`.
+        steps: Steps of an epoch.
+        factor: Factor of the learning rate.
+        delay_steps: First steps, in which the rate is zero.
+
+    Returns:
+        A `keras_vit.training.WarmupSchedule`.
+
+    Raises:
+        ValueError: If it does not fit into the training.
+    """
+    return WarmupSchedule(
+        factor * config.learning_rate,
+        total_steps=config.epochs * steps,
+        warmup_steps=config.warmup_epochs * steps,
+        decay=config.schedule,
+        cooldown_steps=config.cooldown_epochs * steps,
+        delay_steps=delay_steps,
+    )
+
+
 def _optimizer(config, steps, model):
     """Builds the optimizer of a training whose epochs have `steps` steps."""
     average = dict(use_ema=True, ema_momentum=config.ema) if config.ema else {}
@@ -89,16 +114,8 @@ def _optimizer(config, steps, model):
     waiting = config.head_epochs * steps
 
     def build(factor, waits):
-        rate = WarmupSchedule(
-            factor * config.learning_rate,
-            total_steps=config.epochs * steps,
-            warmup_steps=config.warmup_epochs * steps,
-            decay=config.schedule,
-            cooldown_steps=config.cooldown_epochs * steps,
-            delay_steps=waiting if waits else 0,
-        )
         return OPTIMIZERS[config.optimizer](
-            rate,
+            schedule(config, steps, factor=factor, delay_steps=waiting if waits else 0),
             weight_decay=config.weight_decay,
             global_clipnorm=config.clip_norm or None,
             **average,

@@ -12,6 +12,7 @@ from keras_vit.export import export, save_keras
 from keras_vit.files import write_json
 from keras_vit.run.gallery import pick_samples, row, titles_of, write_samples
 from keras_vit.run.judge import judge
+from keras_vit.run.report import write_run_report
 from keras_vit.tasks import deploy
 from keras_vit.training import log_figure, log_hyperparameters
 
@@ -32,6 +33,7 @@ def deliver(
     bigger,
     count=None,
     baselines=None,
+    report=None,
 ):
     """Saves and exports a trained model, scores it on the test split and compares the exports.
 
@@ -50,6 +52,8 @@ def deliver(
         bigger: Words of a command that trains a bigger model, to print at the end; may be empty.
         count: Number of images of the test split, for the progress bar, or `None`.
         baselines: Figures of simpler models, by their name and that of the split.
+        report: What the training knows for `report.html`, as `keras_vit.run.report.training_parts`
+            returns it.
 
     Returns:
         A list of one `keras_vit.evaluation.Comparison` per file; empty unless `config.export`.
@@ -104,6 +108,10 @@ def deliver(
     # Numbers of classes are in the order of the classes, titles in that of the alphabet.
     picked = pick_samples(judged.truth if np.ndim(judged.truth) == 1 else titles, SAMPLES)
     write_samples(samples, judged.images[picked], [titles[index] for index in picked])
+    page = write_run_report(
+        task, config, judged, keras_path, comparisons, baselines or {}, report or {}
+    )
+    print(f"\nThe report is {page}.")
     print("\nNext:")
     print(f"  {shlex.join(['tensorboard', '--logdir', str(log_dir.parent)])}")
     print(f"  {shlex.join(['keras-vit', 'predict', str(paths[-1]), str(samples)])}/*.png")

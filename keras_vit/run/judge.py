@@ -7,6 +7,7 @@ import numpy as np
 from keras import tree
 
 from keras_vit.evaluation import score
+from keras_vit.evaluation.worst import Worst
 from keras_vit.progress import progress
 
 LIMIT = 2**30  # largest size of the images that are kept, in bytes
@@ -20,12 +21,14 @@ class Judged(NamedTuple):
         images: The images that were kept, uint8 `(N, H, W, C)`: all, or a random choice of them.
         truth: Their truth, `(N, ...)` or a structure of such arrays.
         answers: The model's answers to them, arrays `(N, ...)` by name.
+        worst: The `keras_vit.evaluation.worst.Example`s of the whole split that are answered worst.
     """
 
     result: object
     images: np.ndarray
     truth: object
     answers: dict[str, np.ndarray]
+    worst: list
 
 
 def judge(task, deployed, batches, *, seed, count=None):
@@ -49,10 +52,11 @@ def judge(task, deployed, batches, *, seed, count=None):
     """
     room = max(1, LIMIT // int(np.prod(deployed.model.input_shape[1:])))
     rng = np.random.default_rng(seed)
-    kept, seen = [], 0
+    kept, seen, worst = [], 0, Worst(task)
 
     def keep(*batch):
         nonlocal seen
+        worst(*batch)
         for index in range(len(batch[0])):
             place = seen if seen < room else int(rng.integers(seen + 1))
             if place < room:  # a copy, because a view would hold the whole batch
@@ -65,4 +69,5 @@ def judge(task, deployed, batches, *, seed, count=None):
         steps = None if count is None else -(-count // len(first[0]))
         batches = progress(itertools.chain([first], batches), "scoring the test split", steps)
     scored = score(task, deployed.predict_on_batch, batches, watch=keep)
-    return Judged(scored.result, *tree.map_structure(lambda *parts: np.stack(parts), *kept))
+    arrays = tree.map_structure(lambda *parts: np.stack(parts), *kept)
+    return Judged(scored.result, *arrays, worst.examples)

@@ -40,7 +40,8 @@ def open_checkpoints(config, source, steps, devices, callbacks=()):
 
     Returns:
         `keras_vit.training.Checkpoints`, whose `notes` hold the name of the folder for logs
-        (`logs`), the flags (`flags`), a description of the data (`data`) and, if a run is resumed,
+        (`logs`), the flags (`flags`), a description of the data (`data`), pairs of an epoch, from
+        0, and how many epochs the run had from there on (`lengths`) and, if a run is resumed,
         whether XLA compiles (`jit_compile`).
 
     Raises:
@@ -53,6 +54,7 @@ def open_checkpoints(config, source, steps, devices, callbacks=()):
         "logs": time.strftime("%Y%m%d-%H%M%S"),
         "flags": dataclasses.asdict(config),
         "data": fingerprint(source),
+        "lengths": [[0, config.epochs]],
     }
     checkpoints = Checkpoints(
         folder,
@@ -69,11 +71,11 @@ def open_checkpoints(config, source, steps, devices, callbacks=()):
     if saved is not None:
         _check_resumed_flags(config, saved["flags"], PLACES if "data" in saved else ())
         _check_data(config, saved.get("data"), notes["data"])
-        notes |= {
-            name: saved[name] for name in ("logs", "jit_compile", "baselines") if name in saved
-        }
+        kept = ("logs", "jit_compile", "baselines", "lengths")
+        notes |= {name: saved[name] for name in kept if name in saved}
         notes["flags"] = {**saved["flags"], "epochs": config.epochs}
         if config.epochs > saved["flags"]["epochs"]:
+            notes["lengths"] = [*notes["lengths"], [saved["step"] // steps, config.epochs]]
             print(
                 f"The run of {saved['flags']['epochs']} epochs goes on to {config.epochs}: from "
                 "here on its learning rates are those of a run of that length."

@@ -23,6 +23,7 @@ from keras_vit.run.deliver import EXPORTED, deliver
 from keras_vit.run.flags import Training
 from keras_vit.run.gallery import titled
 from keras_vit.run.kept import best_of, copied, keep_weights
+from keras_vit.run.report import training_parts
 from keras_vit.run.run_state import (
     is_finished,
     mark_finished,
@@ -144,14 +145,15 @@ def train(
         start = 0 if config.resume is False else checkpoints.restore(model)
         print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
         parts = devices.num_replicas_in_sync
+        sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
+        batch = next(sample.as_numpy_iterator())
+        broken.collect()  # clears those of the gallery, which belong to no epoch
+        shown = titled(task, *_first(batch, SHOWN))
         if start:  # a resumed run keeps its choice of XLA, and so its bits
             print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
         else:
-            sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
-            batch = next(sample.as_numpy_iterator())
-            broken.collect()  # clears those of the gallery, which belong to no epoch
             if workers.is_chief:
-                log_gallery(log_dir, *titled(task, *_first(batch, SHOWN)))
+                log_gallery(log_dir, *shown)
             part = config.batch_size // parts
             notes["jit_compile"] = choose_xla(
                 config.xla, model, _first(batch, part), steps=config.epochs * steps
@@ -183,7 +185,7 @@ def train(
         with warnings.catch_warnings():
             # Keras warns if the test split is shorter than expected: broken pictures are left out.
             warnings.filterwarnings("ignore", "Your input ran out of data")
-            model.fit(
+            history = model.fit(
                 per_worker(functools.partial(stream, start_step=start), devices),
                 epochs=config.epochs,
                 initial_epoch=start // steps,
@@ -222,6 +224,16 @@ def train(
             bigger=bigger,
             count=source.splits["test"].count,
             baselines=notes.get("baselines", {}),
+            report=training_parts(
+                config,
+                source,
+                history,
+                devices,
+                sheet=shown,
+                best=best.best,
+                lengths=notes["lengths"],
+                steps=steps,
+            ),
         )
         mark_finished(config)
         return comparisons

@@ -134,7 +134,10 @@ def test_it_says_what_was_found(written):
     ):
         assert part in text, part
     alts = [each["alt"] for each in written.all("img")]
-    assert "loss over the epochs: training from 2 to 1, val from 1.5 to 1.5" in alts
+    of_both = (
+        "training from 2 in epoch 1 to 1 in epoch 2, val from 1.5 in epoch 2 to 1.5 in epoch 2"
+    )
+    assert f"loss: {of_both}" in alts
     assert "Learning rate over the epochs, at most 0.001" in alts
 
 

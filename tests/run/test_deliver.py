@@ -161,6 +161,9 @@ def test_without_exports_it_is_scored_and_saved(tmp_path, source, model, monkeyp
     assert saved.is_file() and not export_dir.exists()
     out = capsys.readouterr().out
     assert f"keras-vit predict {saved}" in out and "exporting" not in out
+    page = (run_dir / "report.html").read_text("utf-8")
+    assert f"{results['test_accuracy']:.2%} <small>accuracy" in page and 'id="exports"' not in page
+    assert "120 pictures of the split <b>test</b>" in page and page.count('class="answer"') == 24
 
 
 def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, capsys):
@@ -196,6 +199,8 @@ def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, 
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["test_accuracy"] == accuracy
     assert (results["test_images"], results["compared_images"]) == (120, 60)
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "on 60 pictures of test, drawn at random" in page and "1.tflite" in page
     samples = sorted((tmp_path / "run" / "samples").iterdir())
     names = [path.stem.partition("-is-")[2] for path in samples]
     assert len(samples) == 10 and len(set(names)) == 10

@@ -2,13 +2,15 @@
 
     python tests/training/resume/killed_digits.py FOLDER --kills 20
 
-Every loss of every step, written down the moment it is known, and every weight at the end must be
-the same bits. Checkpoints are written every second step, so that kills fall into saves as well. The
-runs are forks of one process that has imported everything and computed nothing.
+Every loss of every step, written down the moment it is known, every weight at the end and the
+curves of the report must be the same bits. Checkpoints are written every second step, so that kills
+fall into saves as well. The runs are forks of one process that has imported everything and computed
+nothing.
 """
 
 import argparse
 import dataclasses
+import json
 import os
 import random
 import signal
@@ -83,14 +85,20 @@ class Run:
 
 def train_and_log(folder):
     train = training.train
-    training.deliver = lambda *args, **kwargs: None
+    training.deliver = log_curves
     recipes.digits.train = lambda *args, **kwargs: train(*args, callbacks=[Log()], **kwargs)
     places = dict(run_dir=str(folder / "run"), export_dir=str(folder / "exports"))
     recipes.digits.run(dataclasses.replace(CONFIG, **places))
 
 
+def log_curves(*args, report, **kwargs):
+    curves = report["curves"]
+    values = {name: row for name, row in curves.values.items() if name != "images_per_second"}
+    print("CURVES", json.dumps([values, curves.learning_rate]), file=sys.stderr, flush=True)
+
+
 def follow(process, kill_after=None, inside_save=None):
-    """Reads losses until the end or the kill; returns them, and the weights if there was an end.
+    """Reads losses until the end or the kill; returns them, and at an end weights and curves.
 
     Args:
         process: The recipe.
@@ -108,6 +116,8 @@ def follow(process, kill_after=None, inside_save=None):
                 killer.start()
         elif kind == "WEIGHTS":
             weights = rest.strip()
+        elif kind == "CURVES":
+            weights = weights, rest
         else:
             print(line, end="")
     process.wait()
