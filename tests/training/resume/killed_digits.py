@@ -26,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402, after the path and the level of logs
 
 import recipes.digits  # noqa: E402
+from keras_vit import run  # noqa: E402
 from keras_vit.run import training  # noqa: E402
 
 CONFIG = recipes.digits.Config(
@@ -86,7 +87,7 @@ class Run:
 def train_and_log(folder):
     train = training.train
     training.deliver = log_curves
-    recipes.digits.train = lambda *args, **kwargs: train(*args, callbacks=[Log()], **kwargs)
+    run.train = lambda *args, **kwargs: train(*args, callbacks=[Log()], **kwargs)
     places = dict(run_dir=str(folder / "run"), export_dir=str(folder / "exports"))
     recipes.digits.run(dataclasses.replace(CONFIG, **places))
 
