@@ -15,7 +15,7 @@ FILE = "report.html"
 OWN = "this model"  # its name among the baselines
 
 
-def training_parts(config, source, history, devices, *, sheet, best=None, lengths, steps):
+def training_parts(config, source, history, devices, sheet, lengths, best=None):
     """Collects what a training knows for the report.
 
     Args:
@@ -24,9 +24,8 @@ def training_parts(config, source, history, devices, *, sheet, best=None, length
         history: The `keras.callbacks.History` of all its epochs.
         devices: What `open_devices` returned.
         sheet: The arguments of `keras_vit.report.Sheet`: images and titles.
-        best: The `best` of `keras_vit.training.KeepBest`; `None` where nothing was chosen.
         lengths: Pairs of an epoch, from 0, and how many epochs the run had from there on.
-        steps: Steps of an epoch.
+        best: The `best` of `keras_vit.training.KeepBest`; `None` where nothing was chosen.
 
     Returns:
         Fields of `keras_vit.report.Report` by name.
@@ -52,7 +51,7 @@ def training_parts(config, source, history, devices, *, sheet, best=None, length
         curves=Curves.of(
             history,
             every=config.validation_epochs,
-            learning_rate=_rates(config, history.epoch, lengths, steps),
+            learning_rate=_rates(config, history.epoch, lengths, source.splits["train"].count),
             kept=best and best["epoch"],
             validated_on="val" if "val" in source.splits else "test",
         ),
@@ -60,8 +59,9 @@ def training_parts(config, source, history, devices, *, sheet, best=None, length
     )
 
 
-def _rates(config, epochs, lengths, steps):
+def _rates(config, epochs, lengths, count):
     """Lists the learning rate of the last step of each epoch, by the length of the run then."""
+    steps = count // config.batch_size
     # A schedule counts from 0.
     ends = np.array([(epoch + 1) * steps - 1 for epoch in epochs])
     rates = np.zeros(len(ends))

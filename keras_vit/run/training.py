@@ -225,14 +225,7 @@ def train(
             count=source.splits["test"].count,
             baselines=notes.get("baselines", {}),
             report=training_parts(
-                config,
-                source,
-                history,
-                devices,
-                sheet=shown,
-                best=best.best,
-                lengths=notes["lengths"],
-                steps=steps,
+                config, source, history, devices, shown, notes["lengths"], best.best
             ),
         )
         mark_finished(config)

@@ -37,7 +37,7 @@ def parts(splits, **rest):
     fitted = SimpleNamespace(epoch=[0, 1, 2, 3], history=history)
     devices = tf.distribute.OneDeviceStrategy("CPU:0")
     sheet = images[:2], ["a", "b"]
-    given = dict(sheet=sheet, lengths=[[0, 4]], steps=3) | rest
+    given = dict(sheet=sheet, lengths=[[0, 4]]) | rest
     return training_parts(Config(), source, fitted, devices, **given)
 
 
