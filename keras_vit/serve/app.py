@@ -183,9 +183,12 @@ def create_app(
     @app.get("/")
     async def page():
         files = importlib.resources.files("keras_vit.serve")
-        text, script = (files.joinpath(x).read_text("utf-8") for x in ("page.html", "picture.js"))
+        text = files.joinpath("page.html").read_text("utf-8")
         text = text.replace("MODEL_NAME", html.escape(model.name))
-        return HTMLResponse(text.replace("PICTURE_JS", script))
+        for name in ("picture.js", "heatmap.js"):
+            script = files.joinpath(name).read_text("utf-8")
+            text = text.replace(name.replace(".", "_").upper(), script)
+        return HTMLResponse(text)
 
     return app
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from keras_vit.errors import UserError
 
+STARTS = {b"\xff\xd8\xff": "a JPEG", b"\x89PNG\r\n": "a PNG", b"GIF8": "a GIF", b"RIFF": "a WebP"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
@@ -62,7 +64,9 @@ def parse_request(body, signatures):
     try:
         request = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"JSON Parse error: {error}") from None
+        what = _kind_of(body)
+        advice = "" if what is None else f". The body is {what}. {_how_to_send(signatures)}"
+        raise UserError(f"JSON Parse error: {error}{advice}") from None
     if not isinstance(request, dict):
         raise UserError("JSON Value is not an object")
     in_rows = "instances" in request
@@ -80,7 +84,29 @@ def parse_request(body, signatures):
         value = [_unwrap(each, signature) for each in value]
     else:
         value = _unwrap(value, signature)
+    if signature.dtype != "bytes" and _is_encoded(value):
+        raise UserError(f"The signature {name} takes no pictures. {_how_to_send(signatures)}")
     return Request(name, _inputs(value, signature), in_rows)
+
+
+def _kind_of(body):
+    """Names what people send in place of JSON; `None` where it is something else."""
+    for start, what in STARTS.items():
+        if body.startswith(start):
+            return what
+    is_form = body.startswith(b"--") and b"form-data" in body[:1000]
+    return "a form" if is_form else None
+
+
+def _how_to_send(signatures):
+    """Says how pictures are sent to a model with these signatures."""
+    name = next((name for name, each in signatures.items() if each.dtype == "bytes"), None)
+    if name is None:
+        return 'This path takes JSON with the pixels of each image: {"instances": [...]}.'
+    return (
+        f'This path takes JSON: {{"signature_name": "{name}", "instances": [{{"b64": "..."}}]}}, '
+        "where b64 is the picture's bytes in base64. The path /show takes the bytes themselves."
+    )
 
 
 def _refuse_constant(name):
@@ -96,6 +122,12 @@ def _unwrap(value, signature):
             f"The input is called '{signature.input_name}': received {sorted(value)[:5]}"
         )
     return value[signature.input_name]
+
+
+def _is_encoded(value):
+    """Returns whether the first input is a picture in base64."""
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, dict) and first.keys() == {"b64"}
 
 
 def _inputs(value, signature):

@@ -25,6 +25,12 @@ from keras_vit.tasks.palette import palette
 pytestmark = pytest.mark.slow
 
 PICTURE_JS = Path(__file__).parents[2] / "keras_vit" / "serve" / "picture.js"
+HEATMAP_JS = PICTURE_JS.with_name("heatmap.js")
+ENLARGE = """async ([url, rows]) => {
+  const {colourOf, enlarged, scaled} = await import(url);
+  const shades = Array.from({length: 101}, (_, i) => colourOf(i / 100));
+  return [Array.from(enlarged(rows, 12, 10)), scaled(rows), shades];
+}"""
 MAP = """() => {
   const canvas = document.getElementById("map");
   return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -50,6 +56,11 @@ DROP = """content => {
   dataTransfer.items.add(new File([bytes], "black.png", {type: "image/png"}));
   document.getElementById("drop").dispatchEvent(new DragEvent("drop", {dataTransfer}));
 }"""
+
+
+def module(path):
+    """The address from which a browser imports a file."""
+    return f"data:text/javascript;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 @pytest.fixture(scope="module", params=["saved_model", "litert"])
@@ -84,8 +95,19 @@ def test_a_picture_gets_its_classes_and_where_it_looks(tmp_path, tiny, site, pag
         model = keras.saving.load_model(tiny.keras_file)
         (looks,) = keras.ops.convert_to_numpy(attention_rollout(model)(pixels[None, ..., None]))
         drawn = page.evaluate(MAP)
-        shown = np.reshape(drawn["data"], (*looks.shape, 4))[..., 0]
-        np.testing.assert_allclose(shown, 255 * looks / looks.max(), atol=1)
+        assert len(drawn["data"]) == 448 * 448 * 4
+        shown = np.reshape(drawn["data"], (448, 448, 4)).astype(int)
+        assert (shown[..., 3] == 255).all()
+        # Smooth, and brightest where it looks most.
+        assert np.abs(np.diff(shown[..., :3], axis=0)).max() < 16
+        bright = shown[..., :3].sum(-1)
+        side = 448 // len(looks)
+        centres = bright[side // 2 :: side, side // 2 :: side]
+        assert centres.argmax() == looks.argmax() and centres.argmin() == looks.argmin()
+        opacity = "getComputedStyle(document.getElementById('map')).opacity"
+        assert page.evaluate(opacity) == "0.5"
+        page.locator("#opacity").fill("0.2")
+        assert page.evaluate(opacity) == "0.2"
 
 
 def test_a_mask_is_drawn_over_the_picture_with_a_legend(tmp_path, browser, streets):
@@ -158,10 +180,23 @@ def test_the_page_sees_the_pixels_that_python_sees(tmp_path, browser, interpolat
         page.close()
 
 
+def test_a_map_is_enlarged_smoothly_and_its_colours_grow_brighter(browser):
+    rows = np.random.default_rng(0).random((3, 5))
+    page = browser.new_page()
+    values, cut, colours = page.evaluate(ENLARGE, [module(HEATMAP_JS), rows.tolist()])
+    page.close()
+    expected = keras.ops.image.resize(rows[..., None].astype("float32"), (12, 10), "bilinear")
+    np.testing.assert_allclose(np.reshape(values, (12, 10)), expected[..., 0], atol=1e-5)
+    assert np.min(cut) == 0 and np.max(cut) == 1
+    np.testing.assert_array_equal(np.argsort(cut, axis=None)[:10], np.argsort(rows, None)[:10])
+    light = np.array(colours) @ (0.2126, 0.7152, 0.0722)
+    assert (np.diff(light) > 0).all()
+
+
 def test_the_page_turns_a_picture_as_its_own_tag_says(browser):
     """Files made byte by byte, by the pages' decoder in this browser, against Pillow's pixels."""
     page = browser.new_page()
-    url = f"data:text/javascript;base64,{base64.b64encode(PICTURE_JS.read_bytes()).decode()}"
+    url = module(PICTURE_JS)
     for name, (data, _) in CASES.items():
         seen = page.evaluate(DECODE, [url, base64.b64encode(data).decode()])
         expected = decode_picture(data)

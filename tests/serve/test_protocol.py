@@ -97,3 +97,28 @@ def test_answers_go_back_in_the_same_form():
     assert format_answer(both, True) == {"predictions": [row]}
     assert format_answer(both, False) == {"outputs": {name: [row[name]] for name in row}}
     json.dumps(format_answer({"valid": np.array([True])}, True))
+
+
+@pytest.mark.parametrize(
+    "body, what",
+    [
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "a JPEG"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG"),
+        (b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n\xff\xd8', "a form"),
+    ],
+)
+def test_who_sends_a_picture_reads_how_to_send_it(body, what):
+    with pytest.raises(ValueError) as error:
+        parse_request(body, SIGNATURES)
+    message = str(error.value)
+    assert message.startswith("JSON Parse error") and f"The body is {what}." in message
+    assert '{"signature_name": "serve_bytes", "instances": [{"b64": "..."}]}' in message
+    assert "/show" in message
+    pixels = {"serving_default": SIGNATURES["serving_default"]}
+    with pytest.raises(ValueError, match="takes JSON with the pixels"):
+        parse_request(body, pixels)
+
+
+def test_who_forgets_the_signature_of_pictures_reads_its_name():
+    with pytest.raises(ValueError, match=r'takes no pictures.*"signature_name": "serve_bytes"'):
+        parse(instances=[PICTURE])
