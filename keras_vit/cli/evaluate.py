@@ -150,6 +150,7 @@ def _print(task, scored, settings):
     figures = ", ".join(
         f"{name.replace('_', ' ')} {task.text(name, value)}"
         for name, value in result.figures.items()
+        if not np.isnan(value)
     )
     print(
         f"{settings['model']} on {result.count:,} images of {settings['data']}, "

@@ -1,11 +1,13 @@
 """Writes comparisons of exports as a table in a terminal, as Markdown and as JSON."""
 
 import dataclasses
-from pathlib import Path
+import math
+import re
 
 from keras_vit.files import atomic_write, write_json
 
 FORCED = "beyond its limit, kept"
+ROOM = 20  # letters of a path on a line of a table, which then fits into 80 columns
 
 
 def comparison_table(task, comparisons):
@@ -34,13 +36,25 @@ def comparison_table(task, comparisons):
         table = Table()
         table.add_column("export", overflow="fold")
         for heading in cells(first):
-            lines = heading.replace(", ", ",\n").replace("largest ", "largest\n")
-            table.add_column(lines, justify="right")
+            parts = (", ", ",\n"), ("largest ", "largest\n"), ("same ", "same\n")
+            for part in parts:
+                heading = heading.replace(*part)
+            table.add_column(heading, justify="right")
         for row in comparisons:
-            name = Path(row.artefact).name + f"\n{FORCED}" * row.is_forced
+            name = _folded(row.artefact) + f"\n{FORCED}" * row.is_forced
             table.add_row(Text(name), *cells(row).values())
         tables.append(table)
     return Group(*tables)
+
+
+def _folded(path):
+    """Breaks a path between its folders into lines that fit into a table."""
+    lines = [""]
+    for part in re.findall(r"[^/]*/|[^/]+$", str(path)):
+        if lines[-1] and len(lines[-1] + part) > ROOM:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def write_report(path, task, comparisons, rejected, **compared_on):
@@ -108,7 +122,12 @@ def answer_cells(task, row):
 def _others(task, row):
     """Returns the cells on the figures beside the headline, by heading."""
     names = list(row.figures)[1:]
-    return _spaced({name: task.text(name, row.figures[name]) for name in names})
+    return _spaced({name: _known(task, name, row.figures[name]) for name in names})
+
+
+def _known(task, name, value):
+    """Writes a figure; a number that is not known, such as the IoU of no pixel, as nothing."""
+    return "" if math.isnan(value) else task.text(name, value)
 
 
 def _spaced(cells):

@@ -109,17 +109,18 @@ def _score(pairs, *, names):
         raise UserError("There is no image to answer.")
     score = Score.joined(parts)
     images, recall, precision = score.per_class()
+    # Of five classes or fewer, all are among the five most probable.
+    tops = {"accuracy": 1} | ({"top_5": 5} if score.num_classes > 5 else {})
     names = names or tuple(map(str, range(score.num_classes)))
     return Result(
         figures={
-            "accuracy": score.top(1),
-            "top_5": score.top(5),
+            **{name: score.top(k) for name, k in tops.items()},
             "calibration_error": score.calibration_error(),
         },
         count=len(score.labels),
         per_class={"recall": recall, "precision": precision, "images": images},
         each=score.of_labels,
-        hits={"accuracy": score.ranks < 1, "top_5": score.ranks < 5},
+        hits={name: score.ranks < k for name, k in tops.items()},
         confidence=score.confidences,
         confusion=score.confusion,
         plots={"confusion": lambda: confusion_figure(score.labels, score.predictions, names)},

@@ -88,7 +88,8 @@ class PatchDropoutSchedule(keras.callbacks.Callback):
 class ReportBroken(keras.callbacks.Callback):
     """Prints after each epoch which pictures could not be read, and logs `broken_pictures`.
 
-    This number counts each broken picture of training and validation once an epoch.
+    This number counts each broken picture of training and validation once an epoch. It is logged
+    from the first epoch on that has one.
 
     Args:
         broken: The `keras_vit.data.BrokenPictures` in which the pipelines record them.
@@ -99,10 +100,13 @@ class ReportBroken(keras.callbacks.Callback):
         super().__init__()
         self.broken = broken
         self.shown = shown
+        self._saw_one = False
 
     def on_epoch_end(self, epoch, logs=None):
         broken = self.broken.collect()
-        logs["broken_pictures"] = len(broken)
+        self._saw_one |= bool(broken)
+        if self._saw_one:
+            logs["broken_pictures"] = len(broken)
         if broken:
             pictures = f"{len(broken)} picture{'s' if len(broken) > 1 else ''}"
             print(f"\n{pictures} could not be read in epoch {epoch + 1}:")
