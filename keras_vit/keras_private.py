@@ -64,6 +64,11 @@ class TensorFlowTrainer(keras.Model):
         self._loss_tracker.update_state(loss, sample_weight=weight)
 
     @property
+    def sums_of_loss(self):
+        """The variables of the average `loss`: the sum over the parts so far, and their weight."""
+        return self._loss_tracker.total, self._loss_tracker.count
+
+    @property
     def averages_of_losses(self):
         """The averages in the logs of each of several losses, a list; empty for a single loss."""
         return [] if self._compile_loss is None else self._compile_loss.metrics
@@ -118,6 +123,8 @@ class JaxTrainer(keras.Model):
         if iterator is not None:
             self.begin_at_first_step(iterator)
 
+    sums_of_loss = TensorFlowTrainer.sums_of_loss
+
 
 def count_from(iterator, first):
     """Makes Keras' iterator over an epoch number the steps of its next pass from `first` on.
@@ -135,6 +142,12 @@ def count_from(iterator, first):
         return itertools.islice(steps(), first, None)
 
     iterator._enumerate_iterator = rest
+
+
+def rates_and_weights(optimizer):
+    """Returns pairs of a learning rate, a schedule or a variable, and the weights it moves."""
+    all_of_it = getattr(optimizer, "optimizers", [optimizer])
+    return [(each._learning_rate, each._trainable_variables) for each in all_of_it]
 
 
 def all_layers(layer):

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_vit.tasks.palette import coloured, overlay, palette
 
-LINE, LETTERS = 1.2, 6  # points
+LINE, LETTERS = 2, 8  # points
 
 
 def with_masks(images, masks, names=()):

@@ -8,12 +8,9 @@ from keras_vit.cli.annotations import draw_boxes, with_masks
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
-from keras_vit.images.gallery import gallery_figure
+from keras_vit.images.gallery import DPI, TILE, gallery_figure
 from keras_vit.progress import doing
 from keras_vit.run.augmentation import AugmentationName
-
-DPI = 100
-TITLE = 0.3  # inches above each image
 
 
 def show_data(
@@ -73,8 +70,8 @@ def show_data(
     if "mask" in sample:
         images = with_masks(images, sample["mask"], names if named_key(sample) == "mask" else ())
     titles = [opened.class_name(label) for label in sample.get("label", ())]
-    scale = max(images.shape[1:3]) / DPI + TITLE
-    figure = gallery_figure(images, titles, columns=columns, scale=max(scale, 1))
+    tile = max(TILE, *images.shape[1:3])
+    figure = gallery_figure(images, titles, columns=columns, tile=tile)
     if "boxes" in sample:
         for shown in zip(figure.axes, sample["boxes"], sample["box_labels"], strict=False):
             draw_boxes(*shown, names)

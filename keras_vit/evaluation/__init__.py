@@ -3,7 +3,7 @@
 from keras_vit.evaluation.compare import Comparing, Comparison, compare
 from keras_vit.evaluation.report import comparison_table, write_report
 from keras_vit.evaluation.score import Scored, score
-from keras_vit.evaluation.sheet import sheet_figure
+from keras_vit.evaluation.sheet import mistakes_figure, sheet_figure
 from keras_vit.evaluation.significance import Chance, can_be_significant, chance_of_loss
 from keras_vit.evaluation.timing import NoAnswer
 
@@ -18,6 +18,7 @@ __all__ = [
     "compare",
     "comparison_table",
     "score",
+    "mistakes_figure",
     "sheet_figure",
     "write_report",
 ]

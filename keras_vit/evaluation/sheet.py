@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from keras_vit.images.gallery import gallery_figure
-
-DPI = 100
+from keras_vit.images.gallery import TILE, gallery_figure
 
 
 def sheet_figure(task, examples):
@@ -27,5 +25,36 @@ def sheet_figure(task, examples):
         whole = np.broadcast_to(image, (*image.shape[:2], 3))
         images += [whole, task.picture(image, truth), np.asarray(answered.convert("RGB"))]
         titles += [title, "truth", "answer"]
-    scale = max(1, max(images[0].shape[:2]) / DPI)
-    return gallery_figure(np.stack(images), titles, columns=3, scale=scale)
+    tile = max(TILE, *images[0].shape[:2])
+    return gallery_figure(np.stack(images), titles, columns=3, tile=tile)
+
+
+def mistakes_figure(task, examples):
+    """Draws the examples that were answered worst.
+
+    Args:
+        task: A `keras_vit.tasks.Task`.
+        examples: `keras_vit.evaluation.worst.Example`s, the worst first, at least one.
+
+    Returns:
+        A Matplotlib figure: with `picture` and `show` of the task, rows of picture, truth and
+        answer; else pictures with what is true and what was answered.
+
+    Raises:
+        ValueError: If Matplotlib is not installed; the sentence names the extra that is missing.
+    """
+    if task.picture is not None and task.show is not None:
+        rows = ((x.image, x.truth, x.answers, f"{x.goodness:.3g}") for x in examples)
+        return sheet_figure(task, rows)
+    titles = [_truth_and_answer(task, x.truth, x.answers) for x in examples]
+    return gallery_figure(np.stack([x.image for x in examples]), titles, columns=4)
+
+
+def _truth_and_answer(task, truth, answers):
+    """Writes what is true and, on a second line, what was answered first, with its numbers."""
+    lines = [] if task.title is None else [f"is {task.title(truth)}"]
+    if task.words is not None:
+        row = task.words(answers)[0]
+        numbers = (f"{row[key]:.3g}" for key in row.keys() - {"name", "index", "colour"})
+        lines.append(" ".join(["answer:", row["name"], *numbers]))
+    return "\n".join(lines)

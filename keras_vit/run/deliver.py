@@ -13,6 +13,8 @@ from keras_vit.files import write_json
 from keras_vit.run.gallery import pick_samples, row, titles_of, write_samples
 from keras_vit.run.judge import judge
 from keras_vit.run.report import write_run_report
+from keras_vit.run.run_state import FREE_ON_RESUME
+from keras_vit.run.settings import changed_settings
 from keras_vit.tasks import deploy
 from keras_vit.training import log_figure, log_hyperparameters
 
@@ -72,13 +74,14 @@ def deliver(
     judged = judge(task, deploy(model), evaluation, seed=config.seed, count=count)
     result, tested, compared = judged.result, judged.result.count, len(judged.images)
     for title, figure in result.plots.items():
-        log_figure(log_dir, title, figure())
+        log_figure(log_dir, f"test/{title}", figure())
     if task.picture is not None and task.show is not None:
         figure = sheet_figure(task, _shown(judged))
-        log_figure(log_dir, "answers", figure)
+        log_figure(log_dir, "test/answers", figure)
         figure.savefig(run_dir / "answers.png", dpi=100)
     figures = {f"test_{name}": value for name, value in result.figures.items()}
-    log_hyperparameters(log_dir, dataclasses.asdict(config), figures)
+    settings = changed_settings(config, left_out=FREE_ON_RESUME)
+    log_hyperparameters(log_dir, settings, figures)
     headline, value = result.headline
     print(f"Test {headline.replace('_', ' ')}: {task.text(headline, value)} of {tested:,} images.")
 

@@ -17,7 +17,14 @@ CHOICES = {
 }
 LEAST = {
     1: ("epochs", "batch_size", "accumulation", "repeats", "validation_epochs"),
-    0: ("warmup_epochs", "head_epochs", "cooldown_epochs", "save_every", "patience"),
+    0: (
+        "warmup_epochs",
+        "head_epochs",
+        "cooldown_epochs",
+        "picture_epochs",
+        "save_every",
+        "patience",
+    ),
 }
 # Intervals by name: a check, and the fields whose values must lie in the interval.
 RANGES: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
@@ -92,6 +99,8 @@ class Training:
     by default. With 0 the test split is watched, and the last epoch is kept."""
     patience: int = 0
     """Validations in a row without a better figure after which the training ends; 0 is never."""
+    picture_epochs: int = 5
+    """Epochs between two sets of pictures in TensorBoard, of what is answered worst; 0 is none."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"

@@ -16,6 +16,7 @@ FREE_ON_RESUME = {
     "patience",
     "resume",
     "save_every",
+    "picture_epochs",
     "device",
     "worker",
     "workers",

@@ -12,7 +12,6 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from keras_vit.command_line import describe
 from keras_vit.data import BrokenPictures, fitted_preprocessing
 from keras_vit.data.labels import explain_labels
 from keras_vit.export import check_formats, prepare_folder
@@ -30,8 +29,10 @@ from keras_vit.run.run_state import (
     open_checkpoints,
     unmark_finished,
 )
+from keras_vit.run.settings import announce, write_settings
 from keras_vit.run.splits import run_splits
 from keras_vit.run.streams import evaluation_batches, training_stream
+from keras_vit.run.watch import tensorboard_callbacks
 from keras_vit.tasks import Task
 from keras_vit.training import (
     FirstStep,
@@ -46,7 +47,7 @@ from keras_vit.training import (
     per_worker,
 )
 
-SHOWN = 64  # largest number of training images in TensorBoard's gallery
+SHOWN = 24  # largest number of training images in TensorBoard's gallery
 
 
 def train(
@@ -137,7 +138,9 @@ def train(
             return None
         notes = checkpoints.notes
         log_dir = Path(config.run_dir, "logs", notes["logs"])
-        _announce(config, source)
+        announce(config, source)
+        if workers.is_chief:
+            write_settings(config)
 
         model = compiled_model(
             config, lambda: build(task.class_names), steps, devices, task=task, adapt=adapt
@@ -182,6 +185,9 @@ def train(
             if kept:
                 best.set_model(model)
                 best.consider(0, model.evaluate(validated, return_dict=True, verbose=0))
+        watched = chosen_on, validation or preprocessing, log_dir
+        at = dict(steps_per_epoch=steps, first_step=start)
+        boards = tensorboard_callbacks(config, task, evaluated, *watched, **at)
         with warnings.catch_warnings():
             # Keras warns if the test split is shorter than expected: broken pictures are left out.
             warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -198,7 +204,7 @@ def train(
                     first_step,
                     Throughput(config.batch_size),
                     *([ReportBroken(broken)] if crop else []),
-                    *([keras.callbacks.TensorBoard(log_dir)] if workers.is_chief else []),
+                    *(boards if workers.is_chief else []),
                     *kept,
                     checkpoints,
                 ],
@@ -230,19 +236,6 @@ def train(
         )
         mark_finished(config)
         return comparisons
-
-
-def _announce(config, source):
-    """Prints what the run will do, with which data and flags."""
-    for note in source.notes:
-        print(note)
-    then = (
-        f", export it to {config.export_dir}, reload the exports and compare them on the test split"
-    )
-    print(
-        f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}"
-        f"{then if config.export else ''}.\n{source}\n{describe(config)}"
-    )
 
 
 def _first(batch, count):

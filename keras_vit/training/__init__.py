@@ -8,6 +8,7 @@ from keras_vit.training.callbacks import (
     WatchFinite,
     WatchLoss,
 )
+from keras_vit.training.curves import Curves
 from keras_vit.training.devices.strategy import (
     check_batch_size,
     set_precision,
@@ -31,6 +32,7 @@ from keras_vit.training.tensorboard import (
 
 __all__ = [
     "Checkpoints",
+    "Curves",
     "KeepBest",
     "KernelDecayAdamW",
     "FirstStep",

@@ -67,6 +67,26 @@ def depth_of(path, depth):
     return 0 if path.startswith(("embed/", "pre_norm/")) else depth + 1
 
 
+def name_of_group(paths):
+    """Names the weights that share a learning rate, for example `block03` or `head`.
+
+    Args:
+        paths: Paths of the weights of one of `layerwise`'s groups.
+
+    Returns:
+        The name of their layer where that is one; `embed` and `head` for the groups below and above
+        the blocks; else `backbone`.
+    """
+    layers = {path.split("/")[0] for path in paths}
+    if len(layers) == 1:
+        return layers.pop()
+    if any(BLOCK.match(path) for path in paths):
+        return "backbone"
+    if any(HEAD.match(path) for path in paths):
+        return "head"
+    return "embed" if "embed" in layers else "norm"
+
+
 def freeze(model, pattern):
     """Freezes the weights whose paths match a pattern: training leaves them as they are.
 

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from replicas import cross_entropy, examples
 
-from keras_vit.training import Checkpoints, strategy, training_model
+from keras_vit.training import Checkpoints, Curves, strategy, training_model
 
 
 class Stop(keras.callbacks.Callback):
@@ -43,13 +43,14 @@ def main(folder, stop_at):
     x, y = examples(40, "float32")
     batches = tf.data.Dataset.from_tensor_slices((x, y)).repeat().batch(8).skip(start)
     callbacks = [Stop(stop_at)] if stop_at else []
+    curves = Curves(folder / "logs", steps_per_epoch=5, first_step=start)
     try:
         history = model.fit(
             batches,
             epochs=3,
             initial_epoch=start // 5,
             steps_per_epoch=5,
-            callbacks=[*callbacks, checkpoints],
+            callbacks=[curves, *callbacks, checkpoints],
             verbose=0,
             shuffle=False,
         )

@@ -14,7 +14,7 @@ from keras_vit.training import (
     layerwise,
     sgd,
 )
-from keras_vit.training.paths import depth_of
+from keras_vit.training.paths import depth_of, name_of_group
 
 
 def build(depth=2):
@@ -121,3 +121,17 @@ def test_frozen_weights_stay():
 def test_a_pattern_that_divides_nothing_is_refused(pattern, message):
     with pytest.raises(ValueError, match=message):
         freeze(build(), pattern)
+
+
+@pytest.mark.parametrize(
+    "paths, name",
+    [
+        (["embed/projection/kernel", "pre_norm/scale"], "embed"),
+        (["block03/mlp/up/kernel", "block03/attention/qkv/kernel"], "block03"),
+        (["norm/scale", "pool/probe", "head/kernel"], "head"),
+        (["norm/scale", "pool/probe"], "norm"),
+        (["embed/projection/kernel", "block00/mlp/up/kernel", "norm/scale"], "backbone"),
+    ],
+)
+def test_weights_of_one_rate_have_a_name(paths, name):
+    assert name_of_group(paths) == name

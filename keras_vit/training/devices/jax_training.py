@@ -94,6 +94,19 @@ class JaxTrainingModel(JaxTrainer, ResumableModel):
         own = dict(zip(OWN_NAMES, self._of_tensorflow, strict=True))
         return named_variables(self) | named_state(self.optimizer) | own
 
+    def running_loss(self, steps, logs=None):
+        """Returns the sum of the loss over the epoch's steps so far, and their number.
+
+        Args:
+            steps: How many steps of the epoch were done.
+            logs: Those of the last step; `None` before this process has done one, when variables
+                are those of the step. Later, to read them would copy the whole model.
+        """
+        if logs is not None:
+            return steps * logs["loss"], steps
+        total, weight = (float(variable.value) for variable in self.sums_of_loss)
+        return steps * total / weight if weight else 0.0, steps
+
     def read_metrics(self):
         """Returns the running sums of the metrics, a list of arrays `(1, ...)`."""
         self.jax_state_sync()

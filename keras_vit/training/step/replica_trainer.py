@@ -39,6 +39,22 @@ class ReplicaTrainer(TensorFlowTrainer, ResumableModel):
             for each, own in zip(local, value, strict=True):
                 each.assign(own)
 
+    def running_loss(self, steps, logs=None):
+        """Returns the sums of the loss over the epoch's steps so far, in this process' replicas.
+
+        Args:
+            steps: Not used here; the JAX backend needs it.
+            logs: Not used here.
+
+        Returns:
+            The weighted sum of the losses, and the sum of their weights, two numbers.
+        """
+        results = self.distribute_strategy.experimental_local_results
+        return tuple(
+            sum(float(each.numpy()) for each in results(variable.value))
+            for variable in self.sums_of_loss
+        )
+
     def _local_metrics(self):
         results = self.distribute_strategy.experimental_local_results
         return [results(variable.value) for variable in self.metrics_variables]

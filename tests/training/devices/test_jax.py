@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 PROGRAM = Path(__file__).parents[1] / "jax_program.py"
 
@@ -24,6 +25,13 @@ def run(*trainings, devices):
 
 def read(folder):
     return json.loads((folder / "result.json").read_text())
+
+
+def losses(folder):
+    """The loss of each step that TensorBoard reads."""
+    events = EventAccumulator(str(folder / "logs" / "train")).Reload().Scalars("loss")
+    assert [event.step for event in events] == list(range(1, 16))
+    return [event.value for event in events]
 
 
 @pytest.mark.slow
@@ -43,3 +51,4 @@ def test_two_devices_are_one_and_a_stopped_run_goes_on_bit_for_bit(tmp_path):
     assert again["start"] == 6
     assert again["weights"] == whole["weights"]
     assert again["history"] == whole["history"]
+    assert losses(tmp_path / "run") == losses(tmp_path / "whole")
