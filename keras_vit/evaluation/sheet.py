@@ -15,9 +15,6 @@ def sheet_figure(task, examples):
 
     Returns:
         A Matplotlib figure.
-
-    Raises:
-        ValueError: If Matplotlib is not installed; the sentence names the extra that is missing.
     """
     images, titles = [], []
     for image, truth, answers, title in examples:
@@ -39,9 +36,6 @@ def mistakes_figure(task, examples):
     Returns:
         A Matplotlib figure: with `picture` and `show` of the task, rows of picture, truth and
         answer; else pictures with what is true and what was answered.
-
-    Raises:
-        ValueError: If Matplotlib is not installed; the sentence names the extra that is missing.
     """
     if task.picture is not None and task.show is not None:
         rows = ((x.image, x.truth, x.answers, f"{x.goodness:.3g}") for x in examples)
