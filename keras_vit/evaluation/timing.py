@@ -109,7 +109,7 @@ class Worker:
         self, place, threads=None, *, module="keras_vit.evaluation.worker", environment=None
     ):
         self._environment = environment or {}
-        self.place, self._calls = place, {}
+        self.place, self._calls, self._per_image = place, {}, 0.0
         self._module, self._arguments = module, [str(place)]
         self._arguments += [] if threads is None else [str(threads)]
 
@@ -198,8 +198,9 @@ class Worker:
         Raises:
             NoAnswer: If the model cannot be loaded or run.
         """
-        calls = 1 if self._calls else 2  # the first one of all compiles
+        calls = 2 if self._per_image * batch < 1000 * SECONDS else 1  # one may compile
         *_, milliseconds = self._ask({"time": batch, "calls": calls})["milliseconds"]
+        self._per_image = milliseconds / batch
         self._calls[batch] = int(np.clip(1000 * SECONDS / milliseconds, 1, MOST_CALLS))
 
     def time(self, batch):

@@ -4,6 +4,7 @@ import collections
 import functools
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from random_models import random_classifier, spread
 from thinned import thinned
 
 from keras_vit.evaluation.litert_graph import read_litert
-from keras_vit.export import export
+from keras_vit.export import export, litert, stage
 from keras_vit.export.litert import VARIANTS, write_litert
 from keras_vit.export.servable import servable
 from keras_vit.inference import open_artefact
@@ -189,6 +190,21 @@ def test_any_number_of_images_by_choice(tmp_path):
     np.testing.assert_allclose(answers, expected, atol=1e-6)
     answers = open_artefact(tmp_path / "any.tflite").predict(IMAGES)
     np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
+def test_several_files_are_made_from_one_conversion_and_are_the_same(tmp_path, monkeypatch):
+    model, written, write = servable(random_classifier()), [], litert.write_answers
+
+    def count(*args, **kwargs):
+        written.append(args)
+        write(*args, **kwargs)
+
+    monkeypatch.setattr(litert, "write_answers", count)
+    write_litert(model, tmp_path / "alone.tflite", "tflite-int8")
+    with stage(model, tmp_path / "all", to=("tflite", "tflite-float16", "tflite-int8")) as staged:
+        shared = open_artefact(staged.paths["tflite-int8"]).predict(IMAGES)
+    np.testing.assert_array_equal(open_artefact(tmp_path / "alone.tflite").predict(IMAGES), shared)
+    assert len(written) == 2 and not Path(written[0][1]).exists()
 
 
 @pytest.mark.parametrize("name", ["tflite-int8-full", "tflite-int16"])
