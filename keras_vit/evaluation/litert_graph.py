@@ -78,8 +78,7 @@ def read_litert(path):
         A `LitertFile`.
 
     Raises:
-        ValueError: If it is no LiteRT file or is damaged, or a package of the extra `export` is
-            missing.
+        ValueError: If it is no LiteRT file or is damaged.
     """
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils

@@ -71,8 +71,8 @@ def open_litert(path, threads):
         An `Opened`.
 
     Raises:
-        ValueError: If the extra `export` is missing, there is no signature `serving_default`, or
-            one step of its images is not one pixel level.
+        ValueError: If there is no signature `serving_default`, or one step of its images is not one
+            pixel level.
     """
     from ai_edge_litert.interpreter import Interpreter
 

@@ -27,7 +27,6 @@ def write_page(path, report):
         report: A `keras_vit.report.Report`.
 
     Raises:
-        ValueError: If a package of the extra `recipes` is missing.
         OSError: If the file cannot be written; an old file is then as it was.
     """
     from jinja2 import Environment, StrictUndefined

@@ -4,18 +4,20 @@ import dataclasses
 import functools
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from keras_vit.errors import UserError
 from keras_vit.run.augmentation import Augmentation
 from keras_vit.run.shared_flags import Mixing, RandomCrops
+
+MUST = Parameter(group=Group("Must be given", sort_key=0), show_default=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnySource(RandomCrops, Augmentation, Mixing):
     """A command that trains a classifier on whatever `keras_vit.data.open_source` opens."""
 
-    data: Annotated[str, Parameter(name=("--data", "--source"))] = ""
+    data: Annotated[str, MUST, Parameter(name=("--data", "--source"))] = ""
     """A folder, a .csv or .jsonl file, digits, or the name of a TFDS set such as cifar10."""
     data_dir: str | None = None
     """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""

@@ -21,7 +21,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from keras_vit.errors import UserError
-from keras_vit.run.any_source import AnySource
+from keras_vit.run.any_source import MUST, AnySource
 from keras_vit.run.shared_flags import PatchDropout
 
 BY_DATA = Parameter(show_default=lambda _: "by the data")
@@ -31,7 +31,7 @@ BY_DATA = Parameter(show_default=lambda _: "by the data")
 class Config(AnySource, PatchDropout):
     """The flags of fine-tuning."""
 
-    weights: str = ""
+    weights: Annotated[str, MUST] = ""
     """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
     epochs: Annotated[int | None, BY_DATA] = None
     batch_size: Annotated[int | None, BY_DATA] = None

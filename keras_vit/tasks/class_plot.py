@@ -13,9 +13,6 @@ def class_figure(names, values, what):
 
     Returns:
         A `matplotlib.figure.Figure`.
-
-    Raises:
-        ValueError: If a package of the extra `recipes` is missing.
     """
     from matplotlib.figure import Figure
 

@@ -18,9 +18,6 @@ def confusion_figure(labels, predictions, class_names):
 
     Returns:
         A `matplotlib.figure.Figure`.
-
-    Raises:
-        ValueError: If a package of the extra `recipes` is missing.
     """
     from matplotlib.figure import Figure
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix

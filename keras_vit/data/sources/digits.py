@@ -15,9 +15,6 @@ def digits():
 
     Returns:
         A `Source` of `Split`s with images `(8, 8, 1)`.
-
-    Raises:
-        ValueError: If scikit-learn is not installed; the sentence names the extra that is missing.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
