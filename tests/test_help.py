@@ -12,18 +12,17 @@ from keras_vit.run import compiled
 
 ROOT = Path(recipes.__file__).parents[1]
 SCRIPT = """
-import contextlib, runpy, sys
+import contextlib, importlib, runpy, sys
 from keras_vit.cli.main import app
 
-HEAVY = {"keras", "matplotlib", "scipy", "sklearn", "tensorboard", "tensorflow"}
-for name in [each for each in app if not each.startswith("-")]:
-    app([name, "--help"])
-    print(name, HEAVY & sys.modules.keys(), file=sys.stderr)
-for name in sys.argv[1:]:
-    sys.argv = [name, "--help"]
-    with contextlib.suppress(SystemExit):
-        runpy.run_module(name, run_name="__main__", alter_sys=True)
-    print(name, HEAVY & sys.modules.keys(), file=sys.stderr)
+app(["finetune", "--help"])
+pages = sys.argv[1:]
+sys.argv = ["recipes.cifar10", "--help"]
+with contextlib.suppress(SystemExit):
+    runpy.run_module("recipes.cifar10", run_name="__main__", alter_sys=True)
+for name in pages:
+    importlib.import_module(name)
+print({"keras", "matplotlib", "scipy", "sklearn", "tensorboard", "tensorflow"} & {*sys.modules})
 """
 
 
@@ -37,10 +36,8 @@ def test_help_loads_nothing_heavy():
         env={"PYTHONPATH": str(ROOT), **os.environ},
     )
     assert done.returncode == 0, done.stderr
-    lines = done.stderr.splitlines()
-    assert all(line.endswith(" set()") for line in lines), done.stderr
-    assert {"train", "finetune", *pages} <= {line.split()[0] for line in lines}
-    assert done.stdout.count("Usage: ") == len(lines)
+    assert done.stdout.count("Usage: ") == 2
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_flags_choose_from_all_optimizers():
