@@ -70,16 +70,46 @@ def _as_it_is(source, why):
     return dataclasses.replace(source, notes=(*source.notes, note))
 
 
+def in_parts(split, count):
+    """Divides a split into stable, stratified parts, each of which is left out once.
+
+    Args:
+        split: A split of a `keras_vit.data.Source`.
+        count: How many parts, at least 2.
+
+    Returns:
+        A list of pairs of splits: the rest, and the part that is left out.
+
+    Raises:
+        ValueError: If there are fewer examples than parts, or they can only be read in one order.
+    """
+    if split.subset is None or not 2 <= count <= split.count:
+        why = "" if split.subset else ", which are read from one end to the other"
+        raise UserError(
+            f"`folds` must lie between 2 and the {split.count:,} training examples{why}: received "
+            f"folds={count}."
+        )
+    order = np.concatenate(_by_class(split))
+    parts = [np.sort(order[start::count]) for start in range(count)]
+    everything = np.arange(split.count)
+    return [(split.subset(np.setdiff1d(everything, part)), split.subset(part)) for part in parts]
+
+
 def _choose(split, fraction):
     """Returns the indices that are set apart, sorted `(N,)`."""
+    chosen = []
+    for members in _by_class(split):
+        count = max(round(fraction * len(members)), int(len(members) > 1))
+        chosen.append(members[:count])
+    return np.sort(np.concatenate(chosen))
+
+
+def _by_class(split):
+    """Returns the indices of each class in the order of the hashes of their names."""
     places = np.array([_hash(split, index) for index in range(split.count)], "uint64")
     labels = np.zeros(split.count, int) if split.labels is None else split.labels
-    chosen = []
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        count = max(round(fraction * len(members)), int(len(members) > 1))
-        chosen.append(members[np.argsort(places[members], kind="stable")[:count]])
-    return np.sort(np.concatenate(chosen))
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    return [each[np.argsort(places[each], kind="stable")] for each in members]
 
 
 def _hash(split, index):

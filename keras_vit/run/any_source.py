@@ -23,6 +23,8 @@ class AnySource(RandomCrops, Augmentation, Mixing):
     """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     test_fraction: float | None = None
     """Share of the test split where a folder or table has none; by default 0.1."""
+    folds: int = 0
+    """Number of parts for cross-validation, each left out once; 0 is none."""
     image_size: int
     """Side of the images in pixels, to which pictures are cropped and resized."""
     padding: int = 4
@@ -34,7 +36,7 @@ class AnySource(RandomCrops, Augmentation, Mixing):
         super().check()
         if not self.data:
             raise UserError("`data` must be given: --data my_pictures.")
-        for name, least in (("image_size", 1), ("padding", 0)):
+        for name, least in (("image_size", 1), ("padding", 0), ("folds", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"`{name}` must be at least {least}: received {value}.")

@@ -1,7 +1,6 @@
 """What simpler models reach on the features that training starts from."""
 
 import json
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -9,7 +8,6 @@ import numpy as np
 from keras_vit.data import draw, fitted_batches, fitted_preprocessing
 from keras_vit.run.features import (
     Features,
-    Probe,
     best_neighbours,
     best_probe,
     embed,
@@ -19,40 +17,19 @@ LIMIT = 5000  # training pictures whose features are used
 BATCH = 64
 
 
-class Baselines(NamedTuple):
-    """Nearest neighbours and a linear probe on the features of a model.
+def start_from_probe(model, plain, source, preprocessing, *, seed, workers):
+    """Judges nearest neighbours and a linear probe of features, and sets the head to the probe.
 
-    Attributes:
-        figures: Accuracies by the name of the baseline and of the split.
-        probe: The linear classifier of what the layer `head` takes.
-    """
-
-    figures: dict[str, dict[str, float]]
-    probe: Probe
-
-    def start(self, model):
-        """Sets the head of a model to the probe: training starts from there.
-
-        A head that was drawn at random would change the weights below it before it has learned
-        anything ("Fine-Tuning can Distort Pretrained Features", arXiv:2202.10054).
-
-        Args:
-            model: A classifier with the layer `head`.
-        """
-        head = model.get_layer("head")
-        head.kernel.assign(self.probe.kernel)
-        head.bias.assign(self.probe.bias)
-
-
-def baselines(model, source, preprocessing, *, seed, workers):
-    """Fits nearest neighbours and a linear probe to features of the training pictures.
+    A head that was drawn at random would change the weights below it before it has learned anything
+    ("Fine-Tuning can Distort Pretrained Features", arXiv:2202.10054).
 
     One pass over the pictures serves both. Of more than 5,000 training pictures as many are drawn
     at random. The number of neighbours is chosen among the training pictures, each of which is
     left out once; the regularisation of the probe by its loss on `val`.
 
     Args:
-        model: A classifier with the layer `head`, as it is before training; it is not changed.
+        model: The classifier that will be trained; its layer `head` is set.
+        plain: The same classifier on one device, in float32.
         source: A `keras_vit.data.Source` with the splits `train`, `test` and perhaps `val`, with
             labels.
         preprocessing: The `Preprocessing` of evaluation.
@@ -60,10 +37,10 @@ def baselines(model, source, preprocessing, *, seed, workers):
         workers: The `keras_vit.training.Workers`; the probe of the first one counts.
 
     Returns:
-        A `Baselines`.
+        Accuracies by the name of the baseline and of the split.
     """
-    head = model.get_layer("head")
-    features = keras.Model(model.input, head.input)
+    head = plain.get_layer("head")
+    features = keras.Model(plain.input, head.input)
     splits = {name: split for name, split in source.splits.items() if name in ("val", "test")}
     splits["train"] = draw(source.splits["train"], LIMIT, seed)
     found = {
@@ -76,10 +53,11 @@ def baselines(model, source, preprocessing, *, seed, workers):
         "nearest neighbours": {x: neighbours.score(y.vectors, y.labels) for x, y in found.items()},
         "linear probe": {x: probe.score(y.vectors, y.labels) for x, y in found.items()},
     }
-    kernel = np.frombuffer(workers.broadcast(probe.kernel.tobytes()), "float32")
-    bias = np.frombuffer(workers.broadcast(probe.bias.tobytes()), "float32")
-    figures = json.loads(workers.broadcast(json.dumps(figures).encode()))
-    return Baselines(figures, Probe(kernel.reshape(probe.kernel.shape), bias))
+    for variable in ("kernel", "bias"):
+        values = getattr(probe, variable)
+        values = np.frombuffer(workers.broadcast(values.tobytes()), "float32").reshape(values.shape)
+        getattr(model.get_layer("head"), variable).assign(values)
+    return json.loads(workers.broadcast(json.dumps(figures).encode()))
 
 
 def _features(model, split, preprocessing, name) -> Features:

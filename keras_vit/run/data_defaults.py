@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_vit.data.hold_out import DEFAULT_FRACTION
+from keras_vit.data import hold_out
 from keras_vit.images.decode import decode_picture
 
 LOOKED_AT = 64  # pictures whose size and colours are read
 ENLARGED = 4  # largest factor by which a picture's short side is enlarged
-PASSES = 10_000  # pictures of 224 pixels that a training sees, unless that is too few passes
+PASSES = 8000  # pictures of 224 pixels that a training sees: ten minutes on two cores
 EPOCHS = 3, 30  # fewest and most
+SMALLEST = 0.7  # of the checkpoint's own side, where many pictures must be smaller
 BATCHES = ((1000, 16), (10_000, 32))  # images of a step up to a number of pictures; 64 above
 
 
@@ -57,12 +58,12 @@ def look_at(split):
 def follow_data(config, source, checkpoint, *, parts):
     """Chooses the flags that are `None`, and prints the choice on a line.
 
-    - `image_size`: that of the checkpoint, unless the pictures would be enlarged more than four
-      times; a multiple of the patch.
-    - `epochs`: as many as give 10,000 pictures of 224 pixels, or their cost in smaller ones;
+    - `image_size`: that of the checkpoint, or less where pictures would be enlarged more than four
+      times; where there are more than 2,700 of them, down to 0.7 of it. A multiple of the patch.
+    - `epochs`: as many as give 8,000 pictures of 224 pixels, or their cost in smaller ones;
       between 3 and 30.
-    - `batch_size`: 16 below 1,000 training pictures, 32 below 10,000, then 64; a little less where
-      otherwise more pictures would be left out of the last batch of a pass.
+    - `batch_size`: 12 to 16 below 1,000 training pictures, 24 to 32 below 10,000, then 48 to 64:
+      the size that leaves the fewest pictures out of the last batch of a pass.
     - `learning_rate`: 3e-4 for batches of 16, and in proportion to the root of the batch size.
     - `warmup_epochs`: a tenth of the epochs, at least one.
     - `flip`: whether the pictures have colours. Grey ones are digits, letters or scans more often
@@ -78,8 +79,9 @@ def follow_data(config, source, checkpoint, *, parts):
         The flags, none of which is `None`.
     """
     train = source.splits["train"]
-    held_out = 0 if "val" in source.splits else config.val_fraction
-    count = round(train.count * (1 - (DEFAULT_FRACTION if held_out is None else held_out)))
+    if config.val_fraction != 0:
+        train = hold_out(source, config.val_fraction).splits["train"]
+    count = train.count
     look = look_at(train)
     patch = config.patch_size or checkpoint.architecture.config.patch_size
     native = min(checkpoint.architecture.config.image_size)
@@ -88,7 +90,7 @@ def follow_data(config, source, checkpoint, *, parts):
     def value(name, chosen):
         return chosen if given[name] is None else given[name]
 
-    size = value("image_size", _size(native, patch, look.side))
+    size = value("image_size", _size(native, patch, look.side, count))
     epochs = value("epochs", _epochs(count, size))
     batch = value("batch_size", _batch(count, parts))
     chosen = dict(
@@ -107,9 +109,11 @@ def follow_data(config, source, checkpoint, *, parts):
     return dataclasses.replace(config, **chosen)
 
 
-def _size(native, patch, side):
+def _size(native, patch, side, count):
     """Returns the side of the images, a multiple of the patch."""
-    return min(-(-native // patch), max(-(-ENLARGED * side // patch), 4)) * patch
+    affordable = native * np.clip(np.sqrt(PASSES / EPOCHS[0] / max(count, 1)), SMALLEST, 1)
+    most = int(min(affordable, max(ENLARGED * side, 4 * patch)))
+    return max(most // patch, 1) * patch
 
 
 def _epochs(count, size):
@@ -118,8 +122,12 @@ def _epochs(count, size):
 
 
 def _batch(count, parts):
+    """Returns the size of a batch, a multiple of `parts`."""
     largest = next((size for limit, size in BATCHES if count < limit), 64)
-    return max(count // -(-count // largest) // parts, 1) * parts
+    sizes = [size for size in range(largest * 3 // 4, largest + 1) if size % parts == 0]
+    if not sizes or count <= largest:
+        return max(min(count, largest // 2) // parts, 1) * parts
+    return min(sizes, key=lambda size: (count % size, -size))
 
 
 def _flag(name, choice):

@@ -97,6 +97,7 @@ def run(config):
     from keras_vit.checkpoints import load, recognise
     from keras_vit.run.data_defaults import follow_data
     from keras_vit.run.devices import open_devices
+    from keras_vit.run.folds import cross_validate
     from keras_vit.run.kept_head import kept_order, reorder
     from keras_vit.run.training import train
     from keras_vit.training import add_lora, check_batch_size
@@ -140,12 +141,12 @@ def run(config):
             reorder(model, order)
         return model
 
-    return train(
-        config,
-        devices,
-        source,
-        build,
-        task=config.classification(source),
+    task = config.classification(source)
+    run_one = functools.partial(
+        train,
+        devices=devices,
+        build=build,
+        task=task,
         augment=config.stages(*config.flips, *moves, **pixels),
         adapt=functools.partial(add_lora, rank=config.lora_rank, on=config.lora_on)
         if config.lora_rank
@@ -156,6 +157,7 @@ def run(config):
         + ["--data", config.data, "--weights", config.weights],
         **cropping,
     )
+    return cross_validate(config, source, task, run_one)
 
 
 def _frozen(config):

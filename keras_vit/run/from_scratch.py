@@ -12,6 +12,7 @@ per class expect little, and use `keras-vit finetune`.
 """
 
 import dataclasses
+import functools
 
 from keras_vit.run.any_source import AnySource
 from keras_vit.run.augmentation import AugmentationName
@@ -58,6 +59,7 @@ def run(config):
     """
     from keras_vit.models import ViTConfig, vit
     from keras_vit.run.devices import open_devices
+    from keras_vit.run.folds import cross_validate
     from keras_vit.run.training import train
     from keras_vit.tasks import classifier
 
@@ -76,16 +78,17 @@ def run(config):
         position="sincos_2d",
     )
     moves, cropping = config.cropping(source)
-    return train(
-        config,
-        devices,
-        source,
-        lambda names: classifier(
+    task = config.classification(source)
+    run_one = functools.partial(
+        train,
+        devices=devices,
+        build=lambda names: classifier(
             vit(shape, drop_path=config.drop_path), len(names), class_names=names
         ),
-        task=config.classification(source),
+        task=task,
         augment=config.stages(*config.flips, *moves),
         bigger=["keras-vit", "train", "--data", config.data]
         + ["--image-size", "128", "--patch-size", "16"],
         **cropping,
     )
+    return cross_validate(config, source, task, run_one)

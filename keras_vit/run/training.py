@@ -16,7 +16,7 @@ from keras_vit.data import BrokenPictures, fitted_preprocessing
 from keras_vit.data.labels import explain_labels
 from keras_vit.export import check_formats, prepare_folder
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.run.baselines import baselines
+from keras_vit.run.baselines import start_from_probe
 from keras_vit.run.compiled import compiled_model
 from keras_vit.run.deliver import EXPORTED, deliver
 from keras_vit.run.flags import Training
@@ -172,25 +172,19 @@ def train(
             unmark_finished(config)
             if config.resume is False:
                 checkpoints.clear()  # only now: a mistake in the flags would have ended the new run
-        if from_probe and not start:
-            judged = baselines(
-                copied(build(task.class_names), model),
-                source,
-                preprocessing,
-                seed=config.seed,
-                workers=workers,
-            )
-            judged.start(model)
-            notes["baselines"] = judged.figures
-            if kept:
-                best.set_model(model)
-                best.consider(0, model.evaluate(validated, return_dict=True, verbose=0))
         watched = chosen_on, validation or preprocessing, log_dir
         at = dict(steps_per_epoch=steps, first_step=start)
         boards = tensorboard_callbacks(config, task, evaluated, *watched, **at)
         with warnings.catch_warnings():
             # Keras warns if the test split is shorter than expected: broken pictures are left out.
             warnings.filterwarnings("ignore", "Your input ran out of data")
+            if from_probe and not start:
+                plain = copied(build(task.class_names), model)
+                how = dict(seed=config.seed, workers=workers)
+                notes["baselines"] = start_from_probe(model, plain, source, preprocessing, **how)
+                for callback in kept:
+                    callback.set_model(model)
+                    callback.consider(0, model.evaluate(validated, return_dict=True, verbose=0))
             history = model.fit(
                 per_worker(functools.partial(stream, start_step=start), devices),
                 epochs=config.epochs,

@@ -38,10 +38,10 @@ def test_the_flag_of_the_data_has_two_names(flag):
 
 def test_training_takes_images_of_one_channel_in_memory(monkeypatch):
     seen = {}
-    monkeypatch.setattr(training, "train", lambda *given, **more: seen.update(more, given=given))
+    monkeypatch.setattr(training, "train", lambda config, **more: seen.update(more, config=config))
     from_scratch.run(from_scratch.Config(data="digits", **TINY))
-    config, _, source, build = seen["given"]
-    assert config.run_dir == "runs/digits" and "crop" not in seen
+    source, build = seen["source"], seen["build"]
+    assert seen["config"].run_dir == "runs/digits" and "crop" not in seen
     split = source.splits["train"]
     assert split.image_shape == (16, 16, 1)
     images = seen["augment"](split.read(np.arange(3))["image"], np.arange(3, dtype="uint64"))
@@ -50,7 +50,7 @@ def test_training_takes_images_of_one_channel_in_memory(monkeypatch):
 
 def test_training_crops_pictures(pictures, monkeypatch):
     seen = {}
-    monkeypatch.setattr(training, "train", lambda *given, **more: seen.update(more, given=given))
+    monkeypatch.setattr(training, "train", lambda config, **more: seen.update(more, config=config))
     from_scratch.run(from_scratch.Config(data=str(pictures), **TINY))
     assert seen["crop"].keywords["size"] == seen["preprocessing"].image_size[0] == 16
-    assert seen["given"][3]("ab").input_shape == (None, 16, 16, 3)
+    assert seen["build"]("ab").input_shape == (None, 16, 16, 3)
