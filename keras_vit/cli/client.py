@@ -23,7 +23,6 @@ from keras_vit.errors import UserError, one_line
 from keras_vit.images.picture_files import find_pictures
 from keras_vit.inference.described import numbers_of, rows_of
 from keras_vit.inference.signature import CLASSES, SCORES, VALID, answers_in
-from keras_vit.serve.connect import UNREADABLE, Refused, connect
 
 MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, which servers accept
 DAY = 86_400  # seconds
@@ -55,6 +54,8 @@ def client(
         json_lines: Print one JSON object per image instead of a table.
         timeout: Seconds to wait for an answer.
     """
+    from keras_vit.serve.connect import UNREADABLE, connect  # and with it, all of HTTP
+
     check_top(top)
     is_drawn = out is not None and not is_table(out)
     if is_drawn:
@@ -117,6 +118,8 @@ def _shown(model, outputs, picture, top, folder):
 
 def _answered(ask: Callable[[list[bytes], float], list[dict]], group, timeout):
     """Yields pairs of a picture and an answer; sends those of a refused group one by one."""
+    from keras_vit.serve.connect import Refused
+
     try:
         answers = ask([content for _, content in group], timeout)
     except Refused as error:
