@@ -1,5 +1,6 @@
 """`keras-vit evaluate`: scores a model or an export of it on a source."""
 
+import dataclasses
 import itertools
 import shlex
 from pathlib import Path
@@ -117,6 +118,8 @@ def evaluate(
         print(f"Left out: {path}: {reason}")
     if out is not None:
         report = _report(task, scored, settings, worst.examples, source, artefact, broken)
+        if examples.named:
+            report = dataclasses.replace(report, path_of=predictions.path_of)
         _write(out, task, scored, settings, report, predictions.written(scored.result))
     return 0
 

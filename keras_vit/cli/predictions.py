@@ -2,6 +2,8 @@
 
 import contextlib
 
+import numpy as np
+
 from keras_vit.cli.rows import csv_file
 
 NAME = "predictions.csv"
@@ -71,6 +73,12 @@ class Predictions:
                 for number, figure in zip(numbers, result.each.tolist(), strict=True):
                     file.writerow([self._name(number), figure])
         return [NAME]
+
+    def path_of(self, place):
+        """Returns the path of a picture, or its number as text, by its place among the answers."""
+        sizes = np.cumsum([len(numbers) for numbers in self._numbers])
+        batch = int(np.searchsorted(sizes, place, side="right"))
+        return str(self._name(self._numbers[batch][place - sizes[batch]]))
 
     def _name(self, number):
         return self._split.path(int(number)) if self._split.named else int(number)

@@ -1,7 +1,7 @@
 """What a report is made of."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -79,6 +79,8 @@ class Report:
         sheet: A `Sheet` of training pictures as they are trained on.
         curves: The `Curves` of the training.
         worst: `keras_vit.evaluation.worst.Example`s, the worst first.
+        path_of: Returns the path of the picture of an example, by its `place`; `None` where
+            pictures have none.
         comparisons: `keras_vit.evaluation.Comparison`s, that of the exported model first.
         compared_on: What they were compared on, for example `"153 pictures of test"`.
         settings: Values by name.
@@ -99,6 +101,7 @@ class Report:
     sheet: Sheet | None = None
     curves: Curves | None = None
     worst: Sequence[object] = ()
+    path_of: Callable[[int], str] | None = None
     comparisons: Sequence[object] = ()
     compared_on: str = ""
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)

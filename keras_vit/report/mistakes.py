@@ -1,5 +1,7 @@
 """The worst mistakes: pictures, the truth and what was answered."""
 
+from pathlib import PurePath
+
 import numpy as np
 
 from keras_vit.report.embedded import picture
@@ -8,15 +10,17 @@ NAMED = 3  # answers of a picture whose truth is none of those that have a name
 MARKS = ("name", "index", "colour")  # of a row of `task.words`; all else is numbers
 
 
-def mistake(task, example):
+def mistake(task, example, path_of=None):
     """Describes an example whose answer is bad.
 
     Args:
         task: The `keras_vit.tasks.Task`.
         example: A `keras_vit.evaluation.worst.Example`.
+        path_of: As `keras_vit.report.Report` has it.
 
     Returns:
-        A dictionary: `pictures`, pairs of an embedded picture and what it shows; `truth`, a text;
+        A dictionary: `pictures`, pairs of an embedded picture and what it shows; `file`, the name
+        of its file without the folders, or an empty text; `truth`, a text;
         `answers`, pairs of a name and its number as text, the first one first; `of_truth`, the
         number that the truth got, or an empty text; `goodness`, a number as text.
     """
@@ -26,6 +30,7 @@ def mistake(task, example):
     rows = rows[: 1 if of_truth else NAMED]
     return dict(
         pictures=_pictures(task, example),
+        file=PurePath(path_of(example.place)).name if path_of else "",
         truth=truth,
         answers=[(row["name"], _number(row)) for row in rows],
         of_truth=of_truth[0] if of_truth else "",

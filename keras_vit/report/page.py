@@ -74,7 +74,7 @@ def _content(report):
             for name, draw in result.plots.items()
             if name != "confusion" and name not in result.per_class  # the page has it as a table
         ],
-        mistakes=[mistake(task, example) for example in report.worst],
+        mistakes=[mistake(task, example, report.path_of) for example in report.worst],
         judged=name in result.hits,
         exports=_exports(task, report.comparisons),
         compared_on=report.compared_on,

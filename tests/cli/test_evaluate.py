@@ -69,6 +69,11 @@ def test_a_model_is_scored_and_reported(tmp_path, run, model, pictures):
         assert image.size[0] > 100
     page = (report / "report.html").read_text("utf-8")
     assert f"{written['accuracy']:.2%} <small>accuracy" in page and "95&nbsp;% interval " in page
+    with open(report / "predictions.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    wrong = {Path(row["path"]).name for row in rows if row["truth"] != row["answer"]}
+    assert wrong and all(f'<div class="file"><bdi class="name">{name}' in page for name in wrong)
+    assert page.count('class="file"') == len(wrong)
     assert "1 of the pictures could not be read." in page and "keras-vit evaluate " in page
     assert str(tmp_path) not in page
 

@@ -69,4 +69,7 @@ def test_a_segmentation_trains_watches_exports_and_compares(config, places, tmp_
     out = capsys.readouterr().out
     assert "Test mean iou: " in out and "val_mean_iou" in out
     assert (tmp_path / "run" / "answers.png").exists()
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert page.count('alt="answer of number ') == 6 and "Intervals of a bootstrap" in page
+    assert 'alt="mean iou: training from ' in page and "A training picture" in page
     assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 6

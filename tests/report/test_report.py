@@ -50,7 +50,7 @@ def classified(names, count=60, side=8):
     rng = np.random.default_rng(0)
     task, worst, size = classification(names), Worst(classification(names), 5), len(names)
     labels = rng.integers(0, size, count)
-    logits = rng.normal(size=(count, size)) + 4 * np.eye(size)[labels]
+    logits = rng.normal(size=(count, size)) + 2 * np.eye(size)[labels]
     answers = {"probabilities": np.exp(logits) / np.exp(logits).sum(1, keepdims=True)}
     images = rng.integers(0, 256, (count, side, side, 3)).astype("uint8")
     worst(images, labels, answers)
@@ -70,6 +70,7 @@ def classified(names, count=60, side=8):
         sheet=Sheet(images[:3], [names[0], "", names[-1]]),
         curves=Curves({"loss": ([1, 2], [2.0, 1.0]), "val_loss": ([2], [1.5])}, [1e-3, 0.0], 2),
         worst=worst.examples,
+        path_of=lambda place: f"/home/somebody/<i>/{place}&.png",
         comparisons=[Comparison("/home/somebody/1.tflite", 2_000_000, **numbers, **rest)],
         compared_on="60 pictures of holdout",
         settings={"epochs": 2, "seed": 0, "data": "/home/somebody/my_pictures"},
@@ -101,6 +102,7 @@ def test_it_needs_no_other_file_and_no_network(written):
 def test_every_name_is_text(written):
     for name in NASTY:
         assert name in written.text
+    assert written.text.count("&.png") == 5
     assert not any("onerror" in attributes for _, attributes in written.elements)
 
 
