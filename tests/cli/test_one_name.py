@@ -1,4 +1,4 @@
-"""ImageNet has two classes called crane: from an import through every format to an evaluation."""
+"""ImageNet has two classes called crane: from an import through exports to an evaluation."""
 
 import csv
 import json
@@ -26,20 +26,17 @@ def test_two_classes_of_one_name(tmp_path, run):
             path.parent.mkdir(parents=True)
             Image.new("RGB", (8, 8), colour).save(path)
     out = tmp_path / "exports"
-    words = ("--data", tmp_path / "set", "--to", "savedmodel,tflite,onnx,openvino")
-    code, _, err = run("export", model, *words, "--out", out)
+    words = ("--data", tmp_path / "set", "--to", "savedmodel,tflite", "--out", out)
+    code, _, err = run("export", model, *words)
     assert code == 0, err
     assert (out / "1" / "assets.extra" / "labels.txt").read_text().splitlines() == NAMES
-    for path in (model, out / "1", out / "1.tflite", out / "1.onnx", out / "1.openvino"):
-        report = tmp_path / "report"
-        code, text, err = run("evaluate", path, "--data", tmp_path / "set", "--out", report)
-        assert code == 0, err
-        for name in ("predictions", "classes"):
-            with open(report / f"{name}.csv", newline="") as file:
-                rows = csv.DictReader(file)
-                assert [row.get("truth", row.get("class")) for row in rows] == SHOWN
+    for path in (model, out / "1", out / "1.tflite"):
         code, text, _ = run("predict", path, tmp_path / "set" / "test" / "0" / "0.png", "--json")
-        classes = json.loads(text)["classes"]
-        assert code == 0 and sorted((each["index"], each["name"]) for each in classes) == [
-            *enumerate(SHOWN)
-        ]
+        classes = sorted((each["index"], each["name"]) for each in json.loads(text)["classes"])
+        assert code == 0 and classes == [*enumerate(SHOWN)]
+    report = tmp_path / "report"
+    code, _, err = run("evaluate", out / "1.tflite", "--data", tmp_path / "set", "--out", report)
+    assert code == 0, err
+    for name, column in (("predictions", "truth"), ("classes", "class")):
+        with open(report / f"{name}.csv", newline="") as file:
+            assert [row[column] for row in csv.DictReader(file)] == SHOWN

@@ -41,7 +41,7 @@ class Run:
 
     def __call__(self, *callbacks, from_probe=False, **flags):
         config = Config(run_dir=f"{self.folder}/run", export_dir=f"{self.folder}/exports", **flags)
-        names = ("a", "b")
+        names = ("crane", "crane")  # as in ImageNet
         return train(
             config,
             open_devices(config),
