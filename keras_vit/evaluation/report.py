@@ -7,7 +7,7 @@ import re
 from keras_vit.files import atomic_write, write_json
 
 FORCED = "beyond its limit, kept"
-ROOM = 20  # letters of a path on a line of a table, which then fits into 80 columns
+ROOM = 16  # letters of a path on a line of a table, which then fits into 80 columns
 
 
 def comparison_table(task, comparisons):
@@ -42,7 +42,7 @@ def comparison_table(task, comparisons):
             table.add_column(heading, justify="right")
         for row in comparisons:
             name = _folded(row.artefact) + f"\n{FORCED}" * row.is_forced
-            table.add_row(Text(name), *cells(row).values())
+            table.add_row(Text(name), *(x.replace(", ", ",\n") for x in cells(row).values()))
         tables.append(table)
     return Group(*tables)
 

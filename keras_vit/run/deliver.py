@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from keras_vit.evaluation import Comparing, comparison_table, forks, sheet_figure
+from keras_vit.evaluation import (
+    Comparing,
+    comparison_table,
+    forks,
+    mistakes_figure,
+    sheet_figure,
+)
 from keras_vit.export import export, save_keras
 from keras_vit.files import write_json
 from keras_vit.run.gallery import pick_samples, row, titles_of, write_samples
@@ -75,6 +81,8 @@ def deliver(
     result, tested, compared = judged.result, judged.result.count, len(judged.images)
     for title, figure in result.plots.items():
         log_figure(log_dir, f"test/{title}", figure())
+    if judged.worst:
+        log_figure(log_dir, "test/worst answers", mistakes_figure(task, judged.worst))
     if task.picture is not None and task.show is not None:
         figure = sheet_figure(task, _shown(judged))
         log_figure(log_dir, "test/answers", figure)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_vit.export import save_keras
+from keras_vit.run.settings import wrapped
 from keras_vit.training import KeepBest, copy_merged
 
 
@@ -49,11 +50,12 @@ def keep_weights(config, task, build, model, best, preprocessing):
     best.restore()
     epoch, figure = best.best["epoch"], best.best["figure"]
     which = f"Epoch {epoch}" if epoch else "The start, before the first epoch,"
-    print(
+    said = (
         f"{which} is the best, with {task.watched.replace('_', ' ')} "
         f"{task.text(task.watched, figure)} on val: best.keras holds its weights, last.keras those "
         "of the last epoch."
     )
+    print(wrapped(said))
     return task.deploy(copied(build(task.class_names), model)), "best"
 
 

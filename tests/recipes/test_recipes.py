@@ -151,7 +151,7 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
     assert {"loss", "accuracy", "images_per_second"} <= trained
     rates = {tag for tag in trained if tag.startswith("learning_rate")}
     assert rates == {"learning_rate"} or rates >= {"learning_rate/embed", "learning_rate/head"}
-    assert tags(log_dir / "pictures") == {"training images", "test/confusion"}
+    assert tags(log_dir / "pictures") >= {"training images", "test/confusion"}
     assert "test_accuracy" in tags(log_dir / "hparams")
 
     out = capsys.readouterr().out
