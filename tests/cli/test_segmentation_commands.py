@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from forked import Program
 from PIL import Image
 from random_models import randomised
 
@@ -128,15 +129,16 @@ def test_a_model_without_windows_is_opened_for_export(head, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own_knows_the_layers(model, streets):
+def test_a_process_of_its_own_knows_the_layers(model, streets, tmp_path):
     """The file holds windows, whose module nothing else has imported there."""
     picture = streets / "test" / "images" / "0.png"
     code = "from keras_vit.cli.main import main; main()"
     command = [sys.executable, "-c", code, "predict", str(model), str(picture)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    load = "import keras, keras_vit, sys; keras.saving.load_model(sys.argv[1])"
-    done = subprocess.run([sys.executable, "-c", load, str(model)], capture_output=True, text=True)
+    load = tmp_path / "load.py"
+    load.write_text("import keras, keras_vit, sys; keras.saving.load_model(sys.argv[1])")
+    done = Program(load, model).wait()
     assert done.returncode == 0, done.stderr
 
 

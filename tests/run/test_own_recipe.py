@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import Program
 
 ROOT = str(Path(__file__).parents[2])
 RECIPE = '''
@@ -78,14 +79,14 @@ if __name__ == "__main__":
 def recipe(tmp_path):
     (tmp_path / "brightness.py").write_text(RECIPE)
 
+    environment = {**os.environ, "PYTHONPATH": ROOT, "COLUMNS": "80"}
+
     def recipe(*words):
-        return subprocess.run(
-            [sys.executable, "brightness.py", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": ROOT, "COLUMNS": "80"},
-        )
+        if words == ("--help",):  # a process that knows nothing of the tests: all else are forks
+            command = [sys.executable, "brightness.py", *words]
+            how = dict(capture_output=True, text=True)
+            return subprocess.run(command, cwd=tmp_path, env=environment, **how)
+        return Program("brightness.py", *words, cwd=tmp_path, environment=environment).wait()
 
     return recipe
 
