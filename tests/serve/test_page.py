@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from exif_files import CASES, LONG, chunk, entry, tiff
 from PIL import Image
-from servers import serving, serving_file
+from servers import serving_file
 from zoo import encode
 
 from keras_vit.export import export
@@ -65,7 +65,7 @@ def module(path):
 
 @pytest.fixture(scope="module", params=["saved_model", "litert"])
 def site(request, tiny):
-    with serving(getattr(tiny, request.param)) as client:
+    with serving_file(getattr(tiny, request.param)) as client:
         yield request.param, str(client.base_url)
 
 
@@ -160,14 +160,14 @@ def test_the_page_sees_the_pixels_that_python_sees(tmp_path, browser, interpolat
         crop_ratio=0.75, interpolation=interpolation, fit=fit, crop_offset=offset
     )
     model = classifier(vit("mu/4", image_size=(16, 24)), 3)
-    (path,) = export(model, tmp_path / "m", to=("savedmodel",), preprocessing=preprocessing)
+    (path,) = export(model, tmp_path / "m", to=("tflite",), preprocessing=preprocessing)
     pixels = np.random.default_rng(0).integers(0, 256, (7, 11, 3)).astype("uint8")
     image = Image.fromarray(pixels).resize((83, 61), Image.Resampling.BICUBIC)
     stored = encode(image, "png")
     (tmp_path / "plain.png").write_bytes(stored)
     turned = stored[:33] + chunk(b"eXIf", tiff(">", [entry(">", 0x0112, 6, LONG)])) + stored[33:]
     (tmp_path / "turned.png").write_bytes(turned)
-    with serving(path) as client:
+    with serving_file(path) as client:
         page = browser.new_page()
         page.goto(str(client.base_url))
         for name in ("plain.png", "turned.png"):
