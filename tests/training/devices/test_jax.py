@@ -14,7 +14,8 @@ PROGRAM = Path(__file__).parents[1] / "jax_program.py"
 
 
 def run(*trainings, devices):
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    count = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {count}"
     subprocess.run(
         [sys.executable, PROGRAM, *trainings],
         env={**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": flags},
