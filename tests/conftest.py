@@ -1,5 +1,6 @@
 """Shared by all tests: two logical CPUs, the contract of every layer, a tiny classifier."""
 
+import contextlib
 import gc
 import json
 import os
@@ -13,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What XLA compiles here runs for milliseconds: a third of the time to compile it is spared.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
+import filelock
 import keras
 import numpy as np
 import pytest
@@ -52,6 +54,13 @@ def fixed_seed():
         monkeypatch.setattr("tensorflow.random.set_seed", lambda seed: None)
         monkeypatch.setattr("keras_vit.progress.LONG", float("inf"))  # on a busy machine too
         keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def few_pictures(monkeypatch):
+    """Draws one row of training images for TensorBoard: Matplotlib takes seconds for eight."""
+    if training := sys.modules.get("keras_vit.run.training"):
+        monkeypatch.setattr(training, "SHOWN", 8)
 
 
 @pytest.fixture(autouse=True)
@@ -176,18 +185,32 @@ class Tiny(NamedTuple):
         return self[1:]
 
 
+@contextlib.contextmanager
+def shared(tmp_path_factory, name):
+    """Gives a folder that one process of the tests fills for all of them, and whether to do so."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    full = folder / f"{name}.full"
+    with filelock.FileLock(folder / f"{name}.lock"), pytest.MonkeyPatch.context() as monkeypatch:
+        leave_out_the_check_of_exports(monkeypatch)
+        yield folder / name, not full.exists()
+        full.touch()
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """A classifier like `tiny_classifier` and its three artefacts; to read, not to change."""
     from keras_vit.export import export, save_keras
 
-    folder = tmp_path_factory.mktemp("tiny")
     keras.utils.set_random_seed(0)  # `fixed_seed` comes later: the same in every process
     model = build_tiny_classifier()
-    save_keras(model, folder / "tiny.keras")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        leave_out_the_check_of_exports(monkeypatch)
-        return Tiny(model, folder / "tiny.keras", *export(model, folder / "tiny"))
+    with shared(tmp_path_factory, "tiny") as (folder, is_empty):
+        if is_empty:
+            save_keras(model, folder / "tiny.keras")
+            export(model, folder / "tiny")
+    exports = folder / "tiny"
+    return Tiny(model, folder / "tiny.keras", exports / "1", exports / "1.tflite")
 
 
 @pytest.fixture(scope="session")
@@ -198,10 +221,10 @@ def streets(tmp_path_factory):
     from keras_vit.export import export
     from keras_vit.tasks import segmentation, segmenter
 
-    keras.utils.set_random_seed(0)
-    task = segmentation(("road", "sky", "tree"), void=255, size=(16, 24))
-    model = task.deploy(randomised(segmenter(vit("mu/8", image_size=16), 3)))
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        leave_out_the_check_of_exports(monkeypatch)
-        (path,) = export(model, tmp_path_factory.mktemp("streets") / "streets", to=("tflite",))
-    return path
+    with shared(tmp_path_factory, "streets") as (folder, is_empty):
+        if is_empty:
+            keras.utils.set_random_seed(0)
+            task = segmentation(("road", "sky", "tree"), void=255, size=(16, 24))
+            model = task.deploy(randomised(segmenter(vit("mu/8", image_size=16), 3)))
+            export(model, folder / "streets", to=("tflite",))
+    return folder / "streets" / "1.tflite"
