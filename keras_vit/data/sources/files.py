@@ -82,8 +82,8 @@ def with_test(splits, path_of: Callable[[object], str], test_fraction, to_judge=
         if "" not in splits:
             return splits, []
         return {ALL: whole}, [
-            f"There are no splits: all {len(whole):,} pictures are judged. Those that a training "
-            "on them set apart are judged only if `test_fraction` is passed."
+            f"There are no splits: all {len(whole):,} pictures are judged. Pass `test_fraction` to "
+            "judge only those that a training on them has set apart."
         ]
     in_test, note = split_by_hash([path_of(picture) for picture in whole], test_fraction)
     pairs = list(zip(whole, in_test, strict=True))
