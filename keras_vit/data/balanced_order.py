@@ -9,7 +9,6 @@ from keras_vit.choices import SAMPLINGS
 from keras_vit.data.order import Order
 from keras_vit.errors import UserError
 
-ROUNDS = 8  # of the cipher that shuffles; with four, short orders resemble each other
 OF_CLASS = 10  # replacements of a broken picture that are drawn from its own class
 
 
@@ -55,7 +54,7 @@ class BalancedOrder(Order):
         classes, number = self._visits(counters)
         counts = tf.gather(self._counts, classes)
         # A stream of its own for each class: 0 is that of the natural order, 1 that of the classes.
-        places = self.shuffled(number % counts, number // counts, 2 + classes, counts, ROUNDS)
+        places = self.shuffled(number % counts, number // counts, 2 + classes, counts)
         return tf.gather(self._members, tf.gather(self._starts, classes) + places)
 
     def replacement(self, counter, attempt):
@@ -79,7 +78,7 @@ class BalancedOrder(Order):
         """Returns the class of each place, and how often it was visited before, int64 `(B,)`."""
         position, count = self.positions(counters), len(self._counts)
         rounds = position // count
-        return self.shuffled(position % count, rounds, 1, count, ROUNDS), rounds
+        return self.shuffled(position % count, rounds, 1, count), rounds
 
 
 def training_order(split, sampling, *numbers):

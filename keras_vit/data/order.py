@@ -12,6 +12,10 @@ from keras_vit.errors import UserError
 
 AT_ONCE = min(16, os.cpu_count() or 1)  # batches prepared in parallel; bounds their memory
 ENDLESS = 2**62  # examples; twice as many are still an int64
+# Of the cipher that shuffles. With four, TensorFlow's default, examples that share a batch in one
+# pass do so in the next 16 times as often as by chance in a set of 20,000, 220 times in one of
+# 50,000; with eight, as often as by chance.
+ROUNDS = 8
 
 
 def mapped(dataset, function: Callable, at_once=AT_ONCE):
@@ -165,7 +169,7 @@ class Order:
         step, place = counters // self.batch_size, counters % self.batch_size
         return step * distinct + place % distinct
 
-    def shuffled(self, places, number, stream, count, rounds=4):
+    def shuffled(self, places, number, stream, count):
         """Looks up what stands at some places of orders that depend on the seed.
 
         Args:
@@ -173,8 +177,6 @@ class Order:
             number: Numbers of the orders, int64 `(B,)`.
             stream: Numbers of the families of orders, int64 `(B,)` or one for all.
             count: How many places each order has, int64 `(B,)` or one for all.
-            rounds: Rounds of the cipher that shuffles. With four, TensorFlow's default, orders of a
-                few places resemble each other.
 
         Returns:
             int64 `(B,)`, in `[0, count)`.
@@ -183,7 +185,7 @@ class Order:
         fields = [tf.broadcast_to(tf.cast(each, tf.int32), tf.shape(places)) for each in fields]
         # The public tf.random.experimental.index_shuffle pads a batch of seeds on the wrong axis.
         return tf.raw_ops.RandomIndexShuffle(
-            index=places, seed=tf.stack(fields, axis=1), max_index=count - 1, rounds=rounds
+            index=places, seed=tf.stack(fields, axis=1), max_index=count - 1, rounds=ROUNDS
         )
 
     def replacement(self, counter, attempt):
