@@ -132,7 +132,7 @@ def test_samples_of_many_classes_are_spread_over_them():
     assert pick_samples(np.arange(1000), 10) == [0, 111, 222, 333, 444, 555, 666, 777, 888, 999]
 
 
-def deliver(model, source, config):
+def deliver(model, source, config, **known):
     log_dir = Path(config.run_dir, "logs", "one")
     log_dir.mkdir(parents=True)
     return module.deliver(
@@ -144,6 +144,7 @@ def deliver(model, source, config):
         log_dir,
         bigger="bigger",
         preprocessing=Preprocessing(crop_ratio=0.9),
+        **known,
     )
 
 
@@ -152,7 +153,9 @@ def test_without_exports_it_is_scored_and_saved(tmp_path, source, model, monkeyp
     monkeypatch.setattr(module, "Comparing", None)
     run_dir, export_dir = tmp_path / "run", tmp_path / "exports"
     config = Config(run_dir=str(run_dir), export_dir=str(export_dir), seed=0, export=False)
-    assert deliver(model, source, config) == []
+    known = dict(report={"baselines": {"this model": {"val": 0.875}}})
+    known["baselines"] = {"linear probe": {"val": 0.75, "test": 0.625}}
+    assert deliver(model, source, config, **known) == []
     results = json.loads((run_dir / "results.json").read_text())
     labels, predictions = expected(model, source)
     assert results["test_accuracy"] == (labels == predictions).mean()
@@ -162,6 +165,8 @@ def test_without_exports_it_is_scored_and_saved(tmp_path, source, model, monkeyp
     out = capsys.readouterr().out
     assert f"keras-vit predict {saved}" in out and "exporting" not in out
     page = (run_dir / "report.html").read_text("utf-8")
+    own = f"<td>87.50%</td><td>{results['test_accuracy']:.2%}</td>"
+    assert f"this model</th>{own}" in page and "<td>75.00%</td><td>62.50%</td>" in page
     assert f"{results['test_accuracy']:.2%} <small>accuracy" in page and 'id="exports"' not in page
     assert "120 pictures of the split <b>test</b>" in page and page.count('class="answer"') == 24
 
