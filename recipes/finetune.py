@@ -5,7 +5,8 @@ ViT-Ti/16, 94.5 % in 50 minutes on two cores of an AMD EPYC (Zen 5):
 
     python -m recipes.finetune --weights vit_tiny.safetensors --data cifar10 \
         --image-size 160 --epochs 8 --warmup-epochs 0 --patch-dropout 0.5 0 \
-        --patch-dropout-epochs 0 7 --validation-epochs 8 --val-fraction 0 --xla on
+        --patch-dropout-epochs 0 7 --validation-epochs 8 --val-fraction 0 --xla on \
+        --batch-size 64 --learning-rate 1e-3 --no-from-probe
 """
 
 from keras_vit.run import run_recipe
