@@ -5,21 +5,18 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import itertools
 import re
 import shlex
 import tomllib
-from pathlib import Path
 
 import pytest
+from pages import GUIDES, PAGES, READMES, ROOT, blocks, spans
 
 from keras_vit.cli.main import app
 from keras_vit.command_line import run_recipe
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "saved_models/README.md", *sorted(ROOT.glob("docs/*.md"))]
 RECIPES = [path for path in sorted(ROOT.glob("recipes/*.py")) if path.stem != "__init__"]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-INLINE = re.compile(r"`([^`\n]+)`")
 PROGRAM = re.compile(r"(keras-vit|python -m (recipes|benchmarks)\.\w+)(?!\S)")
 PLACES = r"(?:keras_vit|recipes|tests|benchmarks|docs|examples|\.ci)"
 
@@ -28,27 +25,16 @@ def pages(function):
     return pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)(function)
 
 
-def text_of(path):
-    """Returns a page's text without its fenced blocks, or the docstring of a recipe."""
-    text = path.read_text("utf-8")
-    return ast.get_docstring(ast.parse(text)) if path.suffix == ".py" else FENCE.sub("", text)
-
-
 def python_blocks(page):
-    return [code for kind, code in FENCE.findall(page.read_text("utf-8")) if kind == "python"]
-
-
-def spans(page):
-    """Lists what stands between backticks outside of blocks."""
-    return [span.replace(r"\|", "|") for span in INLINE.findall(text_of(page))]
+    return [block.code for block in blocks(page) if block.kind == "python"]
 
 
 def commands(page):
     """Lists the commands of ours on a page, each as its words."""
-    lines = re.findall(r"^    (.+)", text_of(page).replace("\\\n", " "), re.MULTILINE)
-    parts = [part.strip() for line in lines for part in line.split("&&")]
-    parts = [re.sub(r"^(\w+=\S+ )+", "", part) for part in parts + spans(page)]
-    return [shlex.split(part, comments=True) for part in parts if PROGRAM.match(part)]
+    found = [words for block in blocks(page) for words in block.commands]
+    found += [shlex.split(span) for span in spans(page) if PROGRAM.match(span)]
+    found = [list(itertools.dropwhile(lambda word: "=" in word, words)) for words in found]
+    return [words for words in found if PROGRAM.match(" ".join(words))]
 
 
 def flags_of(name):
@@ -92,6 +78,35 @@ def test_the_pages_have_commands():
 
 
 @pages
+def test_every_command_is_run_by_a_test_or_marked_why_not(page):
+    followed = page in [*READMES, *GUIDES]  # where `test_guides.py` runs what has no mark
+    for block in blocks(page):
+        why = block.mark.startswith("not run: ") or followed and not block.mark
+        if block.commands and not why:
+            named = re.fullmatch(r"run by ([\w./]+(?:, [\w./]+)*)", block.mark)
+            assert named, f"A comment must say who runs this, or why nobody does: {block.code}"
+            tests = "".join((ROOT / name).read_text("utf-8") for name in named[1].split(", "))
+            for words in block.commands:
+                assert words[0] != "keras-vit" or f'"{words[1]}"' in tests, words
+
+
+def test_both_readmes_have_the_same_commands_and_figures():
+    english, chinese = (
+        [
+            [[block.kind, block.mark, without_comments(block.code)] for block in blocks(page)],
+            [numbers(line) for line in page.read_text("utf-8").splitlines() if line[:1] == "|"],
+            re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8"))[1:],
+        ]
+        for page in READMES
+    )
+    assert english == chinese and all(english)
+
+
+def without_comments(code):
+    return re.sub(r" *# .*", "", code)
+
+
+@pages
 def test_every_flag_is_one_of_a_command(page):
     known = {"--help", "--traceback", "--json"}
     for command in (each for each in app if not each.startswith("-")):
@@ -115,6 +130,13 @@ def resolve(node, names):
     return names.get(getattr(node, "id", None))
 
 
+def member(module, name):
+    """Returns an attribute of a module or a class, or a module in it that nobody imported yet."""
+    if not hasattr(module, name):
+        importlib.import_module(f"{module.__name__}.{name}")
+    return getattr(module, name)
+
+
 @pages
 def test_python_compiles_and_finds_what_it_imports_and_passes(page):
     for code in python_blocks(page):
@@ -122,7 +144,7 @@ def test_python_compiles_and_finds_what_it_imports_and_passes(page):
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
                 module = importlib.import_module(node.module)
-                names |= {alias.name: getattr(module, alias.name) for alias in node.names}
+                names |= {alias.name: member(module, alias.name) for alias in node.names}
             elif isinstance(node, ast.Import):
                 names |= {x.name: importlib.import_module(x.name) for x in node.names}
         for node in ast.walk(tree):
@@ -171,11 +193,7 @@ def test_every_path_and_module_that_is_named_exists(page):
     for span in spans(page):
         if re.fullmatch(rf"{PLACES}(\.\w+)+", span) and not (ROOT / span).exists():
             module, *rest = span.split(".")
-            found = importlib.import_module(module)
-            for name in rest:
-                found = getattr(found, name, None) or importlib.import_module(
-                    f"{found.__name__}.{name}"
-                )
+            functools.reduce(member, rest, importlib.import_module(module))
 
 
 @pages
