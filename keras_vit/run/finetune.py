@@ -153,11 +153,27 @@ def run(config):
         else None,
         callbacks=config.patch_dropout_callbacks,
         from_probe=config.from_probe and order is None,
-        bigger=["keras-vit", "finetune", "--image-size", str(2 * config.image_size)]
-        + ["--data", config.data, "--weights", config.weights],
+        bigger=bigger(config, checkpoint),
         **cropping,
     )
     return cross_validate(config, source, task, run_one)
+
+
+def bigger(config, checkpoint):
+    """Names the same fine-tuning at the size of the weights.
+
+    Args:
+        config: A `Config` whose `image_size` is known.
+        checkpoint: The `keras_vit.checkpoints.RecognisedCheckpoint` of the weights.
+
+    Returns:
+        The words of a command; empty where the images are as large already.
+    """
+    native = min(checkpoint.architecture.config.image_size)
+    if config.image_size >= native:
+        return []
+    words = ["keras-vit", "finetune", "--data", config.data, "--weights", config.weights]
+    return [*words, "--image-size", str(native), "--run-dir", f"{config.run_dir}-{native}"]
 
 
 def _frozen(config):

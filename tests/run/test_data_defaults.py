@@ -7,7 +7,7 @@ from PIL import Image
 
 from keras_vit.data import from_arrays, from_folder, hold_out
 from keras_vit.run.data_defaults import Look, follow_data, look_at
-from keras_vit.run.finetune import Config
+from keras_vit.run.finetune import Config, bigger
 
 CHECKPOINT = SimpleNamespace(
     architecture=SimpleNamespace(config=SimpleNamespace(image_size=(224, 224), patch_size=16))
@@ -74,3 +74,10 @@ def test_what_is_given_stays_and_what_is_chosen_is_said(capsys):
 def test_a_batch_divides_over_the_devices():
     assert chosen(source_of(150), parts=4).batch_size == 12
     assert chosen(source_of(10), parts=32).batch_size == 32  # and is refused with its reason
+
+
+def test_the_size_of_the_weights_is_the_bigger_one():
+    given = dict(data="mine", weights="w.npz", run_dir="runs/mine")
+    words = " ".join(bigger(Config(image_size=96, **given), CHECKPOINT))
+    assert "--image-size 224 --run-dir runs/mine-224" in words
+    assert bigger(Config(image_size=224, **given), CHECKPOINT) == []
