@@ -4,6 +4,7 @@ Keras and TensorFlow are in this process already; commands are run in it too.
 """
 
 import contextlib
+import json
 import re
 import runpy
 import shutil
@@ -14,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pages import GUIDES, READMES, blocks
-from PIL import Image
+from PIL import ExifTags, Image
 from servers import serving_file
 
 from keras_vit.cli.main import main
 from keras_vit.export import save_keras
+from keras_vit.images.crop import read_image
+from keras_vit.images.preprocessing import FITS, INTERPOLATIONS, OFFSETS, Preprocessing
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
@@ -133,5 +136,38 @@ def files_named(page):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [READMES[0], *GUIDES], ids=lambda page: page.stem)
 def test_whoever_follows_a_page_gets_what_it_says(place, page):
-    follow(page)
+    names = follow(page)
     assert all((place / name).exists() for name in files_named(page))
+    if page.stem == "hugging_face_to_phone":
+        answers = [json.loads(line) for line in (place / "answers.jsonl").read_text().splitlines()]
+        assert len(answers) == 4
+        for row in answers:
+            given = {each["name"]: each["probability"] for each in row["classes"]}
+            assert names["answer"](row["image"]) == pytest.approx(given, abs=1e-6)
+
+
+RULES = [
+    dict(image_size=[7, 10], crop_ratio=ratio, fit=fit, interpolation=kernel, crop_offset=offset)
+    for ratio in (0.875, 1.0)
+    for fit in FITS
+    for kernel in INTERPOLATIONS
+    for offset in OFFSETS
+]
+
+
+def test_a_phone_sees_the_pixels_that_we_see(tmp_path):
+    page = next(page for page in GUIDES if page.stem == "hugging_face_to_phone")
+    names, rng = {}, np.random.default_rng(0)
+    (code,) = (block.code for block in blocks(page) if "def prepare" in block.code)
+    exec(compile(code, page.name, "exec"), names)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for size, mode in (((30, 41), "RGB"), ((41, 30), "RGBA"), ((13, 12), "L"), ((50, 9), "P")):
+        pixels = rng.integers(0, 256, (*size, len(Image.new(mode, (1, 1)).getbands())))
+        path = tmp_path / f"{mode}.{'jpg' if mode == 'RGB' else 'png'}"
+        picture = Image.fromarray(pixels.astype("uint8").squeeze())
+        (picture.convert(mode) if mode == "P" else picture).save(path, exif=exif)
+        for rule in RULES:
+            names["rule"] = rule
+            expected = read_image(path, Preprocessing.from_json(rule))
+            np.testing.assert_array_equal(names["prepare"](path), expected)
