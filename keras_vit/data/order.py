@@ -12,10 +12,7 @@ from keras_vit.errors import UserError
 
 AT_ONCE = min(16, os.cpu_count() or 1)  # batches prepared in parallel; bounds their memory
 ENDLESS = 2**62  # examples; twice as many are still an int64
-# Of the cipher that shuffles. With four, TensorFlow's default, examples that share a batch in one
-# pass do so in the next 16 times as often as by chance in a set of 20,000, 220 times in one of
-# 50,000; with eight, as often as by chance.
-ROUNDS = 8
+ROUNDS = 8  # of the cipher that shuffles; with four, two passes over 50,000 examples are alike
 
 
 def mapped(dataset, function: Callable, at_once=AT_ONCE):

@@ -5,8 +5,9 @@ import types
 
 from keras_vit.export.formats import FORMATS, check_formats
 from keras_vit.export.keras_file import save_keras
+from keras_vit.export.prepare import prepare_folder
 from keras_vit.export.tf_serving import write_configurations
-from keras_vit.export.version_folder import export, prepare_folder, stage, versions
+from keras_vit.export.version_folder import export, stage, versions
 
 __all__ = [
     "FORMATS",
