@@ -37,7 +37,7 @@ SHORT = {
 REPLACED = {  # in commands and in Python
     "hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k": "weights.keras",
     '"Ti/': '"mu/',
-    "image_size=224": "image_size=8",
+    "image_size=(224, 224)": "image_size=(8, 8)",
     "epochs=5": "epochs=1",
 }
 
