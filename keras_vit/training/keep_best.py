@@ -15,7 +15,8 @@ class KeepBest(keras.callbacks.Callback):
     """Writes the weights to a file whenever an epoch's validation figure is the best so far.
 
     The weights are those that were validated: with EMA the averages. Of two epochs with the same
-    figure the one with the lower validation loss is better. Pass it to `Checkpoints` too, whose
+    figure the later one is kept: small sets have many such epochs, and the last ones, with the
+    lowest learning rates, test best. Pass it to `Checkpoints` too, whose
     files then hold which epoch is the best: a run that is killed and goes on keeps the same bits.
 
     Args:
@@ -26,8 +27,8 @@ class KeepBest(keras.callbacks.Callback):
             ends; 0 is never.
 
     Attributes:
-        best: `epoch` (from 1; 0 is before the training), `figure` and `loss` of the best epoch;
-            `None` where there is none.
+        best: `epoch` (from 1; 0 is before the training) and `figure` of the best epoch; `None`
+            where there is none.
     """
 
     def __init__(self, path, metric, *, higher_is_better=True, patience=0):
@@ -55,25 +56,28 @@ class KeepBest(keras.callbacks.Callback):
             )
 
     def consider(self, epoch, figures):
-        """Keeps the weights of the model if they are the best so far.
+        """Keeps the weights of the model unless earlier ones are better.
 
         Args:
             epoch: Number of epochs that they were trained for.
             figures: What the validation gave, by name.
 
         Returns:
-            Whether they are the best so far.
+            Whether they are better than all before.
         """
-        found = {"epoch": epoch, "figure": float(figures[self.metric])}
-        found["loss"] = float(figures["loss"])
-        if not self._is_better(found):
+        figure = float(figures[self.metric])
+        score = figure if self.higher_is_better else -figure
+        before = -math.inf
+        if self.best is not None:
+            before = self.best["figure"] if self.higher_is_better else -self.best["figure"]
+        if not math.isfinite(figure) or score < before:
             return False
-        self.best = found
+        self.best = {"epoch": epoch, "figure": figure}
         if Workers(self.model.distribute_strategy).is_chief:
             variables = named_variables(self.model).items()
             arrays = {STATE + name: variable.numpy() for name, variable in variables}
-            write_checkpoint(self.path, arrays, found)
-        return True
+            write_checkpoint(self.path, arrays, self.best)
+        return score > before
 
     def restore(self):
         """Sets the model to the weights of the best epoch.
@@ -94,12 +98,3 @@ class KeepBest(keras.callbacks.Callback):
     def set_state(self, state):
         """Restores what `get_state` returned."""
         self.best, self._waited = state["best"], state["waited"]
-
-    def _is_better(self, found):
-        if not math.isfinite(found["figure"]):
-            return False
-        return self.best is None or self._rank(found) > self._rank(self.best)
-
-    def _rank(self, found):
-        loss = found["loss"] if math.isfinite(found["loss"]) else math.inf
-        return found["figure"] if self.higher_is_better else -found["figure"], -loss

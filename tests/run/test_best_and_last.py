@@ -70,14 +70,14 @@ class Record(keras.callbacks.Callback):
         self.figures, self.weights = [], []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.figures.append((logs["val_accuracy"], -logs["val_loss"]))
+        self.figures.append((logs["val_accuracy"], epoch))
         self.weights.append(np.concatenate([v.numpy().ravel() for v in self.model.weights]))
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.5])
 def test_the_best_epoch_is_exported_and_the_last_one_kept(run, ema):
     record = Record()
-    run(record, epochs=6, ema=ema)
+    run(record, epochs=6, ema=ema, seed=2)
     best = max(range(6), key=lambda epoch: record.figures[epoch])
     assert best < 5, "choose another seed: the last epoch is the best"
     ((name, weights),) = run.delivered
@@ -149,15 +149,15 @@ class KillAt(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("epoch", [4, None])  # in the middle, and in the delivery
 def test_a_killed_run_keeps_the_same_best(run, monkeypatch, epoch):
-    run(epochs=6)
+    run(epochs=6, seed=2)
     best, _ = read_checkpoint(Path(run.folder, "run/checkpoints/best.npz"))
     run.folder /= "killed"
     if epoch is None:
         monkeypatch.setattr(training, "deliver", lambda *_, **__: (_ for _ in ()).throw(Killed))
     with pytest.raises(Killed):
-        run(*([KillAt(epoch)] if epoch else []), epochs=6)
+        run(*([KillAt(epoch)] if epoch else []), epochs=6, seed=2)
     monkeypatch.setattr(training, "deliver", run._deliver)
-    run(epochs=6)
+    run(epochs=6, seed=2)
     again, _ = read_checkpoint(Path(run.folder, "run/checkpoints/best.npz"))
     for left, right in zip(best.values(), again.values(), strict=True):
         np.testing.assert_array_equal(left, right)
@@ -168,7 +168,7 @@ def test_a_killed_run_keeps_the_same_best(run, monkeypatch, epoch):
 
 def test_the_head_begins_as_a_probe_which_may_be_the_best(run, capsys):
     record = Record()
-    run(record, epochs=2, learning_rate=1e-12, from_probe=True)
+    run(record, epochs=2, learning_rate=0.3, from_probe=True, seed=1)
     out = capsys.readouterr().out
     notes = read_checkpoint(run.folder / "run/checkpoints/best.npz")[1]
     assert notes["epoch"] == 0 and "The start, before the first epoch, is the best" in out

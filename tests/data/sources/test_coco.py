@@ -105,7 +105,7 @@ def test_a_batch_is_padded_and_moved(tmp_path):
     split = open_source(root).splits["train"]
     how = dict(batch_size=3, seed=0, crop=whole, augment=random_flip, example=dict)
     widths = set()
-    for batch in train_batches(split, **how).take(3).as_numpy_iterator():
+    for batch in train_batches(split, **how).take(9).as_numpy_iterator():
         assert batch["boxes"].shape == (3, 2, 4) and batch["box_labels"].shape == (3, 2)
         assert sorted(batch["box_labels"].ravel()) == [-1, -1, -1, 0, 1, 2]
         dog = batch["boxes"][batch["box_labels"] == 1][0]
