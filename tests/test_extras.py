@@ -122,6 +122,7 @@ def answers(tmp_path_factory, tiny):
     return json.loads((folder / "answers.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(NEEDS)), ids=[words for words, _ in NEEDS])
 def test_a_command_that_needs_one_says_so_in_a_line(answers, place):
     status, said = answers[place]

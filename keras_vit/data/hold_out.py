@@ -99,8 +99,8 @@ def _choose(split, fraction):
     """Returns the indices that are set apart, sorted `(N,)`."""
     chosen = []
     for members in _by_class(split):
-        count = max(round(fraction * len(members)), int(len(members) > 1))
-        chosen.append(members[:count])
+        count = max(round(fraction * len(members)), 1)
+        chosen.append(members[: min(count, len(members) - 1)])
     return np.sort(np.concatenate(chosen))
 
 

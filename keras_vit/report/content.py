@@ -38,9 +38,9 @@ class Curves:
         epochs = [epoch + 1 for epoch in history.epoch]
         values = {
             name: (
-                epochs
-                if len(numbers) == len(epochs)
-                else [every * (place + 1) for place in range(len(numbers))],
+                epochs[every - 1 :: every][: len(numbers)]
+                if name.startswith("val_")
+                else epochs[len(epochs) - len(numbers) :],  # some are logged from a later epoch on
                 numbers,
             )
             for name, numbers in history.history.items()

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_vit.data import draw, fitted_batches, fitted_preprocessing
+from keras_vit.progress import doing
 from keras_vit.run.features import (
     Features,
     best_neighbours,
@@ -47,8 +48,9 @@ def start_from_probe(model, plain, source, preprocessing, *, seed, workers):
         name: _features(features, split, preprocessing, name) for name, split in splits.items()
     }
     train = found.pop("train")
-    neighbours = best_neighbours(train)
-    probe = best_probe(train, found.get("val"), head.units)
+    with doing("fitting nearest neighbours and a linear probe"):
+        neighbours = best_neighbours(train)
+        probe = best_probe(train, found.get("val"), head.units)
     figures = {
         "nearest neighbours": {x: neighbours.score(y.vectors, y.labels) for x, y in found.items()},
         "linear probe": {x: probe.score(y.vectors, y.labels) for x, y in found.items()},
@@ -58,6 +60,34 @@ def start_from_probe(model, plain, source, preprocessing, *, seed, workers):
         values = np.frombuffer(workers.broadcast(values.tobytes()), "float32").reshape(values.shape)
         getattr(model.get_layer("head"), variable).assign(values)
     return json.loads(workers.broadcast(json.dumps(figures).encode()))
+
+
+def advice(figures, best):
+    """Compares a training with its baselines, on the split `val` alone.
+
+    Args:
+        figures: What `start_from_probe` returned, or an empty dictionary.
+        best: The `best` of `keras_vit.training.KeepBest`, or `None`.
+
+    Returns:
+        A list of one sentence; empty where there is nothing to compare.
+    """
+    on_val = {name: by_split["val"] for name, by_split in figures.items() if "val" in by_split}
+    if not on_val or best is None:
+        return []
+    name = max(on_val, key=on_val.get)
+    reached = f"On val {name} reached {on_val[name]:.2%}, the kept weights {best['figure']:.2%}"
+    if best["epoch"] == 0:
+        return [
+            f"{reached}: training did not improve on the linear probe. Use it as it is, or try "
+            "other weights, a lower learning rate or more pictures."
+        ]
+    if on_val[name] > best["figure"]:
+        return [
+            f"{reached}: take the features of keras-vit embed, or try a lower learning rate, other "
+            "weights or more pictures."
+        ]
+    return [f"{reached}: fine-tuning is worth its time."] if on_val[name] < best["figure"] else []
 
 
 def _features(model, split, preprocessing, name) -> Features:

@@ -79,9 +79,9 @@ def follow_data(config, source, checkpoint, *, parts):
         The flags, none of which is `None`.
     """
     train = source.splits["train"]
-    if config.val_fraction != 0:
+    if config.val_fraction != 0 and not config.folds:
         train = hold_out(source, config.val_fraction).splits["train"]
-    count = train.count
+    count = train.count * (config.folds - 1) // config.folds if config.folds else train.count
     look = look_at(train)
     patch = config.patch_size or checkpoint.architecture.config.patch_size
     native = min(checkpoint.architecture.config.image_size)

@@ -1,5 +1,6 @@
 """Features of a split, and the simple classifiers that judge them."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -136,6 +137,7 @@ def linear_probe(train, num_classes, strength):
     Returns:
         A `Probe`.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     mean, deviation = train.vectors.mean(0), train.vectors.std(0) + 1e-6
@@ -144,7 +146,9 @@ def linear_probe(train, num_classes, strength):
     bias = np.zeros(num_classes)
     if len(seen) > 1:
         fitted = LogisticRegression(C=strength, max_iter=300)
-        fitted.fit((train.vectors - mean) / deviation, train.labels)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # near enough for a baseline
+            fitted.fit((train.vectors - mean) / deviation, train.labels)
         weights, offsets = fitted.coef_, fitted.intercept_
         if len(seen) == 2:  # scikit-learn gives the second class alone
             weights, offsets = (

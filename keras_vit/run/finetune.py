@@ -99,18 +99,20 @@ def run(config):
     from keras_vit.run.devices import open_devices
     from keras_vit.run.folds import cross_validate
     from keras_vit.run.kept_head import kept_order, reorder
+    from keras_vit.run.settings import as_before
     from keras_vit.run.training import train
     from keras_vit.training import add_lora, check_batch_size
 
     devices = open_devices(config)
-    config = dataclasses.replace(config, freeze=_frozen(config))
     config, source = config.opened()
+    config = as_before(config)
     checkpoint = recognise(config.weights)
     print(f"{config.weights}: {checkpoint}")
     parts = devices.num_replicas_in_sync * config.accumulation
     config = follow_data(config, source, checkpoint, parts=parts)
     config.check()
     check_batch_size(config.batch_size, devices, config.accumulation)
+    config = dataclasses.replace(config, freeze=_frozen(config))
     source = config.sized(source)
     if config.frozen_blocks > checkpoint.architecture.config.depth:
         raise UserError(

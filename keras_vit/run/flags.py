@@ -153,6 +153,11 @@ class Training:
             if value not in choices:
                 names = ", ".join(choices)
                 raise UserError(f"`{name}` must be one of {names}: received {value!r}.")
+        if self.patience and self.val_fraction == 0:
+            raise UserError(
+                "`patience` needs pictures to validate on: received "
+                f"patience={self.patience}, val_fraction=0."
+            )
         if self.epochs is None or self.warmup_epochs is None:
             return  # they are chosen, and checked, once the data is known
         received = f"received epochs={self.epochs}, warmup_epochs={self.warmup_epochs}"

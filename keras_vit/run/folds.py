@@ -5,20 +5,23 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_vit.data.hold_out import in_parts
 from keras_vit.errors import UserError
 
+NEVER = 2**31  # epochs between two evaluations
+
 
 def cross_validate(config, source, task, run: Callable[..., object]):
     """Trains without one part of the training pictures, for each part in turn, and on all at last.
 
-    Each fold is a run of its own in `fold-1`, `fold-2` and so on below the run directory, which can
-    be stopped and resumed. Its last epoch is scored on the part that was left out: nothing is
-    chosen by it, so the mean over the folds estimates what the last run is worth, which trains on
-    all pictures in the same way. One part of a small set says little; the mean has seen every
-    picture. It costs as many trainings as there are folds, and one more.
+    Each fold is a run of its own in `fold-1`, `fold-2` and so on below the run directory, and the
+    last run is in `all`; each can be stopped and resumed. A fold's last epoch is scored on the part
+    that was left out: nothing is chosen by it, so the mean over the folds estimates what the last
+    run is worth, which trains on all pictures in the same way. One part of a small set says little;
+    the mean has seen every picture. It costs as many trainings as there are folds, and one more.
 
     Args:
         config: The flags of a command; `config.folds` parts are made, and with 0 there is only
@@ -34,12 +37,19 @@ def cross_validate(config, source, task, run: Callable[..., object]):
     """
     if not config.folds:
         return run(config, source=source)
+    if config.workers or keras.backend.backend() == "jax":
+        raise UserError(
+            "`folds` is for one worker on the TensorFlow backend, which scores each fold: received "
+            f"workers={config.workers!r}, backend {keras.backend.backend()}."
+        )
     if "val" in source.splits:
         raise UserError(
             f"`folds` is for sources without a validation split, which {source.name} has: received "
             f"folds={config.folds}."
         )
-    count, config = config.folds, dataclasses.replace(config, folds=0, val_fraction=0.0)
+    resume = None if config.resume else config.resume  # some folds may not have begun
+    config = dataclasses.replace(config, val_fraction=0.0, resume=resume)
+    count, config = config.folds, dataclasses.replace(config, folds=0)
     figures = []
     for number, (rest, part) in enumerate(in_parts(source.splits["train"], count), 1):
         print(f"\nFold {number} of {count}, without {part.count:,} pictures:")
@@ -57,4 +67,6 @@ def cross_validate(config, source, task, run: Callable[..., object]):
         f"{task.text(name, np.std(figures, ddof=1))}.\nNow all training pictures:"
     )
     # The test split is not watched: it is scored once, at the end.
-    return run(dataclasses.replace(config, validation_epochs=config.epochs + 1), source=source)
+    unwatched = dict(validation_epochs=NEVER, picture_epochs=0)
+    folder = str(Path(config.run_dir, "all"))
+    return run(dataclasses.replace(config, run_dir=folder, **unwatched), source=source)

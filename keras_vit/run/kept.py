@@ -44,10 +44,16 @@ def keep_weights(config, task, build, model, best, preprocessing):
         OSError: If a file cannot be read or written.
     """
     last = task.deploy(copied(build(task.class_names), model))
-    if best.best is None:
+    if best.best is None:  # a best one that lies there is of an earlier run
+        for stale in (best.path, Path(config.run_dir, "best.keras")):
+            stale.unlink(missing_ok=True)
         return last, "last"
     save_keras(last, Path(config.run_dir, "last.keras"), preprocessing=preprocessing)
-    best.restore()
+    try:
+        best.restore()
+    except (OSError, ValueError) as error:
+        print(f"The last epoch is delivered: {error}")
+        return last, "last"
     epoch, figure = best.best["epoch"], best.best["figure"]
     which = f"Epoch {epoch}" if epoch else "The start, before the first epoch,"
     said = (

@@ -15,7 +15,7 @@ FILE = "report.html"
 OWN = "this model"  # its name among the baselines
 
 
-def training_parts(config, source, history, devices, sheet, lengths, best=None):
+def training_parts(config, source, history, devices, sheet, lengths, best=None, advice=()):
     """Collects what a training knows for the report.
 
     Args:
@@ -26,12 +26,13 @@ def training_parts(config, source, history, devices, sheet, lengths, best=None):
         sheet: The arguments of `keras_vit.report.Sheet`: images and titles.
         lengths: Pairs of an epoch, from 0, and how many epochs the run had from there on.
         best: The `best` of `keras_vit.training.KeepBest`; `None` where nothing was chosen.
+        advice: More sentences that a reader must know.
 
     Returns:
         Fields of `keras_vit.report.Report` by name.
     """
     notes, own = [], {}
-    if "val" not in source.splits:
+    if "val" not in source.splits and config.validation_epochs <= config.epochs:
         notes = ["The pictures of test were watched in training; nothing was chosen by them."]
     elif best is not None:
         which = f"epoch {best['epoch']}" if best["epoch"] else "the start, before the first epoch,"
@@ -39,7 +40,7 @@ def training_parts(config, source, history, devices, sheet, lengths, best=None):
         own = {"val": best["figure"]}
     return dict(
         data=source.name,
-        notes=notes,
+        notes=[*notes, *advice],
         baselines={OWN: own},
         pictures={name: split.count for name, split in source.splits.items()},
         per_class={

@@ -76,6 +76,8 @@ def open_checkpoints(config, source, steps, devices, callbacks=()):
         notes |= {name: saved[name] for name in kept if name in saved}
         notes["flags"] = {**saved["flags"], "epochs": config.epochs}
         if config.epochs > saved["flags"]["epochs"]:
+            for callback in callbacks:
+                callback.is_longer = True
             notes["lengths"] = [*notes["lengths"], [saved["step"] // steps, config.epochs]]
             print(
                 f"The run of {saved['flags']['epochs']} epochs goes on to {config.epochs}: from "

@@ -1,6 +1,7 @@
 """The settings of a run: those that differ from the defaults as a line, and all in a file."""
 
 import dataclasses
+import json
 import shutil
 import textwrap
 from pathlib import Path
@@ -59,6 +60,29 @@ def write_settings(config):
         OSError: If the file cannot be written.
     """
     write_json(Path(config.run_dir, FILE), dataclasses.asdict(config))
+
+
+def as_before(config):
+    """Sets what nobody gave to what a run had that will go on.
+
+    Flags that follow the data or each other would change where a run is extended, and so would the
+    run.
+
+    Args:
+        config: The flags of a command, `None` where nobody gave one.
+
+    Returns:
+        The flags, as they are where no run will go on.
+    """
+    path = Path(config.run_dir, FILE)
+    if config.resume is False or not path.exists():
+        return config
+    if not any(Path(config.run_dir, "checkpoints").glob("step-*.npz")):
+        return config
+    before = json.loads(path.read_text())
+    names = {field.name for field in dataclasses.fields(config)} & before.keys()
+    missing = {name: before[name] for name in names if getattr(config, name) is None}
+    return dataclasses.replace(config, **missing)
 
 
 def wrapped(text):

@@ -16,7 +16,7 @@ from keras_vit.data import BrokenPictures, fitted_preprocessing
 from keras_vit.data.labels import explain_labels
 from keras_vit.export import check_formats, prepare_folder
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.run.baselines import start_from_probe
+from keras_vit.run.baselines import advice, start_from_probe
 from keras_vit.run.compiled import compiled_model
 from keras_vit.run.deliver import EXPORTED, deliver
 from keras_vit.run.flags import Training
@@ -133,7 +133,7 @@ def train(
             print(
                 f"The run in {config.run_dir} is finished and was left as it is. To go on, pass "
                 f"more --epochs than {config.epochs}; to begin anew, --no-resume or another "
-                "--run-dir."
+                "--run-dir; keras-vit export writes its exports again."
             )
             return None
         notes = checkpoints.notes
@@ -213,6 +213,8 @@ def train(
             return None
         chosen = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")
         trained, name = keep_weights(config, task, build, model, best, preprocessing)
+        said = advice(notes.get("baselines", {}), best.best)
+        print(*said, sep="\n", end="\n" if said else "")
         comparisons = deliver(
             task,
             trained,
@@ -225,7 +227,7 @@ def train(
             count=source.splits["test"].count,
             baselines=notes.get("baselines", {}),
             report=training_parts(
-                config, source, history, devices, shown, notes["lengths"], best.best
+                config, source, history, devices, shown, notes["lengths"], best.best, said
             ),
         )
         mark_finished(config)

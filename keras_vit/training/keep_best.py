@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+from keras_vit.errors import UserError
 from keras_vit.training.devices.workers import Workers
 from keras_vit.training.names import named_variables
 from keras_vit.training.resume.files import read_checkpoint, write_checkpoint
@@ -29,6 +30,7 @@ class KeepBest(keras.callbacks.Callback):
     Attributes:
         best: `epoch` (from 1; 0 is before the training) and `figure` of the best epoch; `None`
             where there is none.
+        is_longer: Whether the run that goes on has got more epochs.
     """
 
     def __init__(self, path, metric, *, higher_is_better=True, patience=0):
@@ -38,6 +40,7 @@ class KeepBest(keras.callbacks.Callback):
         self.higher_is_better = higher_is_better
         self.patience = patience
         self.best = None
+        self.is_longer = False
         self._waited = 0
 
     def on_epoch_end(self, epoch, logs=None):
@@ -84,9 +87,15 @@ class KeepBest(keras.callbacks.Callback):
 
         Raises:
             OSError: If the file cannot be opened.
-            ValueError: If it is damaged, or of another model.
+            ValueError: If it is damaged, of another model, or of another epoch than the run
+                remembers: of one that was lost when the run was killed, and was not the same again.
         """
-        arrays, _ = read_checkpoint(self.path)
+        arrays, found = read_checkpoint(self.path)
+        if found != self.best:
+            raise UserError(
+                f"{self.path} holds epoch {found['epoch']}, and the run remembers epoch "
+                f"{self.best['epoch']} as its best: it was killed, and went on with other numbers."
+            )
         variables = named_variables(self.model)
         for variable, array in match_variables(self.path, arrays, self.model, variables):
             variable.assign(array)
@@ -96,5 +105,6 @@ class KeepBest(keras.callbacks.Callback):
         return {"best": self.best, "waited": self._waited}
 
     def set_state(self, state):
-        """Restores what `get_state` returned."""
-        self.best, self._waited = state["best"], state["waited"]
+        """Restores what `get_state` returned; a run that became longer waits from the beginning."""
+        self.best = state["best"]
+        self._waited = 0 if self.is_longer else state["waited"]

@@ -74,7 +74,7 @@ class Record(keras.callbacks.Callback):
         self.weights.append(np.concatenate([v.numpy().ravel() for v in self.model.weights]))
 
 
-@pytest.mark.parametrize("ema", [0.0, 0.5])
+@pytest.mark.parametrize("ema", [0.0, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_the_best_epoch_is_exported_and_the_last_one_kept(run, ema):
     record = Record()
     run(record, epochs=6, ema=ema, seed=2)
@@ -112,8 +112,9 @@ def test_a_finished_run_is_left_as_it_is_and_can_be_extended(run, capsys):
     assert json.loads((run.folder / "run/checkpoints/finished.json").read_text())["epochs"] == 4
     with pytest.raises(ValueError, match="epochs=4 is in the checkpoint .* received epochs=3"):
         run(epochs=3)
-    run(epochs=3, resume=False)
-    assert len(run.delivered) == 3
+    (run.folder / "run/best.keras").touch()
+    run(epochs=3, resume=False, val_fraction=0.0)
+    assert len(run.delivered) == 3 and not (run.folder / "run/best.keras").exists()
 
 
 class Rates(keras.callbacks.Callback):
@@ -131,6 +132,9 @@ def test_a_run_without_progress_ends_early(run, capsys):
     run(record, epochs=9, learning_rate=1e-12, patience=2)
     assert len(record.figures) < 9
     assert "in 2 validations `accuracy` was not better" in capsys.readouterr().out
+    longer = Record()  # waits anew
+    run(longer, epochs=12, learning_rate=1e-12, patience=2)
+    assert len(longer.figures) == 2
 
 
 class Killed(Exception):
@@ -147,6 +151,7 @@ class KillAt(keras.callbacks.Callback):
             raise Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [4, None])  # in the middle, and in the delivery
 def test_a_killed_run_keeps_the_same_best(run, monkeypatch, epoch):
     run(epochs=6, seed=2)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from keras_vit.run.baselines import advice
 from keras_vit.run.features import Features, best_neighbours, best_probe, linear_probe
 
 
@@ -44,3 +45,18 @@ def test_regularisation_and_neighbours_are_chosen():
     pairs = clusters(range(5), 2, spread=0.1)  # five neighbours are of other classes
     assert best_neighbours(pairs).n_neighbors == 1
     assert best_neighbours(clusters([0], 1)).n_neighbors == 1
+
+
+@pytest.mark.parametrize(
+    "figure, epoch, expected",
+    [
+        (0.9, 3, "On val nearest neighbours reached 80.00%, the kept weights 90.00%: fine-tuning"),
+        (0.7, 3, "the kept weights 70.00%: take the features of keras-vit embed"),
+        (0.7, 0, "training did not improve on the linear probe"),
+    ],
+)
+def test_a_training_is_compared_with_its_baselines_on_val(figure, epoch, expected):
+    figures = {"nearest neighbours": dict(val=0.8, test=0.1), "linear probe": dict(val=0.7)}
+    (sentence,) = advice(figures, {"figure": figure, "epoch": epoch})
+    assert expected in sentence
+    assert advice({}, {"figure": figure, "epoch": epoch}) == advice(figures, None) == []

@@ -42,7 +42,9 @@ def test_every_picture_is_left_out_once_and_the_last_run_has_all(source, tmp_pat
         assert abs(sum(number % 2 for number in part) - len(part) / 2) <= 1  # stratified
     assert [Path(flags.run_dir).name for flags, _ in folds] == ["fold-1", "fold-2", "fold-3"]
     assert splits["train"] == list(range(22)) and splits["test"] == [0, 1]
-    assert last.export and last.validation_epochs == 5  # the test split is not watched
+    # The test split is not watched, whatever the run is extended to.
+    assert last.export and last.validation_epochs > 1e6 and last.picture_epochs == 0
+    assert Path(last.run_dir).name == "all"
     assert all(flags.val_fraction == 0 and flags.folds == 0 for flags, _ in runs)
     out = capsys.readouterr().out
     assert "accuracy 60.00%, 70.00%, 80.00%; mean 70.00%, standard deviation 10.00%" in out
@@ -60,6 +62,7 @@ def test_what_cannot_be_divided_is_refused(source):
         (config, source, "between 2 and the 22 training examples: received folds=23"),
         (dataclasses.replace(config, folds=1), source, "received folds=1"),
         (config, hold_out(source), "without a validation split, which arrays has"),
+        (dataclasses.replace(config, workers="a:1,b:2"), source, "is for one worker"),
     ):
         with pytest.raises(ValueError, match=message):
             cross_validate(changed, given, None, None)

@@ -80,7 +80,7 @@ def with_test(splits, path_of: Callable[[object], str], test_fraction, to_judge=
         return splits, []
     if to_judge and test_fraction is None:
         if "" not in splits:
-            return splits, []
+            return splits, [f"There is no test split, but {', '.join(splits)}."]
         return {ALL: whole}, [
             f"There are no splits: all {len(whole):,} pictures are judged. Pass `test_fraction` to "
             "judge only those that a training on them has set apart."
