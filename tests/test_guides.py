@@ -9,6 +9,7 @@ import re
 import runpy
 import shutil
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -107,6 +108,7 @@ def run(words):
             ended(main)
         elif words[:2] == ["python", "-m"]:
             patch.setattr("sys.argv", words[2:])
+            patch.delitem(sys.modules, words[2], raising=False)  # another test may have loaded it
             ended(runpy.run_module, words[2], run_name="__main__")
         elif shutil.which(words[0]) or words[0] != "curl":
             subprocess.run(words, check=True)

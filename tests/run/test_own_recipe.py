@@ -100,7 +100,7 @@ def test_its_fields_are_flags_and_a_mistake_is_one_line(recipe):
     done = recipe("--batch-size", "64")
     assert done.returncode == 2
     assert done.stderr.rpartition("\n")[0].splitlines()[-1] == (
-        "python brightness.py: `batch_size` must be at most the 32 training examples: "
+        "python brightness.py: `batch_size` must be at most the 28 training examples: "
         "received batch_size=64."
     )
 
