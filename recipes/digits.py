@@ -3,7 +3,9 @@
     python -m recipes.digits
 
 The plain ViT of "An Image is Worth 16x16 Words" (arXiv:2010.11929), scaled down to patches of 2x2.
-Its hyperparameters were chosen on 360 images held out of the 1,437 training images.
+Its hyperparameters were chosen on 360 images held out of the 1,437 training images. All of these
+train, and the test split is watched between epochs; nothing is chosen by it, and the last epoch is
+exported. A tenth of so few images says too little to choose by.
 
 Measured on two cores (AMD EPYC with AVX-512, TensorFlow 2.21.0, Keras 3.15.1): 1 min 46 s to 1 min
 54 s from start to end; 99.72 %, 99.72 % and 99.17 % of the 360 test images with seeds 0, 1 and 2,
@@ -22,6 +24,7 @@ MEAN, STD = 0.305, 0.376  # of the training images
 class Config(Augmentation, Mixing):
     """The digits recipe."""
 
+    val_fraction: float | None = 0.0
     epochs: int = 150
     batch_size: int = 32
     learning_rate: float = 3e-3

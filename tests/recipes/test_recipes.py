@@ -201,7 +201,7 @@ def test_fine_tuning_on_a_folder(tmp_path):
         (["--mixup", "-1"], "`mixup` must lie in [0, inf): received mixup=-1"),
         (["--seed", "-1"], "`seed` must lie in [0, 4294967296): received seed=-1"),
         (["--no-resume", "--schedule", "cosin"], "received 'cosin'"),
-        (["--batch-size", "2000"], "at most the 1,295 training examples: received batch_size=2000"),
+        (["--batch-size", "2000"], "at most the 1,437 training examples: received batch_size=2000"),
         (["--batch-size", "2000", "--repeats", "3"], "received batch_size=2000"),
         (["--epochs", "0"], "`epochs` must be at least 1: received epochs=0"),
         (["--epochs", "1"], "received epochs=1, warmup_epochs=15. Pass more --epochs, or fewer"),
