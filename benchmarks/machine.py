@@ -6,7 +6,7 @@ import platform
 import keras
 import tensorflow as tf
 
-from keras_vit.training.step.trials import processor
+from keras_vit.processor import processor
 
 
 def machine():

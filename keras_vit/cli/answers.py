@@ -5,12 +5,14 @@ import sys
 
 import numpy as np
 
-from keras_vit.cli.rows import MARKS, SUFFIXES, answer_object, answers_file, is_table, json_line
+from keras_vit.cli.rows import SUFFIXES, answer_object, answers_file, is_table, json_line
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
 from keras_vit.images.decode import decode_picture
+from keras_vit.images.picture_files import find_pictures
 from keras_vit.images.uncrop import uncropped
 from keras_vit.inference.described import pictures_of
+from keras_vit.tasks.task import Task
 
 OUTSIDE = 255  # the id of pixels that a model does not see, because its crop leaves them out
 TOP = 3  # classes that are printed
@@ -85,6 +87,27 @@ def draw(model, answer, folder, picture):
     for name, drawn in pictures.items():
         with atomic_write(folder / f"{picture.place}-{name}.png") as unfinished:
             drawn.save(unfinished)
+
+
+def pictures_to_answer(images, is_drawn):
+    """Finds the pictures that a command names, and says what is not found or left out.
+
+    Args:
+        images: Files, folders and patterns, as `find_pictures` takes them.
+        is_drawn: Whether the answers are drawn, under names of which each picture needs its own.
+
+    Returns:
+        The pictures, a list of `PictureFile`s; and how many were asked for, the missing included.
+
+    Raises:
+        ValueError: If two pictures would be drawn under one name, or as `find_pictures`.
+    """
+    pictures, missing, notes = find_pictures(images)
+    if is_drawn:
+        check_places(pictures)
+    for sentence in (*missing, *notes):
+        print(f"keras-vit: {sentence}", file=sys.stderr)
+    return pictures, len(pictures) + len(missing)
 
 
 def check_places(pictures):
@@ -174,7 +197,7 @@ def _print_table(answers):
     table.add_column("image", overflow="fold")  # a truncated path could not be copied
     table.add_column("class", overflow="fold")
     first = next((rows[0] for _, rows in answers if rows), {})
-    numbers = [key for key in first if key not in MARKS]
+    numbers = [*Task.numbers_in(first)]
     for heading in numbers:
         table.add_column(heading, justify="right")
     for path, classes in answers:

@@ -12,15 +12,14 @@ from keras_vit.cli.answers import (
     answers_to,
     check_finite,
     check_out,
-    check_places,
     check_top,
     draw,
     listed,
+    pictures_to_answer,
     status,
 )
 from keras_vit.cli.rows import is_table
 from keras_vit.errors import UserError, one_line
-from keras_vit.images.picture_files import find_pictures
 from keras_vit.inference.described import numbers_of, rows_of
 from keras_vit.inference.signature import CLASSES, SCORES, VALID, answers_in
 
@@ -64,11 +63,7 @@ def client(
         raise UserError(f"--timeout must lie in (0, {DAY}]: received {timeout:g}.")
     ask, ask_for_description = connect(url)
     description = functools.cache(lambda: ask_for_description(timeout))
-    pictures, missing, notes = find_pictures(images)
-    if is_drawn:
-        check_places(pictures)
-    for sentence in (*missing, *notes):
-        print(f"keras-vit: {sentence}", file=sys.stderr)
+    pictures, asked = pictures_to_answer(images, is_drawn)
     top, answered = listed(out, top), 0
     with answers_to(out, top, json_lines) as add:
         try:
@@ -87,7 +82,7 @@ def client(
             print(f"keras-vit: {url} does not answer pictures: {reason}.", file=sys.stderr)
         if is_table(out) and not answered:
             raise UserError(f"No picture is answered: {out} is not written.")
-    return status(out, answered, len(pictures) + len(missing))
+    return status(out, answered, asked)
 
 
 def _wrong(path, outputs):

@@ -13,16 +13,15 @@ from keras_vit.cli.answers import (
     answers_to,
     check_finite,
     check_out,
-    check_places,
     check_top,
     draw,
     listed,
+    pictures_to_answer,
     status,
 )
 from keras_vit.cli.rows import is_table
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
-from keras_vit.images.picture_files import find_pictures
 from keras_vit.images.preprocessing import images_per_call
 from keras_vit.inference import open_artefact
 from keras_vit.inference.described import rows_of
@@ -62,11 +61,7 @@ def predict(
         check_out(out)
     with quiet_stderr():
         artefact = open_artefact(model)
-    pictures, missing, notes = find_pictures(images)
-    if is_drawn:
-        check_places(pictures)
-    for sentence in (*missing, *notes):
-        print(f"keras-vit: {sentence}", file=sys.stderr)
+    pictures, asked = pictures_to_answer(images, is_drawn)
     top, answered = listed(out, top), 0
     columns = min(top or 1, len(artefact.class_names or ()) or top or 1)
     with answers_to(out, columns, json_lines) as add:
@@ -84,7 +79,7 @@ def predict(
                 answered += 1
         if is_table(out) and not answered:
             raise UserError(f"No picture is answered: {out} is not written.")
-    return status(out, answered, len(pictures) + len(missing))
+    return status(out, answered, asked)
 
 
 def _answered(artefact, pictures):

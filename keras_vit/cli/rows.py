@@ -6,9 +6,9 @@ import functools
 import json
 
 from keras_vit.files import atomic_write
+from keras_vit.tasks.task import Task
 
 SUFFIXES = (".csv", ".jsonl")
-MARKS = ("name", "index", "colour")  # what is no number of a class
 
 
 @contextlib.contextmanager
@@ -86,7 +86,7 @@ def answer_object(image, classes):
 def _write_row(writer, top, columns, path, classes):
     """Writes a row; `columns` holds the names of those of one class from the first row on."""
     if not columns:
-        numbers = [key for key in classes[0] if key not in MARKS] if classes else []
+        numbers = [*Task.numbers_in(classes[0])] if classes else []
         columns += ["name", *numbers]
         names, ends = ["answer", *numbers], ["", *(f"_{rank}" for rank in range(2, top + 1))]
         writer.writerow(["path", *(name + end for end in ends for name in names)])

@@ -80,6 +80,25 @@ def wilson(hits, count):
     return Interval(low, 1.0 if hits == count else centre + half, "Wilson")
 
 
+def resamples(count, times, seed):
+    """Draws sets of as many examples as there are, with replacement.
+
+    Args:
+        count: How many examples `N` there are.
+        times: How many sets.
+        seed: Seed of the draws.
+
+    Yields:
+        How often some of the sets hold each example, integers `(R, N)`; no more at once than fit
+        into memory.
+    """
+    rng = np.random.default_rng(seed)
+    while times:
+        size = min(times, max(1, ROOM // count))
+        yield rng.multinomial(count, [1 / count] * count, size=size)
+        times -= size
+
+
 def bootstrap(figures_of, count, *, seed=0):
     """Computes intervals by drawing the examples again and again, with replacement.
 
@@ -95,11 +114,7 @@ def bootstrap(figures_of, count, *, seed=0):
     Returns:
         A dictionary of `Interval`s by name. A figure that is not finite in some draw has none.
     """
-    rng, parts, left = np.random.default_rng(seed), [], RESAMPLES
-    while left:
-        size = min(left, max(1, ROOM // count))
-        parts.append(figures_of(rng.multinomial(count, [1 / count] * count, size=size)))
-        left -= size
+    parts = [figures_of(counts) for counts in resamples(count, RESAMPLES, seed)]
     found = {}
     for name in parts[0]:
         values = np.concatenate([part[name] for part in parts])

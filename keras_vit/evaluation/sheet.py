@@ -49,6 +49,6 @@ def _truth_and_answer(task, truth, answers):
     lines = [] if task.title is None else [f"is {task.title(truth)}"]
     if task.words is not None:
         row = task.words(answers)[0]
-        numbers = (f"{row[key]:.3g}" for key in row.keys() - {"name", "index", "colour"})
+        numbers = (f"{number:.3g}" for number in task.numbers_in(row).values())
         lines.append(" ".join(["answer:", row["name"], *numbers]))
     return "\n".join(lines)

@@ -2,11 +2,10 @@
 
 import dataclasses
 
-import numpy as np
+from keras_vit.evaluation.intervals import resamples
 
 LEVEL = 0.05  # a loss counts if chance alone would give one with at most this probability
 RESAMPLES = 2000  # of the bootstrap
-ROOM = 1 << 22  # numbers that are drawn at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,14 +51,11 @@ def chance_of_loss(task, result, reference):
         return None
     if not can_be_significant(result.count):
         return Chance(1.0, "paired bootstrap")
-    rng, worse, left = np.random.default_rng(0), 0, RESAMPLES
+    worse = 0
     better = 1 if task.higher_is_better or result.figures_of is None else -1
-    while left:
-        size = min(left, max(1, ROOM // result.count))
-        counts = rng.multinomial(result.count, [1 / result.count] * result.count, size=size)
+    for counts in resamples(result.count, RESAMPLES, seed=0):
         change = better * (_headlines(result, counts) - _headlines(reference, counts))
         worse += int((change < 0).sum())
-        left -= size
     return Chance((RESAMPLES - worse + 1) / (RESAMPLES + 1), "paired bootstrap")
 
 

@@ -3,7 +3,8 @@
 import importlib.metadata
 import os
 import platform
-from pathlib import Path
+
+from keras_vit.processor import processor
 
 PACKAGES = ("keras-vit", "keras", "tensorflow", "jax", "numpy", "pillow")
 
@@ -24,14 +25,5 @@ def machine(device=""):
         except importlib.metadata.PackageNotFoundError:
             continue
     facts["system"] = f"{platform.system()} on {platform.machine()}"
-    facts["processor"] = f"{_processor()}, {os.cpu_count()} cores"
+    facts["processor"] = f"{processor()}, {os.cpu_count()} cores"
     return facts | ({"computed on": device} if device else {})
-
-
-def _processor():
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text("utf-8", "replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(": ")[2]
-    return platform.processor() or platform.machine()

@@ -7,7 +7,6 @@ import numpy as np
 from keras_vit.report.embedded import picture
 
 NAMED = 3  # answers of a picture whose truth is none of those that have a name
-MARKS = ("name", "index", "colour")  # of a row of `task.words`; all else is numbers
 
 
 def mistake(task, example, path_of=None):
@@ -26,13 +25,13 @@ def mistake(task, example, path_of=None):
     """
     truth = task.title(example.truth) if task.title else ""
     rows = task.words(example.answers) if task.words else []
-    of_truth = [_number(row) for row in rows if row["name"] == truth]
+    of_truth = [_number(task, row) for row in rows if row["name"] == truth]
     rows = rows[: 1 if of_truth else NAMED]
     return dict(
         pictures=_pictures(task, example),
         file=PurePath(path_of(example.place)).name if path_of else "",
         truth=truth,
-        answers=[(row["name"], _number(row)) for row in rows],
+        answers=[(row["name"], _number(task, row)) for row in rows],
         of_truth=of_truth[0] if of_truth else "",
         goodness=f"{example.goodness:.3g}",
     )
@@ -48,6 +47,6 @@ def _pictures(task, example):
     return pictures
 
 
-def _number(row):
-    numbers = (value for key, value in row.items() if key not in MARKS)
+def _number(task, row):
+    numbers = task.numbers_in(row).values()
     return ", ".join(value if isinstance(value, str) else f"{value:.3f}" for value in numbers)

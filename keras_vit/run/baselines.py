@@ -63,7 +63,7 @@ def start_from_probe(model, plain, source, preprocessing, *, seed, workers):
 
 
 def advice(figures, best):
-    """Compares a training with its baselines, on the split `val` alone.
+    """Compares a training with its baselines, only on the split `val`.
 
     Args:
         figures: What `start_from_probe` returned, or an empty dictionary.

@@ -70,7 +70,7 @@ def deliver(
         ValueError: If the test split yields no image, or an export cannot be written.
         OSError: If a file cannot be written.
     """
-    run_dir = Path(config.run_dir)
+    baselines, run_dir = baselines or {}, Path(config.run_dir)
     keras_path = run_dir / f"{name}.keras"
     print(f"\nSaving {keras_path} ...")
     save_keras(model, keras_path, preprocessing=preprocessing)
@@ -93,7 +93,7 @@ def deliver(
     headline, value = result.headline
     print(f"Test {headline.replace('_', ' ')}: {task.text(headline, value)} of {tested:,} images.")
 
-    for name, by_split in (baselines or {}).items():
+    for name, by_split in baselines.items():
         print(f"  beside it, {name}: {task.text(headline, by_split['test'])}.")
 
     paths, comparisons = [keras_path], []
@@ -107,7 +107,7 @@ def deliver(
             comparisons = _compared(task, comparing, judged, tested)
     results = {
         **figures,
-        "baselines": baselines or {},
+        "baselines": baselines,
         "test_images": tested,
         "compared_images": compared if config.export else 0,
         "artefacts": [dataclasses.asdict(row) for row in comparisons],
@@ -119,9 +119,7 @@ def deliver(
     # Numbers of classes are in the order of the classes, titles in that of the alphabet.
     picked = pick_samples(judged.truth if np.ndim(judged.truth) == 1 else titles, SAMPLES)
     write_samples(samples, judged.images[picked], [titles[index] for index in picked])
-    page = write_run_report(
-        task, config, judged, keras_path, comparisons, baselines or {}, report or {}
-    )
+    page = write_run_report(task, config, judged, keras_path, comparisons, baselines, report or {})
     print(f"\nThe report is {page}.")
     print("\nNext:")
     print(f"  {shlex.join(['tensorboard', '--logdir', str(log_dir.parent)])}")

@@ -47,10 +47,9 @@ def cross_validate(config, source, task, run: Callable[..., object]):
             f"`folds` is for sources without a validation split, which {source.name} has: received "
             f"folds={config.folds}."
         )
+    count, figures = config.folds, []
     resume = None if config.resume else config.resume  # some folds may not have begun
-    config = dataclasses.replace(config, val_fraction=0.0, resume=resume)
-    count, config = config.folds, dataclasses.replace(config, folds=0)
-    figures = []
+    config = dataclasses.replace(config, folds=0, val_fraction=0.0, resume=resume)
     for number, (rest, part) in enumerate(in_parts(source.splits["train"], count), 1):
         print(f"\nFold {number} of {count}, without {part.count:,} pictures:")
         folder = Path(config.run_dir, f"fold-{number}")

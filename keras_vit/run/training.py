@@ -184,7 +184,8 @@ def train(
                 notes["baselines"] = start_from_probe(model, plain, source, preprocessing, **how)
                 for callback in kept:
                     callback.set_model(model)
-                    callback.consider(0, model.evaluate(validated, return_dict=True, verbose=0))
+                    found = model.evaluate(validated, return_dict=True, verbose=0)
+                    callback.consider(0, found[callback.metric])
             history = model.fit(
                 per_worker(functools.partial(stream, start_step=start), devices),
                 epochs=config.epochs,
@@ -213,7 +214,8 @@ def train(
             return None
         chosen = dataclasses.replace(config, xla="on" if notes["jit_compile"] else "off")
         trained, name = keep_weights(config, task, build, model, best, preprocessing)
-        said = advice(notes.get("baselines", {}), best.best)
+        simpler = notes.get("baselines", {})
+        said = advice(simpler, best.best)
         print(*said, sep="\n", end="\n" if said else "")
         comparisons = deliver(
             task,
@@ -225,7 +227,7 @@ def train(
             preprocessing=preprocessing,
             bigger=bigger,
             count=source.splits["test"].count,
-            baselines=notes.get("baselines", {}),
+            baselines=simpler,
             report=training_parts(
                 config, source, history, devices, shown, notes["lengths"], best.best, said
             ),

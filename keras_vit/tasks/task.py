@@ -133,6 +133,11 @@ class Task:
         """The names of the classes for people: `crane (134)` where several are called crane."""
         return told_apart(self.class_names)
 
+    @staticmethod
+    def numbers_in(row):
+        """Returns what a row of `words` says besides the class: a dictionary of numbers by name."""
+        return {key: row[key] for key in row if key not in ("name", "index", "colour")}
+
     def text(self, name, value):
         """Writes a figure: a share as 97.22%, another number with four digits."""
         return f"{value:.2%}" if name in self.shares else f"{value:.4g}"

@@ -17,8 +17,8 @@ class KeepBest(keras.callbacks.Callback):
 
     The weights are those that were validated: with EMA the averages. Of two epochs with the same
     figure the later one is kept: small sets have many such epochs, and the last ones, with the
-    lowest learning rates, test best. Pass it to `Checkpoints` too, whose
-    files then hold which epoch is the best: a run that is killed and goes on keeps the same bits.
+    lowest learning rates, test best. Pass it to `Checkpoints` too, whose files then hold which
+    epoch is the best: a run that is killed and goes on keeps the same bits.
 
     Args:
         path: The file, a `.npz`.
@@ -44,10 +44,10 @@ class KeepBest(keras.callbacks.Callback):
         self._waited = 0
 
     def on_epoch_end(self, epoch, logs=None):
-        if f"val_{self.metric}" not in logs:  # no validation in this epoch
+        figure = logs.get(f"val_{self.metric}")
+        if figure is None:  # no validation in this epoch
             return
-        names = {name[len("val_") :]: value for name, value in logs.items() if name[:4] == "val_"}
-        if self.consider(epoch + 1, names):
+        if self.consider(epoch + 1, figure):
             self._waited = 0
             return
         self._waited += 1
@@ -58,29 +58,26 @@ class KeepBest(keras.callbacks.Callback):
                 "was not better."
             )
 
-    def consider(self, epoch, figures):
+    def consider(self, epoch, figure):
         """Keeps the weights of the model unless earlier ones are better.
 
         Args:
             epoch: Number of epochs that they were trained for.
-            figures: What the validation gave, by name.
+            figure: What the validation gave.
 
         Returns:
             Whether they are better than all before.
         """
-        figure = float(figures[self.metric])
-        score = figure if self.higher_is_better else -figure
-        before = -math.inf
-        if self.best is not None:
-            before = self.best["figure"] if self.higher_is_better else -self.best["figure"]
-        if not math.isfinite(figure) or score < before:
+        figure, sign = float(figure), 1 if self.higher_is_better else -1
+        before = -math.inf if self.best is None else sign * self.best["figure"]
+        if not math.isfinite(figure) or sign * figure < before:
             return False
         self.best = {"epoch": epoch, "figure": figure}
         if Workers(self.model.distribute_strategy).is_chief:
             variables = named_variables(self.model).items()
             arrays = {STATE + name: variable.numpy() for name, variable in variables}
             write_checkpoint(self.path, arrays, self.best)
-        return score > before
+        return sign * figure > before
 
     def restore(self):
         """Sets the model to the weights of the best epoch.

@@ -6,7 +6,6 @@ import math
 import os
 import platform
 import sys
-from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -14,6 +13,7 @@ from keras import tree
 
 from keras_vit.files import cache_folder, write_json
 from keras_vit.keras_private import all_layers
+from keras_vit.processor import processor
 
 NUMBERS = {"with_xla", "without", "compiling"}  # seconds
 
@@ -74,16 +74,6 @@ def write_trial(key, **seconds):
         write_json(_path(key), seconds)
     except OSError as error:
         print(f"keras-vit: the trial of XLA is not remembered: {error}", file=sys.stderr)
-
-
-def processor():
-    """Returns the name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(": ")[2]
-    return platform.processor() or platform.machine()
 
 
 def _path(key):
