@@ -1,0 +1,62 @@
+"""How much boxes `(x_min, y_min, x_max, y_max)` overlap."""
+
+from keras import ops
+
+
+def overlap(first, second):
+    """Computes the area that pairs of boxes share, and the area that they cover together.
+
+    Compare with this, `intersection > threshold * union`, where no quotient is needed.
+
+    Args:
+        first: Boxes `(..., 4)`; the sides of one whose corners are inverted count as 0.
+        second: Boxes of a shape that broadcasts with `first`: `(M, 1, 4)` and `(N, 4)` compare
+            each of `M` boxes with each of `N`.
+
+    Returns:
+        Intersection and union `(...)`, in squares of the boxes' unit.
+    """
+    low = ops.maximum(first[..., :2], second[..., :2])
+    high = ops.minimum(first[..., 2:], second[..., 2:])
+    intersection = _area(low, high)
+    areas = _area(first[..., :2], first[..., 2:]), _area(second[..., :2], second[..., 2:])
+    return intersection, areas[0] + areas[1] - intersection
+
+
+def iou(first, second):
+    """Computes the intersection over union of pairs of boxes.
+
+    Args:
+        first: Boxes `(..., 4)`.
+        second: Boxes of a shape that broadcasts with `first`.
+
+    Returns:
+        Shares `(...)` in [0, 1]; 0 where both boxes have no area.
+    """
+    return ops.divide_no_nan(*overlap(first, second))
+
+
+def giou(first, second):
+    """Computes the generalized intersection over union of pairs of boxes.
+
+    The IoU, less the share of the smallest box around both that neither covers: it also says how
+    far boxes are apart. "Generalized Intersection over Union" (arXiv:1902.09630), algorithm 1.
+
+    Args:
+        first: Boxes `(..., 4)`.
+        second: Boxes of a shape that broadcasts with `first`.
+
+    Returns:
+        Numbers `(...)` in (-1, 1]; 0 where both boxes are one point. A loss is `1 - giou`.
+    """
+    intersection, union = overlap(first, second)
+    around = _area(
+        ops.minimum(first[..., :2], second[..., :2]), ops.maximum(first[..., 2:], second[..., 2:])
+    )
+    covered = ops.divide_no_nan(intersection, union)
+    return covered - ops.divide_no_nan(around - union, around)
+
+
+def _area(low, high):
+    sides = ops.maximum(high - low, 0)
+    return sides[..., 0] * sides[..., 1]
