@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "keras_vit"
 EXTRAS = (
     "ai_edge_quantizer",
     "fastapi",
+    "faster_coco_eval",
     "onnx",
     "onnxruntime",
     "openvino",
