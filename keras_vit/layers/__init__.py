@@ -6,6 +6,7 @@ from keras_vit.layers.embed import PatchEncoder
 from keras_vit.layers.masks import ClassQueries, MaskProduct
 from keras_vit.layers.mlp import MLP
 from keras_vit.layers.patches import Patches, patch_grid, patchify, unpatchify
+from keras_vit.layers.points import Points
 from keras_vit.layers.pool import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
@@ -23,6 +24,7 @@ __all__ = [
     "PatchDropout",
     "PatchEncoder",
     "Patches",
+    "Points",
     "SelfAttention",
     "TokenMap",
     "TokenPool",

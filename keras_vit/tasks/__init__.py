@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         preprocessing_of,
     )
     from keras_vit.tasks.depths import token_maps, tokens_at
+    from keras_vit.tasks.detect import detector
     from keras_vit.tasks.keras_file import read_keras_file
     from keras_vit.tasks.pooled import features
     from keras_vit.tasks.probabilities import to_probabilities
@@ -33,6 +34,7 @@ _MODULE_OF = {
     "class_names_of": "deployed",
     "classifier": "classify",
     "deploy": "deployed",
+    "detector": "detect",
     "features": "pooled",
     "preprocessing_of": "deployed",
     "read_keras_file": "keras_file",
@@ -51,6 +53,7 @@ __all__ = [
     "classification",
     "classifier",
     "deploy",
+    "detector",
     "features",
     "preprocessing_of",
     "read_keras_file",

@@ -4,6 +4,7 @@ import keras
 
 from keras_vit.errors import UserError
 from keras_vit.layers import ClassQueries, MaskProduct, TokenMap, TransformerBlock
+from keras_vit.tasks.convolution import convolution
 from keras_vit.tasks.depths import token_maps
 
 HEADS = ("linear", "masks", "side")
@@ -84,22 +85,13 @@ def _side(backbone, patches, stride, width):
     if stride % 4:
         raise UserError(f"head='side' needs a patch_size that 4 divides: received {stride}.")
     x = backbone.get_layer("pixels").output
-    x = _convolved(x, width // 2, "side0", strides=2)
-    x = _convolved(x, width, "side1", strides=2)
-    x = _convolved(x, width, "side2")
+    x = convolution(width // 2, "side0", strides=2)(x)
+    x = convolution(width, "side1", strides=2)(x)
+    x = convolution(width, "side2")(x)
     y = keras.layers.Dense(width, name="side_patches")(patches)
     # Without it patches after a trained norm are ten times as large as the pixels that join them.
     y = keras.layers.LayerNormalization(epsilon=1e-6, name="side_patches_norm")(y)
     y = keras.layers.UpSampling2D(stride // 4, interpolation="bilinear", name="side_up")(y)
     x = keras.layers.Add(name="side_join")([x, y])
-    x = _convolved(x, width, "side3")
-    return _convolved(x, width, "side4")
-
-
-def _convolved(x, width, name, strides=1):
-    """Convolution, norm over the channels and GELU; no batch norm, which replicas would split."""
-    x = keras.layers.Conv2D(
-        width, 3, strides=strides, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
-    x = keras.layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm")(x)
-    return keras.layers.Activation("gelu", name=f"{name}_gelu")(x)
+    x = convolution(width, "side3")(x)
+    return convolution(width, "side4")(x)
