@@ -20,6 +20,7 @@ EXTRAS = (
     "onnxruntime",
     "openvino",
     "prometheus_client",
+    "skimage",
     "starlette",
     "tensorflow_serving",
     "tf2onnx",

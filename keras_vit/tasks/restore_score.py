@@ -1,0 +1,115 @@
+"""Scores of restored pictures: PSNR and SSIM, on brightness and on colours."""
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from keras_vit.errors import UserError, needs_extra
+from keras_vit.images.luma import luma
+
+WINDOW = 11  # pixels: the side of the window of SSIM
+
+
+@dataclasses.dataclass(frozen=True)
+class RestorationScore:
+    """How well pictures were restored, as publications on super-resolution report it.
+
+    Attributes:
+        pictures: PSNR and SSIM on Y, then both on RGB, of each picture, `(N, 4)`.
+    """
+
+    pictures: np.ndarray
+
+    @classmethod
+    def of(cls, pictures: Iterable[tuple[np.ndarray, np.ndarray]], *, border=0):
+        """Compares pictures with the truth.
+
+        Args:
+            pictures: Pairs of arrays `(H, W, C)`, uint8: true and restored; `C` is 1 or 3. A grey
+                picture is its own Y.
+            border: How many pixels are cut off on each side first; for super-resolution, its scale.
+
+        Returns:
+            A `RestorationScore`.
+
+        Raises:
+            ValueError: If the arrays of a pair differ in shape or are not uint8, fewer than
+                `WINDOW` pixels are left on a side, or scikit-image is not installed.
+        """
+        if border < 0:
+            raise UserError(f"`border` must be at least 0: received border={border}.")
+        rows = []
+        for true, restored in pictures:
+            true, restored = np.asarray(true), np.asarray(restored)
+            if true.shape != restored.shape:
+                raise UserError(
+                    f"A restored picture has the shape of the true one, {true.shape}: "
+                    f"received {restored.shape}."
+                )
+            kept = [
+                each[border : each.shape[0] - border, border : each.shape[1] - border]
+                for each in (true, restored)
+            ]
+            if min(kept[0].shape[:2]) < WINDOW:
+                raise UserError(
+                    f"A picture must have {WINDOW} pixels on each side within a border of {border}:"
+                    f" received {true.shape[0]}x{true.shape[1]}."
+                )
+            on_y = [luma(each) for each in kept]
+            rows.append([psnr(*on_y), ssim(*on_y), psnr(*kept), ssim(*kept)])
+        return cls(np.array(rows, float).reshape(-1, 4))
+
+    @property
+    def figures(self):
+        """The means over the pictures, by name; those of RGB end in `_rgb`."""
+        names = ("psnr", "ssim", "psnr_rgb", "ssim_rgb")
+        means = self.pictures.mean(0) if len(self.pictures) else np.full(4, np.nan)
+        return dict(zip(names, means.tolist(), strict=True))
+
+
+def psnr(true, restored):
+    """Returns the peak signal-to-noise ratio of pictures of 8 bits, in decibels.
+
+    Args:
+        true: uint8 array of any shape.
+        restored: uint8 array of this shape.
+
+    Returns:
+        A number, infinite where the arrays are equal.
+    """
+    error = np.mean((np.asarray(true, float) - np.asarray(restored, float)) ** 2)
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
+
+
+def ssim(true, restored):
+    """Returns the structural similarity of pictures of 8 bits.
+
+    "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004), as its
+    authors' MATLAB code computes it: a Gaussian window of 11x11 pixels with a standard deviation of
+    1.5, only where it lies within the picture. Of colours, it is the mean over the channels.
+
+    Args:
+        true: uint8 array `(H, W)` or `(H, W, C)`, with at least `WINDOW` pixels on each side.
+        restored: uint8 array of this shape.
+
+    Returns:
+        A number up to 1, which equal arrays have.
+
+    Raises:
+        ValueError: If scikit-image is not installed.
+    """
+    with needs_extra("restore"):
+        from skimage.metrics import structural_similarity
+    # `truncate` of scikit-image's Gaussian, 3.5 standard deviations, is a radius of 5 pixels.
+    return float(
+        structural_similarity(
+            np.asarray(true, float),
+            np.asarray(restored, float),
+            data_range=255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            channel_axis=-1 if np.ndim(true) == 3 else None,
+        )
+    )
