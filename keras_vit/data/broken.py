@@ -1,5 +1,6 @@
 """Pictures that cannot be read: recorded while a pipeline runs, reported at the end of an epoch."""
 
+import re
 import threading
 
 import tensorflow as tf
@@ -7,6 +8,7 @@ import tensorflow as tf
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.masks import decode_mask
 
+STATED = re.compile(r"assertion failed: \[([A-Z][^\]]*\.)\]")  # by `tf.debugging.Assert`
 DECODERS = {"image": decode_picture, "mask": decode_mask, "target": decode_picture}
 
 
@@ -24,15 +26,16 @@ def why_unreadable(error):
     return str(error.message).partition("\n")[0]
 
 
-def why_broken(split, index):
+def why_broken(split, index, error=None):
     """Explains why an example of an `EncodedSplit` cannot be read.
 
     Args:
         split: The split.
         index: Index of the example, an integer.
+        error: The `tf.errors.OpError` that a crop of it raised, where one did.
 
     Returns:
-        A sentence.
+        A sentence: the one that a crop states, if it refuses what can be decoded.
     """
     try:
         sample = split.read(tf.constant(index, tf.int64))
@@ -44,7 +47,8 @@ def why_broken(split, index):
         return why_unreadable(error)
     except ValueError as error:
         return str(error)
-    return "TensorFlow cannot decode it."
+    stated = STATED.search(str(getattr(error, "message", "")))
+    return stated[1] if stated else "TensorFlow cannot decode it."
 
 
 class BrokenPictures:

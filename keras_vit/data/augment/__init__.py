@@ -9,9 +9,14 @@ from keras_vit.data.augment.aug_mix import aug_mix
 from keras_vit.data.augment.auto_augment import CIFAR10_POLICY, IMAGENET_POLICY, auto_augment
 from keras_vit.data.augment.chain import as_one, chain, layer_stage
 from keras_vit.data.augment.colour_jitter import colour_jitter
-from keras_vit.data.augment.crops import fitted, random_resized_crop, random_scale_crop
+from keras_vit.data.augment.crops import (
+    fitted,
+    random_place_crop,
+    random_resized_crop,
+    random_scale_crop,
+)
 from keras_vit.data.augment.erasing import random_erasing
-from keras_vit.data.augment.geometry import random_affine, random_crop, random_flip
+from keras_vit.data.augment.geometry import random_affine, random_crop, random_flip, random_turn
 from keras_vit.data.augment.keys import example_keys, fold, uniform
 from keras_vit.data.augment.mix import cutmix, mix, mixup
 from keras_vit.data.augment.move import VOID, Geometry, move, size_of, square, window
@@ -45,8 +50,10 @@ __all__ = [
     "random_crop",
     "random_erasing",
     "random_flip",
+    "random_place_crop",
     "random_resized_crop",
     "random_scale_crop",
+    "random_turn",
     "size_of",
     "square",
     "three_augment",

@@ -43,6 +43,36 @@ def random_scale_crop(sample, keys, *, size, scale=(0.5, 2.0), **outside):
     return move(sample, window(*edges, size), **outside)
 
 
+def random_place_crop(sample, keys, *, size, **outside):
+    """Crops each picture at a random place, without scaling it.
+
+    Args:
+        sample: Images `(B, H, W, C)`, or a dict of samples as in `keras_vit.data.augment.move`.
+        keys: One per example, uint64 `(B,)`.
+        size: Height and width of the crop in pixels, or one integer for both.
+        **outside: `least_area`, see `keras_vit.data.augment.move.move`; a crop has no outside.
+
+    Returns:
+        A batch of the same structure and dtypes, of the size `size`.
+
+    Raises:
+        ValueError: If `size` is not one or two integers from 1, or the pictures are smaller.
+        tf.errors.InvalidArgumentError: When it runs, if the pictures are smaller, and this was not
+            known before.
+    """
+    size = pair(size)
+    height, width = size_of(sample)
+    rule = f"A picture must not be smaller than its crop, {size[0]}x{size[1]} pixels: received"
+    if tf.is_tensor(height) or tf.is_tensor(width):
+        received = tf.strings.format(f"{rule} {{}}x{{}}.", (height, width))
+        large_enough = (height >= size[0]) & (width >= size[1])
+        with tf.control_dependencies([tf.debugging.Assert(large_enough, [received])]):
+            keys = tf.identity(keys)
+    elif height < size[0] or width < size[1]:
+        raise UserError(f"{rule} {height}x{width}.")
+    return random_scale_crop(sample, keys, size=size, scale=(1.0, 1.0), **outside)
+
+
 def random_resized_crop(sample, keys, *, size, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3), **outside):
     """Resizes a random window of each picture to one size.
 

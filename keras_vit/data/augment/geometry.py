@@ -8,6 +8,7 @@ from keras_vit.data.augment.affine import affine, around_middle
 from keras_vit.data.augment.dispatch import dispatch, keep
 from keras_vit.data.augment.keys import uniform
 from keras_vit.data.augment.move import Geometry, floats, move, size_of, square, window
+from keras_vit.errors import UserError
 
 
 def random_flip(sample, keys, **outside):
@@ -32,6 +33,35 @@ def random_flip(sample, keys, **outside):
     one, none = tf.ones_like(signs), tf.zeros_like(signs)
     matrices = around_middle(floats(size), signs, none, none, one)
     return move(sample, Geometry(square(matrices), size, read), **outside)
+
+
+def random_turn(sample, keys, **outside):
+    """Turns each square picture by 0, 90, 180 or 270 degrees, and mirrors half of them.
+
+    The eight symmetries of a square are equally likely. Pixels are copied.
+
+    Args:
+        sample: Images `(B, H, H, C)`, or a dict of samples as in `keras_vit.data.augment.move`.
+        keys: One per example, uint64 `(B,)`.
+        **outside: `fill`, `void` and `least_area`, see `keras_vit.data.augment.move.move`.
+
+    Returns:
+        A batch of the same structure, shapes and dtypes.
+
+    Raises:
+        ValueError: If the pictures are not square, or their size is not known.
+    """
+    height, width = size_of(sample)
+    if tf.is_tensor(height) or tf.is_tensor(width) or height != width:
+        received = "any size" if tf.is_tensor(height) else f"{height}x{width} pixels"
+        raise UserError(f"Only square pictures are turned by 90 degrees: received {received}.")
+    transposed, down, across = tf.unstack(tf.cast(uniform(keys, 3) < 0.5, tf.float32), axis=1)
+    y_sign, x_sign = 1 - 2 * down, 1 - 2 * across
+    kept = 1 - transposed
+    matrices = around_middle(
+        (height, width), x_sign * kept, x_sign * transposed, y_sign * transposed, y_sign * kept
+    )
+    return move(sample, Geometry(square(matrices), (height, width)), **outside)
 
 
 def random_crop(sample, keys, *, padding, **outside):

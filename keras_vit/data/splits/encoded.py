@@ -106,13 +106,14 @@ class EncodedSplit:
             for attempt in range(ATTEMPTS):
                 try:
                     return tf.nest.map_structure(lambda x: x.numpy(), read(index, counter))
-                except tf.errors.OpError:
-                    broken.add(self.path(index), why_broken(self, index))
+                except tf.errors.OpError as error:
+                    path, reason = self.path(index), why_broken(self, index, error)
+                    broken.add(path, reason)
                 if not order.endless:
                     return None
                 index = order.replacement(int(counter), attempt)
             raise UserError(
-                f"None of {ATTEMPTS} pictures can be read; the last is {self.path(index)}."
+                f"None of {ATTEMPTS} pictures can be read; the last is {path}: {reason}"
             )
 
         if order.endless:

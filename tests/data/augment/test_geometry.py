@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_vit.data.augment import random_affine, random_crop, random_flip, uniform
+from keras_vit.data.augment import random_affine, random_crop, random_flip, random_turn, uniform
+from keras_vit.errors import UserError
 
 BLOB = np.zeros((1, 33, 33, 1), "float32")
 BLOB[0, 12:15, 20:23] = 255  # off the middle, (16, 16)
@@ -108,3 +109,30 @@ def test_a_crop_shifts_by_whole_pixels_each_shift_as_often(keys):
     matches = (moved[:, None, ..., 0] == shifts).all((2, 3))
     assert (matches.sum(1) == 1).all()
     np.testing.assert_allclose(matches.mean(0), 1 / 9, atol=0.015)  # four standard errors
+
+
+def test_square_images_turn_in_eight_ways(keys, shares):
+    image = np.random.default_rng(0).integers(0, 256, (1, 5, 5, 3), dtype="uint8")
+    turned = np.asarray(random_turn(np.repeat(image, 800, axis=0), keys(800)))
+    ways = [np.rot90(each, count, (1, 2)) for each in (image, image[:, ::-1]) for count in range(4)]
+    counts = [(turned == way).all((1, 2, 3)).sum() for way in ways]
+    assert sum(counts) == 800 and min(counts) > 60
+
+
+def test_a_mask_and_a_box_turn_with_the_image(keys):
+    mask = np.zeros((40, 8, 8), "uint8")
+    mask[:, 1:3, 2:7] = 1
+    boxes = np.tile(np.float32([2, 1, 7, 3]), (40, 1, 1))
+    sample = {"image": mask[..., None], "mask": mask, "boxes": boxes}
+    moved = {name: np.asarray(each) for name, each in random_turn(sample, keys(40)).items()}
+    np.testing.assert_array_equal(moved["image"][..., 0], moved["mask"])
+    for mask, (left, top, right, bottom) in zip(
+        moved["mask"], moved["boxes"][:, 0].astype(int), strict=True
+    ):
+        assert mask[top:bottom, left:right].all() and mask.sum() == 10
+    assert len(np.unique(moved["boxes"], axis=0)) > 4
+
+
+def test_images_that_are_not_square_are_not_turned(keys):
+    with pytest.raises(UserError, match="Only square pictures .* received 4x6 pixels"):
+        random_turn(np.zeros((1, 4, 6, 3), "uint8"), keys(1))

@@ -20,6 +20,7 @@ AXIAL = {  # edges of a box stay upright
     "crop": functools.partial(augment.random_crop, padding=9),
     "zoom": functools.partial(augment.random_affine, zoom=0.3, shift=0.2),
     "scale crop": functools.partial(augment.random_scale_crop, size=(32, 44)),
+    "place crop": functools.partial(augment.random_place_crop, size=(36, 40)),
     "small scale crop": functools.partial(
         augment.random_scale_crop, size=(48, 30), scale=(0.5, 0.6)
     ),
