@@ -16,6 +16,7 @@ from keras_vit.layers import (
 from keras_vit.models import ViTConfig, vit
 from keras_vit.tasks import classifier, features, to_probabilities
 from keras_vit.tasks.probabilities import PASSING, before_softmax
+from keras_vit.tasks.token_detect import answering_with_boxes, token_detector
 
 POOLS = {
     MeanPool: "mean",
@@ -36,6 +37,8 @@ class Architecture:
         num_classes: Number of classes, 0 for a model that returns features.
         pre_logits: Units of a dense layer before the head, or `None`.
         distillation_head: Whether a second head reads the distillation token.
+        detector: Whether the head finds boxes of these classes: see
+            `keras_vit.tasks.token_detector`. Nothing is pooled then.
         mean: Mean of the pixels on the scale 0 to 1, one number or one per channel.
         std: Standard deviation of the pixels on that scale, one number or one per channel.
     """
@@ -45,6 +48,7 @@ class Architecture:
     num_classes: int = 0
     pre_logits: int | None = None
     distillation_head: bool = False
+    detector: bool = False
     mean: float | tuple[float, ...] = 0.5
     std: float | tuple[float, ...] = 0.5
 
@@ -57,7 +61,9 @@ class Architecture:
 
         Returns:
             A `keras.Model` from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`, to features
-            `(B, D)` where there are no classes, or to tokens `(B, T, D)` where nothing is pooled.
+            `(B, D)` where there are no classes, or to tokens `(B, T, D)` where nothing is pooled;
+            of a detector the model that is deployed, from images to `boxes`, `scores` and
+            `classes`.
 
         Raises:
             ValueError: If there are names and no classes, or not one name per class; or if
@@ -68,6 +74,8 @@ class Architecture:
                 f"A model without a head has no classes: received {len(class_names)} names."
             )
         backbone = vit(self.config, mean=self.mean, std=self.std, **rates)
+        if self.detector:
+            return answering_with_boxes(token_detector(backbone, self.num_classes), class_names)
         if self.num_classes:
             return classifier(
                 backbone,
@@ -116,6 +124,7 @@ def architecture_of(model):
         num_registers=embed.num_registers,
         position=embed.position,
         prefix_positions=embed.prefix_positions,
+        mid_positions="positions00" in layers,
         patch_bias=embed.projection.use_bias,
         pre_norm="pre_norm" in layers,
         final_norm="norm" in layers,

@@ -104,6 +104,7 @@ def _arguments(architecture):
         "pre_logits": architecture.pre_logits,
         "pool='class_token_and_mean'": architecture.pool == "class_token_and_mean",
         "position='none'": config.position == "none",
+        "positions between blocks": config.mid_positions,
         "pre_norm and a bias of the patches": config.pre_norm and config.patch_bias,
         "a distillation token without a class token or with registers": config.distillation_token
         and (config.num_registers or not config.class_token),

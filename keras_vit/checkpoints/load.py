@@ -8,6 +8,7 @@ import numpy as np
 from keras_vit.checkpoints.recognise import RecognisedCheckpoint, recognise
 from keras_vit.checkpoints.resize import fold_channels, resize_kernel, resize_positions
 from keras_vit.errors import UserError
+from keras_vit.tasks.deployed import remember_preprocessing
 
 HEADS = ("head/", "distillation_head/")
 
@@ -39,8 +40,8 @@ def load(
         patch_size: Side of the patches in pixels, to which the kernel is resized; by default the
             checkpoint's.
         channels: Channels per pixel, for which the kernel is folded; by default the checkpoint's.
-        num_classes: Number of classes of a new head, 0 for features; by default the checkpoint's
-            head stays.
+        num_classes: Number of classes of a new head of a classifier, 0 for features; by default the
+            checkpoint's head stays.
         class_names: `num_classes` names in the order of the labels; by default those of the
             checkpoint, if its head stays.
         pool: `"class_token"`, `"mean"`, `"class_token_and_mean"` or `"attention"`; by default the
@@ -54,7 +55,8 @@ def load(
 
     Returns:
         A `keras.Model` from images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`, or to features
-        `(B, D)` where there are no classes.
+        `(B, D)` where there are no classes. Of a detector whose head stays, it is the deployed
+        model, which answers with `boxes`, `scores` and `classes`.
 
     Raises:
         ValueError: If the checkpoint is not recognised, does not hold exactly the weights of the
@@ -78,8 +80,14 @@ def load(
     new_head = num_classes is not None
     if new_head:
         new = dataclasses.replace(
-            new, num_classes=num_classes, pre_logits=None, distillation_head=False
+            new,
+            num_classes=num_classes,
+            pre_logits=None,
+            distillation_head=False,
+            detector=False,
         )
+    if new.detector and pool is not None:
+        raise UserError(f"A detector does not pool its tokens: received pool={pool!r}.")
     best = "class_token" if new.config.class_token else "mean"
     new = dataclasses.replace(new, pool=pool or new.pool or best)
     model = new.build(
@@ -92,7 +100,7 @@ def load(
     _set_weights(model, checkpoint, new, resize, new_head=new_head)
     if new.num_classes:
         preprocessing = checkpoint.preprocessing.but(mean=new.mean, std=new.std)
-        model.get_layer("head").remember(preprocessing)
+        remember_preprocessing(model, preprocessing)
     return model
 
 
@@ -115,7 +123,7 @@ def _set_weights(model, checkpoint, new, resize, *, new_head):
         except Exception as error:  # NumPy raises many kinds
             shapes = " + ".join(f"{n} {a.shape}" for n, a in zip(entry.names, arrays, strict=True))
             raise UserError(f"{shapes} must make {path} {tuple(weight.shape)}: {error}.") from error
-        if path == "embed/positions":
+        if path.endswith("/positions"):
             prefix = array.shape[1] - old_config.grid[0] * old_config.grid[1]
             array = resize_positions(
                 array, old_config.grid, config.grid, prefix=prefix, method=resize

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_vit.checkpoints import google, hugging_face, timm
+from keras_vit.checkpoints import google, hugging_face, timm, yolos
 from keras_vit.checkpoints.architecture import Architecture, architecture_of
 from keras_vit.checkpoints.download import local_path
 from keras_vit.checkpoints.mapping import same
@@ -16,7 +16,7 @@ from keras_vit.errors import UserError, first_few, reason_of
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.tasks import class_names_of, preprocessing_of, read_keras_file
 
-FORMATS = (timm, google, hugging_face)
+FORMATS = (timm, google, yolos, hugging_face)  # YOLOS has the names of a ViT, and more
 USUAL = Preprocessing(crop_ratio=0.875)  # where a checkpoint has none of its own
 
 
@@ -49,7 +49,7 @@ class RecognisedCheckpoint:
     def __str__(self):
         """Describes the checkpoint on one line."""
         architecture = self.architecture
-        config = architecture.config
+        config, pool = architecture.config, architecture.pool or "no"
         parts = [
             f"{self.format}, {config.image_size[0]}x{config.image_size[1]} pixels in patches of "
             f"{config.patch_size}",
@@ -58,7 +58,8 @@ class RecognisedCheckpoint:
             f"{config.num_registers} registers" if config.num_registers else None,
             "LayerScale" if config.layer_scale is not None else None,
             "a distillation token" if config.distillation_token else None,
-            f"{(architecture.pool or 'no').replace('_', ' ')} pooling",
+            "positions between blocks" if config.mid_positions else None,
+            "boxes" if architecture.detector else f"{pool.replace('_', ' ')} pooling",
             f"{architecture.num_classes:,} classes" if architecture.num_classes else "no head",
             f"epsilon {config.norm_epsilon:g}, mean {architecture.mean}, std {architecture.std}",
             f"not done as its configuration says: {', '.join(self.notes)}" if self.notes else None,
@@ -153,8 +154,9 @@ def _recognise_format(source, path):
         if prefix is not None and each.matches(plain):
             beside = (name for name in arrays if not name.startswith(prefix))
             return each, plain, prefix, tuple(sorted(beside))
+    families = dict.fromkeys(each.NAME for each in FORMATS)
     raise UserError(
-        f"{source} is no Vision Transformer of {', '.join(each.NAME for each in FORMATS)}: it "
+        f"{source} is no Vision Transformer of {', '.join(families)}: it "
         f"holds {len(arrays)} arrays, {first_few(sorted(arrays), 5)}."
     )
 

@@ -83,8 +83,10 @@ def import_weights(
     if golden is not None:
         _check_golden(model, *expected, golden)
     save_keras(model, out)
-    shapes = f"{model.input_shape[1:]} to {model.output_shape[1:]}"
-    print(f"{out}: {model.count_params():,} parameters, {shapes}")
+    outputs = model.output.items() if isinstance(model.output, dict) else [("", model.output)]
+    answers = ", ".join(f"{name} {output.shape[1:]}".strip() for name, output in outputs)
+    parameters = f"{model.count_params():,} parameters"
+    print(f"{out}: {parameters}, {model.input_shape[1:]} to {answers}")
     return 0 if golden is None else _compare(model, *expected, golden)
 
 
@@ -108,6 +110,9 @@ def _read_golden(path):
 
 def _check_golden(model, images, logits, path):
     """Raises a `ValueError` if images and logits are not of a model's shapes."""
+    if isinstance(model.output, dict):
+        names = ", ".join(model.output)
+        raise UserError(f"--golden compares logits: the model answers with {names}.")
     fits = images.shape[1:] == model.input_shape[1:]
     if not fits or logits.shape != (len(images), *model.output_shape[1:]):
         raise UserError(

@@ -1,5 +1,6 @@
 """Layers of a Vision Transformer, written only in `keras.ops`, so that any backend runs them."""
 
+from keras_vit.layers.add_positions import AddPositions
 from keras_vit.layers.attention import SelfAttention
 from keras_vit.layers.block import TransformerBlock
 from keras_vit.layers.embed import PatchEncoder
@@ -11,9 +12,11 @@ from keras_vit.layers.pool import AttentionPool, ClassTokenAndMeanPool, MeanPool
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
 from keras_vit.layers.token_map import TokenMap
+from keras_vit.layers.token_slice import TokenSlice
 
 __all__ = [
     "MLP",
+    "AddPositions",
     "AttentionPool",
     "ClassQueries",
     "ClassTokenAndMeanPool",
@@ -28,6 +31,7 @@ __all__ = [
     "SelfAttention",
     "TokenMap",
     "TokenPool",
+    "TokenSlice",
     "TransformerBlock",
     "patch_grid",
     "patchify",

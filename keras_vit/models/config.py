@@ -48,6 +48,8 @@ class ViTConfig:
         num_registers: How many registers precede the patches.
         position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
         prefix_positions: Whether class and distillation tokens have a learned position.
+        mid_positions: Whether a learned table of positions of all tokens is added between each two
+            blocks, too, as in YOLOS (arXiv:2106.00666, section 3.1).
         patch_bias: Whether the projection of the patches has a bias.
         pre_norm: Whether a norm `pre_norm` precedes the blocks, as in CLIP (arXiv:2103.00020).
         final_norm: Whether a norm `norm` follows the blocks; without it, a head normalises the
@@ -75,6 +77,7 @@ class ViTConfig:
     num_registers: int = 0
     position: str = "learned"
     prefix_positions: bool = True
+    mid_positions: bool = False
     patch_bias: bool = True
     pre_norm: bool = False
     final_norm: bool = True

@@ -6,7 +6,13 @@ import keras
 import numpy as np
 
 from keras_vit.errors import UserError
-from keras_vit.layers import PatchDropout, PatchEncoder, Patches, TransformerBlock
+from keras_vit.layers import (
+    AddPositions,
+    PatchDropout,
+    PatchEncoder,
+    Patches,
+    TransformerBlock,
+)
 from keras_vit.models.config import ViTConfig
 
 
@@ -25,8 +31,9 @@ def vit(
 
     "An Image is Worth 16x16 Words" (arXiv:2010.11929). A flat functional model of the layers
     `images` (input), `pixels`, `patches`, `embed`, `block00`, `block01`, ..., `norm`, and, where
-    there is one, `pre_norm` before the blocks; prefix tokens come before the patches. Memory and
-    time grow with `T*T` in attention and with `D*D` elsewhere.
+    there is one, `pre_norm` before the blocks; where there are positions between blocks,
+    `positions00` follows `block00`. Prefix tokens come before the patches. Memory and time grow
+    with `T*T` in attention and with `D*D` elsewhere.
 
     Args:
         config: A `ViTConfig`, or a name such as `"S/16"`.
@@ -46,8 +53,9 @@ def vit(
         A `keras.Model`.
 
     Raises:
-        ValueError: If the configuration contradicts itself, a rate is outside `[0, 1)`, or `mean`
-            or `std` does not fit the channels or is out of its range.
+        ValueError: If the configuration contradicts itself, a rate is outside `[0, 1)`, patches
+            are dropped before positions between blocks, or `mean` or `std` does not fit the
+            channels or is out of its range.
         TypeError: If an override is no field of `ViTConfig`.
     """
     if isinstance(config, str):
@@ -55,6 +63,11 @@ def vit(
     else:
         config = dataclasses.replace(config, **overrides)
     _check_rates(patch_dropout=patch_dropout)
+    if patch_dropout and config.mid_positions:
+        raise UserError(
+            "Positions between blocks need every patch: received mid_positions=True with "
+            f"patch_dropout={patch_dropout}."
+        )
     images = keras.Input((*config.image_size, config.channels), name="images")
     tokens = patch_tokens(images, config, mean=mean, std=std, dropout=dropout)
     if patch_dropout:
@@ -119,8 +132,9 @@ def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
 def encode(tokens, config, *, blocks=None, dropout=0.0, attention_dropout=0.0, drop_path=0.0):
     """Passes tokens `(B, T, D)` through the blocks: the second half of `vit`.
 
-    The layers `pre_norm`, where there is one, `block00`, `block01`, ..., `norm`. The tokens may be
-    fewer than those of `patch_tokens`; `T` must be fixed.
+    The layers `pre_norm`, where there is one, `block00`, `block01`, ..., `norm`, and `positions00`,
+    ... after all blocks but the last of the model, where the configuration has them. The tokens may
+    be fewer than those of `patch_tokens`; `T` must be fixed.
 
     Args:
         tokens: A symbolic tensor of width `D`.
@@ -166,6 +180,8 @@ def encode(tokens, config, *, blocks=None, dropout=0.0, attention_dropout=0.0, d
             drop_path=rates[index],
             name=f"block{index:02d}",
         )(x)
+        if config.mid_positions and index < config.depth - 1:
+            x = AddPositions(name=f"positions{index:02d}")(x)
     if config.final_norm and config.depth - 1 in blocks:
         x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="norm")(x)
     return x

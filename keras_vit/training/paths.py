@@ -7,7 +7,7 @@ import keras
 
 from keras_vit.errors import UserError
 
-BLOCK = re.compile(r"block(\d+)/")
+BLOCK = re.compile(r"(?:block|positions)(\d+)/")  # `positions03` follows `block03`
 HEAD = re.compile(r"(distillation_)?head/")
 
 

@@ -96,6 +96,7 @@ MODELS = [
     dict(num_registers=2, distillation_token=True, layer_scale=0.1, qk_norm=True),
     dict(pre_norm=True, patch_bias=False, activation="quick_gelu", norm_epsilon=1e-5),
     dict(final_norm=False, qkv_bias=False, activation="swiglu", prefix_positions=False),
+    dict(num_registers=2, depth=2, mid_positions=True),
 ]
 
 

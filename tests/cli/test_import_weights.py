@@ -130,3 +130,22 @@ def test_the_real_imagenet_weights_give_their_golden_logits(tmp_path, run):
     code, text, _ = run("import", source, "--out", tmp_path / "ti.keras", "--golden", golden)
     assert code == 0 and "top-1 equal for 32." in text
     assert "5,717,416 parameters, (224, 224, 3) to (1000,)" in text
+
+
+def test_a_detector_says_what_it_answers_with(tmp_path, run):
+    with np.load(GOLDEN / "hf_yolos.npz") as archive:
+        arrays = {
+            name.removeprefix("weights/"): archive[name].astype("float32")
+            for name in archive.files
+            if name.startswith("weights/")
+        }
+        np.savez(tmp_path / "golden.npz", images=archive["images"], logits=archive["outputs"])
+    save_file(arrays, tmp_path / "yolos.safetensors")
+    command = ["import", tmp_path / "yolos.safetensors", "--out", tmp_path / "yolos.keras"]
+    command += ["--num-heads", 2, "--grid", 2, 3]
+    code, text, err = run(*command)
+    assert (code, err) == (0, "")
+    assert "3 registers; positions between blocks; boxes; 4 classes" in text
+    assert text.splitlines()[-1].endswith("(16, 24, 3) to boxes (3, 4), scores (3,), classes (3,)")
+    code, _, err = run(*command, "--golden", tmp_path / "golden.npz")
+    assert code == 2 and "compares logits: the model answers with boxes, scores, classes." in err

@@ -58,7 +58,14 @@ HUGGING_FACE_MODELS = {
     ),
     "hf_dinov2_swiglu": ("Dinov2Model", "Dinov2Config", dict(use_swiglu_ffn=True)),
     "hf_dinov2_registers": ("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", {}),
+    "hf_yolos": ("YolosForObjectDetection", "YolosConfig", dict(num_hidden_layers=3)),
+    "hf_yolos_first_positions": (
+        "YolosForObjectDetection",
+        "YolosConfig",
+        dict(use_mid_position_embeddings=False),
+    ),
 }
+YOLOS = dict(image_size=[SIZE, SIZE + PATCH], num_detection_tokens=3, num_labels=4)
 PIXELS = {  # mean and standard deviation that `keras_vit.checkpoints` takes for a family
     "half": ((0.5,) * 3, (0.5,) * 3),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -69,7 +76,8 @@ PIXELS = {  # mean and standard deviation that `keras_vit.checkpoints` takes for
 def pixels_of(name):
     if "clip" in name:
         return PIXELS["clip"]
-    return PIXELS["imagenet" if "deit" in name or "dinov2" in name else "half"]
+    is_imagenet = any(each in name for each in ("deit", "dinov2", "yolos"))
+    return PIXELS["imagenet" if is_imagenet else "half"]
 
 
 def randomise(model):
@@ -92,10 +100,10 @@ def saved(model):
         return load_file(Path(folder, "model.safetensors"))
 
 
-def write(name, model, forward):
+def write(name, model, forward, size=(SIZE, SIZE)):
     randomise(model)
     model.eval()
-    images = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3)).astype("uint8")
+    images = np.random.default_rng(0).integers(0, 256, (3, *size, 3)).astype("uint8")
     mean, std = (np.array(each, "float32") for each in pixels_of(name))
     x = torch.from_numpy((images / np.float32(255) - mean) / std).permute(0, 3, 1, 2)
     with torch.no_grad():
@@ -110,9 +118,17 @@ def main():
         model = timm.create_model(architecture, **{**TIMM, **changes})
         write(name, model, model)
     for name, (kind, config, changes) in HUGGING_FACE_MODELS.items():
+        changes = {**(YOLOS if "yolos" in name else {}), **changes}
         config = getattr(transformers, config)(**{**HUGGING_FACE, **changes})
         model = getattr(transformers, kind)(config)
-        if name == "hf_mae":  # which shuffles the patches, and keeps all
+        if "yolos" in name:  # boxes, then logits
+            write(
+                name,
+                model,
+                lambda x, model=model: torch.cat([model(x).pred_boxes, model(x).logits], -1),
+                size=config.image_size,
+            )
+        elif name == "hf_mae":  # which shuffles the patches, and keeps all
             order = torch.arange((SIZE // PATCH) ** 2)[None].repeat(3, 1) / 100.0
             write(name, model, lambda x, model=model, order=order: model(x, noise=order)[0][:, 0])
         else:

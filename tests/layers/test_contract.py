@@ -4,6 +4,7 @@ import pytest
 import keras_vit.layers
 from keras_vit.layers import (
     MLP,
+    AddPositions,
     AttentionPool,
     ClassQueries,
     ClassTokenAndMeanPool,
@@ -18,6 +19,7 @@ from keras_vit.layers import (
     SelfAttention,
     TokenMap,
     TokenPool,
+    TokenSlice,
     TransformerBlock,
 )
 
@@ -62,6 +64,8 @@ CASES = [
     (Points, dict(stride=4), (2, 3, 5, 2)),
     (ClassQueries, dict(num_classes=3), TOKENS),
     (MaskProduct, dict(num_classes=3), TOKENS),
+    (AddPositions, dict(), TOKENS),
+    (TokenSlice, dict(start=1, count=3), TOKENS),
     (TokenPool, dict(), TOKENS),
     (TokenPool, dict(index=1), TOKENS),
     (MeanPool, dict(num_prefix_tokens=1), TOKENS),

@@ -113,21 +113,22 @@ def test_a_name_and_its_configuration_build_the_same():
 def test_every_option_of_the_configuration_reaches_the_model(tmp_path):
     options = dict(
         class_token=False, distillation_token=True, num_registers=3, position="sincos_1d",
-        prefix_positions=False, patch_bias=False, pre_norm=True, final_norm=False,
-        activation="gelu_tanh", norm_epsilon=1e-5, qkv_bias=False, qk_norm=True, layer_scale=0.1,
+        prefix_positions=False, mid_positions=True, patch_bias=False, pre_norm=True,
+        final_norm=False, activation="gelu_tanh", norm_epsilon=1e-5, qkv_bias=False, qk_norm=True,
+        layer_scale=0.1,
     )  # fmt: skip
     assert set(options) | set(SIZES["mu"]) | {"image_size", "patch_size", "channels"} == {
         field.name for field in dataclasses.fields(ViTConfig)
     }
-    plain = vit("mu/4", image_size=8)
+    plain = vit("mu/4", image_size=8, depth=2)
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
     shapes = [(w.path, w.shape) for w in plain.weights]
     for name, value in options.items():
-        model = vit("mu/4", image_size=8, **{name: value})
+        model = vit("mu/4", image_size=8, depth=2, **{name: value})
         if [(w.path, w.shape) for w in model.weights] == shapes:
             model.set_weights(plain.get_weights())
             assert np.abs(np.asarray(model(images)) - np.asarray(plain(images))).max() > 1e-6, name
-    model = vit("mu/4", image_size=8, **options)
+    model = vit("mu/4", image_size=8, depth=2, **options)
     assert model(images).shape == (2, 1 + 3 + 4, 32)
     model.save(tmp_path / "model.keras")
     reloaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -174,3 +175,12 @@ def test_an_unknown_field_is_refused():
 def test_a_rate_out_of_its_range_is_a_sentence(name, rate):
     with pytest.raises(UserError, match=rf"`{name}` must lie in \[0, 1\): received {rate}"):
         vit("mu/4", image_size=8, **{name: rate})
+
+
+def test_positions_between_blocks_come_after_all_but_the_last_and_need_every_patch():
+    model = vit("mu/4", image_size=8, depth=3, num_registers=2, mid_positions=True)
+    names = [layer.name for layer in model.layers][4:]
+    assert names == ["block00", "positions00", "block01", "positions01", "block02", "norm"]
+    assert model.get_layer("positions01").positions.shape == (1, 1 + 2 + 4, 32)
+    with pytest.raises(ValueError, match="need every patch: received mid_positions=True with"):
+        vit("mu/4", image_size=8, mid_positions=True, patch_dropout=0.5)

@@ -35,6 +35,7 @@ def step(model, optimizer):
 def test_depths_count_from_the_patches_to_the_head():
     depths = {v.path.split("/")[0]: depth_of(v.path, 2) for v in build().trainable_variables}
     assert depths == {"embed": 0, "block00": 1, "block01": 2, "norm": 3, "pool": 3, "head": 3}
+    assert depth_of("positions03/positions", 12) == 4  # between `block03` and the next
 
 
 @pytest.mark.parametrize(
