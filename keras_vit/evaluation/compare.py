@@ -195,16 +195,17 @@ def _by_place(values):
 
 def _comparison(task, path, answers, results, **measured):
     result, expected = results
+    compared = answers if task.comparable is None else tuple(map(task.comparable, answers))
     return Comparison(
         artefact=str(path),
         size=_size(Path(path)),
         figures=result.figures,
         change=task.change(result, expected),
         agreement=_agreement(task, *answers),
-        **_differences(*answers),
+        **_differences(*compared),
         operators=operators_of(path),
         chance=chance_of_loss(task, result, expected),
-        broken=broken(*answers),
+        broken=broken(*compared),
         **measured,
     )
 

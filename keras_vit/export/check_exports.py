@@ -14,7 +14,7 @@ from keras_vit.evaluation.timing import NoAnswer, Worker
 from keras_vit.export.formats import FORMATS
 from keras_vit.export.limits import differs
 from keras_vit.export.servable import in_float32
-from keras_vit.tasks import deploy
+from keras_vit.tasks import deploy, task_named
 
 IMAGES = 4  # of random pixels
 
@@ -33,12 +33,14 @@ def check_exports(model, paths):
     """
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, *model.input_shape[1:]))
     with tf.device("CPU"):  # whose float32 is that of the processes
-        answers = deploy(in_float32(model))(images.astype("float32"))
+        deployed = deploy(in_float32(model))
+        answers = deployed(images.astype("float32"))
         reference = {name: keras.ops.convert_to_numpy(x) for name, x in answers.items()}
     if not all(np.isfinite(array).all() for array in reference.values()):
         raise UserError(
             "The model answers random images with something that is not a finite number."
         )
+    comparable = _comparable(deployed)
     on_cpu = {"CUDA_VISIBLE_DEVICES": "-1"}  # this process may hold all memory of a GPU
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         images_file, answers_file = Path(folder, "images.npy"), Path(folder, "answers.npz")
@@ -52,8 +54,18 @@ def check_exports(model, paths):
                 answers = worker.answer(images_file, answers_file)
             except NoAnswer as error:
                 raise UserError(f"What was written as {name} cannot be used: {error}") from error
-            if why := broken(answers, reference) or _differs(FORMATS[name], answers, reference):
+            pair = comparable(answers), comparable(reference)
+            if why := broken(*pair) or _differs(FORMATS[name], *pair):
                 raise UserError(f"What was written as {name} cannot be used: {why}")
+
+
+def _comparable(deployed):
+    """Returns what a task of the package compares answers by; of others, the answers themselves."""
+    try:
+        task = task_named(deployed.task, deployed.class_names or ("0",), deployed.options)
+    except UserError:
+        task = None
+    return getattr(task, "comparable", None) or (lambda answers: answers)
 
 
 def _differs(format, answers, reference):

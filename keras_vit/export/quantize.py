@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from keras_vit.errors import needs_extra
+from keras_vit.errors import UserError, needs_extra
 from keras_vit.evaluation.litert_graph import read_litert
 
 SIGNATURE = "serving_default"
@@ -81,7 +81,8 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
         The bytes of the quantised file.
 
     Raises:
-        ValueError: If a package of the extra `export` is missing.
+        ValueError: If a package of the extra `export` is missing, or a model with a loop is to be
+            calibrated: the calibrator cannot read what is inside of it.
     """
     with needs_extra("export"):
         from ai_edge_quantizer import calibrator, quantizer
@@ -92,6 +93,7 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")  # it warns that keeping all tensors is for debugging
         if calibration is not None:
+            _check_no_loop(model)
             gptq = any(rule.algorithm == GPTQ for rule in rules)
             true = {} if gptq else {"qsv_update_func": qsv_utils.min_max_update}
             calibrated = calibrator.Calibrator(model, **true)
@@ -104,6 +106,16 @@ def quantize(model, rules, calibration=None, *, bytes_outside=False):
         quantized = quantizer.Quantizer(bytearray(model), recipe.get_quantization_recipe())
         result = quantized.quantize(ranges, enable_progress_report=False).quantized_model
     return _ranking_integers(result)
+
+
+def _check_no_loop(model):
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    if len(flatbuffer_utils.read_model_from_bytearray(bytearray(model)).subgraphs) > 1:
+        raise UserError(
+            "LiteRT formats with calibration take models without a loop: received one with a loop, "
+            "which tflite, tflite-float16 and tflite-int8 take."
+        )
 
 
 def _with_any_scale(model):

@@ -33,10 +33,10 @@ class Points(keras.layers.Layer):
         _, rows, columns, channels = maps.shape
         y, x = np.mgrid[:rows, :columns].reshape(2, -1)
         points = self.stride * np.stack([x + 0.5, y + 0.5, np.ones_like(x)], axis=-1)
+        points = np.pad(points, [(0, 0), (0, channels)])[None]
         values = ops.reshape(maps, (-1, rows * columns, channels))
-        zeros = ops.zeros_like(values[..., :1])  # of the batch's size, which the graph may not know
-        points = zeros + ops.convert_to_tensor(points[None], dtype=self.compute_dtype)
-        return ops.concatenate([points, values], axis=-1)
+        values = ops.pad(values, [[0, 0], [0, 0], [points.shape[-1] - channels, 0]])
+        return values + ops.convert_to_tensor(points, dtype=self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "stride": self.stride}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from keras_vit.lazy import lazy_names
 from keras_vit.tasks.classification import classification
+from keras_vit.tasks.detection import detection
 from keras_vit.tasks.segmentation import segmentation
 from keras_vit.tasks.task import Result, Task, task_named
 
@@ -53,6 +54,7 @@ __all__ = [
     "classification",
     "classifier",
     "deploy",
+    "detection",
     "detector",
     "features",
     "preprocessing_of",

@@ -86,6 +86,9 @@ class Task:
             changed no weight, and is followed too.
         decide: Turns answers into what is decided, integers `(B, ...)`, by whose equality two
             models agree; `None` where nothing is decided.
+        comparable: Turns answers into arrays `(B, ...)` by name that change little where the
+            answers do, by which exports are compared with their model; by default the answers
+            themselves. For answers in an order that rounding may change.
         title: Turns one truth or one target, `y[i]`, into a short text for a picture's title.
         picture: Draws a truth or a target on its image, `(H, W, C)`, uint8, and returns such an
             image, for galleries.
@@ -119,6 +122,7 @@ class Task:
     mix: Callable | None = None
     after_update: Callable[[object], None] | None = None
     decide: Callable[[dict], np.ndarray] | None = None
+    comparable: Callable[[dict], dict] | None = None
     title: Callable[[np.ndarray], str] | None = None
     picture: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     show: Callable[[np.ndarray, dict], dict[str, object]] | None = None

@@ -53,6 +53,37 @@ def voc_ap(pairs: Iterable[tuple[Mapping, Mapping]], num_classes, *, points=None
     )
 
 
+def harmonic_mean(truth, answers, num_classes, *, overlap=0.5):
+    """Computes how well the boxes of one picture were found: the harmonic mean of two shares.
+
+    The shares are those of the answered boxes that are right, as in `voc_ap`, and of the true ones
+    that are found; their harmonic mean is also called F1.
+
+    Args:
+        truth: What is true of the picture, as `keras_vit.tasks.box_lists` reads it.
+        answers: What was answered; each box counts, whatever its score.
+        num_classes: Number of classes `K`.
+        overlap: Least intersection over union of a box that is right.
+
+    Returns:
+        A number in [0, 1]; 1 where there is nothing and nothing was answered.
+
+    Raises:
+        ValueError: If `true_boxes` or `answered_boxes` refuses a box.
+    """
+    true, true_classes, _ = true_boxes(truth, num_classes)
+    boxes, scores, classes = answered_boxes(answers, num_classes)
+    order = np.argsort(-scores, kind="stable")
+    boxes, classes = boxes[order], classes[order]
+    right = 0
+    for index in np.unique(classes):
+        own = true[true_classes == index]
+        judged = _judge(boxes[classes == index], own, np.zeros(len(own), bool), overlap)
+        right += int((judged == 1).sum())
+    count = len(boxes) + len(true)
+    return 2 * right / count if count else 1.0
+
+
 def _judge(boxes, true, difficult, overlap):
     """Returns for each box, the surest first, 1 if it is right, -1 if wrong, 0 if neither."""
     judged, found = np.full(len(boxes), -1), np.zeros(len(true), bool)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_vit.tasks.voc_score import voc_ap
+from keras_vit.tasks.voc_score import harmonic_mean, voc_ap
 
 TRUE = [[0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10]]
 FAR = [90, 90, 95, 95]
@@ -101,3 +101,12 @@ def test_random_boxes_score_as_the_definition_says(points):
 def test_other_numbers_of_points_are_refused():
     with pytest.raises(ValueError, match="None or 11: received 101"):
         voc_ap([], 1, points=101)
+
+
+def test_the_mean_of_one_picture_counts_what_is_wrong_and_what_is_missed():
+    truth, found = pair([TRUE[0], FAR], [0.9, 0.8])
+    assert harmonic_mean(truth, found, 1) == pytest.approx(2 / 5)  # 1 right of 2 and 3
+    assert harmonic_mean(truth, dict(found, classes=[1, -1]), 2) == 0
+    assert harmonic_mean(truth, dict(found, classes=[-1, -1]), 1) == 0
+    nothing = pair([], [], true=[])
+    assert harmonic_mean(*nothing, 1) == 1

@@ -1,0 +1,41 @@
+"""A model that answers with boxes is exported: suppression is part of every format."""
+
+import numpy as np
+import pytest
+from random_models import randomised
+from thinned import thinned
+
+from keras_vit.export import FORMATS, export
+from keras_vit.inference import open_artefact
+from keras_vit.models import vit
+from keras_vit.tasks import detection, detector
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3)).astype("uint8")
+LOOPED = ("tflite", "savedmodel", "tflite-float16", "tflite-int8", "onnx", "openvino")
+
+
+def deployed():
+    trained = randomised(detector(vit("mu/8", image_size=24), 2, width=8, depth=0))
+    return detection(("cat", "dog"), threshold=0.1).deploy(trained)
+
+
+@pytest.mark.parametrize("name", thinned(LOOPED, fast=1))
+def test_boxes_are_answered_in_every_format_without_calibration(tmp_path, name):
+    if not FORMATS[name].is_at_hand:
+        pytest.skip(f"the extra [{FORMATS[name].extra}] is not installed")
+    model = deployed()
+    (path,) = export(model, tmp_path, to=(name,))
+    artefact = open_artefact(path)
+    assert artefact.task == "detection" and artefact.options == {"threshold": 0.1}
+    answers, expected = artefact.answer(IMAGES), model(IMAGES.astype("float32"))
+    near = 1e-5 if FORMATS[name].largest_loss is None else 0.01
+    np.testing.assert_allclose(answers["scores"], expected["scores"], atol=near)
+    if near == 1e-5:
+        np.testing.assert_array_equal(answers["classes"], expected["classes"])
+        np.testing.assert_allclose(answers["boxes"], expected["boxes"], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_calibration_of_a_loop_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="calibration take models without a loop"):
+        export(deployed(), tmp_path, to=("tflite-int8-dense",), calibration=IMAGES)
