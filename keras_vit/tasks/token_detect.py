@@ -8,11 +8,12 @@ from keras_vit.layers import TokenSlice
 from keras_vit.tasks.deployed import answering
 from keras_vit.tasks.depths import tokens_at
 
+SIZE = 2  # numbers that say how large the image is: width and height in pixels
 SIDES = 4  # numbers of a box: middle, width and height
 
 
 def token_detector(backbone, num_classes, *, auxiliary=()):
-    """Extends a backbone to a model from images `(B, H, W, C)` to `(B, A, Q, 4 + K + 1)`.
+    """Extends a backbone to a model from images `(B, H, W, C)` to `(B, A, Q, 6 + K + 1)`.
 
     "You Only Look at One Sequence" (arXiv:2106.00666): the `Q` registers of the backbone are its
     detection tokens. Two perceptrons of three layers read each of them: one answers with a box, its
@@ -28,8 +29,9 @@ def token_detector(backbone, num_classes, *, auxiliary=()):
             3.2).
 
     Returns:
-        A `keras.Model` named `"token_detector"`, float32. Along `A` are the answers of the blocks
-        in `auxiliary`, then those that count.
+        A `keras.Model` named `"token_detector"`. Along `A` are the answers of the blocks in
+        `auxiliary`, then those that count. Each answers with the width and height of the image in
+        pixels, a box and `K + 1` logits, float32; `parts` reads them.
 
     Raises:
         ValueError: If there is no class, or the backbone has no registers, no last norm or no such
@@ -46,6 +48,7 @@ def token_detector(backbone, num_classes, *, auxiliary=()):
         "box": _perceptron("box", embed.width, SIDES, "sigmoid"),
         "class": _perceptron("class", embed.width, num_classes + 1, None),
     }
+    height, width = backbone.input_shape[1:3]
     answers = []
     for name in (*auxiliary, "norm"):
         x = tokens[name]
@@ -62,12 +65,28 @@ def token_detector(backbone, num_classes, *, auxiliary=()):
             both.append(y)
         joined = keras.layers.Concatenate(dtype="float32", name=f"{name}_answers")(both)
         shape = 1, count, SIDES + num_classes + 1
-        answers.append(keras.layers.Reshape(shape, dtype="float32", name=f"{name}_depth")(joined))
+        depth = keras.layers.Reshape(shape, dtype="float32", name=f"{name}_depth")(joined)
+        size = [ops.full_like(depth[..., :1], side) for side in (width, height)]
+        answers.append(ops.concatenate([*size, depth], axis=-1))
     if len(answers) > 1:
         depths = keras.layers.Concatenate(axis=1, dtype="float32", name="depths")(answers)
     else:
         depths = answers[0]
     return keras.Model(backbone.input, depths, name="token_detector")
+
+
+def parts(answers):
+    """Reads the answers of `token_detector`.
+
+    Args:
+        answers: `(B, A, Q, 6 + K + 1)`.
+
+    Returns:
+        The width and height of the image in pixels `(B, A, Q, 2)`, boxes `(B, A, Q, 4)` as shares
+        of it, `(x, y, width, height)` with the middle first, and logits `(B, A, Q, K + 1)`.
+    """
+    middle = SIZE + SIDES
+    return answers[..., :SIZE], answers[..., SIZE:middle], answers[..., middle:]
 
 
 def answering_with_boxes(model, class_names=None):
@@ -86,27 +105,28 @@ def answering_with_boxes(model, class_names=None):
     answers = model.get_layer("norm_answers").output  # without what only auxiliary losses read
     scores, classes = ops.top_k(ops.softmax(answers[..., SIDES:], axis=-1)[..., :-1], 1)
     answers = {
-        "boxes": corners(answers[..., :SIDES], (height, width)),
+        "boxes": _in_pixels(corners(answers[..., :SIDES]), height, width),
         "scores": scores[..., 0],
         "classes": ops.cast(classes[..., 0], "int32"),
     }
     return answering(model.input, answers, "detection", class_names=class_names or ())
 
 
-def corners(boxes, size):
-    """Turns boxes of a middle, width and height into boxes of corners.
+def corners(boxes):
+    """Turns boxes `(x, y, width, height)` with their middle first into boxes of corners.
 
     Args:
-        boxes: `(..., 4)`, `(x, y, width, height)` as shares of the image.
-        size: Height and width of the image.
+        boxes: `(..., 4)`.
 
     Returns:
-        A tensor `(..., 4)`, `(x_min, y_min, x_max, y_max)` in the unit of `size`.
+        A tensor `(..., 4)`, `(x_min, y_min, x_max, y_max)`, in the same unit.
     """
     middle, half = boxes[..., :2], boxes[..., 2:] / 2
-    both = ops.concatenate([middle - half, middle + half], axis=-1)
-    height, width = size
-    return both * ops.convert_to_tensor([width, height, width, height], dtype=both.dtype)
+    return ops.concatenate([middle - half, middle + half], axis=-1)
+
+
+def _in_pixels(boxes, height, width):
+    return boxes * ops.convert_to_tensor([width, height, width, height], dtype=boxes.dtype)
 
 
 def _perceptron(name, width, units, activation):

@@ -75,7 +75,7 @@ def test_another_head_keeps_the_backbone_with_its_detection_tokens(golden):
     backbone = load(path, num_classes=0, **told("hf_yolos"))
     assert backbone.output_shape == (None, 16)
     detector = token_detector(backbone, 9)
-    assert detector.output_shape == (None, 1, 3, 4 + 9 + 1)
+    assert detector.output_shape == (None, 1, 3, 2 + 4 + 9 + 1)
     tokens = [tokens_at(model, ["norm"])(images)["norm"] for model in (whole, detector)]
     np.testing.assert_array_equal(*tokens)
     assert load(path, num_classes=7, **told("hf_yolos")).output_shape == (None, 7)

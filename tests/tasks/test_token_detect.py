@@ -7,7 +7,7 @@ from random_models import randomised
 
 from keras_vit.models import vit
 from keras_vit.tasks import deploy
-from keras_vit.tasks.token_detect import answering_with_boxes, corners, token_detector
+from keras_vit.tasks.token_detect import answering_with_boxes, corners, parts, token_detector
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 8, 16, 3)).astype("uint8")
 
@@ -18,9 +18,11 @@ def backbone(**options):
 
 def test_registers_answer_with_boxes_within_the_unit_and_logits():
     model = randomised(token_detector(backbone(mid_positions=True), 2))
-    answers = np.asarray(model(IMAGES))
-    assert answers.shape == (2, 1, 3, 4 + 2 + 1)
-    assert (answers[..., :4] > 0).all() and (answers[..., :4] < 1).all()
+    answers = keras.ops.convert_to_numpy(model(IMAGES))
+    assert answers.shape == (2, 1, 3, 2 + 4 + 2 + 1)
+    size, boxes, logits = parts(answers)
+    assert (size == [16, 8]).all() and logits.shape == (2, 1, 3, 2 + 1)
+    assert (boxes > 0).all() and (boxes < 1).all()
     # Each register answers for itself.
     assert len(np.unique(answers[0, 0].round(4), axis=0)) == 3
 
@@ -33,8 +35,8 @@ def test_auxiliary_answers_come_first_and_share_the_perceptrons(tmp_path):
         if weight.path in own:
             weight.assign(own.pop(weight.path))
     assert not own
-    answers = np.asarray(model(IMAGES))
-    assert answers.shape == (2, 3, 3, 7)
+    answers = keras.ops.convert_to_numpy(model(IMAGES))
+    assert answers.shape == (2, 3, 3, 9)
     np.testing.assert_allclose(answers[:, 2:], plain(IMAGES), atol=1e-6)
     assert np.abs(answers[:, 0] - answers[:, 2]).max() > 0.01
     # What is deployed computes nothing that only auxiliary losses read.
@@ -50,10 +52,9 @@ def test_auxiliary_answers_come_first_and_share_the_perceptrons(tmp_path):
     assert expected["classes"].dtype == "int32"
 
 
-def test_corners_are_in_the_unit_of_the_size():
+def test_corners_lie_around_the_middle():
     boxes = np.array([[0.5, 0.5, 1, 1], [0.25, 0.5, 0.5, 0.2]], "float32")
-    expected = [[0, 0, 200, 100], [0, 40, 100, 60]]
-    np.testing.assert_allclose(corners(boxes, (100, 200)), expected, atol=1e-4)
+    np.testing.assert_allclose(corners(boxes), [[0, 0, 1, 1], [0, 0.4, 0.5, 0.6]], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,8 @@ class TrainingModel(Steps):
         Raises:
             ValueError: If a number is out of its range, the losses of a batch's parts do not add
                 up to that of the batch, the optimizer brings its own accumulation or loss scale,
-                or a layer cannot be compiled by XLA. In `fit`, if what layers pass to `add_loss`
-                is not a mean over the examples and a batch is split.
+                or a layer or the loss cannot be compiled by XLA. In `fit`, if what layers pass to
+                `add_loss` is not a mean over the examples and a batch is split.
         """
         if accumulation < 1:
             raise UserError(
@@ -95,7 +95,7 @@ class TrainingModel(Steps):
             check_layers(self)
         optimizer = keras.optimizers.get(optimizer)
         if jit_compile:
-            check_jit(self)
+            check_jit(self, loss)
         super().compile(
             optimizer,
             per_example(loss, is_split=is_split),

@@ -38,8 +38,8 @@ def choose_xla(xla, model, batch, *, steps=None):
         Whether XLA should compile the step.
 
     Raises:
-        ValueError: If `xla` is none of the three; `"on"` although XLA cannot compile a layer; or
-            `"off"` on the JAX backend.
+        ValueError: If `xla` is none of the three; `"on"` although XLA cannot compile a layer or
+            the loss; or `"off"` on the JAX backend.
     """
     if xla not in XLA:
         raise UserError(f"`xla` must be one of {', '.join(XLA)}: received {xla!r}.")
@@ -48,12 +48,12 @@ def choose_xla(xla, model, batch, *, steps=None):
             raise UserError("The JAX backend is XLA: received xla='off'.")
         return True
     if xla == "on":
-        check_jit(model)
+        check_jit(model, model.loss)
     if xla != "auto":
         print(f"XLA is {xla}, as asked for.")
         return xla == "on"
-    if layers := layers_without_jit(model):
-        print(f"XLA is off: it cannot compile {', '.join(layers)}.")
+    if names := without_jit(model, model.loss):
+        print(f"XLA is off: it cannot compile {', '.join(names)}.")
         return False
     # Workers measure different times but must choose alike: the first one's choice counts.
     workers = Workers(model.distribute_strategy)
@@ -148,21 +148,29 @@ def try_xla(model, batch, plain, *, seconds):
     return {**trial, "compiling": max(0.0, compiled.compiling - plain.compiling)}
 
 
-def layers_without_jit(model):
-    """Returns the names of the layers of `model`, inner ones too, that XLA cannot compile."""
-    return [layer.name for layer in all_layers(model) if not layer.supports_jit]
-
-
-def check_jit(model):
-    """Raises a `ValueError` if XLA cannot compile every layer of a model.
+def without_jit(model, loss):
+    """Returns the names of the layers, inner ones too, and losses that XLA cannot compile.
 
     Args:
         model: A Keras model.
+        loss: As `keras.Model.compile` takes it.
+    """
+    parts = [*all_layers(model), *keras.tree.flatten(loss)]
+    return [part.name for part in parts if not getattr(part, "supports_jit", True)]
+
+
+def check_jit(model, loss):
+    """Raises a `ValueError` if XLA cannot compile every layer of a model and its losses.
+
+    Args:
+        model: A Keras model.
+        loss: As `keras.Model.compile` takes it.
 
     Raises:
-        ValueError: If a layer, at any depth, has `supports_jit` False.
+        ValueError: If a layer, at any depth, or a loss has `supports_jit` False.
     """
-    if layers := layers_without_jit(model):
+    if names := without_jit(model, loss):
         raise UserError(
-            f"XLA cannot compile every layer: received supports_jit=False in {', '.join(layers)}."
+            "XLA cannot compile every layer and loss: received supports_jit=False in "
+            f"{', '.join(names)}."
         )
