@@ -6,11 +6,12 @@ from keras_vit.layers.block import TransformerBlock
 from keras_vit.layers.embed import PatchEncoder
 from keras_vit.layers.masks import ClassQueries, MaskProduct
 from keras_vit.layers.mlp import MLP
-from keras_vit.layers.patches import Patches, patch_grid, patchify, unpatchify
+from keras_vit.layers.patches import Patches, PixelShuffle, patch_grid, patchify, unpatchify
 from keras_vit.layers.points import Points
 from keras_vit.layers.pool import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
+from keras_vit.layers.relative import RelativePositions
 from keras_vit.layers.token_map import TokenMap
 from keras_vit.layers.token_slice import TokenSlice
 
@@ -27,7 +28,9 @@ __all__ = [
     "PatchDropout",
     "PatchEncoder",
     "Patches",
+    "PixelShuffle",
     "Points",
+    "RelativePositions",
     "SelfAttention",
     "TokenMap",
     "TokenPool",

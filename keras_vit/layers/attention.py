@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_vit.errors import UserError
+from keras_vit.layers.relative import RelativePositions
 
 
 def check_heads(width, num_heads):
@@ -38,9 +39,10 @@ class SelfAttention(keras.layers.Layer):
         norm_epsilon: Epsilon of those two norms.
         dropout: Rate of dropout on the result.
         attention_dropout: Rate of dropout on the attention scores.
+        relative_grid: Rows and columns of the tokens, to add `RelativePositions` to the scores.
 
     Raises:
-        ValueError: If `num_heads` does not divide `D`.
+        ValueError: If `num_heads` does not divide `D`, or the tokens do not fill `relative_grid`.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class SelfAttention(keras.layers.Layer):
         norm_epsilon=1e-6,
         dropout=0.0,
         attention_dropout=0.0,
+        relative_grid=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -61,6 +64,9 @@ class SelfAttention(keras.layers.Layer):
         self.norm_epsilon = norm_epsilon
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.attention_dropout = keras.layers.Dropout(attention_dropout, dtype=self.dtype_policy)
+        self.relative = relative_grid and RelativePositions(
+            relative_grid, dtype=self.dtype_policy, name="relative"
+        )
 
     def build(self, shape):
         width = shape[-1]
@@ -87,6 +93,8 @@ class SelfAttention(keras.layers.Layer):
             )
             self.query_norm.build((*shape[:-1], self.num_heads, self.head_dim))
             self.key_norm.build((*shape[:-1], self.num_heads, self.head_dim))
+        if self.relative:
+            self.relative.build((None, self.num_heads, shape[1], shape[1]))
 
     def _project(self, x):
         """Returns query `(B, h, T, d)`, key `(B, h, d, T)` and value `(B, h, T, d)`.
@@ -105,21 +113,45 @@ class SelfAttention(keras.layers.Layer):
             ops.transpose(value, (0, 2, 1, 3)),
         )
 
-    def attention_scores(self, x):
+    def _scores(self, query, key, bias):
+        """Returns scores `(B, h, T, T)` whose rows sum to 1."""
+        scores = ops.matmul(query, key)
+        if self.relative:
+            scores = self.relative(scores)
+        if bias is not None:
+            count, tokens, _ = bias.shape
+            scores = ops.reshape(scores, (-1, count, self.num_heads, tokens, tokens))
+            scores = scores + ops.cast(bias, scores.dtype)[:, None]
+            scores = ops.reshape(scores, (-1, self.num_heads, tokens, tokens))
+        return ops.softmax(scores, axis=-1)
+
+    def attention_scores(self, x, bias=None):
         """Computes the attention of each token to each token; each row sums to 1.
 
         Args:
             x: Tokens `(B, T, D)`.
+            bias: As the layer takes it.
 
         Returns:
             Scores `(B, h, T, T)`, one matrix per head, without dropout.
         """
         query, key, _ = self._project(x)
-        return ops.softmax(ops.matmul(query, key), axis=-1)
+        return self._scores(query, key, bias)
 
-    def call(self, x):
+    def call(self, x, bias=None):
+        """Mixes tokens `(B, T, D)`.
+
+        Args:
+            x: The tokens.
+            bias: Numbers `(n, T, T)` that are added to the scores: the first to those of the
+                examples 0, `n`, `2n`, ..., the next to those of the following ones. `None` adds
+                none.
+
+        Returns:
+            Tokens `(B, T, D)`.
+        """
         query, key, value = self._project(x)
-        scores = ops.softmax(ops.matmul(query, key), axis=-1)  # B h T T
+        scores = self._scores(query, key, bias)  # B h T T
         x = ops.matmul(self.attention_dropout(scores), value)  # B h T d
         x = ops.transpose(x, (0, 2, 1, 3))  # B T h d
         x = ops.reshape(x, (-1, x.shape[1], self.num_heads * self.head_dim))

@@ -2,9 +2,11 @@
 
 import keras
 
+from keras_vit.errors import UserError
 from keras_vit.layers.attention import SelfAttention
 from keras_vit.layers.mlp import MLP
 from keras_vit.layers.regularize import DropPath, LayerScale
+from keras_vit.layers.windows import check_windows, from_windows, to_windows, window_bias
 
 
 @keras.saving.register_keras_serializable("keras_vit")
@@ -24,9 +26,16 @@ class TransformerBlock(keras.layers.Layer):
         dropout: Rate of dropout after every dense layer.
         attention_dropout: Rate on the attention scores.
         drop_path: Probability that an example skips a branch in training.
+        grid: Rows and columns of the tokens, which have no prefix then; only for the options below.
+        window: Side of square windows of tokens, within which attention stays ("Swin Transformer",
+            arXiv:2103.14030); divides both sides of the grid. `None` attends globally.
+        shift: By how many tokens the windows lie further down and to the right, below `window`.
+        relative_positions: Whether attention adds learned `RelativePositions`, within the windows
+            or, without any, within the grid.
 
     Raises:
-        ValueError: If `num_heads` does not divide `D`, or `activation` is unknown.
+        ValueError: If `num_heads` does not divide `D`, `activation` is unknown, the tokens do not
+            fill the grid, or the windows do not cover it.
     """
 
     def __init__(
@@ -42,9 +51,24 @@ class TransformerBlock(keras.layers.Layer):
         dropout=0.0,
         attention_dropout=0.0,
         drop_path=0.0,
+        grid=None,
+        window=None,
+        shift=0,
+        relative_positions=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.windows, self.bias = None, None
+        if window is not None:
+            check_windows(grid, window, shift)
+            self.windows = dict(grid=tuple(grid), window=window, shift=shift)
+            self.bias = window_bias(**self.windows) if shift else None
+        elif shift or (relative_positions and grid is None):
+            raise UserError(
+                "`shift` needs a `window`, and `relative_positions` a `window` or a `grid`: "
+                f"received window=None, grid={grid}."
+            )
+        relative_grid = (window, window) if window else grid
         self.num_heads = num_heads
         self.mlp_dim = mlp_dim
         self.activation = activation
@@ -61,6 +85,7 @@ class TransformerBlock(keras.layers.Layer):
             norm_epsilon=norm_epsilon,
             dropout=dropout,
             attention_dropout=attention_dropout,
+            relative_grid=relative_grid if relative_positions else None,
             dtype=dtype,
             name="attention",
         )
@@ -74,8 +99,10 @@ class TransformerBlock(keras.layers.Layer):
         self.drop_path = DropPath(drop_path, dtype=dtype)
 
     def build(self, shape):
-        for layer in (self.norm1, self.attention, self.scale1, self.norm2, self.mlp, self.scale2):
+        for layer in (self.norm1, self.scale1, self.norm2, self.mlp, self.scale2):
             layer.build(shape)
+        tokens = self.windows["window"] ** 2 if self.windows else shape[1]
+        self.attention.build((shape[0], tokens, shape[2]))
 
     def compute_output_shape(self, shape):
         return shape  # said, because tracing `call` for it takes most of the time to build a model
@@ -88,10 +115,21 @@ class TransformerBlock(keras.layers.Layer):
 
         Returns:
             Scores `(B, h, T, T)`, one matrix per head; each row sums to 1.
+
+        Raises:
+            ValueError: If attention stays within windows.
         """
+        if self.windows:
+            raise UserError("Scores between all tokens need global attention: received windows.")
         return self.attention.attention_scores(self.norm1(x))
 
+    def _attended(self, x):
+        if not self.windows:
+            return self.attention(x)
+        x = self.attention(to_windows(x, **self.windows), bias=self.bias)
+        return from_windows(x, **self.windows)
+
     def call(self, x):
-        x = x + self.drop_path(self.scale1(self.attention(self.norm1(x))))
+        x = x + self.drop_path(self.scale1(self._attended(self.norm1(x))))
         x = x + self.drop_path(self.scale2(self.mlp(self.norm2(x))))
         return x

@@ -101,3 +101,27 @@ class Patches(keras.layers.Layer):
 
     def call(self, images):
         return patchify(images, self.patch_size)
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class PixelShuffle(keras.layers.Layer):
+    """Turns maps `(B, h, w, P*P*C)` into images `(B, h*P, w*P, C)`; has no weights.
+
+    Each place holds the pixels of its patch, as `unpatchify` reads them ("Real-Time Single Image
+    and Video Super-Resolution", arXiv:1609.05158, equation 4).
+
+    Args:
+        patch_size: Side of a square patch, in pixels.
+
+    Raises:
+        ValueError: If its square does not divide the numbers of a place.
+    """
+
+    def __init__(self, patch_size, **kwargs):
+        super().__init__(**kwargs)
+        self.patch_size = patch_size
+
+    def call(self, maps):
+        _, rows, columns, numbers = maps.shape
+        size = rows * self.patch_size, columns * self.patch_size
+        return unpatchify(ops.reshape(maps, (-1, rows * columns, numbers)), size, self.patch_size)

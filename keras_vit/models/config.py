@@ -6,6 +6,7 @@ import operator
 from keras_vit.errors import UserError
 from keras_vit.layers import patch_grid
 from keras_vit.layers.attention import check_heads
+from keras_vit.layers.windows import check_windows
 
 # Ti: "Training data-efficient image transformers" (arXiv:2012.12877), table 1; S, B, L, g: "Scaling
 # Vision Transformers" (arXiv:2106.04560), table 2; H: "An Image is Worth 16x16 Words"
@@ -59,10 +60,15 @@ class ViTConfig:
         qkv_bias: Whether the projection to queries, keys and values has a bias.
         qk_norm: Whether attention normalises queries and keys.
         layer_scale: Initial value of LayerScale, or `None` for no LayerScale.
+        window: Side in patches of the windows within which the blocks attend, with relative
+            positions; in every second block the windows are shifted by half their side ("Swin
+            Transformer", arXiv:2103.14030). Divides the grid, and needs `class_token=False` and no
+            other prefix token. `None` attends globally.
 
     Raises:
         ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
-            or a number is no integer or out of its range.
+            `window` does not divide the grid or meets prefix tokens, or a number is no integer or
+            out of its range.
     """
 
     image_size: int | tuple[int, int] = 224
@@ -86,6 +92,7 @@ class ViTConfig:
     qkv_bias: bool = True
     qk_norm: bool = False
     layer_scale: float | None = None
+    window: int | None = None
 
     def __post_init__(self):
         size = self.image_size
@@ -103,6 +110,25 @@ class ViTConfig:
             )
         check_heads(self.width, self.num_heads)
         patch_grid(self.image_size, self.patch_size)
+        if self.window is not None:
+            if self.class_token or self.distillation_token or self.num_registers:
+                raise UserError(
+                    "`window` takes no prefix tokens: pass class_token=False and no other."
+                )
+            check_windows(self.grid, _integer("window", self.window, least=1))
+
+    def window_of(self, index):
+        """Returns how a block attends, as options of `TransformerBlock`.
+
+        Args:
+            index: Index of the block.
+        """
+        if self.window is None:
+            return {}
+        alone = self.grid == (self.window, self.window)
+        shift = self.window // 2 if index % 2 and not alone else 0
+        how = dict(grid=self.grid, window=self.window, shift=shift)
+        return {**how, "relative_positions": True}
 
     @classmethod
     def of(cls, name, **overrides):

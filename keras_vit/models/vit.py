@@ -178,6 +178,7 @@ def encode(tokens, config, *, blocks=None, dropout=0.0, attention_dropout=0.0, d
             dropout=dropout,
             attention_dropout=attention_dropout,
             drop_path=rates[index],
+            **config.window_of(index),
             name=f"block{index:02d}",
         )(x)
         if config.mid_positions and index < config.depth - 1:

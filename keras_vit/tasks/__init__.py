@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from keras_vit.tasks.depths import token_maps, tokens_at
     from keras_vit.tasks.detect import detector
+    from keras_vit.tasks.enlarge import enlarger
     from keras_vit.tasks.keras_file import read_keras_file
     from keras_vit.tasks.pooled import features
     from keras_vit.tasks.probabilities import to_probabilities
@@ -36,6 +37,7 @@ _MODULE_OF = {
     "classifier": "classify",
     "deploy": "deployed",
     "detector": "detect",
+    "enlarger": "enlarge",
     "features": "pooled",
     "preprocessing_of": "deployed",
     "read_keras_file": "keras_file",
@@ -56,6 +58,7 @@ __all__ = [
     "deploy",
     "detection",
     "detector",
+    "enlarger",
     "features",
     "preprocessing_of",
     "read_keras_file",

@@ -15,7 +15,9 @@ from keras_vit.layers import (
     PatchDropout,
     PatchEncoder,
     Patches,
+    PixelShuffle,
     Points,
+    RelativePositions,
     SelfAttention,
     TokenMap,
     TokenPool,
@@ -26,6 +28,7 @@ from keras_vit.layers import (
 TOKENS = (2, 7, 16)
 CASES = [
     (Patches, dict(patch_size=2), (2, 4, 6, 3)),
+    (PixelShuffle, dict(patch_size=2), (2, 3, 2, 12)),
     (PatchEncoder, dict(width=16, grid=(2, 3)), (2, 6, 12)),
     (PatchEncoder, dict(width=16, grid=(2, 3), position="sincos_1d", dropout=0.1), (2, 6, 12)),
     (
@@ -47,6 +50,8 @@ CASES = [
     (SelfAttention, dict(num_heads=4), TOKENS),
     (SelfAttention, dict(num_heads=4, qkv_bias=False), TOKENS),
     (SelfAttention, dict(num_heads=2, dropout=0.1, attention_dropout=0.1), TOKENS),
+    (SelfAttention, dict(num_heads=2, relative_grid=(7, 1)), TOKENS),
+    (RelativePositions, dict(grid=(2, 3)), (2, 4, 6, 6)),
     (MLP, dict(mlp_dim=24), TOKENS),
     (MLP, dict(mlp_dim=24, activation="quick_gelu"), TOKENS),
     (MLP, dict(mlp_dim=24, activation="swiglu"), TOKENS),
@@ -59,6 +64,11 @@ CASES = [
         TransformerBlock,
         dict(num_heads=4, mlp_dim=32, layer_scale=0.1, dropout=0.1, drop_path=0.2),
         TOKENS,
+    ),
+    (
+        TransformerBlock,
+        dict(num_heads=4, mlp_dim=32, grid=(4, 6), window=2, shift=1, relative_positions=True),
+        (2, 24, 16),
     ),
     (TokenMap, dict(grid=(2, 3), num_prefix_tokens=1), TOKENS),
     (Points, dict(stride=4), (2, 3, 5, 2)),

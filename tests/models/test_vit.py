@@ -117,7 +117,7 @@ def test_every_option_of_the_configuration_reaches_the_model(tmp_path):
         final_norm=False, activation="gelu_tanh", norm_epsilon=1e-5, qkv_bias=False, qk_norm=True,
         layer_scale=0.1,
     )  # fmt: skip
-    assert set(options) | set(SIZES["mu"]) | {"image_size", "patch_size", "channels"} == {
+    assert set(options) | set(SIZES["mu"]) | {"image_size", "patch_size", "channels", "window"} == {
         field.name for field in dataclasses.fields(ViTConfig)
     }
     plain = vit("mu/4", image_size=8, depth=2)
@@ -184,3 +184,14 @@ def test_positions_between_blocks_come_after_all_but_the_last_and_need_every_pat
     assert model.get_layer("positions01").positions.shape == (1, 1 + 2 + 4, 32)
     with pytest.raises(ValueError, match="need every patch: received mid_positions=True with"):
         vit("mu/4", image_size=8, mid_positions=True, patch_dropout=0.5)
+
+
+def test_windows_alternate_and_are_shifted():
+    shape = dict(image_size=16, patch_size=2, width=8, depth=3, mlp_dim=8, num_heads=2)
+    model = vit(ViTConfig(**shape, class_token=False, position="none", window=4))
+    blocks = [model.get_layer(f"block{index:02d}") for index in range(3)]
+    assert [block.windows["shift"] for block in blocks] == [0, 2, 0]
+    assert all(block.attention.relative.grid == (4, 4) for block in blocks)
+    alone = vit(ViTConfig(**shape, class_token=False, window=8))
+    assert [alone.get_layer(f"block{index:02d}").windows["shift"] for index in range(3)] == [0] * 3
+    assert alone(np.zeros((1, 16, 16, 3))).shape == (1, 64, 8)
