@@ -46,6 +46,9 @@ class InProcess:
     def answer(self, images, out):
         return self._asked(answer, np.load(images))
 
+    def use_threads(self, threads):
+        pass
+
     def begin_answer(self, images, out):
         self._images = images
 

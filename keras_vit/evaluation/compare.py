@@ -115,7 +115,7 @@ class Comparing:
         Args:
             path: A file or folder, as `open_artefact` takes it.
         """
-        worker = self._running.enter_context(Worker(path, 1))
+        worker = self._running.enter_context(Worker(path, 1 if self._are_few else None))
         self._workers.append(worker)
         if self._are_few:
             worker.begin_answer(*self._files())
@@ -141,21 +141,13 @@ class Comparing:
                 first one and there is no `reference`.
         """
         failed = None if failures is None else {}
-        answers, one_thread, runtimes = {}, {}, {}
         with self._running:
-            if self._are_few:
-                with doing(f"answering {len(self._images):,} images with each export"):
-                    answers = for_each(self._workers, lambda worker: worker.end_answer(), failed)
-                answers = _by_place(answers)
-            one_thread = _by_place(_timed(self._workers, failed))
+            with doing(f"answering {len(self._images):,} images with each export"):
+                answers = for_each(self._workers, self._answers_of, failed)
+            settings = (1, None) if self._are_few else (None, 1)  # those of the answers first
+            times = {threads: _timed(self._workers, threads, failed) for threads in settings}
             runtimes = _by_place(for_each(self._workers, lambda x: x.runtime, failed))
-        with contextlib.ExitStack() as stack:
-            workers = [stack.enter_context(Worker(path)) for path in runtimes]
-            all_threads = _by_place(_timed(workers, failed))
-            if not self._are_few:
-                with doing(f"answering {len(self._images):,} images with each export"):
-                    answers = for_each(workers, lambda x: x.answer(*self._files()), failed)
-                answers = _by_place(answers)
+        answers = _by_place(answers)
         failed = _by_place(failed or {})
         first = self._workers[0].place
         if reference is None and first in failed:
@@ -170,13 +162,16 @@ class Comparing:
                 path,
                 (answers[path], reference),
                 (task.score([(answers[path], truth)]), expected),
-                milliseconds={f"1 thread, batch {x}": y for x, y in one_thread[path].items()}
-                | {f"all threads, batch {x}": y for x, y in all_threads[path].items()},
+                milliseconds={f"1 thread, batch {x}": y for x, y in times[1][path].items()}
+                | {f"all threads, batch {x}": y for x, y in times[None][path].items()},
                 runtime=runtime,
             )
             for path, runtime in runtimes.items()
             if path not in failed
         ]
+
+    def _answers_of(self, worker):
+        return worker.end_answer() if self._are_few else worker.answer(*self._files())
 
     def _files(self):
         """Returns the images' file, and a name for a file of answers to them."""
@@ -184,9 +179,12 @@ class Comparing:
         return folder / "images.npy", folder / f"{uuid.uuid4().hex}.npz"
 
 
-def _timed(workers, failed):
+def _timed(workers, threads, failed):
+    """Returns what `time_in_turns` does with so many threads, by the path of the export."""
     with doing("timing the exports"):
-        return dict(zip(workers, time_in_turns(workers, failures=failed), strict=True))
+        for_each(workers, lambda worker: worker.use_threads(threads), failed)
+        times = time_in_turns(workers, failures=failed)
+    return _by_place(dict(zip(workers, times, strict=True)))
 
 
 def _by_place(values):

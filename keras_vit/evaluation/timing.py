@@ -110,11 +110,12 @@ class Worker:
     ):
         self._environment = environment or {}
         self.place, self._calls, self._per_image = place, {}, 0.0
-        self._module, self._arguments = module, [str(place)]
-        self._arguments += [] if threads is None else [str(threads)]
+        self._module, self._threads = module, threads
 
     def __enter__(self):
         self._errors = tempfile.TemporaryFile("w+")
+        threads = [] if self._threads is None else [str(self._threads)]
+        self._arguments = [str(self.place), *threads]
         environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **self._environment}
         self._process = self._forked(environment) or subprocess.Popen(
             [sys.executable, "-m", self._module, *self._arguments],
@@ -148,6 +149,28 @@ class Worker:
     def runtime(self):
         """Name and version of the runtime; reading it waits until the model is loaded."""
         return self._read()["runtime"]
+
+    def use_threads(self, threads):
+        """Sets how many threads compute from now on.
+
+        TensorFlow cannot change that, so its process is started again. (Its threads on one core are
+        no answer: they take a fifth to a half longer than one thread.)
+
+        Args:
+            threads: Their number; all if `None`.
+
+        Raises:
+            NoAnswer: If the model cannot be loaded or run.
+        """
+        if threads == self._threads:
+            return
+        self._threads, self._per_image = threads, 0.0
+        if not needs_tensorflow(self.place):
+            self._ask({"threads": threads})
+            return
+        self.__exit__(None)
+        self.__dict__.pop("runtime", None)  # the new process says it again
+        self.__enter__()
 
     def answer(self, images, out):
         """Returns the named answers to the images in a `.npy` file.

@@ -4,8 +4,9 @@
 
 It reads one JSON object per line and replies to each with one. `{"answer": IMAGES.npy, "out":
 ANSWERS.npz}` writes the named answers; `{"time": BATCH, "calls": N}` returns the milliseconds of
-each call. Unless the model is a Keras file, importing Keras is made to fail first, as on a server
-that does not have it.
+each call; `{"threads": N}`, which TensorFlow cannot do, sets how many threads compute, all if it is
+null. Unless the model is a Keras file, importing Keras is made to fail first, as on a server that
+does not have it.
 """
 
 import json
@@ -79,6 +80,8 @@ def serve_requests(artefact, replies):
         request = json.loads(line)
         if "time" in request:
             reply = {"milliseconds": time_calls(artefact, request["time"], request["calls"])}
+        elif "threads" in request:
+            artefact, reply = open_artefact(artefact.path, threads=request["threads"]), {}
         else:
             images = np.load(request["answer"], allow_pickle=False, mmap_mode="r")
             np.savez(request["out"], **answer(artefact, images))

@@ -1,6 +1,5 @@
 """The function that every converter gets: from images to named answers."""
 
-import keras
 import tensorflow as tf
 
 from keras_vit.tasks import deploy
@@ -17,10 +16,29 @@ def write_answers(model, path, *, batch_size=None):
     Raises:
         ValueError: If `keras_vit.tasks.deploy` refuses the model.
     """
-    archive = keras.export.ExportArchive()
-    function, spec = images_to_answers(model, batch_size=batch_size)
-    archive.add_endpoint("serve", function, input_signature=[spec])
-    archive.write_out(str(path), verbose=False)
+    write_endpoints(model, {"serve": images_to_answers(model, batch_size=batch_size)}, path)
+
+
+def write_endpoints(model, endpoints, path):
+    """Writes functions of a model as the signatures of a SavedModel; the first is the default one.
+
+    `keras.export.ExportArchive` traces each function twice, the second time while it saves; here
+    this is the only time, and half of the work.
+
+    Args:
+        model: The model whose weights the functions use.
+        endpoints: Pairs by the name of the signature: a function of one tensor that returns tensors
+            by name, and the `tf.TensorSpec` of that tensor.
+        path: Folder to make; must not exist.
+    """
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]
+    signatures = {}
+    for name, (function, spec) in endpoints.items():
+        signatures[name] = tf.function(function, input_signature=[spec], autograph=False)
+        setattr(module, name, signatures[name])
+    signatures = {"serving_default": next(iter(signatures.values())), **signatures}
+    tf.saved_model.save(module, str(path), signatures=signatures)
 
 
 def images_to_answers(model, *, batch_size=None):

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_vit.export.answers import images_to_answers, with_best_classes
+from keras_vit.export.answers import images_to_answers, with_best_classes, write_endpoints
 from keras_vit.export.decode_in_graph import decode, decode_each
 from keras_vit.export.metadata import write_metadata
 from keras_vit.images.graph_crop import crop_images
@@ -31,12 +31,8 @@ def write_saved_model(model, path, *, class_names=None, preprocessing=None):
     Raises:
         ValueError: If `keras_vit.tasks.deploy` refuses the model.
     """
-    archive = keras.export.ExportArchive()  # without the model, or it stores each weight twice
-    for name, (function, spec) in endpoints(
-        model, class_names=class_names, preprocessing=preprocessing
-    ).items():
-        archive.add_endpoint(name, function, input_signature=[spec])
-    archive.write_out(str(path), verbose=False)
+    signatures = endpoints(model, class_names=class_names, preprocessing=preprocessing)
+    write_endpoints(model, signatures, path)
     extra = Path(path, FOLDER)
     extra.mkdir(exist_ok=True)
     write_metadata(extra, model, class_names, preprocessing)
@@ -76,7 +72,8 @@ def endpoints(model, *, class_names=None, preprocessing=None):
     serve, _ = images_to_answers(model)
     pixels = functools.partial(tf.TensorSpec, (None, *shape), name="images")
 
-    @tf.function(input_signature=[pixels(tf.float32)])  # three signatures call what is traced once
+    # Three signatures call what is traced once.
+    @functools.partial(tf.function, input_signature=[pixels(tf.float32)], autograph=False)
     def answer(images):
         return with_best_classes(serve(images), class_names, TOP_K)
 

@@ -5,17 +5,11 @@ import shlex
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
-from keras_vit.evaluation import (
-    Comparing,
-    comparison_table,
-    forks,
-    mistakes_figure,
-    sheet_figure,
-)
-from keras_vit.export import export, save_keras
+from keras_vit.evaluation import forks, mistakes_figure, sheet_figure
+from keras_vit.export import save_keras
 from keras_vit.files import write_json
+from keras_vit.run.compared_exports import export_and_compare
 from keras_vit.run.gallery import pick_samples, row, titles_of, write_samples
 from keras_vit.run.judge import judge
 from keras_vit.run.report import write_run_report
@@ -24,7 +18,6 @@ from keras_vit.run.settings import changed_settings
 from keras_vit.tasks import deploy
 from keras_vit.training import log_figure, log_hyperparameters
 
-EXPORTED = ("savedmodel", "tflite")  # formats
 SAMPLES = 10  # test images that are written as pictures, to try `keras-vit predict` on
 SHOWN = 6  # test images that are drawn with truth and answer
 
@@ -96,15 +89,11 @@ def deliver(
     for name, by_split in baselines.items():
         print(f"  beside it, {name}: {task.text(headline, by_split['test'])}.")
 
-    paths, comparisons = [keras_path], []
+    comparisons = []
     if config.export:
-        with Comparing(judged.images) as comparing:
-            comparing.begin(keras_path)  # it answers while the exports are written
-            print(f"Exporting to {config.export_dir} ...")
-            paths += export(model, config.export_dir, to=EXPORTED, preprocessing=preprocessing)
-            for path in paths[1:]:
-                comparing.begin(path)
-            comparisons = _compared(task, comparing, judged, tested)
+        comparisons = export_and_compare(
+            task, model, keras_path, config.export_dir, judged, preprocessing=preprocessing
+        )
     results = {
         **figures,
         "baselines": baselines,
@@ -123,19 +112,10 @@ def deliver(
     print(f"\nThe report is {page}.")
     print("\nNext:")
     print(f"  {shlex.join(['tensorboard', '--logdir', str(log_dir.parent)])}")
-    print(f"  {shlex.join(['keras-vit', 'predict', str(paths[-1]), str(samples)])}/*.png")
+    newest = comparisons[-1].artefact if comparisons else str(keras_path)
+    print(f"  {shlex.join(['keras-vit', 'predict', newest, str(samples)])}/*.png")
     if bigger:
         print(f"  {shlex.join(bigger)}")
-    return comparisons
-
-
-def _compared(task, comparing, judged, tested):
-    """Compares a saved model and its exports on the images that were kept, and prints a table."""
-    count = len(judged.images)
-    which = f"{count:,} of them, drawn at random," if count < tested else f"{count:,} images"
-    print(f"Running {which} through each, reloaded in a process of its own ...")
-    comparisons = comparing.finish(task, judged.truth, judged.answers)
-    Console().print(comparison_table(task, comparisons))
     return comparisons
 
 

@@ -17,8 +17,9 @@ from keras_vit.data.labels import explain_labels
 from keras_vit.export import check_formats, prepare_folder
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.run.baselines import advice, start_from_probe
+from keras_vit.run.compared_exports import EXPORTED
 from keras_vit.run.compiled import compiled_model
-from keras_vit.run.deliver import EXPORTED, deliver
+from keras_vit.run.deliver import deliver
 from keras_vit.run.flags import Training
 from keras_vit.run.gallery import titled
 from keras_vit.run.kept import best_of, copied, keep_weights

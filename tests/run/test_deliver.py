@@ -12,9 +12,11 @@ from PIL import Image
 
 from keras_vit.data import centre_crop, eval_batches, from_folder
 from keras_vit.data.sources import SequentialSplit
+from keras_vit.errors import UserError
 from keras_vit.evaluation import Comparison
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
+from keras_vit.run import compared_exports
 from keras_vit.run import deliver as module
 from keras_vit.run import judge as judging
 from keras_vit.run.gallery import pick_samples
@@ -149,8 +151,7 @@ def deliver(model, source, config, **known):
 
 
 def test_without_exports_it_is_scored_and_saved(tmp_path, source, model, monkeypatch, capsys):
-    monkeypatch.setattr(module, "export", None)
-    monkeypatch.setattr(module, "Comparing", None)
+    monkeypatch.setattr(module, "export_and_compare", None)
     run_dir, export_dir = tmp_path / "run", tmp_path / "exports"
     config = Config(run_dir=str(run_dir), export_dir=str(export_dir), seed=0, export=False)
     known = dict(report={"baselines": {"this model": {"val": 0.875}}})
@@ -171,8 +172,8 @@ def test_without_exports_it_is_scored_and_saved(tmp_path, source, model, monkeyp
     assert "120 pictures of the split <b>test</b>" in page and page.count('class="answer"') == 24
 
 
-def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, capsys):
-    monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
+def compared_with_a_difference(monkeypatch, of):
+    """Takes the place of what compares; returns a dictionary that gets what it was asked."""
     seen = {}
 
     class Comparing(contextlib.nullcontext):
@@ -183,13 +184,27 @@ def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, 
         def begin(self, path):
             self.paths.append(path)
 
-        def finish(self, task, labels, reference):
+        def finish(self, task, labels):
             seen.update(paths=self.paths, labels=labels)
             numbers = dict(size=1, figures={"accuracy": 0.5}, change=0.0, agreement=1.0)
-            rest = dict(difference=0.0, decided=0.0, milliseconds={}, runtime="none", operators={})
+            rest = dict(difference=of, decided=0.0, milliseconds={}, runtime="none", operators={})
             return [Comparison(str(path), **numbers, **rest) for path in self.paths]
 
-    monkeypatch.setattr(module, "Comparing", Comparing)
+    monkeypatch.setattr(compared_exports, "Comparing", Comparing)
+    return seen
+
+
+def test_exports_that_answer_otherwise_become_no_version(tmp_path, source, model, monkeypatch):
+    compared_with_a_difference(monkeypatch, of=1e-4)
+    config = Config(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"), seed=0)
+    with pytest.raises(UserError, match="savedmodel cannot be used: an answer differs by 1.0e-04"):
+        deliver(model, source, config)
+    assert not [path for path in (tmp_path / "exports").iterdir() if path.name != ".lock"]
+
+
+def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, capsys):
+    monkeypatch.setattr(judging, "LIMIT", 60 * BYTES)
+    seen = compared_with_a_difference(monkeypatch, of=0.0)
     monkeypatch.setattr(
         module, "log_hyperparameters", lambda folder, flags, figures: seen.update(figures)
     )
