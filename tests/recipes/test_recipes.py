@@ -255,6 +255,8 @@ def test_a_folder_is_trained_through_a_data_service(tmp_path, only_scored):
         recipes.folder.SMOKE[0],
         data=pictures,
         data_service=dispatcher.target,
+        augment="none",
+        picture_epochs=0,
         xla="off",
         run_dir=str(tmp_path / "run"),
         export_dir=str(tmp_path / "exports"),
@@ -278,7 +280,8 @@ def test_a_label_that_is_no_class_stops_a_recipe_in_one_sentence(tmp_path, wrong
     source = Source("streams", ("a", "b"), splits)
     monkeypatch.setattr(data, "open_source", lambda *_, **__: source)
     places = dict(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"))
-    config = dataclasses.replace(recipes.folder.SMOKE[0], data="streams", xla="off", **places)
+    changes = dict(data="streams", augment="none", picture_epochs=0, xla="off", **places)
+    config = dataclasses.replace(recipes.folder.SMOKE[0], **changes)
     with pytest.raises(UserError, match=r"^Labels must lie in \[0, 2\): received 2, which belongs"):
         recipes.folder.run(config)
 

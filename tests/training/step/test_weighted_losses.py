@@ -112,7 +112,6 @@ def stock_of_many(count):
         (1, 2, False, 20),
         pytest.param(2, 2, False, 20, marks=pytest.mark.slow),
         # Whole batches: each size is traced and compiled by itself.
-        pytest.param(2, 1, False, 16, marks=pytest.mark.slow),
         pytest.param(2, 2, True, 16, marks=pytest.mark.slow),
     ],
 )
