@@ -27,6 +27,8 @@ class AnySource(RandomCrops, Augmentation, Mixing):
     """Number of parts for cross-validation, each left out once; 0 is none."""
     image_size: int
     """Side of the images in pixels, to which pictures are cropped and resized."""
+    crop_ratio: float = 0.875
+    """Share of a picture's short side that evaluation sees, in the middle."""
     padding: int = 4
     """Largest random shift per 32 pixels of the side, for sets in memory such as cifar10."""
     run_dir: Annotated[str, Parameter(show_default=lambda _: "runs/DATA")] = ""
@@ -84,7 +86,7 @@ class AnySource(RandomCrops, Augmentation, Mixing):
         size = self.image_size
         if _is_in_memory(source):
             return [functools.partial(random_crop, padding=self.padding * size // 32)], {}
-        preprocessing = Preprocessing(image_size=size, crop_ratio=0.875)
+        preprocessing = Preprocessing(image_size=size, crop_ratio=self.crop_ratio)
         return [], dict(crop=self.random_crop(size), preprocessing=preprocessing)
 
 

@@ -15,6 +15,7 @@ ENLARGED = 4  # largest factor by which a picture's short side is enlarged
 PASSES = 8000  # pictures of 224 pixels that a training sees: ten minutes on two cores
 EPOCHS = 3, 30  # fewest and most
 SMALLEST = 0.7  # of the checkpoint's own side, where many pictures must be smaller
+CROP = 0.875  # of the short side of large pictures
 BATCHES = ((1000, 16), (10_000, 32))  # images of a step up to a number of pictures; 64 above
 
 
@@ -66,6 +67,8 @@ def follow_data(config, source, checkpoint, *, parts):
       the size that leaves the fewest pictures out of the last batch of a pass.
     - `learning_rate`: 3e-4 for batches of 16, and in proportion to the root of the batch size.
     - `warmup_epochs`: a tenth of the epochs, at least one.
+    - `crop_ratio`: 0.875, or 1 where pictures are no larger than the images: small ones are often
+      cut out, and show what they are about up to the edge.
     - `flip`: whether the pictures have colours. Grey ones are digits, letters or scans more often
       than not.
 
@@ -99,9 +102,12 @@ def follow_data(config, source, checkpoint, *, parts):
         batch_size=batch,
         learning_rate=value("learning_rate", float(f"{3e-4 * (batch / 16) ** 0.5:.1e}")),
         warmup_epochs=value("warmup_epochs", min(max(1, round(epochs / 10)), epochs - 1)),
+        crop_ratio=value("crop_ratio", CROP if look.side > size else 1.0),
         flip=value("flip", not look.is_grey),
     )
     mine = {name: choice for name, choice in chosen.items() if given[name] is None}
+    if train.image_shape is not None:  # images in memory are used whole
+        mine.pop("crop_ratio", None)
     if mine:
         flags = ", ".join(_flag(*pair) for pair in mine.items())
         colour = "grey " if look.is_grey else ""

@@ -42,6 +42,7 @@ class Config(AnySource, PatchDropout):
     label_smoothing: float = 0.1
     image_size: Annotated[int | None, BY_DATA] = None
     """Side of the images in pixels, to which the positions are resized."""
+    crop_ratio: Annotated[float | None, BY_DATA] = None
     flip: Annotated[bool | None, BY_DATA] = None
     patch_size: int | None = None
     """Side of a patch in pixels, to which the kernel is resized; by default the checkpoint's."""

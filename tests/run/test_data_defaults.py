@@ -71,6 +71,20 @@ def test_what_is_given_stays_and_what_is_chosen_is_said(capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_small_pictures_are_seen_whole(tmp_path, capsys):
+    for index, name in enumerate(["train/a", "train/b", "test/a", "test/b"]):
+        (tmp_path / name).mkdir(parents=True)
+        for number in range(2):
+            place = tmp_path / name / f"{number}.png"
+            Image.new("RGB", (60, 40), (index, number, 0)).save(place)
+    source = from_folder(tmp_path)
+    seen = {size: chosen(source, image_size=size).crop_ratio for size in (32, 48)}
+    assert seen == {32: 0.875, 48: 1.0}
+    assert "--crop-ratio 0.875, --flip." in capsys.readouterr().out
+    config = chosen(source, image_size=48, crop_ratio=0.5)
+    assert config.cropping(source)[1]["preprocessing"].crop_ratio == 0.5
+
+
 def test_a_batch_divides_over_the_devices():
     assert chosen(source_of(150), parts=4).batch_size == 12
     assert chosen(source_of(10), parts=32).batch_size == 32  # and is refused with its reason
