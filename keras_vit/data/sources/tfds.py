@@ -25,6 +25,7 @@ def from_tfds(
     data_dir=None,
     train="train",
     test=None,
+    val=None,
     memory_limit=MEMORY_LIMIT,
     to_judge=False,
 ):
@@ -46,11 +47,14 @@ def from_tfds(
         train: The training split in TFDS' syntax, such as `train[:98%]`.
         test: The test split in the same syntax; by default `test`, or, where the set has none or
             none with labels or boxes, its validation split.
-        memory_limit: Most bytes of both splits together that are held in memory.
+        val: The validation split in the same syntax; by default the set's own, unless that is the
+            test split or `test` was passed.
+        memory_limit: Most bytes of all splits together that are held in memory.
         to_judge: As `open_source` takes it: a split that the set lacks is then left out.
 
     Returns:
-        A `Source` with the splits `train` and `test`; its notes name the splits that are not used.
+        A `Source` with the splits `train`, `test` and perhaps `val`; its notes name the splits that
+        are not used.
         Where a set to be judged has neither, all its splits by their own names.
 
     Raises:
@@ -61,9 +65,9 @@ def from_tfds(
     known = list(stored.builder.info.splits)  # empty where TFDS mocks a set
     notes = []
     if test is None:
-        test, more_notes = _test_split(stored, known)
-        notes += more_notes
-    expressions = {"train": train, "test": test}
+        test, own, more_notes = _held_out(stored, known)
+        val, notes = val or own, notes + more_notes
+    expressions = {"train": train, **({"val": val} if val else {}), "test": test}
     if to_judge and known:
         found = {key: x for key, x in expressions.items() if re.split(r"[\[+]", x)[0] in known}
         expressions = found or dict(zip(known, known, strict=True))
@@ -90,8 +94,8 @@ def from_tfds(
     return Source(name, stored.class_names, splits, tuple(notes), version=version)
 
 
-def _test_split(stored, known):
-    """Returns the name of the split that becomes the test split, and notes for the source.
+def _held_out(stored, known):
+    """Returns the names of the splits for test and validation, and notes for the source.
 
     Competitions publish test splits without labels, ImageNet's for example.
     """
@@ -100,8 +104,8 @@ def _test_split(stored, known):
     test, val = first.get("test"), first.get("val")
     if val and (test is None or not records.is_annotated(stored, test)):
         without = f"The split {test} has no labels" if test else "There is no test split"
-        return val, [f"{without}: {val} serves as {'the test' if test else 'one'}."]
-    return test or "test", []
+        return val, None, [f"{without}: {val} serves as {'the test' if test else 'one'}."]
+    return test or "test", val if val and records.is_annotated(stored, val) else None, []
 
 
 def _open(name, data_dir):
