@@ -10,12 +10,13 @@ from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.picture_files import find_pictures
-from keras_vit.images.uncrop import uncropped
+from keras_vit.images.uncrop import uncropped, uncropped_boxes
 from keras_vit.inference.described import pictures_of
 from keras_vit.tasks.task import Task
 
 OUTSIDE = 255  # the id of pixels that a model does not see, because its crop leaves them out
 TOP = 3  # classes that are printed
+BOXES = "boxes"  # the name of answers that are corners in pixels
 
 
 def check_top(top):
@@ -58,6 +59,24 @@ def check_finite(path, answer):
         raise UserError(f"{path} is answered with something that is not a finite number.")
 
 
+def on_picture(model, answer, picture):
+    """Moves the boxes of an answer from the image that the model saw to its whole picture.
+
+    Args:
+        model: An `Artefact`, or what a server said of its model.
+        answer: Arrays by name, without the axis of the batch.
+        picture: The `PictureFile`.
+
+    Returns:
+        The answer; `boxes` `(M, 4)`, if there are any, are in pixels of the picture.
+    """
+    boxes = answer.get(BOXES)
+    if boxes is None or boxes.ndim != 2 or boxes.shape[1] != 4:
+        return answer
+    size = decode_picture(picture.path).shape[:2]
+    return answer | {BOXES: uncropped_boxes(boxes, size, model.preprocessing)}
+
+
 def draw(model, answer, folder, picture):
     """Writes pictures of an answer as `folder/<place of the picture>-<what>.png`.
 
@@ -65,7 +84,7 @@ def draw(model, answer, folder, picture):
 
     Args:
         model: An `Artefact`, or what a server said of its model.
-        answer: Arrays by name, without the axis of the batch.
+        answer: Arrays by name, without the axis of the batch, as `on_picture` returns them.
         folder: A `pathlib.Path`.
         picture: The `PictureFile`.
 
@@ -128,16 +147,17 @@ def check_places(pictures):
             )
 
 
-def listed(out, top):
+def listed(out, top, *, every=False):
     """Returns how many classes of a picture are listed; `None` stands for all.
 
     Args:
         out: The flag `--out`.
         top: The flag `--top`. By default `TOP` classes are printed, a `.csv` file holds the first
             one and a `.jsonl` file all.
+        every: Whether all are printed by default, as where they are boxes.
     """
     if top is not None or not is_table(out):
-        return top or TOP
+        return top or (None if every else TOP)
     return 1 if out.suffix.lower() == ".csv" else None
 
 

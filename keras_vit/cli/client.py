@@ -15,6 +15,7 @@ from keras_vit.cli.answers import (
     check_top,
     draw,
     listed,
+    on_picture,
     pictures_to_answer,
     status,
 )
@@ -101,6 +102,8 @@ def _shown(model, outputs, picture, top, folder):
     answer = answers_in(outputs)
     if folder is not None and model is None:
         raise UserError("--out needs `keras-vit serve`, which says its task.")
+    if model is not None:
+        answer = on_picture(model, answer, picture)
     if folder is not None:
         draw(model, answer, folder, picture)
     if model is not None:

@@ -16,6 +16,7 @@ from keras_vit.cli.answers import (
     check_top,
     draw,
     listed,
+    on_picture,
     pictures_to_answer,
     status,
 )
@@ -24,7 +25,7 @@ from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
 from keras_vit.images.preprocessing import images_per_call
 from keras_vit.inference import open_artefact
-from keras_vit.inference.described import rows_of
+from keras_vit.inference.described import has_threshold, rows_of, with_threshold
 from keras_vit.progress import progress
 
 
@@ -33,22 +34,25 @@ def predict(
     /,
     *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
     top: int | None = None,
+    threshold: float | None = None,
     out: Path | None = None,
     json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
 ):
     """Print or write what a model answers each picture with.
 
     A classifier answers with the most probable classes, a segmentation with the classes of the
-    largest areas; with a folder as --out it draws its masks. A picture that cannot be answered is
-    named, and the others are answered. Exit status 0: all pictures were answered. 1: some were. 2:
-    none was, or the model cannot be used. 130: Ctrl-C; no file is then written.
+    largest areas, a detection with boxes; with a folder as --out they draw masks and boxes. A
+    picture that cannot be answered is named, and the others are answered. Exit status 0: all
+    pictures were answered. 1: some were. 2: none was, or the model cannot be used. 130: Ctrl-C; no
+    file is then written.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
             folder of OpenVINO.
         images: Picture files, folders of them, and patterns in quotes such as 'shots/**/*.jpg'.
         top: How many classes to list for each picture; by default 3, in a .csv file 1, in a .jsonl
-            file all.
+            file all. Boxes are all listed, except in a .csv file.
+        threshold: Score from which on a box is listed and drawn; by default that of the model.
         out: A .csv file, for a row for each picture: path, answer, probability, then the next
             classes; or a .jsonl file, for an object on each line; or a folder for pictures of the
             answers, for example NAME-overlay.png and NAME-mask.png, which have the size of the
@@ -60,16 +64,19 @@ def predict(
     if is_drawn:
         check_out(out)
     with quiet_stderr():
-        artefact = open_artefact(model)
+        artefact = with_threshold(open_artefact(model), threshold)
     pictures, asked = pictures_to_answer(images, is_drawn)
-    top, answered = listed(out, top), 0
-    columns = min(top or 1, len(artefact.class_names or ()) or top or 1)
+    columns = 1 if top is None else top
+    if not (boxes := has_threshold(artefact)):
+        columns = min(columns, len(artefact.class_names or ()) or columns)
+    top, answered = listed(out, top, every=boxes), 0
     with answers_to(out, columns, json_lines) as add:
         for picture, answer in _answered(artefact, pictures):
             try:
                 if isinstance(answer, Exception):
                     raise answer
                 check_finite(picture.path, answer)
+                answer = on_picture(artefact, answer, picture)
                 if is_drawn:
                     draw(artefact, answer, out, picture)
             except (UserError, OSError) as error:

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import functools
 import json
 
 from keras_vit.files import atomic_write
@@ -75,7 +74,9 @@ def answers_file(path, top):
             yield lambda image, classes: file.write(json_line(answer_object(image, classes)))
     else:
         with csv_file(path) as writer:
-            yield functools.partial(_write_row, writer, top, [])
+            table = _Table(writer, top)
+            yield table.add
+            table.end()
 
 
 def answer_object(image, classes):
@@ -83,12 +84,33 @@ def answer_object(image, classes):
     return {"image": str(image), "classes": classes}
 
 
-def _write_row(writer, top, columns, path, classes):
-    """Writes a row; `columns` holds the names of those of one class from the first row on."""
-    if not columns:
-        numbers = [*Task.numbers_in(classes[0])] if classes else []
-        columns += ["name", *numbers]
-        names, ends = ["answer", *numbers], ["", *(f"_{rank}" for rank in range(2, top + 1))]
-        writer.writerow(["path", *(name + end for end in ends for name in names)])
-    values = [each[column] for each in classes[:top] for column in columns]
-    writer.writerow([path, *values, *[""] * (top * len(columns) - len(values))])
+class _Table:
+    """Rows of a `.csv` file, whose columns are those of the first picture that has a class."""
+
+    def __init__(self, writer, top):
+        self._writer, self._top = writer, top
+        self._columns, self._waiting = [], []  # pictures without a class, before the first that has
+
+    def add(self, path, classes):
+        if classes and not self._columns:
+            self._begin(["name", *Task.numbers_in(classes[0])])
+        if self._columns:
+            self._write(path, classes)
+        else:
+            self._waiting.append(path)
+
+    def end(self):
+        if not self._columns:
+            self._begin(["name"])
+
+    def _begin(self, columns):
+        self._columns = columns
+        names, ends = ["answer", *columns[1:]], ["", *(f"_{x}" for x in range(2, self._top + 1))]
+        self._writer.writerow(["path", *(name + end for end in ends for name in names)])
+        for path in self._waiting:
+            self._write(path, [])
+
+    def _write(self, path, classes):
+        values = [each[column] for each in classes[: self._top] for column in self._columns]
+        empty = self._top * len(self._columns) - len(values)
+        self._writer.writerow([path, *values, *[""] * empty])

@@ -1,4 +1,4 @@
-"""Puts a map of what a model saw back on the whole picture."""
+"""Puts maps and boxes of what a model saw back on the whole picture."""
 
 import numpy as np
 
@@ -25,3 +25,20 @@ def uncropped(ids, size, preprocessing, outside):
     (rows, seen_rows), (columns, seen_columns) = places
     seen = seen_rows[:, None] & seen_columns
     return np.where(seen, ids[rows[:, None], columns], outside).astype(ids.dtype)
+
+
+def uncropped_boxes(boxes, size, preprocessing):
+    """Moves boxes on a cropped image to where they are on its picture.
+
+    Args:
+        boxes: `(..., 4)`, `(x_min, y_min, x_max, y_max)` in pixels of the image.
+        size: Height and width of the picture before it was resized and cropped.
+        preprocessing: How the image was made of it, a `Preprocessing` with an `image_size`.
+
+    Returns:
+        Boxes `(..., 4)` in pixels of the picture, and inside of it.
+    """
+    resized, corner = placed(size, preprocessing)
+    scale = np.divide(size, resized)[::-1]  # x y
+    corners = (np.asarray(boxes, float).reshape(*np.shape(boxes)[:-1], 2, 2) + corner[::-1]) * scale
+    return corners.clip(0, size[::-1]).reshape(np.shape(boxes))

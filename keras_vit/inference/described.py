@@ -1,11 +1,14 @@
 """What the task of a model makes of one answer: rows of words, and pictures."""
 
+import dataclasses
+
 import numpy as np
 
 from keras_vit.errors import UserError
 from keras_vit.inference.signature import PROBABILITIES
 
 LISTED = 20  # numbers of an answer
+THRESHOLD = "threshold"  # the option of tasks that list and draw what has at least this score
 
 
 def task_of(model, shapes):
@@ -26,6 +29,41 @@ def task_of(model, shapes):
 
     names = model.class_names or tuple(map(str, range(shapes.get(PROBABILITIES, (0,))[-1])))
     return task_named(model.task, names, model.options)
+
+
+def has_threshold(model):
+    """Says whether the task of a model lists and draws only what has at least a score.
+
+    Args:
+        model: As `task_of` takes it.
+    """
+    task = _known_task(model, {})
+    return task is not None and THRESHOLD in task.options
+
+
+def with_threshold(model, threshold):
+    """Changes the score from which on a model's answers are listed and drawn.
+
+    Args:
+        model: As `task_of` takes it, a dataclass.
+        threshold: The score, or `None` to change nothing.
+
+    Returns:
+        The model with another option.
+
+    Raises:
+        ValueError: If its task has no such option, or not this value of it.
+    """
+    if threshold is None:
+        return model
+    if not has_threshold(model):
+        raise UserError(
+            "A threshold is for models whose answers have scores, such as boxes: received "
+            f"{threshold:g} for one of the task {model.task}."
+        )
+    model = dataclasses.replace(model, options={**model.options, THRESHOLD: threshold})
+    task_of(model, {})
+    return model
 
 
 def rows_of(model, answer, top):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from random_models import randomised
-from thinned import thinned
 
 from keras_vit.export import FORMATS, export
 from keras_vit.inference import open_artefact
@@ -19,7 +18,8 @@ def deployed():
     return detection(("cat", "dog"), threshold=0.1).deploy(trained)
 
 
-@pytest.mark.parametrize("name", thinned(LOOPED, fast=1))
+@pytest.mark.slow  # tests/cli/test_detection_commands.py asks a file of LiteRT in the fast suite
+@pytest.mark.parametrize("name", LOOPED)
 def test_boxes_are_answered_in_every_format_without_calibration(tmp_path, name):
     if not FORMATS[name].is_at_hand:
         pytest.skip(f"the extra [{FORMATS[name].extra}] is not installed")

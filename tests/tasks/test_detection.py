@@ -34,7 +34,7 @@ def test_a_trained_graph_is_deployed_to_answer_with_boxes(trained, tmp_path):
     images = RNG.integers(0, 256, (2, 16, 16, 3)).astype("float32")
     deployed = deploy(model)
     assert (deployed.task, deployed.options) == ("detection", {"threshold": 0.3})
-    found = deployed.predict(images)
+    found = {name: keras.ops.convert_to_numpy(x) for name, x in deployed(images).items()}
     count = 2 * (16 + 4 + 1)
     assert {name: array.shape for name, array in found.items()} == {
         "boxes": (2, count, 4),
@@ -45,7 +45,7 @@ def test_a_trained_graph_is_deployed_to_answer_with_boxes(trained, tmp_path):
 
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(deploy(again).predict(images)["boxes"], found["boxes"])
+    np.testing.assert_array_equal(deploy(again)(images)["boxes"], found["boxes"])
     assert class_names_of(again) == list(NAMES)
     same = task_named("detection", NAMES, deploy(again).options)
     assert same.options == task.options and same.class_names == NAMES
