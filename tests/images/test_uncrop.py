@@ -3,7 +3,7 @@ import pytest
 
 from keras_vit.images.crop import crop_pixels
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.images.uncrop import uncropped
+from keras_vit.images.uncrop import uncropped, uncropped_boxes
 
 
 @pytest.mark.parametrize("fit", ["crop", "squash"])
@@ -28,3 +28,24 @@ def test_ids_lie_where_the_image_was_cut_from(fit, ratio, size):
 def test_ids_of_an_image_that_is_the_picture_stay():
     ids = np.arange(12).reshape(3, 4)
     np.testing.assert_array_equal(uncropped(ids, (3, 4), Preprocessing(image_size=(3, 4)), 0), ids)
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash"])
+@pytest.mark.parametrize("size", [(40, 60), (60, 40), (32, 32)])
+def test_boxes_lie_where_the_image_was_cut_from(fit, size):
+    """A bright square of a picture is found in its crop, and its box put back."""
+    top, left = size[0] // 2 - 6, size[1] // 2 - 4
+    picture = np.zeros((*size, 3), "uint8")
+    picture[top : top + 12, left : left + 8] = 255
+    how = Preprocessing(image_size=(32, 32), fit=fit)
+    rows, columns = np.nonzero(crop_pixels(picture, how)[..., 0] > 127)
+    box = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    found = uncropped_boxes(np.array([box, box]), size, how)
+    assert found.shape == (2, 4)
+    np.testing.assert_allclose(found[0], (left, top, left + 8, top + 12), atol=size[1] / 32)
+
+
+def test_a_box_that_reaches_out_of_the_picture_ends_at_its_edge():
+    how = Preprocessing(image_size=(16, 16), fit="squash")
+    boxes = uncropped_boxes(np.array([-4, 8, 20, 16]), (32, 64), how)
+    np.testing.assert_array_equal(boxes, [0, 16, 64, 32])

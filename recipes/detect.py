@@ -1,0 +1,150 @@
+r"""Detection: boxes around objects, from weights that were trained on photographs.
+
+    python -m recipes.detect --data bccd --weights vit_tiny.safetensors
+    python -m recipes.detect --data pennfudan --weights vit_tiny.safetensors
+
+`--data` is a folder with annotations of Pascal VOC or COCO, or another source whose pictures have
+boxes. The classes are those of the data.
+
+A plain backbone gets a simple feature pyramid (arXiv:2203.16527) and an anchor-free head, each of
+whose points learns the true box that it is aligned with best (arXiv:2108.07755). Pictures of any
+shape are resized to `--image-size`. Training sees them scaled by `--scales`, cropped or shifted at
+random, mirrored, and changed in colour.
+"""
+
+import dataclasses
+import functools
+
+from keras_vit.errors import UserError, needs_extra
+from keras_vit.images.preprocessing import Preprocessing
+from keras_vit.run import Augmentation, AugmentationName, run_recipe
+from keras_vit.run.augmentation import check_moves_nothing
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(Augmentation):
+    """The recipe of detection."""
+
+    data: str = ""
+    """A folder with annotations of Pascal VOC or COCO, or another source of boxes."""
+    weights: str = ""
+    """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
+    image_size: tuple[int, int] = (288, 384)
+    """Height and width in pixels that pictures are resized to."""
+    width: int = 128
+    """Channels of the pyramid and of the head."""
+    depth: int = 2
+    """Convolutions of the head, for classes and for boxes each."""
+    scales: tuple[float, float] = (0.7, 1.4)
+    """Smallest and largest factor by which a training picture is scaled before it is cropped."""
+    box_weight: float = 5.0
+    """How much the place of a box counts in the loss beside its class."""
+    threshold: float = 0.5
+    """Score from which on a box is listed and drawn; the scores of the test take all boxes."""
+    augment: AugmentationName = "colour-jitter"
+    """Published augmentation of colour; boxes do not follow one that moves pixels."""
+    epochs: int = 60
+    batch_size: int = 8
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.05
+    warmup_epochs: int = 2
+    layer_decay: float = 0.75
+    drop_path: float = 0.1
+    """Stochastic depth: rate at which the last block is skipped in training."""
+    validation_epochs: int = 5
+    run_dir: str = "runs/detect"
+    export_dir: str = "saved_models/detect"
+
+    def check(self):
+        super().check()
+        for name in ("data", "weights"):
+            if not getattr(self, name):
+                raise UserError(f"`{name}` must be given: --data bccd --weights vit.safetensors.")
+        if min(self.image_size) < 1:
+            raise UserError(f"`image_size` must be at least 1: received {self.image_size}.")
+        if not 0 < self.scales[0] <= self.scales[1]:
+            raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
+        if not 0 <= self.threshold <= 1:
+            raise UserError(f"`threshold` must lie in [0, 1]: received {self.threshold}.")
+        if not 0 < self.box_weight < float("inf"):
+            raise UserError(f"`box_weight` must lie in (0, inf): received {self.box_weight}.")
+
+
+# The tests give it data and the weights of a tiny model.
+SMOKE = (
+    Config(
+        image_size=(32, 32),
+        width=8,
+        depth=1,
+        epochs=2,
+        batch_size=4,
+        warmup_epochs=0,
+        validation_epochs=1,
+    ),
+)
+
+
+def run(config):
+    """Trains, evaluates, exports and compares.
+
+    Args:
+        config: One of this page's configurations.
+
+    Returns:
+        A list of one `keras_vit.evaluation.Comparison` per file, or `None`: see
+        `keras_vit.run.train`.
+
+    Raises:
+        ValueError: If a flag is out of its range or the data cannot be used.
+    """
+    from keras_vit.checkpoints import load, recognise
+    from keras_vit.data import centre_crop, open_source
+    from keras_vit.data.augment import as_one, random_scale_crop
+    from keras_vit.run import open_devices, train
+    from keras_vit.tasks import detection, detector
+
+    with needs_extra("detect"):  # now, and not when the trained model is scored
+        import faster_coco_eval  # noqa: F401
+    devices = open_devices(config)
+    check_moves_nothing(config.augment)
+    source = open_source(config.data)
+    source.require(("boxes", "box_labels"), "This recipe")
+    task = detection(
+        source.only(("boxes", "box_labels")).class_names,
+        threshold=config.threshold,
+        box_weight=config.box_weight,
+    )
+    checkpoint = recognise(config.weights)
+    print(f"{config.weights}: {checkpoint}")
+    preprocessing = Preprocessing(image_size=config.image_size, fit="squash")
+    scaled = functools.partial(random_scale_crop, size=config.image_size, scale=config.scales)
+
+    def build(names):
+        backbone = load(
+            checkpoint,
+            image_size=config.image_size,
+            num_classes=0,
+            drop_path=config.drop_path,
+        )
+        return detector(backbone, len(names), width=config.width, depth=config.depth)
+
+    return train(
+        config,
+        devices,
+        source,
+        build,
+        task=task,
+        crop=functools.partial(centre_crop, preprocessing=preprocessing),
+        augment=config.stages(
+            as_one(scaled, *config.flips),
+            mean=checkpoint.architecture.mean,
+            std=checkpoint.architecture.std,
+        ),
+        preprocessing=preprocessing,
+        bigger=["python", "-m", "recipes.detect", "--epochs", str(2 * config.epochs)]
+        + ["--data", config.data, "--weights", config.weights],
+    )
+
+
+if __name__ == "__main__":
+    run_recipe(run, Config, __doc__)
