@@ -3,18 +3,24 @@
 import os
 from pathlib import Path
 
+from keras_vit.data.sources.coco import from_coco
 from keras_vit.data.sources.digits import digits
 from keras_vit.data.sources.folder import from_folder
 from keras_vit.data.sources.table import from_table
 from keras_vit.data.sources.tfds import UnknownSetError, from_tfds
+from keras_vit.data.sources.voc import from_voc
 from keras_vit.errors import UserError
+
+BOXES = {"voc": (from_voc, "Pascal VOC"), "coco": (from_coco, "COCO")}  # by what precedes a folder
 
 
 def open_source(text, *, data_dir=None, test_fraction=None, strict=True, to_judge=False):
     """Opens `digits`, a folder, a `.csv` or `.jsonl` table, or a set of TFDS by its name.
 
     Args:
-        text: What to open. `folder:DIR` is always a folder, whatever `DIR` looks like.
+        text: What to open. `folder:DIR` is always a folder, whatever `DIR` looks like; `voc:DIR`
+            and `coco:DIR` are folders with boxes in the format of Pascal VOC or COCO. Where there
+            is no such folder, they are sets of TFDS, as `voc:5.0.0` is.
         data_dir: Folder of prepared sets of TFDS; only for a set of TFDS.
         test_fraction: Share of the test split, between 0 and 1; only for a folder or table that has
             none.
@@ -32,6 +38,11 @@ def open_source(text, *, data_dir=None, test_fraction=None, strict=True, to_judg
             it does not take.
     """
     text = os.fspath(text)
+    how = dict(test_fraction=test_fraction, strict=strict, to_judge=to_judge)
+    kind, _, rest = text.partition(":")
+    if kind in BOXES and os.path.isdir(folder := os.path.expanduser(rest)):
+        _refuse("data_dir", data_dir, text)
+        return _with_boxes(kind, folder, how)
     path = os.path.expanduser(text.removeprefix("folder:"))
     if not path:
         raise UserError(f"A source must have a name: received {text!r}.")
@@ -39,7 +50,6 @@ def open_source(text, *, data_dir=None, test_fraction=None, strict=True, to_judg
     if is_folder or Path(path).suffix.lower() in (".csv", ".jsonl"):
         _refuse("data_dir", data_dir, text)
         open_files = from_folder if is_folder else from_table
-        how = dict(test_fraction=test_fraction, strict=strict, to_judge=to_judge)
         return open_files(path, **how)
     if text != "digits":
         _check_name(text, path)
@@ -55,6 +65,14 @@ def open_source(text, *, data_dir=None, test_fraction=None, strict=True, to_judg
         raise UserError(
             f"{text} is neither digits, a folder, a .csv nor a .jsonl file: {error}"
         ) from error
+
+
+def _with_boxes(kind, folder, how):
+    read, name = BOXES[kind]
+    source = read(Path(folder), **how)
+    if source is None:
+        raise UserError(f"`{kind}:` needs a folder with annotations of {name}: {folder} has none.")
+    return source
 
 
 def _check_name(text, path):

@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import pytest
 import tensorflow_datasets as tfds
@@ -30,6 +31,22 @@ def test_each_kind_of_source_opens(folder, monkeypatch):
     assert open_source("folder:folder.csv").class_names == ("a", "b")
     with tfds.testing.mock_data(num_examples=3):
         assert open_source("mnist").splits["train"].image_shape == (28, 28, 1)
+
+
+def test_a_folder_with_boxes_is_opened_by_its_format(folder, tmp_path):
+    boxes = tmp_path / "boxes"
+    shutil.copytree(folder / "train" / "a", boxes)
+    text = "<annotation><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax>"
+    text += "<ymax>2</ymax></bndbox></object></annotation>"
+    names = [path.stem for path in boxes.iterdir()]
+    for name in names:
+        (boxes / f"{name}.xml").write_text(text)
+    how = dict(to_judge=True)
+    assert open_source(f"voc:{boxes}", **how).class_names == ("cat",)
+    with pytest.raises(ValueError, match="`coco:` needs a folder with annotations of COCO: .*boxe"):
+        open_source(f"coco:{boxes}", **how)
+    with pytest.raises(ValueError, match="`data_dir` does not apply to voc:"):
+        open_source(f"voc:{boxes}", data_dir="x")
 
 
 def test_what_is_there_and_is_no_source_is_named(folder, monkeypatch):
