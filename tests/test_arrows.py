@@ -101,7 +101,8 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
 OF_ANY_TASK = ("data", "evaluation", "export", "report", "serve", "training")
 # Masks of TFDS are called `segmentation_mask` and `segmentation_label`.
 NAMES_OF_TASKS = re.compile(
-    "classif|segmentation(?!_mask|_label)|segmenter|detection|detector", re.IGNORECASE
+    "classif|segmentation(?!_mask|_label)|segmenter|detection|detector|super_resolution",
+    re.IGNORECASE,
 )
 # What is imported only inside of functions, because what imports it must start without it.
 LATE = {("tasks", "data")}

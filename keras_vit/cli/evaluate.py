@@ -13,6 +13,7 @@ from keras_vit.cli.examples import examples_of
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.cli.rows import csv_file
+from keras_vit.cli.whole_pictures import answer_whole, refuse_flags, whole_batches
 from keras_vit.command_line import quiet_stderr, this_command
 from keras_vit.errors import UserError
 from keras_vit.files import atomic_write, write_json
@@ -41,8 +42,9 @@ def evaluate(
 
     Prints the figures of the model's task, images per second and the worst classes: of a classifier
     top-1 and top-5 accuracy and the expected calibration error, of a segmentation mean IoU, pixel
-    and class accuracy. Classes of source and model are matched by name, or by number if the names
-    in the source are numbers. All pictures of a source without splits are judged.
+    and class accuracy, of super-resolution PSNR and SSIM of whole pictures. Classes of source and
+    model are matched by name, or by number if the names in the source are numbers. All pictures of
+    a source without splits are judged.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
@@ -84,15 +86,23 @@ def evaluate(
     example = examples_of(source, task, artefact.class_names, "`evaluate`")
     if artefact.class_names is None and source.class_names:
         print("The model names no classes: they are taken to be in the order of the source's.")
-    size = batch_size or images_per_call(artefact.image_shape[:2])
-    how = dict(batch_size=size, example=example, numbered=True, broken=broken)
-    batches = fitted_batches(examples, preprocessing, **how).as_numpy_iterator()
+    settings, answers_of = dict(model=str(model), data=data, split=split), artefact.answer
+    if task.whole is None:
+        size = batch_size or images_per_call(artefact.image_shape[:2])
+        how = dict(batch_size=size, example=example, numbered=True, broken=broken)
+        batches = fitted_batches(examples, preprocessing, **how).as_numpy_iterator()
+        seen = fitted_preprocessing(examples, preprocessing)
+        settings |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
+    else:
+        refuse_flags(task, **flags, batch_size=batch_size)
+        size, batches = 1, whole_batches(task, examples, broken)
+        answers_of = answer_whole(task, artefact)
     steps = -(-examples.count // size)
     predictions = Predictions(out, task, examples)
     worst = None if out is None else Worst(task)
 
     def answer(images):
-        answers = artefact.answer(images)
+        answers = answers_of(images)
         if not all(np.isfinite(array).all() for array in answers.values()):
             raise UserError(
                 f"{model} answers some images with something that is not a finite number."
@@ -110,9 +120,6 @@ def evaluate(
             raise UserError(f"No picture of the split {split} can be read.")
         batches = progress(itertools.chain([first], batches), f"answering {split}", steps)
         scored = score(task, answer, predictions.numbered(batches), watch=watch)
-    settings = dict(model=str(model), data=data, split=split)
-    seen = fitted_preprocessing(examples, preprocessing)
-    settings |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
     _print(task, scored, settings)
     for path, reason in broken.reasons.items():
         print(f"Left out: {path}: {reason}")

@@ -104,14 +104,15 @@ def export_model(
     seen = fitted_preprocessing(test, served)
     example = examples_of(source, task, deployed.class_names, "`export`")
     with explain_labels():
-        pictures, truth = _drawn(test, images, served, seed, example)
+        pictures, truth = _drawn(test, images, task.samples_by(served), seed, example)
     some = deployed(pictures[:4].astype("float32")).values()
     if not all(np.isfinite(x).all() for x in some):  # of all, `compare` knows later
         raise UserError(f"{model} answers some images with something that is not a finite number.")
     print(f"Exporting {model} to {out}, compared on {len(pictures):,} images of {source.name}.")
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
-        calibrating, _ = _drawn(source.splits["train"], calibration, served, seed, example)
+        how = task.samples_by(served), seed, example
+        calibrating, _ = _drawn(source.splits["train"], calibration, *how)
     failures = {}
     with Comparing(pictures) as comparing, tempfile.TemporaryDirectory() as folder:
         keras_file = Path(folder, "model.keras")

@@ -21,11 +21,12 @@ from keras_vit.cli.answers import (
     status,
 )
 from keras_vit.cli.rows import is_table
+from keras_vit.cli.whole_pictures import answered_whole
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
 from keras_vit.images.preprocessing import images_per_call
 from keras_vit.inference import open_artefact
-from keras_vit.inference.described import has_threshold, rows_of, with_threshold
+from keras_vit.inference.described import has_threshold, known_task, rows_of, with_threshold
 from keras_vit.progress import progress
 
 
@@ -41,10 +42,11 @@ def predict(
     """Print or write what a model answers each picture with.
 
     A classifier answers with the most probable classes, a segmentation with the classes of the
-    largest areas, a detection with boxes; with a folder as --out they draw masks and boxes. A
-    picture that cannot be answered is named, and the others are answered. Exit status 0: all
-    pictures were answered. 1: some were. 2: none was, or the model cannot be used. 130: Ctrl-C; no
-    file is then written.
+    largest areas, a detection with boxes; with a folder as --out they draw masks and boxes.
+    Super-resolution enlarges pictures of any size, and writes them into that folder. A picture that
+    cannot be answered is named, and the others are answered. Exit status 0: all pictures were
+    answered. 1: some were. 2: none was, or the model cannot be used. 130: Ctrl-C; no file is then
+    written.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
@@ -91,6 +93,10 @@ def predict(
 
 def _answered(artefact, pictures):
     """Yields each picture and its answers by name, or the error that says why there is none."""
+    task = known_task(artefact, {})
+    if task is not None and task.whole is not None:
+        whole = answered_whole(task, artefact, pictures)
+        return progress(whole, "answering", len(pictures))
     size = images_per_call(artefact.image_shape[:2])
     groups = [pictures[start : start + size] for start in range(0, len(pictures), size)]
 

@@ -1,10 +1,12 @@
 """Pictures that cannot be read: recorded while a pipeline runs, reported at the end of an epoch."""
 
+import contextlib
 import re
 import threading
 
 import tensorflow as tf
 
+from keras_vit.errors import UserError
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.masks import decode_mask
 
@@ -24,6 +26,19 @@ def why_unreadable(error):
     if isinstance(error, tf.errors.NotFoundError):
         return "There is no such file."
     return str(error.message).partition("\n")[0]
+
+
+@contextlib.contextmanager
+def explained():
+    """Turns an error of TensorFlow, that a file cannot be read, into one of the user.
+
+    Raises:
+        ValueError: In place of a `tf.errors.OpError` of the `with` block.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise UserError(why_unreadable(error)) from error
 
 
 def why_broken(split, index, error=None):

@@ -8,15 +8,14 @@ import tensorflow as tf
 from keras_vit.errors import UserError
 from keras_vit.images.bicubic import bicubic_matrix
 
-REACH = 2  # small pixels beyond a crop that its own pixels depend on: the kernel's radius
-
 
 def pairs(sample, *, scale, margin=0):
     """Turns a batch of samples, whose images are large, into small images and large ones.
 
     The small images are those of `keras_vit.images.bicubic.bicubic`: antialiased, and mirrored at
     the border. A crop is no whole picture, so that its border would not be that of the crop of a
-    small whole picture. With `margin=REACH` it is: the border is used, and then cut off.
+    small whole picture. With a margin of `keras_vit.images.bicubic.REACH` it is: the border is
+    used, and then cut off.
 
     Args:
         sample: A dict with images `(B, H, W, C)`, uint8, of a fixed size; `scale` divides it.

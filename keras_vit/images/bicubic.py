@@ -12,6 +12,8 @@ import numpy as np
 
 from keras_vit.errors import UserError
 
+REACH = 2  # small pixels to each side that depend on a large one, and on which a large one depends
+
 
 def bicubic(images, factor):
     """Resizes images `(..., H, W, C)` as MATLAB's `imresize(image, factor, "bicubic")` does.
@@ -59,7 +61,7 @@ def bicubic_matrix(length, factor):
     factor = Fraction(factor)
     count = math.ceil(length * factor)
     shrinking = min(1.0, float(factor))
-    reach = 2 / shrinking  # in old pixels, to each side
+    reach = REACH / shrinking  # in old pixels, to each side
     # Where the middle of each new pixel lies among the old ones, whose middles are integers.
     middles = (np.arange(count) + 0.5) / float(factor) - 0.5
     first = np.floor(middles - reach).astype(int)

@@ -76,7 +76,9 @@ def placed(size, preprocessing):
         Height and width to which the picture is resized, and row and column of the crop in that.
     """
     old, new = np.array(size), np.array(preprocessing.resized)
-    if preprocessing.fit == "crop":
+    if preprocessing.fit == "keep" and (old >= new).all():
+        new = old
+    elif preprocessing.fit != "squash":
         covered, binding = new, np.argmax(new / old)  # the side that must be enlarged most
         new = np.maximum(covered, covered[binding] * old // old[binding])
     corner = ROUNDING[preprocessing.crop_offset]((new - preprocessing.image_size) / 2)

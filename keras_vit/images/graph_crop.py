@@ -42,11 +42,14 @@ def placement(old, preprocessing):
     """
     old = tf.cast(old, tf.float32)
     new = tf.constant(preprocessing.resized, tf.float32)
-    if preprocessing.fit == "crop":
+    least = new
+    if preprocessing.fit != "squash":
         # The side that must be enlarged most gets exactly its new length; the other one follows.
         covered, binding = new, tf.argmax(new / old)
         new = tf.floor(tf.gather(covered, binding) * old / tf.gather(old, binding))
         new = tf.maximum(new, covered)  # the floor of an exact quotient may be one too low
+    if preprocessing.fit == "keep":
+        new = tf.where(tf.reduce_all(old >= least), old, new)
     truncate = {"round": tf.round, "floor": tf.floor}[preprocessing.crop_offset]
     return new / old, -truncate((new - tf.constant(preprocessing.image_size, tf.float32)) / 2)
 

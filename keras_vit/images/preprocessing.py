@@ -8,7 +8,7 @@ from typing import Self
 from keras_vit.errors import UserError
 
 INTERPOLATIONS = ("bicubic", "bilinear")
-FITS = ("crop", "squash")
+FITS = ("crop", "squash", "keep")
 OFFSETS = ("round", "floor")
 SMALLEST_RATIO = 0.05  # a file from elsewhere could demand images that are enlarged without limit
 PIXELS = 2**22  # of the images of one call: 64 of 256x256
@@ -28,7 +28,8 @@ class Preprocessing:
         crop_ratio: Share of the short side that is kept ("crop percentage"), in `[0.05, 1]`.
         interpolation: `"bicubic"` or `"bilinear"`.
         fit: `"crop"` resizes to cover the size and keeps the aspect ratio; `"squash"` resizes to
-            exactly this size.
+            exactly this size; `"keep"` does not resize, except that a picture which is smaller is
+            enlarged to cover the size.
         crop_offset: What happens to half a pixel where the crop starts: `"round"` rounds half to
             even as timm and torchvision do, `"floor"` truncates as Hugging Face does.
         mean: Mean that the model's first layer subtracts, on the scale 0 to 1, one number or one

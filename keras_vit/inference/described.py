@@ -37,7 +37,7 @@ def has_threshold(model):
     Args:
         model: As `task_of` takes it.
     """
-    task = _known_task(model, {})
+    task = known_task(model, {})
     return task is not None and THRESHOLD in task.options
 
 
@@ -78,7 +78,7 @@ def rows_of(model, answer, top):
     Returns:
         A list of dictionaries of the same keys: a `name`, and its numbers.
     """
-    task = _known_task(model, answer)
+    task = known_task(model, answer)
     if task is None or task.words is None:
         return numbers_of(answer)
     return task.words(answer)[:top]
@@ -95,11 +95,21 @@ def pictures_of(model, answer, image):
     Returns:
         `PIL.Image`s by name; none for a task that draws nothing.
     """
-    task = _known_task(model, answer)
+    task = known_task(model, answer)
     return {} if task is None or task.show is None else task.show(image, answer)
 
 
-def _known_task(model, answer):
+def known_task(model, answer):
+    """Makes the task of a model, if it is one of the package.
+
+    Args:
+        model: As `task_of` takes it.
+        answer: Arrays by name, without the axis of the batch; may be empty where the classes have
+            names, or there are none.
+
+    Returns:
+        A `keras_vit.tasks.Task`, or `None`.
+    """
     try:
         return task_of(model, {name: array.shape for name, array in answer.items()})
     except UserError:  # a task of somebody's own

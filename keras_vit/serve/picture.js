@@ -31,7 +31,8 @@ export function cropMiddle(image, size, preprocessing = {}) {
   const old = [image.height, image.width];
   const covered = size.map(side => Math.floor(side / crop_ratio));
   const binding = covered[1] / old[1] > covered[0] / old[0] ? 1 : 0;
-  const sides = fit === "squash" ? covered : old.map((side, axis) =>
+  const kept = fit === "keep" && old.every((side, axis) => side >= covered[axis]);
+  const sides = kept ? old : fit === "squash" ? covered : old.map((side, axis) =>
     Math.max(covered[axis], Math.floor((covered[binding] * side) / old[binding])));
   const truncate = crop_offset === "floor" ? Math.floor : roundToEven;
   const offsets = sides.map((side, axis) => truncate((side - size[axis]) / 2));

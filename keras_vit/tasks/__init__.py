@@ -11,6 +11,7 @@ from keras_vit.lazy import lazy_names
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.detection import detection
 from keras_vit.tasks.segmentation import segmentation
+from keras_vit.tasks.super_resolution import super_resolution
 from keras_vit.tasks.task import Result, Task, task_named
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ __all__ = [
     "read_keras_file",
     "segmentation",
     "segmenter",
+    "super_resolution",
     "task_named",
     "to_probabilities",
     "token_maps",

@@ -8,6 +8,7 @@ import numpy as np
 from keras_vit.errors import UserError, needs_extra
 from keras_vit.images.luma import luma
 
+FIGURES = ("psnr", "ssim", "psnr_rgb", "ssim_rgb")
 WINDOW = 11  # pixels: the side of the window of SSIM
 
 
@@ -63,9 +64,20 @@ class RestorationScore:
     @property
     def figures(self):
         """The means over the pictures, by name; those of RGB end in `_rgb`."""
-        names = ("psnr", "ssim", "psnr_rgb", "ssim_rgb")
         means = self.pictures.mean(0) if len(self.pictures) else np.full(4, np.nan)
-        return dict(zip(names, means.tolist(), strict=True))
+        return dict(zip(FIGURES, means.tolist(), strict=True))
+
+    def figures_of(self, counts):
+        """Computes the figures of sets that hold each of the `N` pictures a number of times.
+
+        Args:
+            counts: How often each set holds each picture, integers `(R, N)`.
+
+        Returns:
+            Arrays `(R,)` by name.
+        """
+        means = counts @ self.pictures / counts.sum(1, keepdims=True)
+        return dict(zip(FIGURES, means.T, strict=True))
 
 
 def psnr(true, restored):

@@ -76,6 +76,14 @@ class Task:
         class_names: Names of the classes in their order; empty where there are none.
         options: What else `task_named` needs to make this task again, plain values by name; exports
             hold them.
+        sample_size: Turns height and width of the model's images into those of the samples that
+            `example` takes; by default they are the same.
+        whole: Answers a picture of any size, in place of one that is resized and cropped. It takes
+            a function from images `(B, H, W, C)` to answers by name, the shape `(H, W, C)` of these
+            images, and the picture `(h, w, c)`, uint8, `c` 1 or 3; it returns answers by name,
+            without the axis of the batch.
+        whole_example: Turns a picture `(h, w, c)`, uint8, into the picture that `whole` answers and
+            its truth, for scores of whole pictures.
         metrics: Returns the metrics of training, as `keras.Model.compile` takes them.
         target: Turns the truth `y` into the target of the loss, in tf.data; by default they are
             the same.
@@ -117,6 +125,9 @@ class Task:
     needs: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     options: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    sample_size: Callable[[tuple[int, int]], tuple[int, int]] | None = None
+    whole: Callable[[Callable, tuple[int, int, int], np.ndarray], dict] | None = None
+    whole_example: Callable[[np.ndarray], tuple] | None = None
     metrics: Callable[[], list] = list
     target: Callable[[object], object] | None = None
     mix: Callable | None = None
@@ -131,6 +142,19 @@ class Task:
     shares: tuple[str, ...] = ()
     higher_is_better: bool = True
     watched: str = "loss"
+
+    def samples_by(self, preprocessing):
+        """Returns how the samples that `example` takes are read.
+
+        Args:
+            preprocessing: How the model's images are read, a `Preprocessing` with an `image_size`.
+
+        Returns:
+            A `Preprocessing`.
+        """
+        if self.sample_size is None:
+            return preprocessing
+        return preprocessing.but(image_size=self.sample_size(preprocessing.image_size))
 
     @property
     def shown_names(self):

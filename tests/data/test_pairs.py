@@ -10,9 +10,9 @@ from PIL import Image
 
 from keras_vit.data import BrokenPictures, from_folder, staged_crop, train_batches
 from keras_vit.data.augment import as_one, random_place_crop, random_turn
-from keras_vit.data.pairs import REACH, pairs
+from keras_vit.data.pairs import pairs
 from keras_vit.errors import UserError
-from keras_vit.images.bicubic import bicubic
+from keras_vit.images.bicubic import REACH, bicubic
 
 RNG = np.random.default_rng(0)
 

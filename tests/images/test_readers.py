@@ -29,6 +29,7 @@ WAYS = {
     "bilinear": Preprocessing(image_size=SIZE, crop_ratio=0.9, interpolation="bilinear"),
     "vit": Preprocessing(image_size=SIZE, fit="squash", interpolation="bilinear"),
     "deit": Preprocessing(image_size=SIZE, crop_ratio=0.8, fit="squash", crop_offset="floor"),
+    "kept": Preprocessing(image_size=SIZE, fit="keep"),
     "dinov2": Preprocessing(image_size=SIZE, crop_ratio=0.71, crop_offset="floor"),
 }
 
@@ -111,7 +112,7 @@ def unturned(index):
         (dict(crop_ratio=float("nan")), "`crop_ratio` must lie in"),
         (dict(crop_ratio=True), "`crop_ratio` must lie in"),
         (dict(interpolation=["bicubic"]), "`interpolation` must be bicubic or bilinear"),
-        (dict(fit="pad"), "`fit` must be crop or squash: received pad"),
+        (dict(fit="pad"), "`fit` must be crop or squash or keep: received pad"),
         (dict(crop_offset="up"), "`crop_offset` must be round or floor: received up"),
         (dict(image_size=[224]), "`image_size` must be a height and a width"),
         (dict(image_size=[224, 0]), "`image_size` must be at least 1"),

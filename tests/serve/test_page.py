@@ -153,7 +153,8 @@ def test_the_numbers_of_an_unknown_task_are_listed(tmp_path, browser):
 
 
 @pytest.mark.parametrize(
-    "interpolation, fit, offset", [("bicubic", "crop", "round"), ("bilinear", "squash", "floor")]
+    "interpolation, fit, offset",
+    [("bicubic", "crop", "round"), ("bilinear", "squash", "floor"), ("bicubic", "keep", "round")],
 )
 def test_the_page_sees_the_pixels_that_python_sees(tmp_path, browser, interpolation, fit, offset):
     preprocessing = Preprocessing(
