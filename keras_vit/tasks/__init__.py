@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from keras_vit.tasks.pooled import features
     from keras_vit.tasks.probabilities import to_probabilities
     from keras_vit.tasks.segment import segmenter
+    from keras_vit.tasks.token_detect import token_detector
 
 _MODULE_OF = {
     "Deployed": "deployed",
@@ -44,6 +45,7 @@ _MODULE_OF = {
     "read_keras_file": "keras_file",
     "segmenter": "segment",
     "to_probabilities": "probabilities",
+    "token_detector": "token_detect",
     "token_maps": "depths",
     "tokens_at": "depths",
 }
@@ -68,6 +70,7 @@ __all__ = [
     "super_resolution",
     "task_named",
     "to_probabilities",
+    "token_detector",
     "token_maps",
     "tokens_at",
 ]

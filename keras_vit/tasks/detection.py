@@ -9,46 +9,52 @@ from keras_vit.tasks.class_names import told_apart
 from keras_vit.tasks.class_plot import class_figure
 from keras_vit.tasks.task import Result, Task
 
+HEADS = ("dense", "tokens")
 ANSWERS = ("boxes", "scores", "classes")
 FIGURES = ("mAP", "mAP50", "mAP75", "mAP_small", "mAP_medium", "mAP_large")
 
 
-def detection(class_names, *, threshold=0.5, box_weight=5.0):
+def detection(class_names, *, head="dense", threshold=0.5, box_weight=5.0):
     """Makes the task of detection, judged by COCO's mean average precision (mAP).
 
     Args:
         class_names: Names of the `K` classes in their order.
+        head: `"dense"`, if the graph that trains is that of `keras_vit.tasks.detector`; `"tokens"`,
+            if it is that of `keras_vit.tasks.token_detector`. Answers are scored alike.
         threshold: Score from which on a box is drawn, listed and counted in a picture's own figure;
             the average precision takes all boxes.
         box_weight: How much the place of a box counts in the loss beside its class.
 
     Returns:
-        A `Task`. The graph that trains is that of `keras_vit.tasks.detector`; it is deployed to
-        answer with `boxes`, `scores` and `classes`, as `keras_vit.tasks.suppress.SurestBoxes` does.
-        Truth is `(B, M, 5)`, as `keras_vit.data.packed_boxes` makes it.
+        A `Task`. What is deployed answers with `boxes`, `scores` and `classes`, as
+        `keras_vit.tasks.suppress.SurestBoxes` does; tokens answer in their own order. Truth is
+        `(B, M, 5)`, as `keras_vit.data.packed_boxes` makes it.
 
     Raises:
-        ValueError: If there is no class, or `threshold` lies outside of [0, 1].
+        ValueError: If there is no class, `head` is unknown, or `threshold` lies outside of [0, 1].
     """
     names = tuple(class_names)
     if not names:
         raise UserError("Detection needs the names of its classes: received none.")
+    if head not in HEADS:
+        raise UserError(f"`head` must be one of {', '.join(HEADS)}: received {head!r}.")
     if not 0 <= threshold <= 1:
         raise UserError(f"`threshold` must lie in [0, 1]: received {threshold}.")
     how = dict(names=told_apart(names), threshold=threshold)
+    options = {"threshold": threshold} | ({} if head == HEADS[0] else {"head": head})
     return Task(
         name="detection",
         needs=("boxes", "box_labels"),
         example=functools.partial(_example, count=len(names)),
-        loss=functools.partial(_loss, box_weight),
-        deploy=functools.partial(_deployed, names=names, threshold=threshold),
+        loss=functools.partial(_loss, head, box_weight),
+        deploy=functools.partial(_deployed, head=head, names=names, options=options),
         score=functools.partial(_score, **how),
         comparable=_comparable,
         picture=functools.partial(_picture, names=told_apart(names)),
         show=functools.partial(_show, **how),
         words=functools.partial(_words, **how),
         class_names=names,
-        options={"threshold": threshold},
+        options=options,
         shares=(*FIGURES, "AP", "AP50"),
     )
 
@@ -62,13 +68,21 @@ def _example(sample, *, count):
     return sample["image"], packed_boxes(sample, count)
 
 
-def _loss(box_weight):
+def _loss(head, box_weight):
+    if head == "tokens":
+        from keras_vit.tasks.set_loss import SetPredictionLoss
+
+        return SetPredictionLoss(l1_weight=box_weight, giou_weight=0.4 * box_weight)
     from keras_vit.tasks.dense_loss import DenseDetectionLoss
 
     return DenseDetectionLoss(box_weight=box_weight)
 
 
-def _deployed(model, *, names, threshold):
+def _deployed(model, *, head, names, options):
+    if head == "tokens":
+        from keras_vit.tasks.token_detect import answering_with_boxes
+
+        return answering_with_boxes(model, names, options=options)
     from keras_vit.tasks.deployed import answering
     from keras_vit.tasks.detect import PLACE, SIDES
     from keras_vit.tasks.suppress import SurestBoxes
@@ -77,7 +91,6 @@ def _deployed(model, *, names, threshold):
     if found != len(names):
         raise UserError(f"The detector must have {len(names)} classes: it has {found}.")
     answers = SurestBoxes(model.input_shape[1:3], name="surest")(model.output)
-    options = {"threshold": threshold}
     return answering(model.input, answers, "detection", class_names=names, options=options)
 
 
@@ -125,10 +138,11 @@ def _pictures(answers):
 
 
 def _above(answers, threshold):
-    """Leaves out of the answers of a picture the empty places, and boxes below the threshold."""
+    """Sorts the answers of a picture, the surest first, without empty places and unsure boxes."""
     answers = _checked(answers)
+    order = np.argsort(-answers["scores"], kind="stable")
     sure = (answers["classes"] >= 0) & (answers["scores"] >= threshold)
-    return {name: array[sure] for name, array in answers.items()}
+    return {name: array[order[sure[order]]] for name, array in answers.items()}
 
 
 def _comparable(answers):

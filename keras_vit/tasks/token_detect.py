@@ -89,27 +89,41 @@ def parts(answers):
     return answers[..., :SIZE], answers[..., SIZE:middle], answers[..., middle:]
 
 
-def answering_with_boxes(model, class_names=None):
+def answering_with_boxes(model, class_names=None, *, options=None):
     """Makes the model that is deployed from a detector by tokens.
 
     Args:
         model: A model that `token_detector` built.
-        class_names: Names of the classes in their order, or `None`.
+        class_names: Names of the `K` classes in their order; by default their numbers.
+        options: Those of the task, as `keras_vit.tasks.answering` takes them.
 
     Returns:
         A `keras.Model` from images `(B, H, W, C)` to `boxes` `(B, Q, 4)`, `(x_min, y_min, x_max,
         y_max)` in pixels of the image, beyond which they may reach; `scores` `(B, Q)`, the
         probability of the likeliest class; and `classes` `(B, Q)`, int32.
+
+    Raises:
+        ValueError: If there is not one name for each class.
     """
     height, width = model.input_shape[1:3]
     answers = model.get_layer("norm_answers").output  # without what only auxiliary losses read
-    scores, classes = ops.top_k(ops.softmax(answers[..., SIDES:], axis=-1)[..., :-1], 1)
+    num_classes = answers.shape[-1] - SIDES - 1
+    names = tuple(map(str, range(num_classes))) if class_names is None else tuple(class_names)
+    if len(names) != num_classes:
+        raise UserError(f"The detector must have {len(names)} classes: it has {num_classes}.")
+    chances = ops.softmax(answers[..., SIDES:], axis=-1)[..., :-1]
+    # `argmax` would be a Flex operator of LiteRT; the numbers of `top_k` could be no integers.
+    classes = ops.top_k(chances, 1)[1][..., 0]
+    in_pixels = keras.layers.Rescaling(
+        [width, height, width, height], dtype="float32", name="box_pixels"
+    )
     answers = {
-        "boxes": _in_pixels(corners(answers[..., :SIDES]), height, width),
-        "scores": scores[..., 0],
-        "classes": ops.cast(classes[..., 0], "int32"),
+        "boxes": in_pixels(corners(answers[..., :SIDES])),
+        "scores": ops.max(chances, axis=-1),
+        "classes": ops.cast(classes, "int32"),
     }
-    return answering(model.input, answers, "detection", class_names=class_names or ())
+    options = {"head": "tokens", **(options or {})}
+    return answering(model.input, answers, "detection", class_names=names, options=options)
 
 
 def corners(boxes):
@@ -123,10 +137,6 @@ def corners(boxes):
     """
     middle, half = boxes[..., :2], boxes[..., 2:] / 2
     return ops.concatenate([middle - half, middle + half], axis=-1)
-
-
-def _in_pixels(boxes, height, width):
-    return boxes * ops.convert_to_tensor([width, height, width, height], dtype=boxes.dtype)
 
 
 def _perceptron(name, width, units, activation):

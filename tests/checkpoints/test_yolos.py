@@ -9,10 +9,10 @@ from test_golden import read, told, write
 
 from keras_vit.checkpoints import load, recognise, yolos
 from keras_vit.checkpoints.hugging_face import PATCHES
-from keras_vit.tasks import class_names_of, deploy, preprocessing_of, tokens_at
+from keras_vit.tasks import class_names_of, deploy, preprocessing_of, task_named, tokens_at
 from keras_vit.tasks.token_detect import token_detector
 
-NAMES = ["cat", "dog", "N/A", "N/A"]
+NAMES = ["cat", "dog", "N/A", "owl"]
 CONFIG = {
     "model_type": "yolos",
     "num_attention_heads": 2,
@@ -51,6 +51,14 @@ def test_answers_are_boxes_in_pixels_the_likeliest_class_and_its_probability(gol
     model.save(tmp_path / "yolos.keras")
     again = deploy(keras.saving.load_model(tmp_path / "yolos.keras"))
     assert (again.task, again.class_names) == ("detection", NAMES)
+    task = task_named(again.task, NAMES, {**again.options, "threshold": 0.0})
+    rows = task.words({name: array[0] for name, array in answers.items()})
+    order = np.argsort(-answers["scores"][0])
+    assert [row["name"] for row in rows] == [NAMES[x] for x in answers["classes"][0][order]]
+    numbered = load(path, **told("hf_yolos"))
+    assert class_names_of(numbered) == ["0", "1", "2", "3"]
+    with pytest.raises(ValueError, match="must have 2 classes: it has 4"):
+        load(path, class_names=["cat", "dog"], **told("hf_yolos"))
     for name, answer in again.predict(images).items():
         np.testing.assert_array_equal(answer, answers[name])
 
