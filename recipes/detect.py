@@ -10,10 +10,14 @@ A plain backbone gets a simple feature pyramid (arXiv:2203.16527) and an anchor-
 whose points learns the true box that it is aligned with best (arXiv:2108.07755). Pictures of any
 shape are resized to `--image-size`. Training sees them scaled by `--scales`, cropped or shifted at
 random, mirrored, and changed in colour.
+
+`--head tokens` is the other way to detect, set prediction (arXiv:2106.00666): registers are
+detection tokens, each of which answers with a box or with none. It needs far more pictures.
 """
 
 import dataclasses
 import functools
+from typing import Literal
 
 from keras_vit.errors import UserError, needs_extra
 from keras_vit.images.preprocessing import Preprocessing
@@ -31,10 +35,16 @@ class Config(Augmentation):
     """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
     image_size: tuple[int, int] = (288, 384)
     """Height and width in pixels that pictures are resized to."""
+    head: Literal["dense", "tokens"] = "dense"
+    """How boxes are found: by the points of a pyramid, or by tokens that answer with one each."""
     width: int = 128
-    """Channels of the pyramid and of the head."""
+    """Channels of the pyramid and of the dense head."""
     depth: int = 2
-    """Convolutions of the head, for classes and for boxes each."""
+    """Convolutions of the dense head, for classes and for boxes each."""
+    tokens: int = 0
+    """Tokens of the other head, more than a picture has boxes; 0: those of a detector, or 100."""
+    auxiliary: int = 0
+    """How many blocks before the last one the tokens of the other head also learn from."""
     scales: tuple[float, float] = (0.7, 1.4)
     """Smallest and largest factor by which a training picture is scaled before it is cropped."""
     box_weight: float = 5.0
@@ -66,22 +76,17 @@ class Config(Augmentation):
             raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
         if not 0 <= self.threshold <= 1:
             raise UserError(f"`threshold` must lie in [0, 1]: received {self.threshold}.")
+        for name in ("tokens", "auxiliary"):
+            if getattr(self, name) < 0:
+                raise UserError(f"`{name}` must be at least 0: received {getattr(self, name)}.")
         if not 0 < self.box_weight < float("inf"):
             raise UserError(f"`box_weight` must lie in (0, inf): received {self.box_weight}.")
 
 
+TOKENS = 100  # as YOLOS has
 # The tests give it data and the weights of a tiny model.
-SMOKE = (
-    Config(
-        image_size=(32, 32),
-        width=8,
-        depth=1,
-        epochs=2,
-        batch_size=4,
-        warmup_epochs=0,
-        validation_epochs=1,
-    ),
-)
+TINY = dict(image_size=(32, 32), epochs=2, batch_size=4, warmup_epochs=0, validation_epochs=1)
+SMOKE = (Config(width=8, depth=1, **TINY), Config(head="tokens", tokens=5, **TINY))
 
 
 def run(config):
@@ -101,7 +106,7 @@ def run(config):
     from keras_vit.data import centre_crop, open_source
     from keras_vit.data.augment import as_one, random_scale_crop
     from keras_vit.run import open_devices, train
-    from keras_vit.tasks import detection, detector
+    from keras_vit.tasks import detection, detector, token_detector
 
     with needs_extra("detect"):  # now, and not when the trained model is scored
         import faster_coco_eval  # noqa: F401
@@ -111,6 +116,7 @@ def run(config):
     source.require(("boxes", "box_labels"), "This recipe")
     task = detection(
         source.only(("boxes", "box_labels")).class_names,
+        head=config.head,
         threshold=config.threshold,
         box_weight=config.box_weight,
     )
@@ -123,9 +129,15 @@ def run(config):
         backbone = load(
             checkpoint,
             image_size=config.image_size,
+            num_registers=_registers(config, checkpoint.architecture),
             num_classes=0,
             drop_path=config.drop_path,
         )
+        if config.head == "tokens":
+            last = checkpoint.architecture.config.depth - 1
+            deep = range(last - config.auxiliary, last)
+            blocks = [f"block{index:02d}" for index in deep]
+            return token_detector(backbone, len(names), auxiliary=blocks)
         return detector(backbone, len(names), width=config.width, depth=config.depth)
 
     return train(
@@ -142,8 +154,15 @@ def run(config):
         ),
         preprocessing=preprocessing,
         bigger=["python", "-m", "recipes.detect", "--epochs", str(2 * config.epochs)]
-        + ["--data", config.data, "--weights", config.weights],
+        + ["--data", config.data, "--weights", config.weights, "--head", config.head],
     )
+
+
+def _registers(config, architecture):
+    """Returns how many registers the backbone gets; `None` keeps those of the checkpoint."""
+    if config.head == "dense":
+        return None
+    return config.tokens or (None if architecture.detector else TOKENS)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ def load(
     image_size=None,
     patch_size=None,
     channels=None,
+    num_registers=None,
     num_classes=None,
     class_names=None,
     pool=None,
@@ -40,6 +41,8 @@ def load(
         patch_size: Side of the patches in pixels, to which the kernel is resized; by default the
             checkpoint's.
         channels: Channels per pixel, for which the kernel is folded; by default the checkpoint's.
+        num_registers: How many registers the model has; if that is another number than the
+            checkpoint's, they are new. By default the checkpoint's.
         num_classes: Number of classes of a new head of a classifier, 0 for features; by default the
             checkpoint's head stays.
         class_names: `num_classes` names in the order of the labels; by default those of the
@@ -71,7 +74,12 @@ def load(
         for note in checkpoint.notes:
             warnings.warn(f"Not done as the configuration of {source} says: {note}.", stacklevel=2)
     old = checkpoint.architecture
-    size = dict(image_size=image_size, patch_size=patch_size, channels=channels)
+    size = dict(
+        image_size=image_size,
+        patch_size=patch_size,
+        channels=channels,
+        num_registers=num_registers,
+    )
     size = {name: value for name, value in size.items() if value is not None}
     new = dataclasses.replace(old, config=dataclasses.replace(old.config, **size))
     if channels not in (None, old.config.channels):
@@ -105,11 +113,13 @@ def load(
 
 
 def _set_weights(model, checkpoint, new, resize, *, new_head):
-    """Sets each weight of a model once, except those of a new head."""
+    """Sets each weight of a model once, except those of a new head and new registers."""
     old_config, config = checkpoint.architecture.config, new.config
     for weight in model.weights:
         path = weight.path
         if new_head and path.startswith(HEADS):
+            continue
+        if path == "embed/registers" and config.num_registers != old_config.num_registers:
             continue
         if path not in checkpoint.table:
             raise UserError(

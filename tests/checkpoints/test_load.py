@@ -56,6 +56,16 @@ def test_a_new_head_and_another_size_keep_all_other_weights(tmp_path, timm_vit):
     assert again.get_layer("head").class_names == list("abcdefg")
 
 
+def test_registers_of_another_number_are_new(timm_vit):
+    path, images, _ = timm_vit
+    plain, more = (
+        load(path, num_heads=2, num_classes=0, num_registers=count) for count in (None, 3)
+    )
+    few, many = (keras.Model(x.input, x.get_layer("embed").output)(images) for x in (plain, more))
+    np.testing.assert_array_equal(many[:, :1], few[:, :1])  # the class token
+    np.testing.assert_array_equal(many[:, 1 + 3 :], few[:, 1:])
+
+
 def test_grey_images_are_seen_as_grey_colours(timm_vit):
     path, images, _ = timm_vit
     colour, grey = load(path, num_heads=2), load(path, num_heads=2, channels=1)
