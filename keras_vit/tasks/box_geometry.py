@@ -16,11 +16,8 @@ def overlap(first, second):
     Returns:
         Intersection and union `(...)`, in squares of the boxes' unit.
     """
-    low = ops.maximum(first[..., :2], second[..., :2])
-    high = ops.minimum(first[..., 2:], second[..., 2:])
-    intersection = _area(low, high)
-    areas = _area(first[..., :2], first[..., 2:]), _area(second[..., :2], second[..., 2:])
-    return intersection, areas[0] + areas[1] - intersection
+    intersection = _shared_side(first, second, 0) * _shared_side(first, second, 1)
+    return intersection, _area(first) + _area(second) - intersection
 
 
 def iou(first, second):
@@ -50,13 +47,20 @@ def giou(first, second):
         Numbers `(...)` in (-1, 1]; 0 where both boxes are one point. A loss is `1 - giou`.
     """
     intersection, union = overlap(first, second)
-    around = _area(
-        ops.minimum(first[..., :2], second[..., :2]), ops.maximum(first[..., 2:], second[..., 2:])
-    )
+    low = ops.minimum(first[..., :2], second[..., :2])
+    high = ops.maximum(first[..., 2:], second[..., 2:])
+    around = _area(ops.concatenate([low, high], axis=-1))
     covered = ops.divide_no_nan(intersection, union)
     return covered - ops.divide_no_nan(around - union, around)
 
 
-def _area(low, high):
-    sides = ops.maximum(high - low, 0)
+def _shared_side(first, second, axis):
+    """Returns the length that boxes share along x (0) or y (1), without an axis for both."""
+    low = ops.maximum(first[..., axis], second[..., axis])
+    high = ops.minimum(first[..., axis + 2], second[..., axis + 2])
+    return ops.maximum(high - low, 0)
+
+
+def _area(boxes):
+    sides = ops.maximum(boxes[..., 2:] - boxes[..., :2], 0)
     return sides[..., 0] * sides[..., 1]
