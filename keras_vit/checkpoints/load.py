@@ -49,7 +49,8 @@ def load(
             checkpoint, if its head stays.
         pool: `"class_token"`, `"mean"`, `"class_token_and_mean"` or `"attention"`; by default the
             checkpoint's.
-        resize: `"bicubic"` or `"bilinear"`, how positions and the kernel are resized.
+        resize: `"bicubic"`, `"bicubic_plain"` or `"bilinear"`, how positions and the kernel are
+            resized: see `keras_vit.checkpoints.resize`.
         dropout: Rate on the embedded tokens and after every dense layer of a block.
         attention_dropout: Rate on the attention scores.
         drop_path: Rate of stochastic depth in the last block.

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_vit.errors import UserError
 
-METHODS = ("bicubic", "bilinear")
+METHODS = ("bicubic", "bicubic_plain", "bilinear")
 
 
 def resize_positions(table, old_grid, new_grid, *, prefix=0, method="bicubic"):
@@ -15,8 +15,9 @@ def resize_positions(table, old_grid, new_grid, *, prefix=0, method="bicubic"):
         old_grid: Rows and columns of patches that the table is for.
         new_grid: Rows and columns of patches that the result is for.
         prefix: How many rows belong to no patch.
-        method: `"bicubic"` with antialiasing, as timm does it; `"bilinear"` between the corners,
-            as Google's vision_transformer does it.
+        method: `"bicubic"` with antialiasing, as timm does it; `"bicubic_plain"` without, as
+            Hugging Face's transformers do it; `"bilinear"` between the corners, as Google's
+            vision_transformer does it.
 
     Returns:
         A table `(1, prefix + h'*w', D)`.
@@ -27,11 +28,8 @@ def resize_positions(table, old_grid, new_grid, *, prefix=0, method="bicubic"):
     if tuple(old_grid) == tuple(new_grid):
         return table
     first, rest = table[:, :prefix], table[:, prefix:]
-    between = _check(method) == "bilinear"
-    rows, columns = (
-        _between_corners(old, new) if between else _cubic(old, new)
-        for old, new in zip(old_grid, new_grid, strict=True)
-    )
+    resample = _between_corners if _check(method) == "bilinear" else CUBIC[method]
+    rows, columns = (resample(*sides) for sides in zip(old_grid, new_grid, strict=True))
     grid = rest.reshape(*old_grid, -1)  # h w D
     grid = np.einsum("ah,bw,hwd->abd", rows, columns, grid)
     return np.concatenate([first, grid.reshape(1, -1, table.shape[-1])], axis=1)
@@ -47,7 +45,8 @@ def resize_kernel(kernel, old_patch, new_patch, *, method="bicubic"):
         kernel: Rows in the order of `patchify`.
         old_patch: Side of the patches that the kernel is for, in pixels.
         new_patch: Side of the patches that the result is for, in pixels.
-        method: `"bicubic"` with antialiasing, as timm resizes; `"bilinear"`, as big_vision does.
+        method: `"bicubic"` with antialiasing, as timm resizes; `"bicubic_plain"` without;
+            `"bilinear"`, as big_vision does.
 
     Returns:
         A kernel `(P'*P'*C, D)`.
@@ -57,7 +56,7 @@ def resize_kernel(kernel, old_patch, new_patch, *, method="bicubic"):
     """
     if old_patch == new_patch:
         return kernel
-    resample = _linear if _check(method) == "bilinear" else _cubic
+    resample = _linear if _check(method) == "bilinear" else CUBIC[method]
     matrix = resample(old_patch, new_patch)
     inverse = np.linalg.pinv(np.kron(matrix, matrix).T)  # P'*P' P*P
     width = kernel.shape[-1]
@@ -122,3 +121,19 @@ def _cubic(old, new):
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
     weights = np.where(x < 1, near, np.where(x < 2, far, 0))
     return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _plain_cubic(old, new):
+    """Returns the matrix `(new, old)` of torch's cubic kernel, as wide however it shrinks."""
+    middles = (np.arange(new)[:, None] + 0.5) * old / new - 0.5
+    taps = np.floor(middles).astype(int) + np.arange(-1, 3)
+    x = np.abs(middles - taps)
+    near = 1.25 * x**3 - 2.25 * x**2 + 1
+    far = -0.75 * x**3 + 3.75 * x**2 - 6 * x + 3
+    matrix = np.zeros((new, old))
+    places = np.arange(new)[:, None], taps.clip(0, old - 1)  # what lies outside repeats the edge
+    np.add.at(matrix, places, np.where(x <= 1, near, far))
+    return matrix
+
+
+CUBIC = {"bicubic": _cubic, "bicubic_plain": _plain_cubic}

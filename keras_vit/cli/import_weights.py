@@ -22,7 +22,7 @@ def import_weights(
     num_classes: int | None = None,
     class_names: Path | None = None,
     pool: Literal["class_token", "mean", "class_token_and_mean", "attention"] | None = None,
-    resize: Literal["bicubic", "bilinear"] = "bicubic",
+    resize: Literal["bicubic", "bicubic_plain", "bilinear"] = "bicubic",
     num_heads: int | None = None,
     grid: tuple[int, int] | None = None,
     activation: Literal["gelu", "gelu_tanh", "quick_gelu", "swiglu"] | None = None,
@@ -47,8 +47,8 @@ def import_weights(
         num_classes: Number of classes of a new head, 0 for features; by default the head stays.
         class_names: A text file with one class name per line.
         pool: How tokens become features; by default as in the checkpoint.
-        resize: Interpolation of positions and kernel: bicubic as in timm, bilinear as in Google's
-            code.
+        resize: Interpolation of positions and kernel: bicubic as in timm, bicubic_plain, without
+            antialiasing, as in transformers, bilinear as in Google's code.
         num_heads: Number of attention heads, if it is not the usual one for the width.
         grid: Rows and columns of patches, if they differ and no configuration says so.
         activation: Activation of the MLPs, if it is not the usual one of the family.

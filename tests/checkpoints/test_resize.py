@@ -78,7 +78,7 @@ def test_channels_are_folded_as_timm_does(channels):
 
 
 def test_what_cannot_be_resized_is_refused():
-    with pytest.raises(ValueError, match="one of bicubic, bilinear: received 'nearest'"):
+    with pytest.raises(ValueError, match="bicubic, bicubic_plain, bilinear: received 'nearest'"):
         resize_positions(GOLDEN["positions"], (4, 4), (2, 2), prefix=2, method="nearest")
     with pytest.raises(ValueError, match="Only an RGB kernel .* received 4"):
         fold_channels(np.zeros((16, 5)), 4, 1)

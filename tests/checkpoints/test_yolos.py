@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from test_golden import read, told, write
+from test_golden import GOLDEN, read, told, write
 
 from keras_vit.checkpoints import load, recognise, yolos
 from keras_vit.checkpoints.hugging_face import PATCHES
@@ -75,6 +75,19 @@ def test_another_size_resizes_every_table(golden):
         prefix = before.shape[1] - 6
         np.testing.assert_array_equal(before[:, :prefix], after[:, :prefix])
     assert large(np.zeros((2, 32, 40, 3), "uint8"))["boxes"].shape == (2, 3, 4)
+
+
+@pytest.mark.parametrize("family", ["hf_yolos", "hf_yolos_first_positions"])
+def test_images_of_another_size_are_answered_as_its_library_does(tmp_path, family):
+    images, _, arrays = read(family)
+    path = write(tmp_path, family, arrays)
+    with np.load(GOLDEN / f"{family}.npz") as archive:
+        expected = archive["padded_outputs"]
+    model = load(path, image_size=(32, 32), resize="bicubic_plain", **told(family))
+    # The library padded with zeros behind the rescaling, where black is below zero.
+    padded = np.pad(model.get_layer("pixels")(images), [(0, 0), (0, 16), (0, 8), (0, 0)])
+    behind = keras.Model(model.get_layer("pixels").output, model.get_layer("norm_answers").output)
+    np.testing.assert_allclose(behind(padded), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_another_head_keeps_the_backbone_with_its_detection_tokens(golden):

@@ -109,6 +109,10 @@ def write(name, model, forward, size=(SIZE, SIZE)):
     with torch.no_grad():
         outputs = forward(x.float()).numpy()
     arrays = {f"weights/{key}": value.astype("float16") for key, value in saved(model).items()}
+    if "yolos" in name:  # which resizes its positions
+        larger = torch.nn.functional.pad(x.float(), (0, PATCH, 0, 2 * PATCH))
+        with torch.no_grad():
+            arrays["padded_outputs"] = forward(larger).numpy()
     np.savez_compressed(HERE / f"{name}.npz", images=images, outputs=outputs, **arrays)
 
 

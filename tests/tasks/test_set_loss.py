@@ -95,7 +95,8 @@ ROWS = [(4, 2, 20, 18, 1), (10, 5, 39, 15, 0), (0, 0, 8, 9, 1)]
 def test_the_loss_of_a_picture_is_that_of_the_paper(count):
     answered = answers(np.random.default_rng(count))
     rows = ROWS[:count]
-    loss = SetPredictionLoss()(target(*rows, NOTHING), answered)
+    nothing = [NOTHING] * (4 - count)
+    loss = SetPredictionLoss()(target(*rows, *nothing), answered)
     np.testing.assert_allclose(loss, by_definition(rows, answered[0, 0]), rtol=1e-5)
 
 
