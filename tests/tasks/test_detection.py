@@ -130,9 +130,9 @@ def test_a_task_of_wrong_arguments_is_refused(names, options, message):
 @pytest.mark.slow
 def test_overfits_coloured_rectangles():
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 60, (4, 48, 48, 3)).astype("float32")
-    truth = np.full((4, 3, 5), NOTHING, "float32")
-    for image, rows, count in zip(images, truth, (1, 3, 2, 3), strict=True):
+    images = rng.integers(0, 60, (8, 48, 48, 3)).astype("float32")
+    truth = np.full((8, 3, 5), NOTHING, "float32")
+    for image, rows, count in zip(images, truth, (1, 3, 2, 3) * 2, strict=True):
         for place in range(count):
             kind, (width, height) = rng.integers(0, 2), rng.integers(8, 25, 2)
             left, top = rng.integers(0, 48 - width), rng.integers(0, 48 - height)
@@ -140,8 +140,9 @@ def test_overfits_coloured_rectangles():
             rows[place] = left, top, left + width, top + height, kind
     task = detection(NAMES)
     model = detector(vit("mu/8", image_size=48), 2, width=16, depth=1)
-    model.compile(keras.optimizers.Adam(3e-3), task.loss(), jit_compile=False)
-    for _ in range(150):
+    falling = keras.optimizers.schedules.CosineDecay(4e-3, 200)
+    model.compile(keras.optimizers.Adam(falling), task.loss(), jit_compile=False)
+    for _ in range(200):
         model.train_on_batch(images, truth)
     found = deploy(task.deploy(model))(images)
     found = {name: keras.ops.convert_to_numpy(array) for name, array in found.items()}
