@@ -99,10 +99,11 @@ class TransformerBlock(keras.layers.Layer):
         self.drop_path = DropPath(drop_path, dtype=dtype)
 
     def build(self, shape):
-        for layer in (self.norm1, self.scale1, self.norm2, self.mlp, self.scale2):
-            layer.build(shape)
         tokens = self.windows["window"] ** 2 if self.windows else shape[1]
+        self.norm1.build(shape)
         self.attention.build((shape[0], tokens, shape[2]))
+        for layer in (self.scale1, self.norm2, self.mlp, self.scale2):
+            layer.build(shape)
 
     def compute_output_shape(self, shape):
         return shape  # said, because tracing `call` for it takes most of the time to build a model

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -97,3 +98,18 @@ def test_patch_dropout_leaves_inference_and_a_rate_of_zero_alone():
     assert PatchDropout(0.99)(TOKENS, training=True).shape == (2, 1, 12)
     with pytest.raises(ValueError, match="received rate=1"):
         PatchDropout(1)
+
+
+def test_weights_are_drawn_in_the_order_of_the_data():
+    """A seed gives the weights that it always gave: attention's are drawn before the MLP's."""
+    keras.utils.set_random_seed(0)
+    block = TransformerBlock(3, 24)
+    block.build(TOKENS.shape)
+    keras.utils.set_random_seed(0)
+    other = TransformerBlock(3, 24)
+    other.attention.build(TOKENS.shape)
+    other.mlp.build(TOKENS.shape)
+    for part in ("attention", "mlp"):
+        pairs = zip(*(getattr(each, part).get_weights() for each in (block, other)), strict=True)
+        for ours, theirs in pairs:
+            np.testing.assert_array_equal(ours, theirs)
