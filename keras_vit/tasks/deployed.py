@@ -38,9 +38,11 @@ class Answers(Remembers, keras.layers.Layer):
         return dict(answers)
 
     def compute_output_spec(self, answers):
-        return {
-            name: keras.KerasTensor(answer.shape, answer.dtype) for name, answer in answers.items()
-        }
+        return {name: self._spec(answer) for name, answer in answers.items()}
+
+    def _spec(self, answer):
+        is_float = keras.backend.is_float_dtype(answer.dtype)
+        return keras.KerasTensor(answer.shape, self.compute_dtype if is_float else answer.dtype)
 
     def get_config(self):
         return {**super().get_config(), "task": self.task, "options": self.options}
@@ -60,7 +62,9 @@ def answering(inputs, answers, task, *, class_names=(), options=None):
         A `keras.Model` that is named after the task.
     """
     names = list(class_names) or None
-    outputs = Answers(task, options=options, class_names=names, name="answers")(answers)
+    # float32 whatever the policy: the sides of a box in bfloat16 are pixels off.
+    layer = Answers(task, options=options, class_names=names, dtype="float32", name="answers")
+    outputs = layer(answers)
     return keras.Model(inputs, outputs, name=task)
 
 

@@ -90,7 +90,7 @@ def _deployed(model, *, head, names, options):
     found = model.output_shape[-1] - PLACE - SIDES
     if found != len(names):
         raise UserError(f"The detector must have {len(names)} classes: it has {found}.")
-    answers = SurestBoxes(model.input_shape[1:3], name="surest")(model.output)
+    answers = SurestBoxes(model.input_shape[1:3], dtype="float32", name="surest")(model.output)
     return answering(model.input, answers, "detection", class_names=names, options=options)
 
 

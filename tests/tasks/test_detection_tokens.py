@@ -1,13 +1,14 @@
 """The task of detection with a head of tokens, from samples to scores."""
 
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
 from random_models import randomised
 
 from keras_vit.data import eval_batches, from_arrays, train_batches
 from keras_vit.models import vit
-from keras_vit.tasks import deploy, detection, task_named, token_detector
+from keras_vit.tasks import deploy, detection, detector, task_named, token_detector
 from keras_vit.tasks.set_loss import SetPredictionLoss
 from keras_vit.training import adamw, training_model
 
@@ -37,6 +38,26 @@ def test_the_task_says_how_tokens_learn_and_answer():
         detection((*NAMES, "green"), head="tokens").deploy(trained)
     with pytest.raises(ValueError, match="`head` must be one of dense, tokens: received 'both'"):
         detection(NAMES, head="both")
+
+
+@pytest.mark.parametrize("head", ["dense", "tokens"])
+def test_boxes_are_float32_whatever_the_policy(head):
+    """In bfloat16, 201 pixels and 202 are one number."""
+    images = np.zeros((1, 16, 16, 3), "uint8")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        backbone = vit("mu/8", image_size=16, num_registers=2)
+        if head == "tokens":
+            trained = token_detector(backbone, 2)
+        else:
+            trained = detector(backbone, 2, width=8, depth=0)
+        answers = deploy(detection(NAMES, head=head).deploy(trained)).predict(images)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert {str(array.dtype) for array in answers.values()} == {"float32", "int32"}
+    sides = answers["boxes"][answers["classes"] >= 0]
+    assert len(sides) and (sides != sides.astype(ml_dtypes.bfloat16).astype("float32")).any()
 
 
 def rectangles():
