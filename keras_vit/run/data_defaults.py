@@ -65,7 +65,7 @@ def follow_data(config, source, checkpoint, *, parts):
       between 3 and 30.
     - `batch_size`: 12 to 16 below 1,000 training pictures, 24 to 32 below 10,000, then 48 to 64:
       the size that leaves the fewest pictures out of the last batch of a pass.
-    - `learning_rate`: 3e-4 for batches of 16, and in proportion to the root of the batch size.
+    - `learning_rate`: 1e-3 for batches of 16, and in proportion to the root of the batch size.
     - `warmup_epochs`: a tenth of the epochs, at least one.
     - `crop_ratio`: 0.875, or 1 where pictures are no larger than the images: small ones are often
       cut out, and show what they are about up to the edge.
@@ -100,7 +100,7 @@ def follow_data(config, source, checkpoint, *, parts):
         image_size=size,
         epochs=epochs,
         batch_size=batch,
-        learning_rate=value("learning_rate", float(f"{3e-4 * (batch / 16) ** 0.5:.1e}")),
+        learning_rate=value("learning_rate", float(f"{1e-3 * (batch / 16) ** 0.5:.1e}")),
         warmup_epochs=value("warmup_epochs", min(max(1, round(epochs / 10)), epochs - 1)),
         crop_ratio=value("crop_ratio", CROP if look.side > size else 1.0),
         flip=value("flip", not look.is_grey),
