@@ -12,7 +12,7 @@ import numpy as np
 from keras_vit.evaluation.difference import broken, differences, is_decision
 from keras_vit.evaluation.operators import operators_of
 from keras_vit.evaluation.significance import Chance, chance_of_loss
-from keras_vit.evaluation.timing import Worker, for_each, time_in_turns
+from keras_vit.evaluation.timing import ON_CPU, Worker, for_each, time_in_turns
 from keras_vit.progress import doing
 
 FEW_CORES = 4  # up to which one thread of each export, side by side, is as fast as all of one
@@ -87,9 +87,10 @@ def compare(task, paths, images, truth, reference, *, failures=None):
 class Comparing:
     """A context manager that compares exports, of which the first answer while others are written.
 
-    Each export is loaded in a process of its own; only those of Keras files can import Keras. On a
-    machine of few cores the processes that compute with one thread answer, side by side. Then all
-    are timed: times are medians of calls in which the exports take turns.
+    Each export is loaded in a process of its own, which computes on the CPU. Only those of Keras
+    files can import Keras. On a machine of few cores the processes compute with one thread first,
+    and answer side by side. Then all are timed: times are medians of calls in which the exports
+    take turns.
 
     Args:
         images: Batch `(N, H, W, C)`, 0 to 255.
@@ -115,7 +116,8 @@ class Comparing:
         Args:
             path: A file or folder, as `open_artefact` takes it.
         """
-        worker = self._running.enter_context(Worker(path, 1 if self._are_few else None))
+        threads = 1 if self._are_few else None
+        worker = self._running.enter_context(Worker(path, threads, environment=ON_CPU))
         self._workers.append(worker)
         if self._are_few:
             worker.begin_answer(*self._files())

@@ -18,6 +18,7 @@ BATCHES = (1, 16)  # images per call
 ROUNDS = 2  # turns of each worker, so that a noisy moment slows down all
 SECONDS = 0.2  # approximate length of a turn
 MOST_CALLS = 50  # in a turn
+ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1"}  # for a process beside one that holds a GPU's memory
 LONGEST = 3.0  # seconds of a call; batches that would take longer are not timed
 
 

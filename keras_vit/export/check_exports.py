@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_vit.errors import UserError
 from keras_vit.evaluation.difference import broken, differences, is_decision
-from keras_vit.evaluation.timing import NoAnswer, Worker
+from keras_vit.evaluation.timing import ON_CPU, NoAnswer, Worker
 from keras_vit.export.formats import FORMATS
 from keras_vit.export.limits import differs
 from keras_vit.export.servable import in_float32
@@ -41,12 +41,11 @@ def check_exports(model, paths):
             "The model answers random images with something that is not a finite number."
         )
     comparable = _comparable(deployed)
-    on_cpu = {"CUDA_VISIBLE_DEVICES": "-1"}  # this process may hold all memory of a GPU
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         images_file, answers_file = Path(folder, "images.npy"), Path(folder, "answers.npz")
         np.save(images_file, images.astype("uint8"))
         workers = {
-            name: stack.enter_context(Worker(path, environment=on_cpu))
+            name: stack.enter_context(Worker(path, environment=ON_CPU))
             for name, path in paths.items()
         }
         for name, worker in workers.items():
