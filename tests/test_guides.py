@@ -152,6 +152,7 @@ RULES = [
     dict(image_size=[7, 10], crop_ratio=ratio, fit=fit, interpolation=kernel, crop_offset=offset)
     for ratio in (0.875, 1.0)
     for fit in FITS
+    if fit != "keep"  # of models that enlarge pictures
     for kernel in INTERPOLATIONS
     for offset in OFFSETS
 ]
