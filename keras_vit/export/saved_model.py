@@ -120,11 +120,14 @@ def has_tokens(model):
         model: A `keras.Model`.
 
     Returns:
-        `True` if it pools one token, the mean of the patches or by attention.
+        `True` if it pools one token, the mean of the patches or by attention, and its blocks attend
+        to all tokens.
     """
     layers = {layer.name: layer for layer in model.layers}
+    blocks = [layer for layer in model.layers if isinstance(layer, TransformerBlock)]
     return (
         isinstance(layers.get("embed"), PatchEncoder)
         and isinstance(layers.get("pool"), TokenPool | MeanPool | AttentionPool)
-        and any(isinstance(layer, TransformerBlock) for layer in model.layers)
+        and bool(blocks)
+        and not any(block.windows for block in blocks)
     )

@@ -1,6 +1,7 @@
 """The exports of a run: written, compared with the saved model, and kept only if they agree."""
 
 import dataclasses
+import sys
 
 from rich.console import Console
 
@@ -16,6 +17,7 @@ def export_and_compare(task, model, keras_path, folder, judged, *, preprocessing
     """Exports a model as the next version in a folder, compares all on test images, prints a table.
 
     Each file is loaded once, in a process of its own, and answers while the next one is written.
+    One whose answers differ too much is renamed to `.rejected`, as by `keras-vit export`.
 
     Args:
         task: The `keras_vit.tasks.Task` that the model was trained for.
@@ -29,8 +31,8 @@ def export_and_compare(task, model, keras_path, folder, judged, *, preprocessing
         A list of `keras_vit.evaluation.Comparison`s: of the `.keras` file, then of each export.
 
     Raises:
-        ValueError: If an export cannot be written, cannot be loaded, or does not answer as the
-            model does; no version is then made.
+        ValueError: If an export cannot be written or loaded, or its answers are no use; no version
+            is then made.
         OSError: If nothing can be written to the folder.
     """
     count, tested = len(judged.images), judged.result.count
@@ -46,12 +48,19 @@ def export_and_compare(task, model, keras_path, folder, judged, *, preprocessing
                 first, *rows = comparing.finish(task, judged.truth)
             except NoAnswer as error:
                 raise UserError(str(error)) from error
+            rejected = {}
             for name, row in zip(staged.paths, rows, strict=True):
-                if why := verdict(task, FORMATS[name], row).rejected:
-                    raise UserError(f"What was written as {name} cannot be used: {why}")
+                found = verdict(task, FORMATS[name], row)
+                if found.is_broken:
+                    raise UserError(f"What was written as {name} cannot be used: {found.rejected}")
+                if found.rejected:
+                    rejected[name] = found.rejected
+            staged.rejected |= set(rejected)
     paths = staged.paths.values()  # of the version
     rows = [
         dataclasses.replace(row, artefact=str(path)) for row, path in zip(rows, paths, strict=True)
     ]
     Console().print(comparison_table(task, [first, *rows]))
+    for name, why in rejected.items():
+        print(f"{staged.paths[name]}: {why}", file=sys.stderr)
     return [first, *rows]

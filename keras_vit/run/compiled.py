@@ -1,5 +1,6 @@
 """The compiled model of a recipe: loss from its task, optimizer and schedule from its flags."""
 
+import re
 from collections.abc import Callable
 
 import keras
@@ -19,6 +20,7 @@ from keras_vit.training import (
     sgd,
     training_model,
 )
+from keras_vit.training.paths import HEAD
 
 OPTIMIZERS = {"adamw": adamw, "lamb": lamb, "muon": muon, "sgd": sgd}
 
@@ -112,6 +114,11 @@ def _optimizer(config, steps, model):
         average["beta_2"] = config.beta_2
 
     waiting = config.head_epochs * steps
+    if waiting and not any(HEAD.match(weight.path) for weight in model.trainable_weights):
+        raise UserError(
+            "`head_epochs` trains layers named head first, and this model has none: "
+            f"received head_epochs={config.head_epochs}."
+        )
 
     def build(factor, waits):
         return OPTIMIZERS[config.optimizer](
@@ -121,5 +128,5 @@ def _optimizer(config, steps, model):
             **average,
         )
 
-    depth = sum(layer.name.startswith("block") for layer in model.layers)
+    depth = sum(bool(re.fullmatch(r"block\d+", layer.name)) for layer in model.layers)
     return layerwise(build, depth=depth, decay=config.layer_decay, head_first=waiting > 0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_vit.evaluation import forks, mistakes_figure, sheet_figure
 from keras_vit.export import save_keras
+from keras_vit.export.version_folder import REJECTED
 from keras_vit.files import write_json
 from keras_vit.run.compared_exports import export_and_compare
 from keras_vit.run.gallery import pick_samples, row, titles_of, write_samples
@@ -112,7 +113,8 @@ def deliver(
     print(f"\nThe report is {page}.")
     print("\nNext:")
     print(f"  {shlex.join(['tensorboard', '--logdir', str(log_dir.parent)])}")
-    newest = comparisons[-1].artefact if comparisons else str(keras_path)
+    usable = [row.artefact for row in comparisons if not row.artefact.endswith(REJECTED)]
+    newest = usable[-1] if usable else str(keras_path)
     print(f"  {shlex.join(['keras-vit', 'predict', newest, str(samples)])}/*.png")
     if bigger:
         print(f"  {shlex.join(bigger)}")

@@ -184,6 +184,6 @@ def _frozen(config):
     if config.probe:
         return r"^(?!head/)"
     if config.frozen_blocks:
-        blocks = "|".join(f"block{index:02d}" for index in range(config.frozen_blocks))
+        blocks = "|".join(f"(block|positions){x:02d}" for x in range(config.frozen_blocks))
         return f"^(embed|pre_norm|{blocks})/"
     return config.freeze

@@ -9,6 +9,7 @@ from keras_vit.errors import UserError, needs_extra
 from keras_vit.images.luma import luma
 
 FIGURES = ("psnr", "ssim", "psnr_rgb", "ssim_rgb")
+LEAST_ERROR = 1e-3  # mean squared error that counts
 WINDOW = 11  # pixels: the side of the window of SSIM
 
 
@@ -88,10 +89,11 @@ def psnr(true, restored):
         restored: uint8 array of this shape.
 
     Returns:
-        A number, infinite where the arrays are equal.
+        A number, at most `10 * log10(255**2 / LEAST_ERROR)`, 78 decibels. Equal arrays get that:
+        an infinite one would make the mean over pictures infinite.
     """
     error = np.mean((np.asarray(true, float) - np.asarray(restored, float)) ** 2)
-    return float(10 * np.log10(255**2 / error)) if error else float("inf")
+    return float(10 * np.log10(255**2 / max(error, LEAST_ERROR)))
 
 
 def ssim(true, restored):

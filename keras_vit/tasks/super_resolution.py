@@ -8,7 +8,7 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.images.bicubic import REACH, bicubic, to_uint8
 from keras_vit.images.tiles import enlarge_in_tiles
-from keras_vit.tasks.restore_score import WINDOW, RestorationScore
+from keras_vit.tasks.restore_score import LEAST_ERROR, WINDOW, RestorationScore
 from keras_vit.tasks.task import Result, Task
 
 LARGEST_MARGIN = 8  # pixels at the edge of a tile whose answers are dropped
@@ -117,10 +117,12 @@ def _decibels(truth, answers):
 
     error = ops.cast(truth, "float32") - ops.cast(answers, "float32")
     error = ops.mean(ops.square(error), axis=(1, 2, 3))
-    return 10 * ops.log10(255.0**2 / ops.maximum(error, 1e-3))
+    return 10 * ops.log10(255.0**2 / ops.maximum(error, LEAST_ERROR))
 
 
 def _deployed(model, *, scale):
+    from keras import ops
+
     from keras_vit.tasks.deployed import answering
 
     (height, width), large = model.input_shape[1:3], model.output_shape[1:3]
@@ -130,7 +132,8 @@ def _deployed(model, *, scale):
             f"{large[0]}x{large[1]}."
         )
     options = {"scale": scale}
-    return answering(model.input, {"image": model.output}, "super_resolution", options=options)
+    image = ops.clip(model.output, 0.0, 255.0)
+    return answering(model.input, {"image": image}, "super_resolution", options=options)
 
 
 def _score(pairs, *, scale):

@@ -46,7 +46,7 @@ def test_boxes_of_tokens_are_answered_in_these_formats_too(tmp_path, name):
     artefact = open_artefact(path)
     assert artefact.options == {"threshold": 0.5, "head": "tokens"}
     answers, expected = artefact.answer(IMAGES), model(IMAGES.astype("float32"))
-    near = 1e-5 if FORMATS[name].largest_loss is None else 0.01
+    near = 1e-5 if FORMATS[name].largest_loss is None else 0.03
     np.testing.assert_allclose(answers["scores"], expected["scores"], atol=near)
     np.testing.assert_allclose(answers["boxes"], expected["boxes"], atol=100 * near)
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_vit.data import centre_crop
-from keras_vit.export.saved_model import write_saved_model
+from keras_vit.export.saved_model import has_tokens, write_saved_model
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.interpret import attention_rollout
 from keras_vit.models import vit
@@ -43,6 +43,12 @@ def served(tmp_path_factory):
         weight.assign_add(keras.random.normal(weight.shape, stddev=0.2))
     write_saved_model(model, path, class_names=NAMES, preprocessing=CROP)
     return model, backbone, path, tf.saved_model.load(str(path))
+
+
+def test_blocks_that_attend_in_windows_have_no_attention_map():
+    backbone = vit("mu/4", image_size=8, class_token=False, window=1)
+    assert not has_tokens(classifier(backbone, 3, pool="mean"))
+    assert has_tokens(classifier(vit("mu/4", image_size=8), 3))
 
 
 @pytest.mark.parametrize("count", [1, 5])

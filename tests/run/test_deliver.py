@@ -12,7 +12,6 @@ from PIL import Image
 
 from keras_vit.data import centre_crop, eval_batches, from_folder
 from keras_vit.data.sources import SequentialSplit
-from keras_vit.errors import UserError
 from keras_vit.evaluation import Comparison
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.models import vit
@@ -194,12 +193,16 @@ def compared_with_a_difference(monkeypatch, of):
     return seen
 
 
-def test_exports_that_answer_otherwise_become_no_version(tmp_path, source, model, monkeypatch):
+def test_exports_that_answer_otherwise_are_put_aside(tmp_path, source, model, monkeypatch, capsys):
     compared_with_a_difference(monkeypatch, of=1e-4)
     config = Config(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports"), seed=0)
-    with pytest.raises(UserError, match="savedmodel cannot be used: an answer differs by 1.0e-04"):
-        deliver(model, source, config)
-    assert not [path for path in (tmp_path / "exports").iterdir() if path.name != ".lock"]
+    deliver(model, source, config)
+    out, err = capsys.readouterr()
+    assert "1.tflite.rejected: an answer differs by 1.0e-04, more than 1e-05." in err
+    names = {path.name for path in (tmp_path / "exports").iterdir()} - {".lock"}
+    assert names == {"1.rejected", "1.tflite.rejected"}
+    assert f"keras-vit predict {tmp_path / 'run'}" in out
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_recipe_reports_the_whole_split(tmp_path, source, model, monkeypatch, capsys):

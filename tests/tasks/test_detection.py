@@ -129,6 +129,7 @@ def test_a_task_of_wrong_arguments_is_refused(names, options, message):
 
 @pytest.mark.slow
 def test_overfits_coloured_rectangles():
+    keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 60, (8, 48, 48, 3)).astype("float32")
     truth = np.full((8, 3, 5), NOTHING, "float32")
@@ -140,9 +141,9 @@ def test_overfits_coloured_rectangles():
             rows[place] = left, top, left + width, top + height, kind
     task = detection(NAMES)
     model = detector(vit("mu/8", image_size=48), 2, width=16, depth=1)
-    falling = keras.optimizers.schedules.CosineDecay(4e-3, 200)
+    falling = keras.optimizers.schedules.CosineDecay(4e-3, 500)
     model.compile(keras.optimizers.Adam(falling), task.loss(), jit_compile=False)
-    for _ in range(200):
+    for _ in range(500):
         model.train_on_batch(images, truth)
     found = deploy(task.deploy(model))(images)
     found = {name: keras.ops.convert_to_numpy(array) for name, array in found.items()}

@@ -81,7 +81,7 @@ def rectangles():
 @pytest.mark.slow
 def test_eight_pictures_are_learned_by_heart():
     source = from_arrays(rectangles(), rectangles(), class_names=NAMES)
-    task, steps = detection(NAMES, head="tokens"), 280
+    task, steps = detection(NAMES, head="tokens"), 500
     keras.utils.set_random_seed(0)
     shape = dict(image_size=SIZE, width=32, mlp_dim=64, num_heads=4, depth=2)
     model = training_model(token_detector(vit("mu/8", num_registers=4, **shape), 2))

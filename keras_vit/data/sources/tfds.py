@@ -66,7 +66,8 @@ def from_tfds(
     notes = []
     if test is None:
         test, own, more_notes = _held_out(stored, known)
-        val, notes = val or own, notes + more_notes
+        is_trained_on = own and re.search(rf"\b{re.escape(own)}\b", train)
+        val, notes = val or (None if is_trained_on else own), notes + more_notes
     expressions = {"train": train, **({"val": val} if val else {}), "test": test}
     if to_judge and known:
         found = {key: x for key, x in expressions.items() if re.split(r"[\[+]", x)[0] in known}

@@ -103,6 +103,8 @@ def test_splits_that_are_not_used_are_named(tmp_path, prepared):
     assert list(source.splits) == ["train", "val", "test"]
     assert source.splits["val"].count == source.splits["test"].count == 2
     assert source.notes == ("Splits that are not used: 1 (extra).",)
+    source = from_tfds("keras_vit_many_splits", data_dir=tmp_path, train="train+validation")
+    assert [split.count for split in source.splits.values()] == [4, 2]
     parts = dict(train="train[:1]", val="train[1:]", test="Testing")
     source = from_tfds("keras_vit_many_splits", data_dir=tmp_path, **parts)
     assert [split.count for split in source.splits.values()] == [1, 1, 2]
