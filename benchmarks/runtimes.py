@@ -19,7 +19,8 @@ from rich.table import Table
 
 from benchmarks.machine import machine
 from keras_vit.command_line import describe, run_recipe
-from keras_vit.evaluation.timing import Worker, time_in_turns
+from keras_vit.evaluation.process import Worker
+from keras_vit.evaluation.timing import time_in_turns
 from keras_vit.export import FORMATS, export, save_keras
 from keras_vit.models import vit
 from keras_vit.tasks import classifier

@@ -33,12 +33,9 @@ class WeightedLoss(keras.losses.Loss):
 
     Raises:
         ValueError: If the reduction is none of these.
-
-    Attributes:
-        supports_jit: Whether XLA can compile it, as layers say it.
     """
 
-    supports_jit = True
+    supports_jit = True  # whether XLA can compile it, as layers say it
 
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         super().__init__(name=name, reduction=reduction, dtype=dtype)

@@ -74,7 +74,7 @@ def few_processes(request, monkeypatch):
         return
     from in_process import InProcess
 
-    monkeypatch.setattr("keras_vit.evaluation.timing.SECONDS", 0.01)
+    monkeypatch.setattr("keras_vit.evaluation.process.SECONDS", 0.01)
     monkeypatch.setattr("keras_vit.evaluation.forks.prepare", lambda: None)
     for module in users_of_processes():
         monkeypatch.setattr(module, "Worker", InProcess)
@@ -85,7 +85,7 @@ def few_processes(request, monkeypatch):
 @pytest.fixture
 def processes(few_processes, monkeypatch):
     """Gives exports a process each, as they have it outside of tests."""
-    from keras_vit.evaluation.timing import Worker
+    from keras_vit.evaluation.process import Worker
 
     for module in users_of_processes():
         monkeypatch.setattr(module, "Worker", Worker)

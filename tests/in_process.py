@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vit.errors import one_line
-from keras_vit.evaluation.timing import NoAnswer
+from keras_vit.evaluation.process import NoAnswer
 from keras_vit.evaluation.worker import answer, time_calls
 from keras_vit.inference import open_artefact
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from keras_vit.evaluation.difference import broken, differences, is_decision
 from keras_vit.evaluation.operators import operators_of
+from keras_vit.evaluation.process import ON_CPU, Worker
 from keras_vit.evaluation.significance import Chance, chance_of_loss
-from keras_vit.evaluation.timing import ON_CPU, Worker, for_each, time_in_turns
+from keras_vit.evaluation.timing import for_each, time_in_turns
 from keras_vit.progress import doing
 
 FEW_CORES = 4  # up to which one thread of each export, side by side, is as fast as all of one

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_vit.errors import UserError
 from keras_vit.evaluation.difference import broken, differences, is_decision
-from keras_vit.evaluation.timing import ON_CPU, NoAnswer, Worker
+from keras_vit.evaluation.process import ON_CPU, NoAnswer, Worker
 from keras_vit.export.formats import FORMATS
 from keras_vit.export.limits import differs
 from keras_vit.export.servable import in_float32

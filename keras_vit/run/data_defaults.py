@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from keras_vit.data import hold_out
 from keras_vit.images.decode import decode_picture
+from keras_vit.run.any_source import AnySource
 
 LOOKED_AT = 64  # pictures whose size and colours are read
 ENLARGED = 4  # largest factor by which a picture's short side is enlarged
 PASSES = 8000  # pictures of 224 pixels that a training sees: ten minutes on two cores
 EPOCHS = 3, 30  # fewest and most
 SMALLEST = 0.7  # of the checkpoint's own side, where many pictures must be smaller
-CROP = 0.875  # of the short side of large pictures
 BATCHES = ((1000, 16), (10_000, 32))  # images of a step up to a number of pictures; 64 above
 
 
@@ -102,7 +102,7 @@ def follow_data(config, source, checkpoint, *, parts):
         batch_size=batch,
         learning_rate=value("learning_rate", float(f"{1e-3 * (batch / 16) ** 0.5:.1e}")),
         warmup_epochs=value("warmup_epochs", min(max(1, round(epochs / 10)), epochs - 1)),
-        crop_ratio=value("crop_ratio", CROP if look.side > size else 1.0),
+        crop_ratio=value("crop_ratio", AnySource.crop_ratio if look.side > size else 1.0),
         flip=value("flip", not look.is_grey),
     )
     mine = {name: choice for name, choice in chosen.items() if given[name] is None}

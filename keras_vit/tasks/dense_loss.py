@@ -3,16 +3,16 @@
 import keras
 from keras import ops
 
-from keras_vit.losses import WeightedLoss
 from keras_vit.tasks.box_geometry import giou
+from keras_vit.tasks.box_loss import BoxLoss, boxes_and_labels
 from keras_vit.tasks.detect import boxes_and_logits
-from keras_vit.tasks.task_aligned import TOP, is_learned, task_aligned
+from keras_vit.tasks.task_aligned import TOP, task_aligned
 
 ALPHA, GAMMA = 0.75, 2.0  # "VarifocalNet" (arXiv:2008.13367), section 3.2
 
 
 @keras.saving.register_keras_serializable("keras_vit")
-class DenseDetectionLoss(WeightedLoss):
+class DenseDetectionLoss(BoxLoss):
     """Varifocal loss of the classes and GIoU loss of the boxes, for each true box of a batch.
 
     The points of a box are chosen by `keras_vit.tasks.task_aligned`. The varifocal loss of all
@@ -45,16 +45,12 @@ class DenseDetectionLoss(WeightedLoss):
         self.top = top
 
     def values(self, y_true, y_pred):
-        assigned = task_aligned(y_pred, *_boxes_and_labels(y_true), top=self.top)
+        assigned = task_aligned(y_pred, *boxes_and_labels(y_true), top=self.top)
         boxes, logits = boxes_and_logits(y_pred)
         classes = ops.one_hot(assigned.labels, logits.shape[-1], dtype=logits.dtype)  # -1: zeros
         of_classes = varifocal(assigned.quality[..., None] * classes, logits)
         of_boxes = assigned.share * (1 - giou(assigned.boxes, boxes))
         return ops.sum(of_classes, axis=(1, 2)) + self.box_weight * ops.sum(of_boxes, axis=1)
-
-    def divisor(self, y_true):
-        count = ops.sum(ops.cast(is_learned(*_boxes_and_labels(y_true)), "float32"), axis=1)
-        return ops.maximum(count, 1.0)
 
     def get_config(self):
         return {**super().get_config(), "box_weight": self.box_weight, "top": self.top}
@@ -76,8 +72,3 @@ def varifocal(targets, logits):
     cross_entropy = ops.softplus(logits) - targets * logits
     elsewhere = ALPHA * ops.power(ops.sigmoid(logits), GAMMA)
     return ops.where(targets > 0, targets, elsewhere) * cross_entropy
-
-
-def _boxes_and_labels(targets):
-    targets = ops.convert_to_tensor(targets)
-    return targets[..., :4], ops.cast(targets[..., 4], "int32")

@@ -3,15 +3,15 @@
 import keras
 from keras import ops
 
-from keras_vit.losses import WeightedLoss
 from keras_vit.tasks.box_geometry import giou
+from keras_vit.tasks.box_loss import BoxLoss, boxes_and_labels
 from keras_vit.tasks.matching import match
 from keras_vit.tasks.task_aligned import is_learned
 from keras_vit.tasks.token_detect import corners, parts
 
 
 @keras.saving.register_keras_serializable("keras_vit")
-class SetPredictionLoss(WeightedLoss):
+class SetPredictionLoss(BoxLoss):
     """Cross-entropy of the classes, L1 and GIoU loss of the boxes, for each true box of a batch.
 
     "End-to-End Object Detection with Transformers" (arXiv:2005.12872), equations 1 and 2, with the
@@ -54,7 +54,7 @@ class SetPredictionLoss(WeightedLoss):
 
     def values(self, y_true, y_pred):
         size, answered, logits = parts(y_pred)  # B A Q ...
-        true, labels = _boxes_and_labels(y_true)  # B M ...
+        true, labels = boxes_and_labels(y_true)  # B M ...
         is_box = is_learned(true, labels)
         size = size[:, 0, :1]  # B 1 2
         low, high = true[..., :2] / size, true[..., 2:] / size
@@ -79,10 +79,6 @@ class SetPredictionLoss(WeightedLoss):
         of_boxes = ops.sum(is_matched * self._of_boxes(own, true[:, None]), axis=-1)
         return ops.sum(of_classes * self.divisor(y_true)[:, None] + of_boxes, axis=1)
 
-    def divisor(self, y_true):
-        count = ops.sum(ops.cast(is_learned(*_boxes_and_labels(y_true)), "float32"), axis=1)
-        return ops.maximum(count, 1.0)
-
     def get_config(self):
         names = "no_object", "l1_weight", "giou_weight"
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
@@ -91,8 +87,3 @@ class SetPredictionLoss(WeightedLoss):
         """Returns what pairs of boxes lose, or cost, apart from their class."""
         l1 = ops.sum(ops.abs(answered - true), axis=-1)
         return self.l1_weight * l1 + self.giou_weight * (1 - giou(corners(answered), corners(true)))
-
-
-def _boxes_and_labels(targets):
-    targets = ops.convert_to_tensor(targets)
-    return targets[..., :4], ops.cast(targets[..., 4], "int32")

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_vit.errors import UserError
 from keras_vit.tasks.box_geometry import overlap
-from keras_vit.tasks.detect import boxes_and_logits
+from keras_vit.tasks.detect import PLACE, SIDES, boxes_and_logits
 
 
 @keras.saving.register_keras_serializable("keras_vit")
@@ -80,7 +80,7 @@ class SurestBoxes(keras.layers.Layer):
         }
 
     def compute_output_spec(self, points):
-        count = points.shape[1] * (points.shape[2] - 7)
+        count = points.shape[1] * (points.shape[2] - PLACE - SIDES)
         count = min(self.max_boxes, self.candidates, count)
         return {
             "boxes": keras.KerasTensor((points.shape[0], count, 4), points.dtype),

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from keras_vit.evaluation import Comparing, NoAnswer, compare, comparison_table, timing, worker
+from keras_vit.evaluation import (
+    Comparing,
+    NoAnswer,
+    compare,
+    comparison_table,
+    process,
+    timing,
+    worker,
+)
 from keras_vit.export import export
 from keras_vit.inference import Artefact
 from keras_vit.models import vit
@@ -86,16 +94,16 @@ def test_one_that_fails_is_reported_and_the_others_are_timed_once(tmp_path, tiny
     broken, other = tmp_path / "model.tflite", tmp_path / "other.tflite"
     broken.write_bytes(b"no model")
     other.write_bytes(export_tiny(tmp_path / "other", channels=3).read_bytes())
-    started, start = [], timing.Worker.__enter__
+    started, start = [], process.Worker.__enter__
 
     def remember(worker):
         started.append(worker.place)
         return start(worker)
 
-    monkeypatch.setattr(timing.Worker, "__enter__", remember)
+    monkeypatch.setattr(process.Worker, "__enter__", remember)
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype("uint8")
     reference = keras.ops.convert_to_numpy(keras.ops.softmax(tiny.model(images)))
-    monkeypatch.setattr(timing, "SECONDS", 0.01)
+    monkeypatch.setattr(process, "SECONDS", 0.01)
     again = tmp_path / "again.tflite"
     again.write_bytes(tiny.litert.read_bytes())
     paths, failures = [tiny.litert, broken, other, again], {}
@@ -113,7 +121,7 @@ def test_the_answers_of_the_first_are_the_reference_and_those_of_many_cores_come
     tiny, monkeypatch, few
 ):
     monkeypatch.setattr(compare_module, "FEW_CORES", 10**6 if few else 0)
-    monkeypatch.setattr(timing, "SECONDS", 0.01)
+    monkeypatch.setattr(process, "SECONDS", 0.01)
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype("uint8")
     reference = keras.ops.convert_to_numpy(keras.ops.softmax(tiny.model(images)))
     with Comparing(images) as comparing:

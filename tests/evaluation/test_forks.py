@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_vit.evaluation import NoAnswer, forks
-from keras_vit.evaluation.timing import Worker
+from keras_vit.evaluation.process import Worker
 
 pytestmark = [
     pytest.mark.slow,

@@ -52,7 +52,7 @@ def test_a_class_without_boxes_is_not_known_and_one_without_answers_has_nothing(
 
 
 def by_definition(pairs, points):
-    """The development kit's loops, for one class, written out."""
+    """Computes what the development kit does for one class, one box after another."""
     rows = [
         (score, picture, box)
         for picture, (_, answers) in enumerate(pairs)

@@ -66,11 +66,10 @@ def from_tfds(
     notes = []
     if test is None:
         test, own, more_notes = _held_out(stored, known)
-        is_trained_on = own and re.search(rf"\b{re.escape(own)}\b", train)
-        val, notes = val or (None if is_trained_on else own), notes + more_notes
+        val, notes = val or (None if own in _named(train) else own), notes + more_notes
     expressions = {"train": train, **({"val": val} if val else {}), "test": test}
     if to_judge and known:
-        found = {key: x for key, x in expressions.items() if re.split(r"[\[+]", x)[0] in known}
+        found = {key: x for key, x in expressions.items() if _named(x)[0] in known}
         expressions = found or dict(zip(known, known, strict=True))
     for expression in expressions.values():
         _check_split(stored, expression)
@@ -87,12 +86,17 @@ def from_tfds(
         open_split = records.in_memory
     else:
         open_split = records.sequential
-    used = {part.partition("[")[0].strip() for x in expressions.values() for part in x.split("+")}
+    used = {name for expression in expressions.values() for name in _named(expression)}
     if unused := sorted(split for split in known if split not in used):
         notes.append(f"Splits that are not used: {len(unused):,} ({first_few(unused)}).")
     splits = {key: open_split(stored, split) for key, split in expressions.items()}
     version = ", ".join([stored.builder.info.full_name, *expressions.values()])
     return Source(name, stored.class_names, splits, tuple(notes), version=version)
+
+
+def _named(expression):
+    """Lists the splits that an expression in TFDS' syntax names."""
+    return [part.partition("[")[0].strip() for part in expression.split("+")]
 
 
 def _held_out(stored, known):
