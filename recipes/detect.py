@@ -47,6 +47,8 @@ class Config(Augmentation):
     """How many blocks before the last one the tokens of the other head also learn from."""
     scales: tuple[float, float] = (0.7, 1.4)
     """Smallest and largest factor by which a training picture is scaled before it is cropped."""
+    mosaic: float = 0.0
+    """Share of the training pictures that are put together from quarters of four."""
     box_weight: float = 5.0
     """How much the place of a box counts in the loss beside its class."""
     threshold: float = 0.5
@@ -74,8 +76,14 @@ class Config(Augmentation):
             raise UserError(f"`image_size` must be at least 1: received {self.image_size}.")
         if not 0 < self.scales[0] <= self.scales[1]:
             raise UserError(f"`scales` must be a smallest and a largest: received {self.scales}.")
-        if not 0 <= self.threshold <= 1:
-            raise UserError(f"`threshold` must lie in [0, 1]: received {self.threshold}.")
+        for name in ("threshold", "mosaic"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"`{name}` must lie in [0, 1]: received {getattr(self, name)}.")
+        if self.mosaic and self.batch_size % 4:
+            raise UserError(
+                "With `mosaic`, `batch_size` must be divisible by four: received "
+                f"{self.batch_size}."
+            )
         for name in ("tokens", "auxiliary"):
             if getattr(self, name) < 0:
                 raise UserError(f"`{name}` must be at least 0: received {getattr(self, name)}.")
@@ -86,7 +94,7 @@ class Config(Augmentation):
 TOKENS = 100  # as YOLOS has
 # The tests give it data and the weights of a tiny model.
 TINY = dict(image_size=(32, 32), epochs=2, batch_size=4, warmup_epochs=0, validation_epochs=1)
-SMOKE = (Config(width=8, depth=1, **TINY), Config(head="tokens", tokens=5, **TINY))
+SMOKE = (Config(width=8, depth=1, mosaic=0.5, **TINY), Config(head="tokens", tokens=5, **TINY))
 
 
 def run(config):
@@ -104,7 +112,7 @@ def run(config):
     """
     from keras_vit.checkpoints import load, recognise
     from keras_vit.data import centre_crop, open_source
-    from keras_vit.data.augment import as_one, random_scale_crop
+    from keras_vit.data.augment import as_one, mosaic, random_scale_crop
     from keras_vit.run import open_devices, train
     from keras_vit.tasks import detection, detector, token_detector
 
@@ -149,6 +157,7 @@ def run(config):
         crop=functools.partial(centre_crop, preprocessing=preprocessing),
         augment=config.stages(
             as_one(scaled, *config.flips),
+            *([functools.partial(mosaic, rate=config.mosaic)] if config.mosaic else []),
             mean=checkpoint.architecture.mean,
             std=checkpoint.architecture.std,
         ),

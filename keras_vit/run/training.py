@@ -33,7 +33,7 @@ from keras_vit.run.run_state import (
 from keras_vit.run.settings import announce, write_settings
 from keras_vit.run.splits import run_splits
 from keras_vit.run.streams import evaluation_batches, training_stream
-from keras_vit.run.watch import tensorboard_callbacks
+from keras_vit.run.watch import WatchScore, tensorboard_callbacks
 from keras_vit.tasks import Task
 from keras_vit.training import (
     FirstStep,
@@ -166,9 +166,9 @@ def train(
 
         evaluated = functools.partial(evaluation_batches, task, model, parts=parts, broken=broken)
         chosen_on = source.splits.get("val", source.splits["test"])
-        validated = evaluated(chosen_on, validation or preprocessing)
+        answered = validated = evaluated(chosen_on, validation or preprocessing)
         if task.target is not None:
-            validated = validated.map(lambda x, y: (x, task.target(y)))
+            validated = answered.map(lambda x, y: (x, task.target(y)))
         if workers.is_chief:
             unmark_finished(config)
             if config.resume is False:
@@ -199,6 +199,7 @@ def train(
                     _watch_finite(config),
                     first_step,
                     Throughput(config.batch_size),
+                    *([WatchScore(task, answered)] if task.is_watched_by_score else []),
                     *([ReportBroken(broken)] if crop else []),
                     *(boards if workers.is_chief else []),
                     *kept,

@@ -1,4 +1,4 @@
-"""What a model gets wrong while it trains, as pictures in TensorBoard."""
+"""What a model answers while it trains: figures of its task, and its mistakes as pictures."""
 
 import time
 from collections.abc import Callable
@@ -9,12 +9,40 @@ import numpy as np
 from keras_vit.data import BrokenPictures, draw
 from keras_vit.evaluation import mistakes_figure, score
 from keras_vit.evaluation.worst import Worst
+from keras_vit.progress import doing
 from keras_vit.tasks import deploy
 from keras_vit.training import Curves, log_figure
 
 EXAMPLES = 500  # of the validation split, that are answered
 BYTES = 2**26  # largest size of their images: fewer large ones, which take longer
 SHARE = 0.03  # largest share of the time that pictures take
+
+
+class WatchScore(keras.callbacks.Callback):
+    """Adds figures of the task to the logs of each epoch that is validated, for later callbacks.
+
+    They are those of `task.score` that need all answers at once, such as mAP, which no metric of
+    Keras counts; their names begin with `val_`.
+
+    Args:
+        task: The `keras_vit.tasks.Task`.
+        batches: A `tf.data.Dataset` of images `(B, H, W, C)` and their truth.
+    """
+
+    def __init__(self, task, batches):
+        super().__init__()
+        self.task = task
+        self.batches = batches
+
+    def on_train_begin(self, logs=None):
+        self._answer = answers_of(self.task, self.model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if "val_loss" in logs:
+            with doing("scoring the validation split"):
+                scored = score(self.task, self._answer, self.batches.as_numpy_iterator())
+            figures = scored.result.figures.items()
+            logs.update({f"val_{name}": value for name, value in figures if np.isfinite(value)})
 
 
 class WatchMistakes(keras.callbacks.Callback):
@@ -40,7 +68,7 @@ class WatchMistakes(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
 
     def on_train_begin(self, logs=None):
-        self._deployed = None
+        self._answer = None
         self._start, self._spent = time.perf_counter(), 0.0
 
     def on_epoch_end(self, epoch, logs=None):
@@ -52,10 +80,8 @@ class WatchMistakes(keras.callbacks.Callback):
             self._spent += time.perf_counter() - start
 
     def _draw(self, step):
-        if self._deployed is None:
-            # A graph of its own: `predict` of the model that trains would ask for all its devices.
-            plain = keras.Model(self.model.input, self.model.output)
-            self._deployed = deploy(self.task.deploy(plain))
+        if self._answer is None:
+            self._answer = answers_of(self.task, self.model)
         worst = Worst(self.task)
         batches = self.batches.as_numpy_iterator()
         result = score(self.task, self._answer, batches, watch=worst).result
@@ -65,9 +91,25 @@ class WatchMistakes(keras.callbacks.Callback):
             figure = mistakes_figure(self.task, worst.examples)
             log_figure(self.log_dir, "validation/worst answers", figure, step=step)
 
-    def _answer(self, images):
-        answers = self._deployed(images)
-        return {name: keras.ops.convert_to_numpy(answer) for name, answer in answers.items()}
+
+def answers_of(task, model):
+    """Deploys a model that trains, to answer between epochs with the weights that it then has.
+
+    Args:
+        task: The `keras_vit.tasks.Task`.
+        model: The model.
+
+    Returns:
+        A function from images `(B, H, W, C)` to answers, arrays `(B, ...)` by name.
+    """
+    # A graph of its own: `predict` of the model that trains would ask for all its devices.
+    deployed = deploy(task.deploy(keras.Model(model.input, model.output)))
+
+    def answer(images):
+        answers = deployed(images)
+        return {name: keras.ops.convert_to_numpy(array) for name, array in answers.items()}
+
+    return answer
 
 
 def tensorboard_callbacks(config, task, evaluated: Callable, split, preprocessing, log_dir, **at):

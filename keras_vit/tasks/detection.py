@@ -56,6 +56,7 @@ def detection(class_names, *, head="dense", threshold=0.5, box_weight=5.0):
         class_names=names,
         options=options,
         shares=(*FIGURES, "AP", "AP50"),
+        watched="mAP",
     )
 
 

@@ -112,9 +112,10 @@ class Task:
         shares: Names of the figures, of all or of a class, that are shares of one; they are printed
             in percent.
         higher_is_better: Whether a higher headline is better.
-        watched: Name of the metric, one of `metrics`, whose validation figure chooses the best
-            epoch. It is better in the same direction as the headline, except for `"loss"`, which
-            is better where it is lower.
+        watched: Name of what chooses the best epoch by its figure of the validation split: one of
+            `metrics`, or a figure of `score`, for which the split is answered once more. It is
+            better in the same direction as the headline, except for `"loss"`, which is better where
+            it is lower.
     """
 
     name: str
@@ -142,6 +143,12 @@ class Task:
     shares: tuple[str, ...] = ()
     higher_is_better: bool = True
     watched: str = "loss"
+
+    @property
+    def is_watched_by_score(self):
+        """Whether the figure that chooses the best epoch is one of `score`, and no metric."""
+        metrics = [getattr(metric, "name", metric) for metric in self.metrics()]
+        return self.watched not in ("loss", *metrics)
 
     def samples_by(self, preprocessing):
         """Returns how the samples that `example` takes are read.

@@ -23,6 +23,7 @@ PARAMETERS = {
 }
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_are_the_official_number(name):
     """Blocks are alike, so a large model is counted from the same model with one and two blocks."""
@@ -35,6 +36,7 @@ def test_parameters_are_the_official_number(name):
         assert one + (depth - 1) * (two - one) == PARAMETERS[name]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["S/16", "B/16"])
 def test_a_large_model_built_whole_has_the_official_number(name):

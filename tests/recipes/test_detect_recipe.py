@@ -55,6 +55,8 @@ def test_what_cannot_be_is_one_sentence(tmp_path):
         (dict(data=""), "`data` must be given"),
         (dict(scales=(1.4, 0.7)), r"a smallest and a largest: received \(1.4, 0.7\)"),
         (dict(threshold=2.0), r"`threshold` must lie in \[0, 1\]: received 2"),
+        (dict(mosaic=-0.5), r"`mosaic` must lie in \[0, 1\]: received -0.5"),
+        (dict(mosaic=0.5, batch_size=6), "must be divisible by four: received 6"),
         (dict(box_weight=0.0), r"`box_weight` must lie in \(0, inf\): received 0"),
         (dict(augment="rand-augment"), "must move no pixel"),
     ):
@@ -79,7 +81,8 @@ def test_a_detection_trains_watches_exports_and_compares(config, places, tmp_pat
     assert all(row.difference < 1e-5 and not row.broken for row in rows)
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["test_mAP"] == rows[0].figures["mAP"] and results["test_images"] == 5
-    assert "Test mAP: " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Test mAP: " in out and "is the best, with mAP " in out and "val_mAP50: " in out
     assert (tmp_path / "run" / "answers.png").exists()
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert "A training picture" in page and 'alt="answer of number ' in page

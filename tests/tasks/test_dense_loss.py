@@ -48,6 +48,7 @@ def test_points_inside_learn_a_box_as_their_alignment_says():
     np.testing.assert_allclose(share, relative / relative.sum(), atol=1e-6)
 
 
+@pytest.mark.tensorflow
 def test_a_surer_point_of_the_same_box_is_aligned_better():
     points = answers([HALF, HALF], [(9, 0), (9, np.log(3))])  # the class of the box is the second
     _, _, quality, share = assigned(points, [BIG], [1])
@@ -55,11 +56,13 @@ def test_a_surer_point_of_the_same_box_is_aligned_better():
     np.testing.assert_allclose(share, [0.4, 0.6], atol=1e-6)
 
 
+@pytest.mark.tensorflow
 def test_only_the_best_points_learn():
     points = answers([HALF, BIG, (0, 0, 16, 12), HALF])
     assert assigned(points, [BIG], [0], top=2)[1].tolist() == [-1, 0, 0, -1]
 
 
+@pytest.mark.tensorflow
 def test_the_quality_of_poor_points_is_their_iou_not_zero():
     """The sixth power of 1e-7 is zero in float32, and would end the learning of this box."""
     points = answers([(3, 3, 5, 5), (11, 3, 13, 5)])
@@ -75,6 +78,7 @@ def test_a_box_without_a_point_is_learned_by_the_nearest():
     np.testing.assert_allclose(quality, [4 / 64, 0])
 
 
+@pytest.mark.tensorflow
 def test_a_point_of_several_boxes_learns_the_one_that_it_overlaps_most():
     points = answers([BIG, HALF, BIG, BIG])
     boxes, labels, _, share = assigned(points, [BIG, HALF], [0, 1])
@@ -83,12 +87,14 @@ def test_a_point_of_several_boxes_learns_the_one_that_it_overlaps_most():
     np.testing.assert_allclose([share[1], share.sum()], [1, 2], atol=1e-6)
 
 
+@pytest.mark.tensorflow
 def test_of_two_equal_boxes_the_first_is_learned():
     _, labels, _, share = assigned(answers([BIG, HALF]), [BIG, BIG], [1, 0])
     assert labels.tolist() == [1, 1]
     np.testing.assert_allclose(share.sum(), 1, atol=1e-6)
 
 
+@pytest.mark.tensorflow
 def test_each_box_of_a_crowd_is_learned():
     """Nine boxes of 6x6 pixels that overlap, on one point and none: only one can have the point."""
     boxes = [(x, y, x + 6, y + 6) for x in (1, 2, 3) for y in (1, 2, 3)]
@@ -96,6 +102,7 @@ def test_each_box_of_a_crowd_is_learned():
     assert labels.tolist() == [0, -1] and share.tolist() == [1, 0]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("places", [0, 1, 3])
 def test_without_boxes_no_point_learns_one(places):
     points = answers([BIG, HALF])
@@ -104,10 +111,12 @@ def test_without_boxes_no_point_learns_one(places):
     assert not boxes.any() and not quality.any() and not share.any()
 
 
+@pytest.mark.tensorflow
 def test_a_box_without_area_is_no_box():
     assert assigned(answers([BIG]), [(4, 0, 4, 8), (9, 9, 1, 1)], [0, 1])[1].tolist() == [-1]
 
 
+@pytest.mark.tensorflow
 def test_a_box_that_reaches_out_of_the_picture_is_learned_whole():
     out = (-8, -8, 16, 16)
     boxes, labels, quality, _ = assigned(answers([out]), [out], [0])
@@ -121,6 +130,7 @@ def test_the_varifocal_loss_is_that_of_paper_and_pencil():
     np.testing.assert_allclose(varifocal(targets, logits), expected, rtol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_the_loss_of_a_picture_is_counted_in_its_boxes():
     loss = DenseDetectionLoss(box_weight=2)
     points = answers([BIG, HALF], [(DOUBT, 0), (DOUBT, 0)])
@@ -138,6 +148,7 @@ def test_the_loss_of_a_picture_is_counted_in_its_boxes():
     np.testing.assert_array_equal(loss.divisor(targets), [2, 1])
 
 
+@pytest.mark.tensorflow
 def test_a_batch_loses_the_same_however_it_is_split_and_padded():
     loss = DenseDetectionLoss()
     points = np.concatenate([answers([BIG, HALF]), answers([HALF, HALF]), answers([BIG, BIG])])

@@ -18,6 +18,7 @@ COLOURS = ((200, 40, 40), (40, 60, 220))
 SIZE = 32
 
 
+@pytest.mark.tensorflow
 def test_the_task_says_how_tokens_learn_and_answer():
     task = detection(NAMES, head="tokens", threshold=0.1, box_weight=10.0)
     loss = task.loss()
@@ -40,6 +41,7 @@ def test_the_task_says_how_tokens_learn_and_answer():
         detection(NAMES, head="both")
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("head", ["dense", "tokens"])
 def test_boxes_are_float32_whatever_the_policy(head):
     """In bfloat16, 201 pixels and 202 are one number."""

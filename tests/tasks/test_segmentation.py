@@ -20,7 +20,13 @@ def trained():
 
 
 @pytest.mark.parametrize(
-    "size, enlarge", [(None, 1), (None, (1, 2)), ((16, 16), 1), ((20, 27), 1.6)]
+    "size, enlarge",
+    [
+        (None, 1),
+        pytest.param(None, (1, 2), marks=pytest.mark.tensorflow),
+        pytest.param((16, 16), 1, marks=pytest.mark.tensorflow),
+        ((20, 27), 1.6),
+    ],
 )
 def test_a_trained_graph_is_deployed_to_answer_with_a_mask(trained, size, enlarge, tmp_path):
     task = segmentation(NAMES, void=9, size=size, enlarge=enlarge)

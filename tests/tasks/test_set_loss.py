@@ -91,6 +91,7 @@ def by_definition(rows, answered, no_object=0.1):
 ROWS = [(4, 2, 20, 18, 1), (10, 5, 39, 15, 0), (0, 0, 8, 9, 1)]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("count", range(4))
 def test_the_loss_of_a_picture_is_that_of_the_paper(count):
     answered = answers(np.random.default_rng(count))
@@ -115,6 +116,7 @@ def test_a_case_by_hand():
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_depths_are_matched_apart_and_count_alike():
     answered = answers(np.random.default_rng(0), depths=3)
     loss = SetPredictionLoss(no_object=0.3)
@@ -122,6 +124,7 @@ def test_depths_are_matched_apart_and_count_alike():
     np.testing.assert_allclose(loss(target(*ROWS), answered), expected, rtol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_a_batch_loses_the_same_however_it_is_split_ordered_and_padded():
     rng = np.random.default_rng(0)
     answered, loss = answers(rng, pictures=3), SetPredictionLoss()

@@ -24,6 +24,7 @@ def greedy(boxes, classes, max_iou):
     return np.isin(np.arange(len(boxes)), kept)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("max_iou", [0, 0.3, 0.6, 1])
 def test_who_survives_is_what_one_box_after_the_other_says(max_iou):
     low = RNG.integers(0, 20, (4, 40, 2))
@@ -59,6 +60,7 @@ def answered(layer, *rows):
     return {name: keras.ops.convert_to_numpy(array)[0] for name, array in answers.items()}
 
 
+@pytest.mark.tensorflow
 def test_the_surest_boxes_come_first_inside_of_the_image():
     answers = answered(
         SurestBoxes((16, 24), max_boxes=5, min_score=0.1),
@@ -72,6 +74,7 @@ def test_the_surest_boxes_come_first_inside_of_the_image():
     np.testing.assert_allclose(answers["boxes"], boxes, atol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_there_are_at_most_as_many_boxes_as_candidates():
     rows = [((0, 0, 9 + place, 9), (0.5, 0.1)) for place in range(3)]
     answers = answered(SurestBoxes((16, 16), candidates=2), *rows)

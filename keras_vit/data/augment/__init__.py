@@ -19,6 +19,7 @@ from keras_vit.data.augment.erasing import random_erasing
 from keras_vit.data.augment.geometry import random_affine, random_crop, random_flip, random_turn
 from keras_vit.data.augment.keys import example_keys, fold, uniform
 from keras_vit.data.augment.mix import cutmix, mix, mixup
+from keras_vit.data.augment.mosaic import mosaic
 from keras_vit.data.augment.move import VOID, Geometry, move, size_of, square, window
 from keras_vit.data.augment.rand_augment import rand_augment
 from keras_vit.data.augment.samples import image_only, photometric
@@ -43,6 +44,7 @@ __all__ = [
     "layer_stage",
     "mix",
     "mixup",
+    "mosaic",
     "move",
     "photometric",
     "rand_augment",
