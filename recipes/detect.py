@@ -35,6 +35,9 @@ class Config(Augmentation):
     """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
     image_size: tuple[int, int] = (288, 384)
     """Height and width in pixels that pictures are resized to."""
+    window: int = 0
+    """Side in patches of the windows within which all but four blocks attend, for large pictures.
+    It divides the grid of patches. 0: all blocks attend to the whole picture."""
     head: Literal["dense", "tokens"] = "dense"
     """How boxes are found: by the points of a pyramid, or by tokens that answer with one each."""
     width: int = 128
@@ -84,7 +87,9 @@ class Config(Augmentation):
                 "With `mosaic`, `batch_size` must be divisible by four: received "
                 f"{self.batch_size}."
             )
-        for name in ("tokens", "auxiliary"):
+        if self.window and self.head == "tokens":
+            raise UserError(f"Tokens see no windows: received window={self.window}.")
+        for name in ("window", "tokens", "auxiliary"):
             if getattr(self, name) < 0:
                 raise UserError(f"`{name}` must be at least 0: received {getattr(self, name)}.")
         if not 0 < self.box_weight < float("inf"):
@@ -94,7 +99,10 @@ class Config(Augmentation):
 TOKENS = 100  # as YOLOS has
 # The tests give it data and the weights of a tiny model.
 TINY = dict(image_size=(32, 32), epochs=2, batch_size=4, warmup_epochs=0, validation_epochs=1)
-SMOKE = (Config(width=8, depth=1, mosaic=0.5, **TINY), Config(head="tokens", tokens=5, **TINY))
+SMOKE = (
+    Config(width=8, depth=1, mosaic=0.5, window=2, **TINY),
+    Config(head="tokens", tokens=5, **TINY),
+)
 
 
 def run(config):
@@ -138,6 +146,7 @@ def run(config):
             checkpoint,
             image_size=config.image_size,
             num_registers=_registers(config, checkpoint.architecture),
+            window=config.window or None,
             num_classes=0,
             drop_path=config.drop_path,
         )

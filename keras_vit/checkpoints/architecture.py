@@ -133,6 +133,7 @@ def architecture_of(model):
         qkv_bias=block.attention.qkv_bias,
         qk_norm=block.attention.qk_norm,
         layer_scale=block.scale1.initial_value if has_scale else None,
+        **_windows_of(blocks),
     )
     architecture = Architecture(
         config=config,
@@ -147,6 +148,16 @@ def architecture_of(model):
     if architecture.num_classes:
         to_probabilities(model)  # raises if the head has another activation
     return architecture
+
+
+def _windows_of(blocks):
+    """Returns the fields of `ViTConfig` that say within which windows blocks attend."""
+    within = [block for block in blocks if block.windows]
+    if not within:
+        return {}
+    shifted = within[0].attention.relative is not None
+    count = None if shifted else len(blocks) - len(within)
+    return dict(window=within[0].windows["window"], global_blocks=count)
 
 
 def _check_same(model, rebuilt):

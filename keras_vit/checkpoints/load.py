@@ -20,6 +20,8 @@ def load(
     patch_size=None,
     channels=None,
     num_registers=None,
+    window=None,
+    global_blocks=4,
     num_classes=None,
     class_names=None,
     pool=None,
@@ -43,6 +45,10 @@ def load(
         channels: Channels per pixel, for which the kernel is folded; by default the checkpoint's.
         num_registers: How many registers the model has; if that is another number than the
             checkpoint's, they are new. By default the checkpoint's.
+        window: Side in patches of the windows within which blocks attend, for large pictures (see
+            `keras_vit.models.ViTConfig`): their cost grows with the area and not with its square.
+            The model then has no class token and no other prefix token. `None` attends globally.
+        global_blocks: How many blocks attend globally where there is a `window`.
         num_classes: Number of classes of a new head of a classifier, 0 for features; by default the
             checkpoint's head stays.
         class_names: `num_classes` names in the order of the labels; by default those of the
@@ -81,6 +87,9 @@ def load(
         channels=channels,
         num_registers=num_registers,
     )
+    if window is not None:
+        none = dict(class_token=False, distillation_token=False, num_registers=0)
+        size |= dict(window=window, global_blocks=global_blocks) | none
     size = {name: value for name, value in size.items() if value is not None}
     new = dataclasses.replace(old, config=dataclasses.replace(old.config, **size))
     if channels not in (None, old.config.channels):
@@ -98,7 +107,8 @@ def load(
     if new.detector and pool is not None:
         raise UserError(f"A detector does not pool its tokens: received pool={pool!r}.")
     best = "class_token" if new.config.class_token else "mean"
-    new = dataclasses.replace(new, pool=pool or new.pool or best)
+    kept = None if new_head and window is not None else new.pool
+    new = dataclasses.replace(new, pool=pool or kept or best)
     model = new.build(
         class_names=class_names if new_head or class_names is not None else checkpoint.class_names,
         dropout=dropout,
@@ -139,6 +149,8 @@ def _set_weights(model, checkpoint, new, resize, *, new_head):
             array = resize_positions(
                 array, old_config.grid, config.grid, prefix=prefix, method=resize
             )
+            if config.window is not None:
+                array = array[:, prefix:]
         if path == "embed/projection/kernel":
             array = resize_kernel(array, old_config.patch_size, config.patch_size, method=resize)
             array = fold_channels(array, old_config.channels, config.channels)

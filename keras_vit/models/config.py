@@ -64,11 +64,15 @@ class ViTConfig:
             positions; in every second block the windows are shifted by half their side ("Swin
             Transformer", arXiv:2103.14030). Divides the grid, and needs `class_token=False` and no
             other prefix token. `None` attends globally.
+        global_blocks: How many blocks attend globally in spite of `window`: the last one and others
+            spread evenly before it. The windows of the other blocks then are not shifted, and have
+            no relative positions ("Exploring Plain Vision Transformer Backbones for Object
+            Detection", arXiv:2203.16527, section 3). `None` shifts windows, as described above.
 
     Raises:
         ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
-            `window` does not divide the grid or meets prefix tokens, or a number is no integer or
-            out of its range.
+            `window` does not divide the grid or meets prefix tokens, `global_blocks` meets no
+            `window`, or a number is no integer or out of its range.
     """
 
     image_size: int | tuple[int, int] = 224
@@ -93,6 +97,7 @@ class ViTConfig:
     qk_norm: bool = False
     layer_scale: float | None = None
     window: int | None = None
+    global_blocks: int | None = None
 
     def __post_init__(self):
         size = self.image_size
@@ -116,6 +121,13 @@ class ViTConfig:
                     "`window` takes no prefix tokens: pass class_token=False and no other."
                 )
             check_windows(self.grid, _integer("window", self.window, least=1))
+        if self.global_blocks is not None:
+            number = _integer("global_blocks", self.global_blocks, least=0)
+            if self.window is None or number > self.depth:
+                raise UserError(
+                    f"`global_blocks` needs a `window` and at most {self.depth} blocks: received "
+                    f"window={self.window}, global_blocks={number}."
+                )
 
     def window_of(self, index):
         """Returns how a block attends, as options of `TransformerBlock`.
@@ -125,6 +137,10 @@ class ViTConfig:
         """
         if self.window is None:
             return {}
+        if self.global_blocks is not None:
+            passed = [place * self.global_blocks // self.depth for place in (index, index + 1)]
+            is_global = passed[0] < passed[1]
+            return {} if is_global else dict(grid=self.grid, window=self.window)
         alone = self.grid == (self.window, self.window)
         shift = self.window // 2 if index % 2 and not alone else 0
         how = dict(grid=self.grid, window=self.window, shift=shift)

@@ -66,6 +66,21 @@ def test_registers_of_another_number_are_new(timm_vit):
     np.testing.assert_array_equal(many[:, 1 + 3 :], few[:, 1:])
 
 
+def test_windows_leave_prefix_tokens_out_and_one_that_covers_the_grid_changes_nothing(timm_vit):
+    how = dict(num_heads=2, num_classes=0, image_size=32)
+    whole, covered, small = (
+        load(timm_vit[0], window=window, global_blocks=count, **how)
+        for window, count in ((4, 2), (4, 0), (2, 0))
+    )
+    assert not any("class_token" in weight.path for weight in whole.weights)
+    positions = load(timm_vit[0], **how).get_layer("embed").positions
+    np.testing.assert_array_equal(whole.get_layer("embed").positions, positions[:, 1:])
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
+    expected = whole(images)
+    np.testing.assert_allclose(covered(images), expected, atol=1e-5)
+    assert np.abs(small(images) - expected).max() > 1e-2
+
+
 def test_grey_images_are_seen_as_grey_colours(timm_vit):
     path, images, _ = timm_vit
     colour, grey = load(path, num_heads=2), load(path, num_heads=2, channels=1)
@@ -107,6 +122,8 @@ MODELS = [
     dict(pre_norm=True, patch_bias=False, activation="quick_gelu", norm_epsilon=1e-5),
     dict(final_norm=False, qkv_bias=False, activation="swiglu", prefix_positions=False),
     dict(num_registers=2, depth=2, mid_positions=True),
+    dict(class_token=False, depth=3, patch_size=2, window=2, global_blocks=1),
+    dict(class_token=False, position="none", depth=2, patch_size=2, window=2),
 ]
 
 

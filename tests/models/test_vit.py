@@ -119,9 +119,9 @@ def test_every_option_of_the_configuration_reaches_the_model(tmp_path):
         final_norm=False, activation="gelu_tanh", norm_epsilon=1e-5, qkv_bias=False, qk_norm=True,
         layer_scale=0.1,
     )  # fmt: skip
-    assert set(options) | set(SIZES["mu"]) | {"image_size", "patch_size", "channels", "window"} == {
-        field.name for field in dataclasses.fields(ViTConfig)
-    }
+    others = {"image_size", "patch_size", "channels", "window", "global_blocks"}
+    fields = {field.name for field in dataclasses.fields(ViTConfig)}
+    assert set(options) | set(SIZES["mu"]) | others == fields
     plain = vit("mu/4", image_size=8, depth=2)
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
     shapes = [(w.path, w.shape) for w in plain.weights]
@@ -197,3 +197,17 @@ def test_windows_alternate_and_are_shifted():
     alone = vit(ViTConfig(**shape, class_token=False, window=8))
     assert [alone.get_layer(f"block{index:02d}").windows["shift"] for index in range(3)] == [0] * 3
     assert alone(np.zeros((1, 16, 16, 3))).shape == (1, 64, 8)
+
+
+def test_some_blocks_attend_globally_and_the_windows_of_others_stay_in_place():
+    shape = dict(image_size=16, class_token=False, window=4)
+    for depth, count, expected in ((12, 4, [2, 5, 8, 11]), (3, 2, [1, 2]), (2, 0, []), (1, 1, [0])):
+        model = vit("mu/2", **shape, depth=depth, global_blocks=count)
+        blocks = [model.get_layer(f"block{index:02d}") for index in range(depth)]
+        assert [index for index, block in enumerate(blocks) if not block.windows] == expected
+        assert all(block.attention.relative is None for block in blocks)
+        assert not any(block.windows["shift"] for block in blocks if block.windows)
+    with pytest.raises(ValueError, match="needs a `window` and at most 1 blocks: .*=2"):
+        vit("mu/2", **shape, global_blocks=2)
+    with pytest.raises(ValueError, match="received window=None"):
+        vit("mu/2", image_size=16, global_blocks=1)

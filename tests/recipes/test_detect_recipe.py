@@ -55,6 +55,7 @@ def test_what_cannot_be_is_one_sentence(tmp_path):
         (dict(data=""), "`data` must be given"),
         (dict(scales=(1.4, 0.7)), r"a smallest and a largest: received \(1.4, 0.7\)"),
         (dict(threshold=2.0), r"`threshold` must lie in \[0, 1\]: received 2"),
+        (dict(head="tokens", window=1), "Tokens see no windows: received window=1"),
         (dict(mosaic=-0.5), r"`mosaic` must lie in \[0, 1\]: received -0.5"),
         (dict(mosaic=0.5, batch_size=6), "must be divisible by four: received 6"),
         (dict(box_weight=0.0), r"`box_weight` must lie in \(0, inf\): received 0"),
