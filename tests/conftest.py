@@ -228,3 +228,44 @@ def streets(tmp_path_factory):
             model = task.deploy(randomised(segmenter(vit("mu/8", image_size=16), 3)))
             export(model, folder / "streets", to=("tflite",))
     return folder / "streets" / "1.tflite"
+
+
+@pytest.fixture(scope="session")
+def cats(tmp_path_factory):
+    """A `.tflite` file of a detector of squashed pictures, 16x24, that sees cats everywhere."""
+    from random_models import randomised
+
+    from keras_vit.export import export
+    from keras_vit.images.preprocessing import Preprocessing
+    from keras_vit.tasks import detection, detector
+
+    with shared(tmp_path_factory, "cats") as (folder, is_empty):
+        if is_empty:
+            keras.utils.set_random_seed(0)
+            trained = randomised(detector(vit("mu/8", image_size=(16, 24)), 2, width=8, depth=0))
+            trained.get_layer("class_head").bias.assign([1.0, -4.0])
+            deployed = detection(("cat", "dog")).deploy(trained)
+            squashed = Preprocessing(fit="squash")
+            export(deployed, folder / "cats", to=("tflite",), preprocessing=squashed)
+    return folder / "cats" / "1.tflite"
+
+
+@pytest.fixture(scope="session")
+def doubler(tmp_path_factory):
+    """A `.tflite` file of a model that enlarges pictures twice, in tiles of 16x16 pixels."""
+    from random_models import randomised
+
+    from keras_vit.export import export
+    from keras_vit.images.preprocessing import Preprocessing
+    from keras_vit.models import ViTConfig
+    from keras_vit.tasks import enlarger, super_resolution
+
+    blocks = dict(width=8, depth=1, mlp_dim=8, num_heads=2, class_token=False, position="none")
+    with shared(tmp_path_factory, "doubler") as (folder, is_empty):
+        if is_empty:
+            keras.utils.set_random_seed(0)
+            trained = enlarger(ViTConfig(image_size=16, patch_size=1, window=8, **blocks), scale=2)
+            deployed = super_resolution(2).deploy(randomised(trained))
+            kept = Preprocessing(fit="keep")
+            export(deployed, folder / "doubler", to=("tflite",), preprocessing=kept)
+    return folder / "doubler" / "1.tflite"

@@ -10,13 +10,10 @@ from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.picture_files import find_pictures
-from keras_vit.images.uncrop import uncropped, uncropped_boxes
-from keras_vit.inference.described import pictures_of
+from keras_vit.inference.whole_picture import boxes_on_picture, has_boxes, pictures_on_picture
 from keras_vit.tasks.task import Task
 
-OUTSIDE = 255  # the id of pixels that a model does not see, because its crop leaves them out
 TOP = 3  # classes that are printed
-BOXES = "boxes"  # the name of answers that are corners in pixels
 
 
 def check_top(top):
@@ -70,11 +67,9 @@ def on_picture(model, answer, picture):
     Returns:
         The answer; `boxes` `(M, 4)`, if there are any, are in pixels of the picture.
     """
-    boxes = answer.get(BOXES)
-    if boxes is None or boxes.ndim != 2 or boxes.shape[1] != 4:
+    if not has_boxes(answer):
         return answer
-    size = decode_picture(picture.path).shape[:2]
-    return answer | {BOXES: uncropped_boxes(boxes, size, model.preprocessing)}
+    return boxes_on_picture(model, answer, decode_picture(picture.path).shape[:2])
 
 
 def draw(model, answer, folder, picture):
@@ -91,13 +86,7 @@ def draw(model, answer, folder, picture):
     Raises:
         ValueError: If the task of the model draws nothing.
     """
-    whole = decode_picture(picture.path)
-    maps = {
-        name: uncropped(array, whole.shape[:2], model.preprocessing, OUTSIDE)
-        for name, array in answer.items()
-        if array.shape == model.image_shape[:2]
-    }
-    pictures = pictures_of(model, answer | maps, whole)
+    pictures = pictures_on_picture(model, answer, decode_picture(picture.path))
     if not pictures:
         raise UserError(
             f"--out must end in {' or '.join(SUFFIXES)}, except for tasks that draw their answers "

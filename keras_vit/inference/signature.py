@@ -11,6 +11,7 @@ IMAGES, PROBABILITIES = "images", "probabilities"  # what `keras_vit.export` cal
 CLASSES, SCORES = "classes", "scores"  # names and probabilities of the most probable classes
 VALID = "valid"  # whether a picture could be read
 NAME = "serving_default"  # of the signature that has them
+PIXELS = "serve_uint8"  # of the one that takes images of integers
 BYTES = "serve_bytes"  # of the one that takes encoded pictures
 FLOAT, TEXT = "float32", "string"
 

@@ -14,12 +14,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from keras_vit.errors import UserError
+from keras_vit.inference.described import with_threshold
 from keras_vit.inference.signature import BYTES
 from keras_vit.serve.batcher import Batcher
 from keras_vit.serve.limits import Bodies, check_inputs
 from keras_vit.serve.metadata import describe
 from keras_vit.serve.protocol import format_answer, parse_request
-from keras_vit.serve.shown import shown
+from keras_vit.serve.shown import answered, shown
 
 
 def create_app(
@@ -129,12 +131,16 @@ def create_app(
         outputs = await batchers[wanted.signature_name](wanted.inputs)
         return format_answer(outputs, wanted.in_rows)
 
-    async def drawn(body):
+    async def drawn(threshold, body):
         if BYTES not in model.signatures:
             raise HTTPException(400, "The model takes no pictures")
         await _in_thread(check_inputs, [body], max_batch, max_pixels)
-        outputs = await batchers[BYTES]([body])
-        return await _in_thread(shown, model.artefact, body, outputs)
+        artefact = await _in_thread(_from, model.artefact, threshold)
+        try:
+            whole, answer = await answered(artefact, body, batchers)
+        except UserError as error:
+            raise HTTPException(400, str(error)) from None
+        return await _in_thread(shown, artefact, whole, answer)
 
     @app.post("/v1/models/{name}:predict")
     @app.post("/v1/models/{name}/versions/{version}:predict")
@@ -143,8 +149,8 @@ def create_app(
         return await reply(request, predicted)
 
     @app.post("/show")
-    async def show(request: Request):
-        return await reply(request, drawn)
+    async def show(request: Request, threshold: str | None = None):
+        return await reply(request, functools.partial(drawn, threshold))
 
     @app.get("/v1/models/{name}")
     @app.get("/v1/models/{name}/versions/{version}")
@@ -185,7 +191,7 @@ def create_app(
         files = importlib.resources.files("keras_vit.serve")
         text = files.joinpath("page.html").read_text("utf-8")
         text = text.replace("MODEL_NAME", html.escape(model.name))
-        for name in ("picture.js", "heatmap.js"):
+        for name in ("picture.js", "heatmap.js", "boxes.js", "zoom.js"):
             script = files.joinpath(name).read_text("utf-8")
             text = text.replace(name.replace(".", "_").upper(), script)
         return HTMLResponse(text)
@@ -216,6 +222,11 @@ async def _in_thread(function, *args):
         return await asyncio.to_thread(function, *args)
     except ValueError as error:
         raise HTTPException(400, str(error)) from None
+
+
+def _from(artefact, threshold):
+    """Returns a model that lists what has at least this score, a text; `None` changes nothing."""
+    return with_threshold(artefact, None if threshold is None else float(threshold))
 
 
 def _check_model(model, name, version):

@@ -9,7 +9,14 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.inference import Artefact, open_artefact
 from keras_vit.inference.metadata import TOP_K
-from keras_vit.inference.signature import BYTES, CLASSES, PROBABILITIES, SCORES, VALID
+from keras_vit.inference.signature import (
+    BYTES,
+    CLASSES,
+    PIXELS,
+    PROBABILITIES,
+    SCORES,
+    VALID,
+)
 from keras_vit.inference.versions import version_of
 from keras_vit.serve.limits import FORMATS
 from keras_vit.serve.protocol import Signature
@@ -90,7 +97,7 @@ def _of_pixels(artefact):
     signatures = {
         "serving_default": floats,
         "serve": floats,
-        "serve_uint8": Signature("images", "uint8", shape),
+        PIXELS: Signature("images", "uint8", shape),
         BYTES: Signature("image_bytes", "bytes", ()),
     }
 

@@ -3,39 +3,17 @@
 import csv
 import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
-from random_models import randomised
 
 from keras_vit.cli.rows import answers_file
-from keras_vit.export import export
-from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
-from keras_vit.models import vit
-from keras_vit.tasks import detection, detector
 
 pytest.importorskip("faster_coco_eval", reason="the extra [detect] is missing")
 XML = """<annotation><size><width>48</width><height>32</height></size>
 <object><name>{}</name><bndbox><xmin>5</xmin><ymin>5</ymin><xmax>{}</xmax><ymax>24</ymax></bndbox>
 </object></annotation>"""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A detector of pictures of 24x16 pixels that sees cats everywhere."""
-    keras.utils.set_random_seed(0)
-    trained = randomised(detector(vit("mu/8", image_size=(16, 24)), 2, width=8, depth=0))
-    trained.get_layer("class_head").bias.assign([1.0, -4.0])
-    deployed = detection(("cat", "dog")).deploy(trained)
-    squashed = Preprocessing(fit="squash")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        unchecked = "keras_vit.export.version_folder.check_exports"
-        monkeypatch.setattr(unchecked, lambda model, paths: None)
-        folder = tmp_path_factory.mktemp("model")
-        (path,) = export(deployed, folder, to=("tflite",), preprocessing=squashed)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +30,13 @@ def pets(tmp_path_factory):
 
 
 def test_predict_lists_and_draws_boxes_where_they_are_on_the_whole_picture(
-    model, pets, run, tmp_path
+    cats, pets, run, tmp_path
 ):
     picture, drawn = pets / "test" / "0.png", tmp_path / "drawn"
-    code, out, err = run("predict", model, picture, "--out", drawn, "--json")
+    code, out, err = run("predict", cats, picture, "--out", drawn, "--json")
     assert (code, err) == (0, "")
     rows = json.loads(out)["classes"]
-    artefact = open_artefact(model)
+    artefact = open_artefact(cats)
     answer = artefact.answer(artefact.read_image(picture)[None])
     sure = answer["scores"][0] >= 0.5
     assert len(rows) == sure.sum() > 3
@@ -68,23 +46,23 @@ def test_predict_lists_and_draws_boxes_where_they_are_on_the_whole_picture(
     assert [path.name for path in drawn.iterdir()] == ["0-boxes.png"]
     with Image.open(drawn / "0-boxes.png") as image:
         assert image.size == (48, 32)
-    code, out, _ = run("predict", model, picture)
+    code, out, _ = run("predict", cats, picture)
     assert code == 0 and "score" in out and out.count("cat") == len(rows)
-    code, out, _ = run("predict", model, picture, "--top", 1, "--json")
+    code, out, _ = run("predict", cats, picture, "--top", 1, "--json")
     assert json.loads(out)["classes"] == rows[:1]
 
 
-def test_a_threshold_chooses_the_boxes(model, pets, tiny, run, tmp_path):
+def test_a_threshold_chooses_the_boxes(cats, pets, tiny, run, tmp_path):
     picture = pets / "test" / "0.png"
 
     def listed(threshold):
-        _, out, _ = run("predict", model, picture, "--json", "--threshold", threshold)
+        _, out, _ = run("predict", cats, picture, "--json", "--threshold", threshold)
         return json.loads(out)["classes"]
 
     assert listed(1) == [] and len(listed(0.7)) < len(listed(0.5)) < len(listed(0.01))
-    code, out, _ = run("predict", model, picture, "--threshold", 1)
+    code, out, _ = run("predict", cats, picture, "--threshold", 1)
     assert code == 0 and "nothing" in out
-    code, _, err = run("predict", model, picture, "--threshold", 2)
+    code, _, err = run("predict", cats, picture, "--threshold", 2)
     assert code == 2 and "`threshold` must lie in [0, 1]: received 2" in err
     code, _, err = run("predict", tiny.litert, picture, "--threshold", 0.5)
     assert code == 2 and "received 0.5 for one of the task classification" in err
@@ -105,8 +83,8 @@ def test_a_table_has_its_columns_though_the_first_picture_has_no_box(tmp_path):
 
 
 @pytest.mark.slow
-def test_evaluate_prints_the_mean_average_precision(model, pets, run, tmp_path):
-    code, out, err = run("evaluate", model, "--data", pets, "--out", tmp_path / "score")
+def test_evaluate_prints_the_mean_average_precision(cats, pets, run, tmp_path):
+    code, out, err = run("evaluate", cats, "--data", pets, "--out", tmp_path / "score")
     assert code == 0, err
     assert "mAP " in out and "mAP50 " in out and "lowest AP first" in out
     score = json.loads((tmp_path / "score" / "score.json").read_text())

@@ -1,7 +1,9 @@
 """What the server says of a model, and what its page shows, for tasks of any kind."""
 
 import base64
+import dataclasses
 import io
+import time
 
 import keras
 import numpy as np
@@ -18,9 +20,9 @@ from keras_vit.inference.described import rows_of
 from keras_vit.models import vit
 from keras_vit.serve.app import create_app
 from keras_vit.serve.metadata import describe, read_described
-from keras_vit.serve.model import ServedModel
+from keras_vit.serve.model import ServedModel, open_served
 from keras_vit.serve.protocol import Signature
-from keras_vit.tasks import answering, features
+from keras_vit.tasks import answering, features, super_resolution
 from keras_vit.tasks.palette import coloured, overlay, palette
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (16, 24, 3)).astype("uint8")
@@ -130,3 +132,76 @@ def test_what_cannot_be_shown_is_said(client):
     with serving_here(create_app(model)) as other:
         reply = other.post("/show", content=png())
         assert reply.status_code == 400 and "takes no pictures" in reply.json()["error"]
+
+
+WIDE = np.random.default_rng(0).integers(0, 256, (32, 96, 3)).astype("uint8")  # of another shape
+
+
+def test_boxes_are_listed_in_pixels_of_the_whole_picture(cats):
+    with serving_file(cats) as client:
+        shown = client.post("/show", content=png(WIDE)).json()
+        every = client.post("/show?threshold=0", content=png(WIDE)).json()["rows"]
+        none = client.post("/show?threshold=1", content=png(WIDE)).json()["rows"]
+        for wrong, message in (("2", "must lie in [0, 1]"), ("x", "convert"), ("nan", "must lie")):
+            reply = client.post(f"/show?threshold={wrong}", content=png(WIDE))
+            assert reply.status_code == 400 and message in reply.json()["error"]
+    artefact = open_artefact(cats)
+    answer = artefact.answer(artefact.read_image(png(WIDE))[None])
+    sure = answer["scores"][0] >= 0.5
+    assert len(shown["rows"]) == sure.sum() > 5
+    corners = [
+        [row[side] for side in ("x_min", "y_min", "x_max", "y_max")] for row in shown["rows"]
+    ]
+    np.testing.assert_allclose(corners, answer["boxes"][0][sure] * (4, 2, 4, 2), atol=1e-4)
+    assert shown["rows"] == every[: len(corners)] and len(every) == (answer["classes"] >= 0).sum()
+    assert shown["pictures"] == {} and none == []
+
+
+def test_a_threshold_is_for_models_with_scores(client):
+    reply = client.post("/show?threshold=0.5", content=png())
+    assert reply.status_code == 400 and "for one of the task segmentation" in reply.json()["error"]
+
+
+def test_a_mask_covers_the_whole_picture(client, streets):
+    """Of a picture that is as wide as the model's, its crop of the middle leaves out the rest."""
+    pixels = np.random.default_rng(0).integers(0, 256, (1800, 1200, 3)).astype("uint8")
+    shown = client.post("/show", content=png(pixels)).json()
+    mask = np.asarray(opened(shown["pictures"]["mask"]))
+    assert mask.shape == (1024, 683)
+    seen = np.flatnonzero((mask != 255).any(axis=1))
+    assert (seen[0], seen[-1]) == pytest.approx((284, 739), abs=2)  # 16 / 24 of the width
+    assert opened(shown["pictures"]["overlay"]).size == (683, 1024)
+
+
+def test_a_picture_of_any_size_is_enlarged_whole(doubler):
+    artefact = open_artefact(doubler)
+    with serving_file(doubler) as client:
+        for pixels in (WIDE, WIDE[:11, :, 0]):  # tiles are 16x16
+            shown = client.post("/show", content=png(pixels)).json()
+            height, width = pixels.shape[:2]
+            assert shown["rows"] == [{"name": f"{2 * width} x {2 * height} pixels"}]
+            large = np.asarray(opened(shown["pictures"]["x2"]))
+            whole = pixels.reshape(height, width, -1)
+            expected = super_resolution(2).whole(artefact.answer, artefact.image_shape, whole)
+            np.testing.assert_array_equal(large, expected["image"].reshape(large.shape))
+
+
+def test_nobody_enlarges_a_picture_for_which_nobody_waits(doubler):
+    model, asked = open_served(doubler), []
+
+    def run(name, inputs):
+        asked.append(len(inputs))
+        time.sleep(0.05)
+        return model.run(name, inputs)
+
+    slow = dataclasses.replace(model, run=run)
+    with serving_here(create_app(slow, timeout=0.5)) as client:
+        while client.get("/readyz").status_code != 200:
+            time.sleep(0.05)
+        pixels = np.zeros((512, 512, 3), "uint8")
+        reply = client.post("/show", content=png(pixels))
+        assert reply.status_code == 504 and "within 0.5 seconds" in reply.json()["error"]
+        time.sleep(0.2)
+        count = len(asked)
+        time.sleep(0.3)
+    assert len(asked) == count > 3
