@@ -53,7 +53,9 @@ def serving(path, *flags):
 def serving_here(app):
     """Serves an app from a thread, over a real socket; yields an `httpx.Client` of it."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+    # Its own configuration of logging would close what pytest captures for Abseil's handler.
+    config = uvicorn.Config(app, log_config=None, log_level="critical")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -10,6 +10,7 @@ from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
 from keras_vit.images.decode import decode_picture
 from keras_vit.images.picture_files import find_pictures
+from keras_vit.inference.described import has_threshold
 from keras_vit.inference.whole_picture import boxes_on_picture, has_boxes, pictures_on_picture
 from keras_vit.tasks.task import Task
 
@@ -136,34 +137,41 @@ def check_places(pictures):
             )
 
 
-def listed(out, top, *, every=False):
-    """Returns how many classes of a picture are listed; `None` stands for all.
+def listed(model, out, top):
+    """Returns how many classes of a picture are listed.
 
     Args:
+        model: An `Artefact`, or what a server said of its model; `None` where it said nothing.
         out: The flag `--out`.
-        top: The flag `--top`. By default `TOP` classes are printed, a `.csv` file holds the first
-            one and a `.jsonl` file all.
-        every: Whether all are printed by default, as where they are boxes.
+        top: The flag `--top`. By default `TOP` classes are printed, or all where they are boxes; a
+            `.csv` file holds the first one and a `.jsonl` file all.
+
+    Returns:
+        The number, or `None` for all; and for how many classes a `.csv` file has columns.
     """
+    boxes = model is not None and has_threshold(model)
+    columns = 1 if top is None else top
+    if not boxes:  # there are no more than the model has names for
+        columns = min(columns, len(getattr(model, "class_names", None) or ()) or columns)
     if top is not None or not is_table(out):
-        return top or (None if every else TOP)
-    return 1 if out.suffix.lower() == ".csv" else None
+        return top or (None if boxes else TOP), columns
+    return (1 if out.suffix.lower() == ".csv" else None), columns
 
 
 @contextlib.contextmanager
-def answers_to(out, top, json_lines):
+def answers_to(out, columns, json_lines):
     """Opens the place where answers go: a file, or else standard output.
 
     Args:
         out: The flag `--out`: a `.csv` or `.jsonl` file, or what is not written here.
-        top: For how many classes of a picture a `.csv` file has columns.
+        columns: For how many classes of a picture a `.csv` file has columns.
         json_lines: Whether to print one JSON object per line instead of a table, also where the
             answers are written to a file.
 
     Yields:
         A function that takes the path of a picture and its classes, as `answers_file` says.
     """
-    with answers_file(out, top) if is_table(out) else contextlib.nullcontext() as write:
+    with answers_file(out, columns) if is_table(out) else contextlib.nullcontext() as write:
         in_table = []
 
         def add(path, classes):

@@ -2,7 +2,6 @@
 
 import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +20,9 @@ from keras_vit.cli.answers import (
 )
 from keras_vit.cli.rows import is_table
 from keras_vit.errors import UserError, one_line
-from keras_vit.inference.described import numbers_of, rows_of
+from keras_vit.inference.described import numbers_of, rows_of, with_threshold
 from keras_vit.inference.signature import CLASSES, SCORES, VALID, answers_in
 
-MOST, LARGEST = 16, 16 * 2**20  # pictures and bytes of one request, which servers accept
 DAY = 86_400  # seconds
 
 
@@ -32,6 +30,7 @@ def client(
     *images: Annotated[Path, cyclopts.Parameter(required=True, negative=(), json_list=False)],
     url: str,
     top: int | None = None,
+    threshold: float | None = None,
     out: Path | None = None,
     json_lines: Annotated[bool, cyclopts.Parameter(name="--json", negative=())] = False,
     timeout: float = 30.0,
@@ -48,13 +47,15 @@ def client(
         url: http://HOST:8501/v1/models/NAME for REST, grpc://HOST:8500/NAME for gRPC; a version may
             follow, for example /versions/3.
         top: How many classes to list for each picture; by default 3, in a .csv file 1, in a .jsonl
-            file all that the server names.
+            file all that the server names. Boxes are all listed, except in a .csv file.
+        threshold: Score from which on a box is listed and drawn; by default that of the model.
         out: A .csv or .jsonl file, or a folder for pictures of the answers, as `keras-vit predict`
             writes them.
         json_lines: Print one JSON object per image instead of a table.
         timeout: Seconds to wait for an answer.
     """
-    from keras_vit.serve.connect import UNREADABLE, connect  # and with it, all of HTTP
+    from keras_vit.cli.ask_server import Unanswered, answers_of  # and with it, all of HTTP
+    from keras_vit.serve.connect import UNREADABLE, connect
 
     check_top(top)
     is_drawn = out is not None and not is_table(out)
@@ -63,20 +64,23 @@ def client(
     if not 0 < timeout <= DAY:
         raise UserError(f"--timeout must lie in (0, {DAY}]: received {timeout:g}.")
     ask, ask_for_description = connect(url)
-    description = functools.cache(lambda: ask_for_description(timeout))
     pictures, asked = pictures_to_answer(images, is_drawn)
-    top, answered = listed(out, top), 0
-    with answers_to(out, top, json_lines) as add:
+    model = ask_for_description(timeout)
+    if model is None and threshold is not None:
+        raise UserError("--threshold needs `keras-vit serve`, which says its task.")
+    model = with_threshold(model, threshold)
+    (top, columns), answered = listed(model, out, top), 0
+    with answers_to(out, columns, json_lines) as add:
         try:
-            for group in _requests(pictures):
-                for picture, outputs in _answered(ask, group, timeout):
-                    if (wrong := _wrong(picture.path, outputs)) is not None:
-                        print(f"keras-vit: {wrong}", file=sys.stderr)
-                        continue
-                    folder = out if is_drawn else None
-                    add(picture.path, _shown(description(), outputs, picture, top, folder))
-                    answered += 1
-        except UserError as error:
+            ask = functools.partial(ask, timeout=timeout)
+            for picture, outputs in answers_of(model, ask, pictures):
+                if (wrong := _wrong(picture.path, outputs)) is not None:
+                    print(f"keras-vit: {wrong}", file=sys.stderr)
+                    continue
+                folder = out if is_drawn else None
+                add(picture.path, _shown(model, outputs, picture, top, folder))
+                answered += 1
+        except (UserError, Unanswered) as error:
             print(f"keras-vit: {error}", file=sys.stderr)
         except UNREADABLE as error:
             reason = one_line(error).rstrip(".")
@@ -112,38 +116,3 @@ def _shown(model, outputs, picture, top, folder):
         pairs = zip(outputs[CLASSES], outputs[SCORES], strict=True)
         return [{"name": str(name), "probability": float(x)} for name, x in pairs][:top]
     return numbers_of(answer)
-
-
-def _answered(ask: Callable[[list[bytes], float], list[dict]], group, timeout):
-    """Yields pairs of a picture and an answer; sends those of a refused group one by one."""
-    from keras_vit.serve.connect import Refused
-
-    try:
-        answers = ask([content for _, content in group], timeout)
-    except Refused as error:
-        if len(group) > 1:
-            for each in group:
-                yield from _answered(ask, [each], timeout)
-        else:
-            print(f"keras-vit: {group[0][0].path}: {error}", file=sys.stderr)
-        return
-    for (picture, _), answer in zip(group, answers, strict=True):
-        yield picture, answer
-
-
-def _requests(pictures):
-    """Yields the pictures of each request: lists of pairs of a `PictureFile` and its content."""
-    group, size = [], 0
-    for picture in pictures:
-        try:
-            content = Path(picture.path).read_bytes()
-        except OSError as error:
-            print(f"keras-vit: {picture.path}: {error.strerror}.", file=sys.stderr)
-            continue
-        if group and (len(group) == MOST or size + len(content) > LARGEST):
-            yield group
-            group, size = [], 0
-        group.append((picture, content))
-        size += len(content)
-    if group:
-        yield group

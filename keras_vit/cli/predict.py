@@ -26,7 +26,7 @@ from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
 from keras_vit.images.preprocessing import images_per_call
 from keras_vit.inference import open_artefact
-from keras_vit.inference.described import has_threshold, known_task, rows_of, with_threshold
+from keras_vit.inference.described import known_task, rows_of, with_threshold
 from keras_vit.progress import progress
 
 
@@ -68,10 +68,7 @@ def predict(
     with quiet_stderr():
         artefact = with_threshold(open_artefact(model), threshold)
     pictures, asked = pictures_to_answer(images, is_drawn)
-    columns = 1 if top is None else top
-    if not (boxes := has_threshold(artefact)):
-        columns = min(columns, len(artefact.class_names or ()) or columns)
-    top, answered = listed(out, top, every=boxes), 0
+    (top, columns), answered = listed(artefact, out, top), 0
     with answers_to(out, columns, json_lines) as add:
         for picture, answer in _answered(artefact, pictures):
             try:
@@ -95,7 +92,7 @@ def _answered(artefact, pictures):
     """Yields each picture and its answers by name, or the error that says why there is none."""
     task = known_task(artefact, {})
     if task is not None and task.whole is not None:
-        whole = answered_whole(task, artefact, pictures)
+        whole = answered_whole(task, artefact.answer, artefact.image_shape, pictures)
         return progress(whole, "answering", len(pictures))
     size = images_per_call(artefact.image_shape[:2])
     groups = [pictures[start : start + size] for start in range(0, len(pictures), size)]

@@ -1,6 +1,7 @@
 """Pictures of any size, for tasks that answer them whole: not resized, and not cropped."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,18 +9,19 @@ from keras_vit.errors import UserError, one_line
 from keras_vit.images.decode import decode_picture
 
 
-def answered_whole(task, artefact, pictures):
+def answered_whole(task, answer: Callable[[np.ndarray], dict], shape, pictures):
     """Yields each picture and its answers by name, or the error that says why there is none.
 
     Args:
         task: A `keras_vit.tasks.Task` with `whole`.
-        artefact: The model, an `Artefact`.
+        answer: Maps images `(B, H, W, C)`, uint8, to arrays `(B, ...)` by name.
+        shape: `(H, W, C)` of these images.
         pictures: `PictureFile`s.
     """
     for picture in pictures:
         try:
             whole = decode_picture(picture.path)
-            yield picture, task.whole(artefact.answer, artefact.image_shape, whole)
+            yield picture, task.whole(answer, shape, whole)
         except (UserError, OSError) as error:
             yield picture, error
 

@@ -1,4 +1,4 @@
-"""`keras-vit client` against the real stubs over a real gRPC socket, and against our own server."""
+"""`keras-vit client` against the real stubs over a real gRPC socket, and documented REST."""
 
 import base64
 import io
@@ -12,12 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from servers import serving_file
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from keras_vit.inference import open_artefact
-
-NAMES = ("road", "sky", "tree")
 
 
 class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -224,43 +221,6 @@ def test_a_timeout_is_at_most_a_day(pictures, run, one_line, timeout):
     assert code == 2 and "--timeout must lie in (0, 86400]" in one_line(err)
 
 
-@pytest.fixture
-def streets_server(streets):
-    with serving_file(streets) as client:
-        yield f"{client.base_url}/v1/models/{streets.parent.name}"
-
-
-def test_our_server_is_answered_as_predict_answers(
-    streets_server, streets, pictures, run, tmp_path
-):
-    """Areas and drawings of a segmentation: the same text and the same files, byte by byte."""
-    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3)).astype("uint8")
-    Image.fromarray(pixels).resize((16 * 24, 16 * 16)).save(tmp_path / "street.png")
-    words = [tmp_path / "street.png", "--json", "--top", 3]
-    code, text, err = run("client", *words, "--url", streets_server, "--out", tmp_path / "asked")
-    assert (code, err) == (0, "")
-    code, expected, _ = run("predict", streets, *words, "--out", tmp_path / "predicted")
-    assert code == 0 and json.loads(text) == json.loads(expected)
-    assert {row["name"] for row in json.loads(text)["classes"]} <= set(NAMES)
-    names = sorted(path.name for path in (tmp_path / "asked").iterdir())
-    assert names == ["street-mask.png", "street-overlay.png"]
-    for name in names:
-        drawn = (tmp_path / "asked" / name).read_bytes()
-        assert drawn == (tmp_path / "predicted" / name).read_bytes()
-    code, text, _ = run("client", tmp_path / "street.png", "--url", streets_server)
-    assert code == 0 and "area" in text
-
-
-def test_a_classifier_on_our_server_is_answered_as_predict_answers(tiny, pictures, run, one_line):
-    with serving_file(tiny.litert) as client:
-        url = f"{client.base_url}/v1/models/{tiny.litert.parent.name}"
-        code, text, _ = run("client", pictures[0], "--url", url, "--json")
-        asked = run("client", pictures[0], "--url", url, "--out", pictures[0].parent / "drawn")
-    expected = run("predict", tiny.litert, pictures[0], "--json")[1]
-    assert code == 0 and json.loads(text) == json.loads(expected)
-    assert asked[:2] == (2, "") and "classification draws none" in one_line(asked[2])
-
-
 def test_a_server_that_says_nothing_of_its_model_gives_numbers(
     rest_server, pictures, run, one_line, tmp_path
 ):
@@ -271,6 +231,8 @@ def test_a_server_that_says_nothing_of_its_model_gives_numbers(
     assert json.loads(text)["classes"] == [{"name": "mask", "value": "4 x 6 numbers"}]
     code, text, err = run(*words, "--out", tmp_path / "drawn")
     assert (code, text) == (2, "") and "--out needs `keras-vit serve`" in one_line(err)
+    code, text, err = run(*words, "--threshold", 0.5)
+    assert (code, text) == (2, "") and "--threshold needs `keras-vit serve`" in one_line(err)
 
 
 def test_numbers_come_over_grpc_by_name(grpc_server, pictures, run):
