@@ -46,10 +46,10 @@ def open_exportable(path):
         from keras_vit.export.servable import in_float32
         from keras_vit.tasks import deploy, read_keras_file
     if Path(path).suffix != ".keras":
-        model = load(recognise_checkpoint(path))
-        if "head" not in [layer.name for layer in model.layers]:
+        checkpoint = recognise_checkpoint(path)
+        if not checkpoint.architecture.num_classes:
             raise UserError(f"{path} has no head: train one, or import it with --num-classes.")
-        return model
+        return load(checkpoint)
     if not Path(path).exists():
         raise FileNotFoundError(f"There is no model at {path}.")
     try:

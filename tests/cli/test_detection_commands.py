@@ -2,15 +2,21 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
+from keras_vit.cli.open_model import open_exportable
 from keras_vit.cli.rows import answers_file
 from keras_vit.inference import open_artefact
+from keras_vit.tasks import deploy
 
 pytest.importorskip("faster_coco_eval", reason="the extra [detect] is missing")
+NAMES = ["cat", "dog", "N/A", "owl"]
+GOLDEN = Path(__file__).parents[1] / "golden"
 XML = """<annotation><size><width>48</width><height>32</height></size>
 <object><name>{}</name><bndbox><xmin>5</xmin><ymin>5</ymin><xmax>{}</xmax><ymax>24</ymax></bndbox>
 </object></annotation>"""
@@ -97,3 +103,38 @@ def test_evaluate_prints_the_mean_average_precision(cats, pets, run, tmp_path):
     assert {"ap.png", "worst.png", "report.html"} <= {
         x.name for x in (tmp_path / "score").iterdir()
     }
+
+
+@pytest.fixture
+def yolos(tmp_path):
+    """A folder as Hugging Face writes it."""
+    folder = tmp_path / "yolos"
+    folder.mkdir()
+    with np.load(GOLDEN / "hf_yolos.npz") as archive:
+        names = [name for name in archive.files if name.startswith("weights/")]
+        arrays = {name.removeprefix("weights/"): archive[name].astype("float32") for name in names}
+    save_file(arrays, folder / "model.safetensors")
+    known = {"model_type": "yolos", "num_attention_heads": 2, "image_size": [16, 24]}
+    known["id2label"] = dict(enumerate(NAMES))
+    (folder / "config.json").write_text(json.dumps(known))
+    return folder
+
+
+def test_a_yolos_of_hugging_face_is_opened_as_a_detector(yolos):
+    deployed = deploy(open_exportable(yolos))
+    assert (deployed.task, deployed.class_names) == ("detection", NAMES)
+    arrays = load_file(yolos / "model.safetensors")
+    headless = {name: x for name, x in arrays.items() if name.startswith("vit.")}
+    save_file(headless, yolos / "model.safetensors")
+    with pytest.raises(ValueError, match=r"yolos has no head: train one, or import it"):
+        open_exportable(yolos)
+
+
+@pytest.mark.slow
+def test_a_yolos_of_hugging_face_is_exported(yolos, pets, run, tmp_path):
+    words = ["--data", pets, "--to", "tflite", "--images", 3, "--out", tmp_path / "out"]
+    code, out, err = run("export", yolos, *words)
+    assert code == 0 and "mAP" in out, err
+    artefact = open_artefact(tmp_path / "out" / "1.tflite")
+    assert (artefact.task, artefact.class_names) == ("detection", tuple(NAMES))
+    assert artefact.answer(np.zeros((1, 16, 24, 3), "uint8"))["boxes"].shape == (1, 3, 4)
