@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 
+import keras
 import numpy as np
 
 from keras_vit.checkpoints.recognise import RecognisedCheckpoint, recognise
@@ -11,6 +12,7 @@ from keras_vit.errors import UserError
 from keras_vit.tasks.deployed import remember_preprocessing
 
 HEADS = ("head/", "distillation_head/")
+EMBEDDED = "embed/positions"  # the table without a row for registers
 
 
 def load(
@@ -44,7 +46,8 @@ def load(
             checkpoint's.
         channels: Channels per pixel, for which the kernel is folded; by default the checkpoint's.
         num_registers: How many registers the model has; if that is another number than the
-            checkpoint's, they are new. By default the checkpoint's.
+            checkpoint's, they are new, and so are their positions between blocks. By default the
+            checkpoint's.
         window: Side in patches of the windows within which blocks attend, for large pictures (see
             `keras_vit.models.ViTConfig`): their cost grows with the area and not with its square.
             The model then has no class token and no other prefix token. `None` attends globally.
@@ -151,6 +154,8 @@ def _set_weights(model, checkpoint, new, resize, *, new_head):
             )
             if config.window is not None:
                 array = array[:, prefix:]
+            elif path != EMBEDDED:  # registers have rows in it
+                array = _with_registers(array, weight, prefix, old_config.num_registers)
         if path == "embed/projection/kernel":
             array = resize_kernel(array, old_config.patch_size, config.patch_size, method=resize)
             array = fold_channels(array, old_config.channels, config.channels)
@@ -160,6 +165,23 @@ def _set_weights(model, checkpoint, new, resize, *, new_head):
                 f"{array.shape}."
             )
         weight.assign(array)
+
+
+def _with_registers(table, weight, prefix, old_count):
+    """Keeps the rows of registers, if there are as many; otherwise they are new, as registers are.
+
+    Args:
+        table: Positions `(1, T, D)` of a checkpoint.
+        weight: Those of the model `(1, T', D)`, as they were drawn.
+        prefix: How many rows of the table precede those of patches; those of registers come last.
+        old_count: How many of them are for registers.
+    """
+    first = prefix - old_count
+    new_count = weight.shape[1] - (table.shape[1] - old_count)
+    if new_count == old_count:
+        return table
+    drawn = keras.ops.convert_to_numpy(weight)[:, first : first + new_count]
+    return np.concatenate([table[:, :first], drawn, table[:, prefix:]], axis=1)
 
 
 def _of_channels(values, count):

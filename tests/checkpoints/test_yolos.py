@@ -104,6 +104,29 @@ def test_another_head_keeps_the_backbone_with_its_detection_tokens(golden):
         load(path, pool="mean", **told("hf_yolos"))
 
 
+@pytest.mark.parametrize("size", [(16, 24), (32, 24)])
+@pytest.mark.parametrize("count", [0, 2, 5])
+def test_registers_of_another_number_are_new_between_blocks_too(golden, count, size):
+    path, images, _ = golden
+    whole = load(path, num_classes=0, image_size=size, **told("hf_yolos"))
+    other = load(path, num_classes=0, image_size=size, num_registers=count, **told("hf_yolos"))
+    theirs = {weight.path: np.asarray(weight) for weight in whole.weights}
+    tables = [weight for weight in other.weights if weight.path.endswith("/positions")]
+    assert len(tables) == 3
+    for weight in tables:
+        old, new = theirs[weight.path], np.asarray(weight)
+        if weight.path == "embed/positions":
+            np.testing.assert_array_equal(new, old)
+            continue
+        np.testing.assert_array_equal(new[:, :1], old[:, :1])  # the class token
+        np.testing.assert_array_equal(new[:, 1 + count :], old[:, 4:])  # the patches
+        assert new.shape[1] == old.shape[1] - 3 + count
+        assert 0.001 < np.abs(new[:, 1 : 1 + count]).max(initial=0.01) < 0.1  # as it was drawn
+    if count:
+        model = load(path, num_registers=count, **told("hf_yolos"))
+        assert deploy(model)(images)["boxes"].shape == (3, count, 4)
+
+
 def test_a_model_without_heads_is_a_backbone(tmp_path):
     arrays = {name: x for name, x in read("hf_yolos")[2].items() if name.startswith("vit.")}
     # As models of transformers 5 call them in memory.
