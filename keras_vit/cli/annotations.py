@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_vit.data.ignored_boxes import class_of, is_ignored
 from keras_vit.tasks.palette import coloured, overlay, palette
 
 LINE, LETTERS = 2, 8  # points
@@ -32,16 +33,17 @@ def draw_boxes(axis, boxes, labels, names):
     Args:
         axis: The axes of Matplotlib that show the image, a pixel of it per unit.
         boxes: Corners `(M, 4)` in pixels from the corner of the image.
-        labels: Classes `(M,)`; -1 where there is no box.
+        labels: Classes `(M,)`; -1 where there is no box. Boxes that are ignored are grey.
         names: Names of the classes.
     """
     from matplotlib.patches import Rectangle
 
     colours = np.concatenate([palette(len(names)), [[128] * 3]]) / 255  # the last of no class
     for (left, top, right, bottom), label in zip(boxes - 0.5, labels, strict=True):
-        if label < 0:
+        if label == -1:
             continue
-        colour = colours[min(label, len(names))]
+        is_out, label = is_ignored(label), class_of(label)
+        colour = colours[len(names) if is_out else min(label, len(names))]
         corner, sides = (left, top), (right - left, bottom - top)
         axis.add_patch(Rectangle(corner, *sides, fill=False, edgecolor=colour, linewidth=LINE))
         axis.text(

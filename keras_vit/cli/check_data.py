@@ -120,7 +120,8 @@ def _describe(split):
     if split["copies"]:
         yield f"{split['copies']:,} copies of others"
     if split["boxes"] is not None:
-        yield f"{split['boxes']:,} boxes"
+        some = f", {split['ignored_boxes']:,} of them ignored" if split["ignored_boxes"] else ""
+        yield f"{split['boxes']:,} boxes{some}"
     if split["per_class"]:
         balance = f", imbalance {split['imbalance']:.4g}" if split["imbalance"] else ""
         yield f"per class {_range(split['per_class'])}{balance}"

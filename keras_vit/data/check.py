@@ -8,6 +8,7 @@ import numpy as np
 from keras_vit.data.augment import VOID
 from keras_vit.data.duplicates import find_conflicts, find_duplicates, number_pictures
 from keras_vit.data.fit import wrong_ids
+from keras_vit.data.ignored_boxes import class_of, is_ignored
 from keras_vit.data.scan import scan_split
 
 TINY = 16  # pixels; a picture with a side below this is worth a look
@@ -124,7 +125,7 @@ def _find_strange_ids(scan, count):
     found = {"mask": scan.bad_masks, "box_labels": scan.bad_boxes}[scan.key]
     void = VOID if scan.key == "mask" else None
     for index, ids in scan.ids[scan.key].items():
-        if wrong := wrong_ids(ids, count, void):
+        if wrong := wrong_ids(ids if scan.key == "mask" else class_of(ids), count, void):
             _add(found, index, wrong)
 
 
@@ -147,6 +148,7 @@ def _describe(scan, numbers, names):
     sizes, named = scan.sizes[scan.good], scan.ids.get(scan.key)
     labels = scan.labels[scan.good] if named is None else _joined(named)
     counts = np.bincount(labels[(labels >= 0) & (labels < len(names))], minlength=len(names))
+    labels_of_boxes = _joined(scan.ids["box_labels"])
     tiny = scan.good[sizes.min(axis=1, initial=TINY) < TINY]
     return {
         "pictures": len(scan.labels),
@@ -159,7 +161,8 @@ def _describe(scan, numbers, names):
         "first_tiny": scan.path(int(tiny[0])) if len(tiny) else None,
         "per_class": _summary(counts),
         "mask_classes": np.unique(_joined(scan.ids["mask"])).tolist(),
-        "boxes": len(_joined(scan.ids["box_labels"])) if scan.ids["box_labels"] else None,
+        "boxes": len(labels_of_boxes) if scan.ids["box_labels"] else None,
+        "ignored_boxes": int(is_ignored(labels_of_boxes).sum()),
         "imbalance": float(counts.max() / counts.min()) if names and counts.all() else None,
         "missing": [names[label] for label in np.flatnonzero(counts == 0)],
     }

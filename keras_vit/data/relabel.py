@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_vit.data.ignored_boxes import class_of, ignored, is_ignored
 from keras_vit.data.labels import in_range
 
 
@@ -14,7 +15,7 @@ def relabelled(sample, classes):
 
     Returns:
         The samples. Ids in masks and labels of boxes that are no class stay as they are, as void
-        does.
+        does. A box that is ignored stays so.
 
     Raises:
         tf.errors.InvalidArgumentError: When it runs, if a `label` does not lie in `[0, K)`.
@@ -24,9 +25,17 @@ def relabelled(sample, classes):
     changed = {}
     if "label" in sample:
         changed["label"] = tf.gather(classes, in_range(sample["label"], count))
-    for name in {"mask", "box_labels"} & sample.keys():
-        ids = tf.cast(sample[name], tf.int64)
+
+    def moved(ids):
         is_class = (ids >= 0) & (ids < count)
-        moved = tf.where(is_class, tf.gather(classes, tf.clip_by_value(ids, 0, count - 1)), ids)
-        changed[name] = tf.cast(moved, sample[name].dtype)
+        return tf.where(is_class, tf.gather(classes, tf.clip_by_value(ids, 0, count - 1)), ids)
+
+    if "mask" in sample:
+        ids = moved(tf.cast(sample["mask"], tf.int64))
+        changed["mask"] = tf.cast(ids, sample["mask"].dtype)
+    if "box_labels" in sample:
+        labels = tf.cast(sample["box_labels"], tf.int64)
+        of_classes = moved(class_of(labels))
+        labels = tf.where(is_ignored(labels), ignored(of_classes), of_classes)
+        changed["box_labels"] = tf.cast(labels, sample["box_labels"].dtype)
     return sample | changed

@@ -12,8 +12,9 @@
 | `views` | `(V, h, w, C)`: several crops of one picture, which are made after all that moves |
 | `weight` | `()`, float32: what the example counts in the loss, for a task that asks for it |
 
-A box around a whole picture is `(0, 0, W, H)`; a place without a box is all zeros. A batch of
-samples is a dict of the same keys, and each tensor has one axis more, the first.
+A box around a whole picture is `(0, 0, W, H)`; a place without a box is all zeros. A box that is
+neither learned nor counted has the label `-2 - class`, see `keras_vit.data.ignored_boxes`. A batch
+of samples is a dict of the same keys, and each tensor has one axis more, the first.
 """
 
 from keras_vit.errors import UserError

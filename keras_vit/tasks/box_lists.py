@@ -12,11 +12,12 @@ def true_boxes(truth: Mapping, num_classes):
 
     Args:
         truth: `boxes` `(M, 4)`, `(x_min, y_min, x_max, y_max)` in pixels, and `box_labels` `(M,)`,
-            classes; -1 marks a place without a box.
+            classes; -1 marks a place without a box. `ignored` `(M,)`, if there is one, says which
+            boxes need not be found, such as COCO's crowds and Pascal VOC's difficult boxes.
         num_classes: Number of classes `K`.
 
     Returns:
-        Boxes `(m, 4)`, float64, classes `(m,)`, and the places `(m,)` in `truth` that they have.
+        Boxes `(m, 4)`, float64, classes `(m,)`, and whether each is ignored `(m,)`.
 
     Raises:
         ValueError: If a box has a side that is not finite, inverted corners or no area, or a class
@@ -25,7 +26,8 @@ def true_boxes(truth: Mapping, num_classes):
     boxes, classes, places = _occupied(truth["boxes"], truth["box_labels"], num_classes, "true")
     for box in boxes[(boxes[:, :2] == boxes[:, 2:]).any(axis=1)][:1]:
         raise UserError(f"A true box must have an area: received {_text(box)}.")
-    return boxes, classes, places
+    ignored = np.asarray(truth.get("ignored", np.zeros(places.max(initial=-1) + 1)))
+    return boxes, classes, ignored[places].astype(bool)
 
 
 def answered_boxes(answers: Mapping, num_classes):

@@ -9,8 +9,8 @@ from keras_vit.tasks.task_aligned import is_learned
 class BoxLoss(WeightedLoss):
     """A loss for each true box of a batch; a picture without a box counts as one box.
 
-    Targets are `(B, M, 5)`: boxes `(x_min, y_min, x_max, y_max)` in pixels and their class, -1 for
-    a place without a box.
+    Targets are `(B, M, 5)`: boxes `(x_min, y_min, x_max, y_max)` in pixels and their class; a
+    negative one marks what is not learned, as `keras_vit.data.packed_boxes` has it.
     """
 
     def divisor(self, y_true):

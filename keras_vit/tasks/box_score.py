@@ -19,7 +19,7 @@ class DetectionScore:
         precision: Precision at 10 overlaps, 0.50 to 0.95, and 101 recalls, 0 to 1, of each class,
             of boxes of any size and of each of `SIZES`, `(10, 101, K, 4)`; NaN where a class has no
             true box of the size.
-        boxes: True boxes of each class `(K,)`, without crowds.
+        boxes: True boxes of each class `(K,)`, without ignored ones.
         pictures: How many pictures were scored.
     """
 
@@ -36,8 +36,8 @@ class DetectionScore:
 
         Args:
             pairs: For each picture what is true and what was answered, as
-                `keras_vit.tasks.box_lists` reads them. `crowd` `(M,)` of what is true, if there is
-                one, says which boxes are around crowds: whatever is found in them counts nowhere.
+                `keras_vit.tasks.box_lists` reads them. What is found in an `ignored` box, such as
+                one around a crowd, counts nowhere.
             num_classes: Number of classes `K`.
 
         Returns:
@@ -51,9 +51,8 @@ class DetectionScore:
             from faster_coco_eval import COCO, COCOeval_faster
         true, found, count = [], [], 0
         for count, (truth, answers) in enumerate(pairs, 1):
-            boxes, classes, places = true_boxes(truth, num_classes)
-            crowd = np.asarray(truth.get("crowd", np.zeros(places.max(initial=-1) + 1)))[places]
-            true += _annotations(count, boxes, classes, iscrowd=crowd.astype(int))
+            boxes, classes, ignored = true_boxes(truth, num_classes)
+            true += _annotations(count, boxes, classes, iscrowd=ignored.astype(int))
             boxes, scores, classes = answered_boxes(answers, num_classes)
             found += _annotations(count, boxes, classes, score=scores)
         if not count:

@@ -20,8 +20,9 @@ class DenseDetectionLoss(BoxLoss):
     `box_weight`, are summed up and divided by the number of boxes. A picture without a box counts
     as one box, so that what is not there is learned too.
 
-    Targets are `(B, M, 5)`: boxes `(x_min, y_min, x_max, y_max)` in pixels and their class, -1 for
-    a place without a box. Outputs are those of `keras_vit.tasks.detector`.
+    Targets are `(B, M, 5)`: boxes `(x_min, y_min, x_max, y_max)` in pixels and their class; a
+    negative one marks what is not learned, as `keras_vit.data.packed_boxes` has it. Outputs are
+    those of `keras_vit.tasks.detector`.
 
     Args:
         box_weight: How much the box counts beside the classes.

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from keras_vit.data.ignored_boxes import class_of, is_ignored
 from keras_vit.errors import UserError
 from keras_vit.tasks.class_names import told_apart
 from keras_vit.tasks.class_plot import class_figure
@@ -119,7 +120,12 @@ def _score(pairs, *, names, threshold):
 
 def _true(rows):
     """Reads the truth of a picture, `(M, 5)`."""
-    return {"boxes": rows[:, :4], "box_labels": rows[:, 4].astype(np.int64)}
+    labels = rows[:, 4].astype(np.int64)
+    return {
+        "boxes": rows[:, :4],
+        "box_labels": class_of(labels),
+        "ignored": is_ignored(labels),
+    }
 
 
 def _checked(answers):

@@ -22,8 +22,9 @@ class SetPredictionLoss(BoxLoss):
     once for each of its boxes: it is that of the paper where all pictures have as many boxes. A
     picture without a box counts as one box. Answers of several depths are matched and count alike.
 
-    Targets are `(B, M, 5)`: boxes `(x_min, y_min, x_max, y_max)` in pixels and their class, -1 for
-    a place without a box. Outputs are those of `token_detector`.
+    Targets are `(B, M, 5)`: boxes `(x_min, y_min, x_max, y_max)` in pixels and their class; a
+    negative one marks what is not learned, as `keras_vit.data.packed_boxes` has it. Outputs are
+    those of `token_detector`.
 
     Args:
         no_object: What an answer without a box counts beside one with a box.

@@ -42,7 +42,8 @@ def task_aligned(points, boxes, labels, *, top=TOP):
     Args:
         points: What `keras_vit.tasks.detector` answers, `(B, A, 7 + K)`.
         boxes: True boxes `(B, M, 4)`, `(x_min, y_min, x_max, y_max)` in pixels.
-        labels: Their classes `(B, M)`, integers in `[0, K)`; -1 marks a place without a box.
+        labels: Their classes `(B, M)`, integers in `[0, K)`; a negative one marks
+            what is not learned: a place without a box, or a box that is ignored.
         top: How many points learn a box.
 
     Returns:

@@ -19,8 +19,8 @@ def voc_ap(pairs: Iterable[tuple[Mapping, Mapping]], num_classes, *, points=None
 
     Args:
         pairs: For each picture what is true and what was answered, as
-            `keras_vit.tasks.box_lists` reads them. `difficult` `(M,)` of what is true, if there is
-            one, says which boxes count neither as found nor as missed.
+            `keras_vit.tasks.box_lists` reads them. An `ignored` box, such as one that is
+            marked as difficult, counts neither as found nor as missed.
         num_classes: Number of classes `K`.
         points: `None` for the area under the precision that never rises with the recall, as since
             2010; 11 for its mean at the recalls 0, 0.1, ..., 1, as in 2007.
@@ -37,15 +37,13 @@ def voc_ap(pairs: Iterable[tuple[Mapping, Mapping]], num_classes, *, points=None
     needed = np.zeros(num_classes, np.int64)
     scores, right = ([[] for _ in range(num_classes)] for _ in range(2))
     for truth, answers in pairs:
-        true, true_classes, places = true_boxes(truth, num_classes)
-        difficult = np.asarray(truth.get("difficult", np.zeros(places.max(initial=-1) + 1)))
-        difficult = difficult[places].astype(bool)
+        true, true_classes, ignored = true_boxes(truth, num_classes)
         boxes, surety, classes = answered_boxes(answers, num_classes)
         for index in range(num_classes):
             own, mine = true_classes == index, classes == index
-            needed[index] += (own & ~difficult).sum()
+            needed[index] += (own & ~ignored).sum()
             order = np.argsort(-surety[mine], kind="stable")
-            judged = _judge(boxes[mine][order], true[own], difficult[own], overlap)
+            judged = _judge(boxes[mine][order], true[own], ignored[own], overlap)
             right[index].append(judged[judged != 0])
             scores[index].append(surety[mine][order][judged != 0])
     return np.array(
@@ -60,7 +58,9 @@ def harmonic_mean(truth, answers, num_classes, *, overlap=0.5):
     that are found; their harmonic mean is also called F1.
 
     Args:
-        truth: What is true of the picture, as `keras_vit.tasks.box_lists` reads it.
+        truth: What is true of the picture, as `keras_vit.tasks.box_lists` reads it. A box that is
+            found in an `ignored` one, to at least `overlap` of its area, and is not right counts
+            nowhere.
         answers: What was answered; each box counts, whatever its score.
         num_classes: Number of classes `K`.
         overlap: Least intersection over union of a box that is right.
@@ -71,27 +71,29 @@ def harmonic_mean(truth, answers, num_classes, *, overlap=0.5):
     Raises:
         ValueError: If `true_boxes` or `answered_boxes` refuses a box.
     """
-    true, true_classes, _ = true_boxes(truth, num_classes)
+    true, true_classes, ignored = true_boxes(truth, num_classes)
     boxes, scores, classes = answered_boxes(answers, num_classes)
     order = np.argsort(-scores, kind="stable")
     boxes, classes = boxes[order], classes[order]
-    right = 0
+    right, count = 0, int((~ignored).sum())
     for index in np.unique(classes):
-        own = true[true_classes == index]
-        judged = _judge(boxes[classes == index], own, np.zeros(len(own), bool), overlap)
+        mine, own = boxes[classes == index], true_classes == index
+        needed = true[own & ~ignored]
+        judged = _judge(mine, needed, np.zeros(len(needed), bool), overlap)
+        inside = _inside(mine, true[own & ignored]).max(axis=1, initial=0) >= overlap
         right += int((judged == 1).sum())
-    count = len(boxes) + len(true)
+        count += int(((judged == 1) | ~inside).sum())
     return 2 * right / count if count else 1.0
 
 
-def _judge(boxes, true, difficult, overlap):
+def _judge(boxes, true, ignored, overlap):
     """Returns for each box, the surest first, 1 if it is right, -1 if wrong, 0 if neither."""
     judged, found = np.full(len(boxes), -1), np.zeros(len(true), bool)
     overlaps = _overlaps(boxes, true)
     for index in range(len(boxes) if len(true) else 0):
         best = overlaps[index].argmax()
         if overlaps[index, best] >= overlap:
-            judged[index] = 0 if difficult[best] else -1 if found[best] else 1
+            judged[index] = 0 if ignored[best] else -1 if found[best] else 1
             found[best] = True
     return judged
 
@@ -116,8 +118,21 @@ def _area(scores, right, needed, points):
 
 def _overlaps(boxes, others):
     """Computes the overlap of each of `(M, 4)` boxes with each of `(N, 4)`, an array `(M, N)`."""
+    both = _shared(boxes, others)
+    return both / (_areas(boxes)[:, None] + _areas(others) - both)  # true boxes have an area
+
+
+def _inside(boxes, others):
+    """Computes the share of the area of each box that lies in each of others, `(M, N)`."""
+    return _shared(boxes, others) / np.maximum(_areas(boxes), np.finfo(float).tiny)[:, None]
+
+
+def _shared(boxes, others):
+    """Computes the area that each box shares with each of others, `(M, N)`."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    both = np.clip(high - low, 0, None).prod(axis=-1)
-    areas = [(each[:, 2:] - each[:, :2]).prod(axis=-1) for each in (boxes, others)]
-    return both / (areas[0][:, None] + areas[1] - both)  # true boxes have an area
+    return np.clip(high - low, 0, None).prod(axis=-1)
+
+
+def _areas(boxes):
+    return (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)

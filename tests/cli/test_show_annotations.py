@@ -1,9 +1,10 @@
 """`show-data` draws masks and boxes."""
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
-from keras_vit.cli.annotations import with_masks
+from keras_vit.cli.annotations import draw_boxes, with_masks
 from keras_vit.tasks.palette import GREY, palette
 
 
@@ -71,3 +72,12 @@ def test_without_names_each_id_below_void_has_a_colour():
     np.testing.assert_array_equal(grey[0, 0, 2], np.array(GREY) / 2)
     named = with_masks(np.zeros((1, 1, 3, 1)), masks, ("a", "b"))
     np.testing.assert_array_equal(named[0, 0, 1], np.array(GREY) / 2)
+
+
+def test_an_ignored_box_is_grey():
+    axis = Figure().subplots()
+    boxes = np.array([(1, 1, 5, 5), (2, 2, 6, 6), (0, 0, 0, 0)])
+    draw_boxes(axis, boxes, np.array([1, -3, -1]), ("a", "b"))
+    colours = [np.round(255 * np.array(patch.get_edgecolor()[:3])) for patch in axis.patches]
+    np.testing.assert_array_equal(colours, [palette(2)[1], GREY])
+    assert [text.get_text() for text in axis.texts] == ["b", "b"]

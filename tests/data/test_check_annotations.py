@@ -47,6 +47,17 @@ def test_boxes_are_counted_and_good_ones_are_good():
     assert train["missing"] == [] and test["missing"] == ["ape", "zebra"]
 
 
+def test_ignored_boxes_are_counted_and_are_no_examples_of_a_class():
+    report = check(boxes([GOOD] * 2, [[0, -3], [0, 1]]))
+    train = report.splits["train"]
+    assert (train["boxes"], train["ignored_boxes"]) == (4, 1) and report.is_good
+    assert check(boxes([GOOD] * 2, [[0, -3]] * 2)).absent == ["zebra"]
+    report = check(boxes([GOOD, [[3, 3, 3, 5], GOOD[1]]], [[0, 1], [-2, -4]]))
+    assert [x["reason"] for x in report.bad_boxes] == [
+        "Boxes without area: 1 of 2 (3, 3 to 3, 5). Classes must lie in [0, 2): received 2."
+    ]
+
+
 def test_boxes_outside_without_area_and_of_no_class_are_listed():
     bad = [[GOOD[0], [-1, 0, 10, 9]], [[3, 3, 3, 5], [0, 1, 10.5, 8]]]
     report = check(boxes(bad, [[0, 1], [1, 2]]))

@@ -34,6 +34,14 @@ def test_boxes_are_cropped_to_the_image():
     np.testing.assert_array_equal(packed, [expected])
 
 
+def test_boxes_that_are_ignored_keep_their_label():
+    boxes = [(1, 2, 3, 4), (-5, 0, 9, 8), (5, 5, 5, 8)]
+    packed = packed_boxes(sample(boxes, [-3, -2, -2]), 2)
+    np.testing.assert_array_equal(packed, [[[1, 2, 3, 4, -3], [0, 0, 9, 8, -2], NOTHING]])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="received"):
+        packed_boxes(sample([(0, 0, 1, 1)], [-4]), 2)
+
+
 def test_a_batch_may_have_no_place_for_boxes():
     assert packed_boxes(sample([], []), 2).shape == (1, 0, 5)
 

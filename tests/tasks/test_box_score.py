@@ -19,7 +19,7 @@ def picture(rng, classes, true, found):
     truth = {
         "boxes": drawn(rng, true),
         "box_labels": rng.integers(0, classes, true),
-        "crowd": rng.random(true) < 0.2,
+        "ignored": rng.random(true) < 0.2,
     }
     known = rng.integers(0, true, found // 2) if true else np.zeros(0, int)
     near = np.sort((truth["boxes"][known] + rng.normal(0, 4, (len(known), 4))).reshape(-1, 2, 2), 1)
@@ -46,7 +46,7 @@ def by_pycocotools(pairs, classes):
             for index, (x, y, right, bottom) in enumerate(sides["boxes"]):
                 row = dict(bbox=[x, y, right - x, bottom - y], area=(right - x) * (bottom - y))
                 more = dict(score=sides["scores"][index]) if part else {}
-                crowd = 0 if part else int(sides["crowd"][index])
+                crowd = 0 if part else int(sides["ignored"][index])
                 row |= dict(id=len(rows) + 1, image_id=number, category_id=int(kinds[index]))
                 rows.append({**row, "iscrowd": crowd, **more})
         images = [{"id": number} for number in range(1, len(pairs) + 1)]
@@ -68,7 +68,7 @@ def test_it_is_coco_s_own_evaluator(seed):
     # Of a fourth class nothing is true, of a fifth nothing is found.
     pairs[1][1]["classes"][:3] = 3
     pairs[2][0]["box_labels"][:2] = 4
-    pairs[2][0]["crowd"][0] = False
+    pairs[2][0]["ignored"][0] = False
     score = DetectionScore.of(iter(pairs), 5)
     expected = by_pycocotools(pairs, 5)
     precision = expected.eval["precision"][..., -1]
@@ -79,7 +79,7 @@ def test_it_is_coco_s_own_evaluator(seed):
     np.testing.assert_allclose(figures, expected.stats[:6], atol=1e-9, rtol=0)
     by_class = [precision[:, :, index, 0].mean() for index in (0, 1, 2, 4)]
     np.testing.assert_allclose(score.ap[[0, 1, 2, 4]], by_class, atol=1e-9, rtol=0)
-    assert score.boxes.sum() == sum((~truth["crowd"]).sum() for truth, _ in pairs)
+    assert score.boxes.sum() == sum((~truth["ignored"]).sum() for truth, _ in pairs)
 
 
 def test_a_case_by_hand():
@@ -108,10 +108,10 @@ def test_places_without_a_box_and_pictures_without_boxes_count_nowhere():
 
 
 def test_the_inside_of_a_crowd_counts_nowhere():
-    truth = {"boxes": [[0, 0, 10, 10], [50, 50, 90, 90]], "box_labels": [0, 0], "crowd": [0, 1]}
+    truth = {"boxes": [[0, 0, 10, 10], [50, 50, 90, 90]], "box_labels": [0, 0], "ignored": [0, 1]}
     answers = {"boxes": [[60, 60, 70, 70], *ONE], "scores": [0.9, 0.8], "classes": [0, 0]}
     assert DetectionScore.of([(truth, answers)], 1).figures["mAP"] == 1
-    truth["crowd"] = [0, 0]
+    truth["ignored"] = [0, 0]
     assert DetectionScore.of([(truth, answers)], 1).figures["mAP"] < 0.5
 
 

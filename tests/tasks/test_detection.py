@@ -148,3 +148,37 @@ def test_overfits_coloured_rectangles():
     found = deploy(task.deploy(model))(images)
     found = {name: keras.ops.convert_to_numpy(array) for name, array in found.items()}
     assert task.score([(found, truth)]).figures["mAP"] > 0.95
+
+
+@pytest.mark.parametrize("label, expected", [(0, 0.5), (-2, 1)])
+def test_an_ignored_box_is_carried_from_the_sample_to_the_score(label, expected):
+    sample = {
+        "image": np.zeros((1, 100, 100, 3), "uint8"),
+        "boxes": np.array([[(0, 0, 20, 20), (40, 40, 100, 100), (0, 0, 0, 0)]], "float32"),
+        "box_labels": np.array([[0, label, -1]]),
+    }
+    task = detection(["cat"])
+    _, truth = task.example(sample)
+    found = answers([(0, 0, 20, 20, 0.8, 0), (50, 50, 60, 60, 0.9, 0)])
+    result = task.score([(found, np.asarray(truth))])
+    assert result.figures["mAP50"] <= expected and result.each[0] == pytest.approx(expected)
+    assert (result.figures["mAP"] == 1) == (label < 0)
+    assert result.per_class["boxes"].tolist() == [1 if label < 0 else 2]
+    drawn = task.picture(np.zeros((100, 100, 3), "uint8"), np.asarray(truth)[0])
+    assert drawn[40:].any() == (label >= 0)
+
+
+@pytest.mark.parametrize("head", ["dense", "tokens"])
+def test_an_ignored_box_is_learned_as_no_box(head, trained):
+    rng = np.random.default_rng(0)
+    shape = (2, 21, 9) if head == "dense" else (2, 1, 5, 9)
+    outputs = rng.normal(size=shape).astype("float32")
+    if head == "dense":
+        outputs = keras.ops.convert_to_numpy(trained(rng.integers(0, 256, (2, 16, 16, 3))))
+    else:
+        outputs[..., :2], outputs[..., 2:6] = 16, 0.5
+    truth = np.array([[(2, 3, 9, 9, 1), (1, 1, 15, 15, -2)]] * 2, "float32")
+    without = truth.copy()
+    without[:, 1] = NOTHING
+    loss = detection(NAMES, head=head).loss()
+    assert float(loss(truth, outputs)) == float(loss(without, outputs))

@@ -32,9 +32,9 @@ def test_the_second_box_on_an_object_is_wrong_also_where_another_is_free():
 
 def test_difficult_boxes_count_neither_as_found_nor_as_missed():
     difficult = np.array([False, True, True])
-    found = pair([TRUE[1], TRUE[0]], [0.9, 0.8], difficult=difficult)
+    found = pair([TRUE[1], TRUE[0]], [0.9, 0.8], ignored=difficult)
     assert voc_ap([found], 1) == pytest.approx([1])
-    assert np.isnan(voc_ap([pair([TRUE[1]], [0.9], difficult=[1, 1, 1])], 1)).all()
+    assert np.isnan(voc_ap([pair([TRUE[1]], [0.9], ignored=[1, 1, 1])], 1)).all()
 
 
 def test_a_recall_of_three_tenths_is_reached_by_three_of_ten():
@@ -108,5 +108,16 @@ def test_the_mean_of_one_picture_counts_what_is_wrong_and_what_is_missed():
     assert harmonic_mean(truth, found, 1) == pytest.approx(2 / 5)  # 1 right of 2 and 3
     assert harmonic_mean(truth, dict(found, classes=[1, -1]), 2) == 0
     assert harmonic_mean(truth, dict(found, classes=[-1, -1]), 1) == 0
+
+
+def test_what_is_found_in_an_ignored_box_is_neither_wrong_nor_missed():
+    inside, other = [82, 82, 88, 88], [95, 82, 125, 88]  # the second by a sixth
+    truth, found = pair([TRUE[0], inside], [0.9, 0.8], [TRUE[0], [80, 80, 100, 100]])
+    assert harmonic_mean(truth, found, 1) == pytest.approx(0.5)
+    truth["ignored"] = [False, True]
+    assert harmonic_mean(truth, found, 1) == 1
+    _, more = pair([TRUE[0], inside, other], [0.9, 0.8, 0.7])
+    assert harmonic_mean(truth, more, 1) == pytest.approx(2 / 3)
+    assert harmonic_mean(truth, dict(more, classes=[1, 1, 1]), 2) == 0
     nothing = pair([], [], true=[])
     assert harmonic_mean(*nothing, 1) == 1

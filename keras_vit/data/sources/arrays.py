@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_vit.data.ignored_boxes import class_of
 from keras_vit.data.sample import check_sample, named_key
 from keras_vit.data.sources.source import Source
 from keras_vit.data.splits import Split
@@ -59,7 +60,7 @@ def _sample(arrays):
 
 def _numbers(labels):
     """Names classes by their numbers, of which none may be missing."""
-    distinct = np.unique(np.concatenate(labels))
+    distinct = np.unique(class_of(np.concatenate(labels).astype(np.int64)))
     distinct = distinct[distinct != -1]  # a place without a box
     if len(distinct) and distinct[-1] != len(distinct) - 1:
         raise UserError(

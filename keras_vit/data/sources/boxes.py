@@ -4,6 +4,7 @@ import os
 from collections.abc import Hashable
 from typing import NamedTuple
 
+from keras_vit.data.ignored_boxes import ignored
 from keras_vit.data.sources.files import split_of_files, with_test
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
@@ -17,13 +18,14 @@ class Annotated(NamedTuple):
 
     Attributes:
         path: Path of the picture, relative to the folder of the source.
-        boxes: Pairs of corners `(x_min, y_min, x_max, y_max)` in pixels from the top left corner
-            of the picture, and the class, as its format identifies it.
+        boxes: Triples of corners `(x_min, y_min, x_max, y_max)` in pixels from the top left corner
+            of the picture; the class, as its format identifies it; and whether the box is ignored,
+            neither learned nor counted.
         size: Height and width of the picture as its annotation states them; zeros if it does not.
     """
 
     path: str
-    boxes: list[tuple[tuple[float, float, float, float], Hashable]]
+    boxes: list[tuple[tuple[float, float, float, float], Hashable, bool]]
     size: tuple[int, int] = (0, 0)
 
 
@@ -67,10 +69,13 @@ def source_of_boxes(root, found, classes, *, test_fraction, to_judge, notes, fau
     numbers = {key: number for number, key in enumerate(classes)}
     splits = {}
     for split, each in pictures.items():
-        boxes = [[(corners, numbers[key]) for corners, key in x.boxes] for x in each]
+        boxes = [
+            [(corners, (ignored if out else int)(numbers[key])) for corners, key, out in x.boxes]
+            for x in each
+        ]
         paths, sizes = [os.path.join(root, x.path) for x in each], [x.size for x in each]
         splits[split] = split_of_files(paths, boxes=boxes, stated_sizes=sizes)
-        seen = {key for picture in each for _, key in picture.boxes}
+        seen = {key for picture in each for _, key, out in picture.boxes if not out}
         if missing := [name for key, name in classes.items() if key not in seen]:
             few = f"{len(missing):,} ({first_few(missing)})"
             notes.append(f"Classes of which {split} has no box: {few}.")

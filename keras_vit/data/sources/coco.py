@@ -25,8 +25,8 @@ def from_coco(root, test_fraction=None, strict=True, to_judge=False):
     from a folder `images` in it (or another of `boxes.PICTURES`), or from the split's in either.
 
     The `bbox` of COCO, `(x, y, width, height)` in pixels from 0, becomes `(x, y, x + width, y +
-    height)`. Boxes around crowds are left out. Pictures are sorted by name, and classes by the `id`
-    of their category.
+    height)`. Boxes around crowds are ignored, see `keras_vit.data.ignored_boxes`. Pictures are
+    sorted by name, and classes by the `id` of their category.
 
     Args:
         root: The folder, a `pathlib.Path`.
@@ -65,7 +65,9 @@ def from_coco(root, test_fraction=None, strict=True, to_judge=False):
         base = _base(root, place, split, path, [picture.path for picture in pictures])
         found[split] = [x._replace(path=os.path.join(base, x.path)) for x in pictures]
         if crowds:
-            notes.append(f"Boxes around crowds in {path.name}, left out: {crowds:,}.")
+            notes.append(
+                f"Boxes around crowds in {path.name}, neither learned nor counted: {crowds:,}."
+            )
         if strange:
             faults.append(
                 f"Every box must have a picture and a category: {path} has {len(strange):,} "
@@ -137,10 +139,10 @@ def _pictures(path, content, names):
         x, y, width, height = sides
         if image not in by_id or category not in names:
             strange.append(box)
-        elif box.get("iscrowd"):
-            crowds += 1
         else:
-            by_id[image].boxes.append(((x, y, x + width, y + height), category))
+            is_crowd = bool(box.get("iscrowd"))
+            crowds += is_crowd
+            by_id[image].boxes.append(((x, y, x + width, y + height), category, is_crowd))
     return sorted(by_id.values()), crowds, strange
 
 

@@ -11,7 +11,7 @@ def boxes_reader(boxes):
 
     Args:
         boxes: A list for each of `N` pictures, of pairs of corners `(x_min, y_min, x_max, y_max)`
-            in pixels and an integer label.
+            in pixels and an integer label, as `box_labels` has it.
 
     Returns:
         A function from an index `()` to a dictionary of `boxes` `(M, 4)`, float32, and `box_labels`

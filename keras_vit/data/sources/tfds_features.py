@@ -5,12 +5,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_vit.data.ignored_boxes import ignored
 from keras_vit.data.sources.padding import pad_boxes
 from keras_vit.errors import UserError
 from keras_vit.images.graph_decode import picture_size
 
 MASKS = ("segmentation_mask", "segmentation_label", "mask")
-OBJECTS = "objects"  # a sequence of `bbox` and `label`, and of `is_crowd` where there are crowds
+OBJECTS = "objects"  # a sequence of `bbox` and `label`
+IGNORED = ("is_crowd", "is_difficult")  # what objects may have beside, of COCO and of VOC
 MAX_BOXES = 100  # of a picture; how many the largest has is not known without reading all
 
 
@@ -64,7 +66,8 @@ class Stored(NamedTuple):
 
         Returns:
             A sample, see `keras_vit.data.sample`; `M` of its boxes is `MAX_BOXES`, and a picture
-            that has more keeps the first of them. Boxes around crowds are left out.
+            that has more keeps the first of them. Boxes around crowds and difficult ones are
+            ignored, and come last.
         """
         found = {key: example[name] for key, name in self.names.items()}
         objects, mask = found.pop("boxes", None), found.get("mask")
@@ -73,9 +76,12 @@ class Stored(NamedTuple):
         if objects is None:
             return found
         boxes, labels = objects["bbox"], objects["label"]
-        if "is_crowd" in objects:
-            one = ~objects["is_crowd"]
-            boxes, labels = tf.boolean_mask(boxes, one), tf.boolean_mask(labels, one)
+        for name in IGNORED:
+            if name in objects:
+                out = objects[name]
+                order = tf.argsort(tf.cast(out, tf.int32), stable=True)
+                boxes = tf.gather(boxes, order)
+                labels = tf.gather(tf.where(out, ignored(labels), labels), order)
         image = found["image"]
         size = picture_size(image) if image.dtype == tf.string else tf.shape(image)[:2]
         sides = tf.cast(tf.tile(size, [2]), tf.float32)  # y x y x

@@ -23,7 +23,8 @@ def from_voc(root, test_fraction=None, strict=True, to_judge=False):
     the lists `ImageSets/Main/train.txt` and the like choose the splits, if there are any.
 
     Pascal VOC counts pixels from 1, and `xmax` and `ymax` are the last pixels of a box. Here, boxes
-    are edges that count from 0: `(xmin - 1, ymin - 1, xmax, ymax)`.
+    are edges that count from 0: `(xmin - 1, ymin - 1, xmax, ymax)`. Boxes that are marked as
+    difficult are ignored, see `keras_vit.data.ignored_boxes`.
 
     Args:
         root: The folder, a `pathlib.Path`.
@@ -63,7 +64,7 @@ def from_voc(root, test_fraction=None, strict=True, to_judge=False):
         reader.note("Annotations without a picture, left out", pairs.keys() - set(bare) - listed)
     if strict and reader.faults:
         raise UserError(reader.faults[0])
-    names = sorted({name for each in found.values() for x in each for _, name in x.boxes})
+    names = sorted({name for each in found.values() for x in each for _, name, _ in x.boxes})
     return source_of_boxes(
         root,
         found,
@@ -114,7 +115,7 @@ class _Reader:
             self._notes.append(f"{kind}: {len(names):,} ({first_few(sorted(names))}).")
 
     def notes(self):
-        self.note("Boxes marked as difficult, kept", self._difficult)
+        self.note("Boxes marked as difficult, neither learned nor counted", self._difficult)
         self.note("Boxes that start at 0, though Pascal VOC counts from 1, taken as 1", self._zeros)
         self.note("Boxes of which a side is one pixel, kept", self._thin)
         return self._notes
@@ -155,14 +156,15 @@ class _Reader:
             if None in (x_min, y_min, x_max, y_max):
                 received = ", ".join(f"{s}={text}" for s, text in zip(SIDES, texts, strict=True))
                 raise UserError(f"Every <bndbox> must hold four numbers: {path} has {received}.")
+            is_difficult = (thing.findtext("difficult") or "").strip() == "1"
             for kind, is_one in (
-                (self._difficult, (thing.findtext("difficult") or "").strip() == "1"),
+                (self._difficult, is_difficult),
                 (self._zeros, x_min == 0 or y_min == 0),
                 (self._thin, x_min == x_max or y_min == y_max),
             ):
                 kind.extend([path.stem] * is_one)
             corners = (x_min or 1) - 1, (y_min or 1) - 1, x_max, y_max
-            boxes.append((corners, name))
+            boxes.append((corners, name, is_difficult))
         height, width = (_number(tree.findtext(f"size/{side}")) for side in ("height", "width"))
         return boxes, (int(height or 0), int(width or 0))
 

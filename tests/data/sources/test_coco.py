@@ -26,7 +26,7 @@ BOXES = [
     box(7, 18, 1.5, 2, 10, 8.25),
     box(7, 2, 0, 0, 30, 20),
     box(8, 90, 3, 4, 5, 6),
-    box(7, 2, 0, 0, 30, 20, iscrowd=1),
+    box(7, 2, 1, 0, 29, 20, iscrowd=1),
 ]
 
 
@@ -50,13 +50,13 @@ def read(split):
         assert sample.keys() == {"image", "boxes", "box_labels"}
         assert sample["image"].numpy().startswith(b"\x89PNG")
         rows = zip(sample["box_labels"].numpy().tolist(), sample["boxes"].numpy(), strict=True)
-        boxes = [(label, *corners.tolist()) for label, corners in rows if label >= 0]
+        boxes = [(label, *corners.tolist()) for label, corners in rows if label != -1]
         found[split.path(index).rpartition("/")[2]] = boxes
     return found
 
 
 EXPECTED = {
-    "7.png": [(1, 1.5, 2, 11.5, 10.25), (0, 0, 0, 30, 20)],
+    "7.png": [(1, 1.5, 2, 11.5, 10.25), (0, 0, 0, 30, 20), (-2, 1, 0, 30, 20)],  # a crowd
     "8.png": [(2, 3, 4, 8, 10)],
     "9.png": [],
 }
@@ -83,8 +83,8 @@ def test_files_of_two_splits_are_found(tmp_path, train, test):
         str(source) == "set: 3 classes (bicycle, dog, cup), pictures of any size, 3 train, 3 test"
     )
     assert read(source.splits["train"]) == read(source.splits["test"]) == EXPECTED
-    assert source.splits["train"].read(tf.constant(2, tf.int64))["boxes"].shape == (2, 4)
-    assert sum("Boxes around crowds in" in note for note in source.notes) == 2
+    assert source.splits["train"].read(tf.constant(2, tf.int64))["boxes"].shape == (3, 4)
+    assert sum("neither learned nor counted: 1." in note for note in source.notes) == 2
     place = train[0]
     assert source.splits["train"].path(0) == str(tmp_path / "set" / place / "7.png")
 
@@ -106,8 +106,8 @@ def test_a_batch_is_padded_and_moved(tmp_path):
     how = dict(batch_size=3, seed=0, crop=whole, augment=random_flip, example=dict)
     widths = set()
     for batch in train_batches(split, **how).take(9).as_numpy_iterator():
-        assert batch["boxes"].shape == (3, 2, 4) and batch["box_labels"].shape == (3, 2)
-        assert sorted(batch["box_labels"].ravel()) == [-1, -1, -1, 0, 1, 2]
+        assert batch["boxes"].shape == (3, 3, 4) and batch["box_labels"].shape == (3, 3)
+        assert sorted(batch["box_labels"].ravel()) == [-2, *[-1] * 5, 0, 1, 2]
         dog = batch["boxes"][batch["box_labels"] == 1][0]
         np.testing.assert_allclose(dog[1::2], [2, 10.25], atol=1e-4)
         widths.add(round(float(dog[0]), 3))

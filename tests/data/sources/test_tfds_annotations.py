@@ -120,14 +120,17 @@ def test_masks_and_boxes_are_moved_with_their_pictures(tmp_path, way):
             empty += labels[0] == -1
             if labels[0] == -1:
                 continue
-            assert labels[:3].tolist() == [1, 0, -1]
+            assert labels[:4].tolist() == [1, 0, -2, -1]  # the crowd comes last
             rows, columns = np.nonzero(mask)
             hull = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-            np.testing.assert_allclose(boxes[:3], [hull, (0, 0, 12, 8), [0] * 4], atol=1e-3)
+            whole = (0, 0, 12, 8)
+            np.testing.assert_allclose(boxes[:4], [hull, whole, whole, [0] * 4], atol=1e-3)
             lefts.add(int(hull[0]))
     assert len(lefts) > 3 and empty == 3
     report = check_source(source)
-    assert report.splits["train"]["boxes"] == 10 and not report.bad_boxes and not report.bad_masks
+    train = report.splits["train"]
+    assert (train["boxes"], train["ignored_boxes"]) == (15, 5)
+    assert not report.bad_boxes and not report.bad_masks
 
 
 def test_where_pictures_have_labels_boxes_of_other_classes_are_left_out(tmp_path):
