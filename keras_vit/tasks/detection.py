@@ -4,7 +4,6 @@ import functools
 
 import numpy as np
 
-from keras_vit.data.ignored_boxes import class_of, is_ignored
 from keras_vit.errors import UserError
 from keras_vit.tasks.class_names import told_apart
 from keras_vit.tasks.class_plot import class_figure
@@ -120,6 +119,8 @@ def _score(pairs, *, names, threshold):
 
 def _true(rows):
     """Reads the truth of a picture, `(M, 5)`."""
+    from keras_vit.data.ignored_boxes import class_of, is_ignored
+
     labels = rows[:, 4].astype(np.int64)
     return {
         "boxes": rows[:, :4],
