@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from keras_vit.data.ignored_boxes import class_of, is_ignored
 from keras_vit.tasks.palette import coloured, overlay, palette
 
 LINE, LETTERS = 2, 8  # points
@@ -37,6 +36,8 @@ def draw_boxes(axis, boxes, labels, names):
         names: Names of the classes.
     """
     from matplotlib.patches import Rectangle
+
+    from keras_vit.data.ignored_boxes import class_of, is_ignored
 
     colours = np.concatenate([palette(len(names)), [[128] * 3]]) / 255  # the last of no class
     for (left, top, right, bottom), label in zip(boxes - 0.5, labels, strict=True):
