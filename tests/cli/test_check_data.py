@@ -146,7 +146,8 @@ def test_boxes_that_do_not_fit_are_listed(folder, run):
     assert (code, err) == (1, "")
     lines = out.splitlines()
     assert lines[0] == "voc: 2 classes (b, c), pictures of any size, 2 train, 1 test"
-    assert "; 2 boxes; per class 1, imbalance 1" in lines[3]
+    assert lines[2] == "Boxes left out: 1 of 1 pictures (train/c.png): 1 with inverted corners."
+    assert "; 2 boxes; per class 1, imbalance 1" in lines[4]
     assert lines[lines.index("boxes that do not fit: 2") + 1 :] == [
         f"  {folder}/voc/train/b.png: Boxes that reach outside of the picture of 30x20 pixels: "
         "1 of 1 (0, 0 to 31, 20).",

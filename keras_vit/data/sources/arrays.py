@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_vit.data.ignored_boxes import class_of
+from keras_vit.data.left_out import note_on_left_out
 from keras_vit.data.sample import check_sample, named_key
 from keras_vit.data.sources.source import Source
 from keras_vit.data.splits import Split
@@ -47,7 +48,7 @@ def from_arrays(train, test, *, class_names=None, name="arrays"):
     key = named_key(samples["train"])
     if class_names is None and key in ("label", "box_labels"):
         class_names = _numbers([np.ravel(sample[key]) for sample in samples.values()])
-    return Source(name, tuple(class_names or ()), splits)
+    return Source(name, tuple(class_names or ()), splits, tuple(_left_out(samples, sizes)))
 
 
 def _sample(arrays):
@@ -56,6 +57,18 @@ def _sample(arrays):
             raise UserError(f"Samples in arrays must have `image`: received {', '.join(arrays)}.")
         return arrays
     return dict(zip(("image", "label"), arrays, strict=True))
+
+
+def _left_out(samples, sizes):
+    """Returns the note on boxes that are left out."""
+    boxes, names = [], []
+    for split, sample in samples.items():
+        if "boxes" in sample:
+            corners, is_box = np.asarray(sample["boxes"]), np.asarray(sample["box_labels"]) != -1
+            boxes += [each[own] for each, own in zip(corners, is_box, strict=True)]
+            names += [f"{split} {index}" for index in range(len(corners))]
+    (shape,) = sizes
+    return note_on_left_out(boxes, [shape[:2]] * len(boxes), names)
 
 
 def _numbers(labels):

@@ -5,6 +5,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from keras_vit.data.ignored_boxes import ignored
+from keras_vit.data.left_out import note_on_left_out
 from keras_vit.data.sources.files import split_of_files, with_test
 from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
@@ -66,6 +67,7 @@ def source_of_boxes(root, found, classes, *, test_fraction, to_judge, notes, fau
             pictures, lambda picture: picture.path, test_fraction, to_judge
         )
         notes += more_notes
+    notes += _left_out(each for split in pictures.values() for each in split)
     numbers = {key: number for number, key in enumerate(classes)}
     splits = {}
     for split, each in pictures.items():
@@ -80,3 +82,10 @@ def source_of_boxes(root, found, classes, *, test_fraction, to_judge, notes, fau
             few = f"{len(missing):,} ({first_few(missing)})"
             notes.append(f"Classes of which {split} has no box: {few}.")
     return Source(root.resolve().name, tuple(classes.values()), splits, tuple(notes), tuple(faults))
+
+
+def _left_out(pictures):
+    """Returns the note on boxes that are left out, by the sizes that annotations state."""
+    pictures = list(pictures)
+    boxes = [[corners for corners, _, _ in each.boxes] for each in pictures]
+    return note_on_left_out(boxes, [x.size for x in pictures], [x.path for x in pictures])

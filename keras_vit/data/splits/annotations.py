@@ -17,7 +17,8 @@ def check_annotations(shape, arrays):
         The arrays; `boxes` and `weight` as float32 and `box_labels` as int64.
 
     Raises:
-        ValueError: If a shape or dtype is another, or boxes come without labels.
+        ValueError: If a shape or dtype is another, boxes come without labels, or a side of one is
+            not finite.
     """
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     most = (*arrays["boxes"].shape, 0, 0)[1] if "boxes" in arrays else 0
@@ -36,5 +37,14 @@ def check_annotations(shape, arrays):
             raise UserError(f"Classes must be integers: received {name} of {array.dtype}.")
     if ("boxes" in arrays) != ("box_labels" in arrays):
         raise UserError(f"`boxes` and `box_labels` go together: received {', '.join(arrays)}.")
+    if "boxes" in arrays:
+        strange = arrays["box_labels"][..., None] != -1
+        strange = strange & ~np.isfinite(arrays["boxes"])
+        if strange.any():
+            example, place, _ = np.argwhere(strange)[0]
+            raise UserError(
+                "The sides of a box must be finite: received "
+                f"{arrays['boxes'][example, place].tolist()} in example {example}."
+            )
     dtypes = {"boxes": "float32", "weight": "float32", "box_labels": "int64"}
     return {name: array.astype(dtypes.get(name, array.dtype)) for name, array in arrays.items()}
