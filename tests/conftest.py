@@ -45,14 +45,14 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True)
-def fixed_seed():
+def fixed_seed(monkeypatch):
     """Sets the seeds of Python, NumPy and Keras.
 
     TensorFlow's, by which nothing here draws, would throw its kernels away before every test.
     """
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("tensorflow.random.set_seed", lambda seed: None)
-        monkeypatch.setattr("keras_vit.progress.LONG", float("inf"))  # on a busy machine too
+    monkeypatch.setattr("keras_vit.progress.LONG", float("inf"))  # on a busy machine too
+    with pytest.MonkeyPatch.context() as for_seeds:
+        for_seeds.setattr("tensorflow.random.set_seed", lambda seed: None)
         keras.utils.set_random_seed(0)
 
 
