@@ -51,7 +51,7 @@ def load(
         window: Side in patches of the windows within which blocks attend, for large pictures (see
             `keras_vit.models.ViTConfig`): their cost grows with the area and not with its square.
             The model then has no class token and no other prefix token. `None` attends globally.
-        global_blocks: How many blocks attend globally where there is a `window`.
+        global_blocks: How many blocks attend globally where there is a `window`, at most all.
         num_classes: Number of classes of a new head of a classifier, 0 for features; by default the
             checkpoint's head stays.
         class_names: `num_classes` names in the order of the labels; by default those of the
@@ -92,7 +92,7 @@ def load(
     )
     if window is not None:
         none = dict(class_token=False, distillation_token=False, num_registers=0)
-        size |= dict(window=window, global_blocks=global_blocks) | none
+        size |= dict(window=window, global_blocks=min(global_blocks, old.config.depth)) | none
     size = {name: value for name, value in size.items() if value is not None}
     new = dataclasses.replace(old, config=dataclasses.replace(old.config, **size))
     if channels not in (None, old.config.channels):
