@@ -43,6 +43,14 @@ def test_only_what_differs_is_printed_in_80_columns(capsys, monkeypatch):
     assert "xla=off" in announced(many, capsys, monkeypatch)
 
 
+def test_boxes_that_are_left_out_are_said_at_the_beginning(capsys):
+    images = {"image": np.zeros((2, 8, 8, 1), "uint8"), "box_labels": np.zeros((2, 1), int)}
+    images["boxes"] = np.array([[(0, 0, 8, 8)], [(3, 3, 3, 5)]])
+    announce(Config(), from_arrays(images, images, class_names=["a"]))
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("Boxes left out: 2 of 2 pictures (train 1, test 1): 2 without area.") == 1
+
+
 def test_all_settings_are_in_a_file_and_some_may_be_left_out(tmp_path):
     config = Config(epochs=2, names=("c",), run_dir=str(tmp_path))
     write_settings(config)
