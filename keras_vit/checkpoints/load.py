@@ -154,7 +154,8 @@ def _set_weights(model, checkpoint, new, resize, *, new_head):
             )
             if config.window is not None:
                 array = array[:, prefix:]
-            elif path != EMBEDDED:  # registers have rows in it
+            elif path != EMBEDDED and array.shape[::2] == tuple(weight.shape)[::2]:
+                # Registers have rows in it. One of another shape is refused below, by name.
                 array = _with_registers(array, weight, prefix, old_config.num_registers)
         if path == "embed/projection/kernel":
             array = resize_kernel(array, old_config.patch_size, config.patch_size, method=resize)
