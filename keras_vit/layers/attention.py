@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_vit.errors import UserError
 from keras_vit.layers.relative import RelativePositions
+from keras_vit.layers.windows import FAR
 
 
 def check_heads(width, num_heads):
@@ -113,7 +114,7 @@ class SelfAttention(keras.layers.Layer):
             ops.transpose(value, (0, 2, 1, 3)),
         )
 
-    def _scores(self, query, key, bias):
+    def _scores(self, query, key, bias, visible=None):
         """Returns scores `(B, h, T, T)` whose rows sum to 1."""
         scores = ops.matmul(query, key)
         if self.relative:
@@ -123,6 +124,9 @@ class SelfAttention(keras.layers.Layer):
             scores = ops.reshape(scores, (-1, count, self.num_heads, tokens, tokens))
             scores = scores + ops.cast(bias, scores.dtype)[:, None]
             scores = ops.reshape(scores, (-1, self.num_heads, tokens, tokens))
+        if visible is not None:
+            hidden = 1 - ops.cast(visible, scores.dtype)
+            scores = scores + FAR * hidden[:, None, None]  # B 1 1 T
         return ops.softmax(scores, axis=-1)
 
     def attention_scores(self, x, bias=None):
@@ -138,7 +142,7 @@ class SelfAttention(keras.layers.Layer):
         query, key, _ = self._project(x)
         return self._scores(query, key, bias)
 
-    def call(self, x, bias=None):
+    def call(self, x, bias=None, visible=None):
         """Mixes tokens `(B, T, D)`.
 
         Args:
@@ -146,12 +150,14 @@ class SelfAttention(keras.layers.Layer):
             bias: Numbers `(n, T, T)` that are added to the scores: the first to those of the
                 examples 0, `n`, `2n`, ..., the next to those of the following ones. `None` adds
                 none.
+            visible: Numbers `(B, T)`, 1 for tokens that others attend to and 0 for those that none
+                does, which leave the other tokens as if they were not there. `None` hides none.
 
         Returns:
             Tokens `(B, T, D)`.
         """
         query, key, value = self._project(x)
-        scores = self._scores(query, key, bias)  # B h T T
+        scores = self._scores(query, key, bias, visible)  # B h T T
         x = ops.matmul(self.attention_dropout(scores), value)  # B h T d
         x = ops.transpose(x, (0, 2, 1, 3))  # B T h d
         x = ops.reshape(x, (-1, x.shape[1], self.num_heads * self.head_dim))

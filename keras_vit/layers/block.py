@@ -124,13 +124,27 @@ class TransformerBlock(keras.layers.Layer):
             raise UserError("Scores between all tokens need global attention: received windows.")
         return self.attention.attention_scores(self.norm1(x))
 
-    def _attended(self, x):
+    def _attended(self, x, visible):
         if not self.windows:
-            return self.attention(x)
+            return self.attention(x, visible=visible)
+        if visible is not None:
+            raise UserError("Tokens are hidden only from global attention: received windows.")
         x = self.attention(to_windows(x, **self.windows), bias=self.bias)
         return from_windows(x, **self.windows)
 
-    def call(self, x):
-        x = x + self.drop_path(self.scale1(self._attended(self.norm1(x))))
+    def call(self, x, visible=None):
+        """Maps tokens `(B, T, D)`.
+
+        Args:
+            x: The tokens.
+            visible: As `SelfAttention` takes it.
+
+        Returns:
+            Tokens `(B, T, D)`.
+
+        Raises:
+            ValueError: If tokens are hidden and attention stays within windows.
+        """
+        x = x + self.drop_path(self.scale1(self._attended(self.norm1(x), visible)))
         x = x + self.drop_path(self.scale2(self.mlp(self.norm2(x))))
         return x

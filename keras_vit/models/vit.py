@@ -129,7 +129,16 @@ def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
     )(x)
 
 
-def encode(tokens, config, *, blocks=None, dropout=0.0, attention_dropout=0.0, drop_path=0.0):
+def encode(
+    tokens,
+    config,
+    *,
+    visible=None,
+    blocks=None,
+    dropout=0.0,
+    attention_dropout=0.0,
+    drop_path=0.0,
+):
     """Passes tokens `(B, T, D)` through the blocks: the second half of `vit`.
 
     The layers `pre_norm`, where there is one, `block00`, `block01`, ..., `norm`, and `positions00`,
@@ -139,6 +148,8 @@ def encode(tokens, config, *, blocks=None, dropout=0.0, attention_dropout=0.0, d
     Args:
         tokens: A symbolic tensor of width `D`.
         config: A `ViTConfig`.
+        visible: Symbolic numbers `(B, T)`, 1 for tokens that others attend to and 0 for those that
+            none does; by default all are visible.
         blocks: The indices of the blocks, a `range`, where something stands between two blocks; by
             default all. `pre_norm` comes before the first block of the model, `norm` after its
             last.
@@ -167,7 +178,7 @@ def encode(tokens, config, *, blocks=None, dropout=0.0, attention_dropout=0.0, d
         x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="pre_norm")(x)
     rates = np.linspace(drop_path, 0, config.depth)[::-1].tolist()  # one block is the last
     for index in blocks:
-        x = TransformerBlock(
+        block = TransformerBlock(
             config.num_heads,
             config.mlp_dim,
             activation=config.activation,
@@ -180,7 +191,8 @@ def encode(tokens, config, *, blocks=None, dropout=0.0, attention_dropout=0.0, d
             drop_path=rates[index],
             **config.window_of(index),
             name=f"block{index:02d}",
-        )(x)
+        )
+        x = block(x) if visible is None else block(x, visible=visible)
         if config.mid_positions and index < config.depth - 1:
             x = AddPositions(name=f"positions{index:02d}")(x)
     if config.final_norm and config.depth - 1 in blocks:

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_vit.errors import UserError
 from keras_vit.layers import AttentionPool, SelfAttention, TransformerBlock
 
 TOKENS = np.random.default_rng(0).normal(size=(2, 5, 12)).astype("float32")
@@ -75,3 +76,23 @@ def test_attention_pool_ignores_the_order_of_tokens_and_reports_its_scores():
 def test_heads_that_do_not_divide_the_width_are_refused(layer):
     with pytest.raises(ValueError, match=r"num_heads=\d, width=12"):
         layer(TOKENS)
+
+
+@pytest.mark.parametrize("layer", [SelfAttention(3), TransformerBlock(3, 24)])
+def test_hidden_tokens_leave_the_others_as_if_they_were_not_there(layer):
+    visible = np.float32([[1, 0, 1, 1, 0], [0, 1, 1, 0, 1]])
+    every, seen = np.asarray(layer(TOKENS, visible=visible)), visible.astype(bool)
+    without = np.stack([TOKENS[i][seen[i]] for i in range(2)])
+    expected = np.asarray(layer(without))
+    np.testing.assert_allclose([every[i][seen[i]] for i in range(2)], expected, atol=1e-5)
+    changed = np.where(seen[..., None], TOKENS, 5 * TOKENS)
+    again = np.asarray(layer(changed, visible=visible))
+    np.testing.assert_allclose(again[seen], every[seen], atol=1e-5)
+    all_hidden = np.asarray(layer(TOKENS, visible=np.zeros((2, 5))))
+    assert np.isfinite(all_hidden).all()
+
+
+def test_tokens_are_not_hidden_from_windows():
+    block = TransformerBlock(3, 24, grid=(2, 2), window=2)
+    with pytest.raises(UserError, match="only from global attention: received windows"):
+        block(TOKENS[:, :4], visible=np.ones((2, 4)))
