@@ -17,8 +17,8 @@ from keras_vit.data.service import served_batches
 from keras_vit.data.splits import in_memory_preprocessing
 from keras_vit.errors import UserError
 
-NO_KEY = np.uint64(0)  # evaluation draws nothing at random
-CROP, AUGMENT, MIX = range(3)  # which family of an example's keys a stage draws from
+NO_KEY = np.uint64(0)  # evaluation crops nothing at random
+CROP, AUGMENT, MIX, EXAMPLE = range(4)  # which family of an example's keys a stage draws from
 
 
 def train_batches(
@@ -116,7 +116,7 @@ def train_batches(
     def finish(counters, sample):
         if augment is not None:
             sample = augment(sample, keys(counters, AUGMENT))
-        parts = example(sample)
+        parts = _made(example, sample, lambda: keys(counters, EXAMPLE))
         return parts if mix is None else mix(*parts, keys(counters, MIX))
 
     if service:
@@ -159,7 +159,8 @@ def eval_batches(
     _check_crop(split, crop)
 
     def finish(numbers, sample):
-        return (example(sample), numbers) if numbered else example(sample)
+        made = _made(example, sample, lambda: fold(example_keys(0, numbers), EXAMPLE))
+        return (made, numbers) if numbered else made
 
     return _ahead(split.batches(order, finish, lambda x, _: crop(x, NO_KEY), broken))
 
@@ -222,6 +223,11 @@ def fitted_preprocessing(split, preprocessing):
     if preprocessing is None:
         raise UserError("A split of encoded pictures needs `preprocessing`: received None.")
     return preprocessing
+
+
+def _made(example, sample, keys):
+    """Returns what `example` makes of samples, which have a `key` if it draws."""
+    return example(sample | {"key": keys()} if getattr(example, "draws", False) else sample)
 
 
 def _check_crop(split, crop):

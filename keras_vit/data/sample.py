@@ -12,6 +12,10 @@
 | `views` | `(V, h, w, C)`: several crops of one picture, which are made after all that moves |
 | `weight` | `()`, float32: what the example counts in the loss, for a task that asks for it |
 
+No source holds a `key`, `()`, uint64. The pipeline adds it for an `example` that draws at random,
+which says so by its attribute `draws`. In training the key depends on the seed and the place in the
+stream, in an evaluation only on the place in the split.
+
 A box around a whole picture is `(0, 0, W, H)`; a place without a box is all zeros. A box that is
 neither learned nor counted has the label `-2 - class`, see `keras_vit.data.ignored_boxes`. A batch
 of samples is a dict of the same keys, and each tensor has one axis more, the first.
