@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_vit.images.gallery import TILE, gallery_figure
+from keras_vit.images.holes import colours
 
 
 def sheet_figure(task, examples):
@@ -10,8 +11,8 @@ def sheet_figure(task, examples):
 
     Args:
         task: A `keras_vit.tasks.Task` with `picture` and `show`.
-        examples: Tuples of an image `(H, W, C)`, uint8, its truth, its answers (arrays without the
-            axis of the batch, by name) and a title.
+        examples: Tuples of an image `(H, W, C)`, uint8, perhaps with alpha, its truth, its answers
+            (arrays without the axis of the batch, by name) and a title.
 
     Returns:
         A Matplotlib figure.
@@ -19,7 +20,7 @@ def sheet_figure(task, examples):
     images, titles = [], []
     for image, truth, answers, title in examples:
         answered = next(iter(task.show(image, answers).values()))
-        whole = np.broadcast_to(image, (*image.shape[:2], 3))
+        whole = np.broadcast_to(colours(image), (*image.shape[:2], 3))
         images += [whole, task.picture(image, truth), np.asarray(answered.convert("RGB"))]
         titles += [title, "truth", "answer"]
     tile = max(TILE, *images[0].shape[:2])

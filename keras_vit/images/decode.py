@@ -28,7 +28,7 @@ MAX_ASPECT = 128  # long side by short side: resizing a longer picture would tak
 _one_at_a_time = threading.Lock()  # all threads share the filters of warnings
 
 
-def decode_picture(file, formats=None):
+def decode_picture(file, formats=None, *, alpha=False):
     """Decodes a picture to `(H, W, C)`, uint8, C 1 or 3, upright.
 
     The EXIF orientation is applied by the rule of `keras_vit.images.exif`. An animation gives its
@@ -38,6 +38,7 @@ def decode_picture(file, formats=None):
         file: A path, the bytes of the picture, or a file that is open for reading bytes.
         formats: Formats that the file may have, such as `("JPEG", "PNG")`; `None` allows all that
             Pillow reads.
+        alpha: Whether the alpha of a picture that has it is kept, as one more channel.
 
     Returns:
         The pixels, an array `(H, W, C)`, uint8.
@@ -62,7 +63,7 @@ def decode_picture(file, formats=None):
                 orientation = orientation_in(_exif_of(image))
             if orientation in TURNS:
                 image = image.transpose(TURNS[orientation])
-            return _to_bytes(image, name)
+            return _to_bytes(image, name, alpha)
     except UnidentifiedImageError as error:
         raise UserError(f"{name} is no image{_why_not(file)}.") from error
     except FileNotFoundError:
@@ -101,7 +102,7 @@ def _exif_of(image):
     return data.removeprefix(b"Exif\0\0") if isinstance(data, bytes) else b""
 
 
-def _to_bytes(image, name):
+def _to_bytes(image, name, alpha):
     if image.mode == "F":
         raise _Refused(f"{name} holds floating-point pixels, whose range is not known.")
     if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
@@ -109,6 +110,8 @@ def _to_bytes(image, name):
         if pixels.min() < 0 or pixels.max() > 65_535:
             raise _Refused(f"{name} holds pixels beyond 16 bits, whose range is not known.")
         return (pixels // 256).astype("uint8")[..., None]  # as libpng, and Pillow with colours
+    if alpha and image.has_transparency_data:
+        return np.asarray(image.convert("LA" if image.mode in ("L", "LA") else "RGBA"))
     image.info.pop("transparency", None)  # else Pillow looks for alpha in it and warns
     if image.mode in ("1", "L", "LA", "La"):
         return np.asarray(image.convert("L"))[..., None]

@@ -54,17 +54,34 @@ def enlarge_in_tiles(
     for first in range(0, len(places), TILES):
         chosen = places[first : first + TILES]
         tiles = [padded[y : y + tile[0], x : x + tile[1]] for (y, *_), (x, *_) in chosen]
-        answers = np.asarray(answer(np.stack(tiles)))
-        expected = (len(chosen), scale * tile[0], scale * tile[1], channels)
-        if answers.shape != expected:
-            raise UserError(f"Tiles must become {expected}: received {answers.shape}.")
-        if not np.isfinite(answers).all():
-            raise UserError("A tile is answered with something that is not a finite number.")
-        for each, ((y, *down), (x, *right)) in zip(to_uint8(answers), chosen, strict=True):
+        answers = answer(np.stack(tiles))
+        answers = checked(answers, (len(chosen), scale * tile[0], scale * tile[1], channels))
+        for each, ((y, *down), (x, *right)) in zip(answers, chosen, strict=True):
             (top, bottom), (left, end) = ((scale * at for at in span) for span in (down, right))
             within = each[top - scale * y : bottom - scale * y, left - scale * x : end - scale * x]
             large[top:bottom, left:end] = within
     return large[: scale * height, : scale * width]
+
+
+def checked(answers, shape):
+    """Checks what tiles are answered with.
+
+    Args:
+        answers: An array of any dtype, 0 to 255.
+        shape: The shape that it must have.
+
+    Returns:
+        The answers as uint8, rounded.
+
+    Raises:
+        ValueError: If the shape is another one, or a number is not finite.
+    """
+    answers = np.asarray(answers)
+    if answers.shape != shape:
+        raise UserError(f"Tiles must become {shape}: received {answers.shape}.")
+    if not np.isfinite(answers).all():
+        raise UserError("A tile is answered with something that is not a finite number.")
+    return to_uint8(answers)
 
 
 def _spans(length, side, margin) -> Iterator[tuple[int, int, int]]:
