@@ -14,6 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "keras_vit"
 EXTRAS = (
     "ai_edge_quantizer",
+    "cv2",
     "fastapi",
     "faster_coco_eval",
     "onnx",

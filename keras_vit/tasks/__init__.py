@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from keras_vit.lazy import lazy_names
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.detection import detection
+from keras_vit.tasks.inpainting import inpainting
 from keras_vit.tasks.segmentation import segmentation
 from keras_vit.tasks.super_resolution import super_resolution
 from keras_vit.tasks.task import Result, Task, task_named
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from keras_vit.tasks.depths import token_maps, tokens_at
     from keras_vit.tasks.detect import detector
     from keras_vit.tasks.enlarge import enlarger
+    from keras_vit.tasks.inpaint import inpainter
     from keras_vit.tasks.keras_file import read_keras_file
     from keras_vit.tasks.pooled import features
     from keras_vit.tasks.probabilities import to_probabilities
@@ -41,6 +43,7 @@ _MODULE_OF = {
     "detector": "detect",
     "enlarger": "enlarge",
     "features": "pooled",
+    "inpainter": "inpaint",
     "preprocessing_of": "deployed",
     "read_keras_file": "keras_file",
     "segmenter": "segment",
@@ -63,6 +66,8 @@ __all__ = [
     "detector",
     "enlarger",
     "features",
+    "inpainter",
+    "inpainting",
     "preprocessing_of",
     "read_keras_file",
     "segmentation",

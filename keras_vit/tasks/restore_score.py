@@ -49,17 +49,44 @@ class RestorationScore:
                     f"A restored picture has the shape of the true one, {true.shape}: "
                     f"received {restored.shape}."
                 )
+            _check_sides(true, border)
             kept = [
                 each[border : each.shape[0] - border, border : each.shape[1] - border]
                 for each in (true, restored)
             ]
-            if min(kept[0].shape[:2]) < WINDOW:
-                raise UserError(
-                    f"A picture must have {WINDOW} pixels on each side within a border of {border}:"
-                    f" received {true.shape[0]}x{true.shape[1]}."
-                )
             on_y = [luma(each) for each in kept]
             rows.append([psnr(*on_y), ssim(*on_y), psnr(*kept), ssim(*kept)])
+        return cls(np.array(rows, float).reshape(-1, 4))
+
+    @classmethod
+    def of_holes(cls, pictures: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]):
+        """Compares only pixels that were missing: PSNR of them, and the mean of their SSIM.
+
+        Args:
+            pictures: True and restored, as `of` takes them, and which pixels were missing, booleans
+                `(H, W)`, at least one.
+
+        Returns:
+            A `RestorationScore`.
+
+        Raises:
+            ValueError: If the arrays of a picture do not fit each other, no pixel is missing, or
+                scikit-image is not installed.
+        """
+        rows = []
+        for true, restored, missing in pictures:
+            if true.shape != restored.shape or true.shape[:2] != missing.shape:
+                raise UserError(
+                    "True and filled pictures have one shape, whose sides are those of the hole: "
+                    f"received {true.shape}, {restored.shape} and {missing.shape}."
+                )
+            _check_sides(true, border=0)
+            if not missing.any():
+                raise UserError("A picture must have a hole to be scored: nothing is missing.")
+            row = []
+            for pair in ([luma(true), luma(restored)], [true, restored]):
+                row += [psnr(*(each[missing] for each in pair)), ssim(*pair, where=missing)]
+            rows.append(row)
         return cls(np.array(rows, float).reshape(-1, 4))
 
     @property
@@ -81,6 +108,14 @@ class RestorationScore:
         return dict(zip(FIGURES, means.T, strict=True))
 
 
+def _check_sides(picture, border):
+    if min(picture.shape[:2]) - 2 * border < WINDOW:
+        raise UserError(
+            f"A picture must have {WINDOW} pixels on each side within a border of {border}: "
+            f"received {picture.shape[0]}x{picture.shape[1]}."
+        )
+
+
 def psnr(true, restored):
     """Returns the peak signal-to-noise ratio of pictures of 8 bits, in decibels.
 
@@ -96,7 +131,7 @@ def psnr(true, restored):
     return float(10 * np.log10(255**2 / max(error, LEAST_ERROR)))
 
 
-def ssim(true, restored):
+def ssim(true, restored, where=None):
     """Returns the structural similarity of pictures of 8 bits.
 
     "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004), as its
@@ -106,6 +141,8 @@ def ssim(true, restored):
     Args:
         true: uint8 array `(H, W)` or `(H, W, C)`, with at least `WINDOW` pixels on each side.
         restored: uint8 array of this shape.
+        where: Pixels whose mean is taken, booleans `(H, W)`, also where the window reaches beyond
+            the picture, which is continued as in a mirror there; by default the others.
 
     Returns:
         A number up to 1, which equal arrays have.
@@ -116,14 +153,14 @@ def ssim(true, restored):
     with needs_extra("restore"):
         from skimage.metrics import structural_similarity
     # `truncate` of scikit-image's Gaussian, 3.5 standard deviations, is a radius of 5 pixels.
-    return float(
-        structural_similarity(
-            np.asarray(true, float),
-            np.asarray(restored, float),
-            data_range=255,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            channel_axis=-1 if np.ndim(true) == 3 else None,
-        )
+    found = structural_similarity(
+        np.asarray(true, float),
+        np.asarray(restored, float),
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        channel_axis=-1 if np.ndim(true) == 3 else None,
+        full=where is not None,
     )
+    return float(found if where is None else found[1][where].mean())

@@ -66,7 +66,8 @@ class Task:
         name: Name of the task; exports hold it.
         example: Turns a batch of samples (see `keras_vit.data.sample`), after augmentation, into
             `(x, y)`: images `(B, H, W, C)`, and the truth that answers are scored by. Runs in
-            tf.data.
+            tf.data. Where it draws something, its attribute `draws` is true, and it draws from the
+            `key` of each sample.
         loss: Returns the loss of the outputs, as `keras.Model.compile` takes it. Where not all
             entries of an output count, a `keras_vit.losses.WeightedLoss`.
         deploy: Turns a trained model into the one that is saved and exported, which
@@ -78,12 +79,16 @@ class Task:
             hold them.
         sample_size: Turns height and width of the model's images into those of the samples that
             `example` takes; by default they are the same.
+        alpha: Whether the model's images have one channel more than the pictures of a source,
+            alpha: 255 where pixels are known and 0 where they are missing.
         whole: Answers a picture of any size, in place of one that is resized and cropped. It takes
             a function from images `(B, H, W, C)` to answers by name, the shape `(H, W, C)` of these
-            images, and the picture `(h, w, c)`, uint8, `c` 1 or 3; it returns answers by name,
-            without the axis of the batch.
+            images, and the picture `(h, w, c)`, uint8, `c` 1 or 3, or one more with `alpha`; it
+            returns answers by name, without the axis of the batch.
         whole_example: Turns a picture `(h, w, c)`, uint8, into the picture that `whole` answers and
-            its truth, for scores of whole pictures.
+            its truth, for scores of whole pictures; without it, images are scored.
+        baselines: Simple ways to answer, to be scored beside a model: functions from images
+            `(B, H, W, C)`, uint8, to answers by name, by their own names.
         metrics: Returns the metrics of training, as `keras.Model.compile` takes them.
         target: Turns the truth `y` into the target of the loss, in tf.data; by default they are
             the same.
@@ -127,8 +132,10 @@ class Task:
     class_names: tuple[str, ...] = ()
     options: Mapping[str, object] = dataclasses.field(default_factory=dict)
     sample_size: Callable[[tuple[int, int]], tuple[int, int]] | None = None
+    alpha: bool = False
     whole: Callable[[Callable, tuple[int, int, int], np.ndarray], dict] | None = None
     whole_example: Callable[[np.ndarray], tuple] | None = None
+    baselines: Mapping[str, Callable[[np.ndarray], dict]] = dataclasses.field(default_factory=dict)
     metrics: Callable[[], list] = list
     target: Callable[[object], object] | None = None
     mix: Callable | None = None

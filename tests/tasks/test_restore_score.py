@@ -134,6 +134,36 @@ def test_what_cannot_be_compared_is_refused():
         RestorationScore.of([(np.zeros((20, 20, 3)), np.zeros((20, 20, 3)))])
 
 
+def test_only_missing_pixels_count_in_a_hole():
+    true, restored, missing = noise(20, 24, 3), noise(20, 24, 3), np.zeros((20, 24), bool)
+    missing[:9, 6:15] = True
+    score = RestorationScore.of_holes([(true, restored, missing)])
+    lumas = luma(true), luma(restored)
+    expected = [
+        psnr(*(each[missing] for each in lumas)),
+        ssim(*lumas, where=missing),
+        psnr(*(each[missing] for each in (true, restored))),
+        ssim(true, restored, where=missing),
+    ]
+    np.testing.assert_allclose(score.pictures, [expected])
+    inner = np.zeros((20, 24), bool)
+    inner[5:-5, 5:-5] = True  # where the whole window lies within the picture
+    assert ssim(true, restored, where=inner) == pytest.approx(ssim(true, restored))
+    assert RestorationScore.of_holes([(true, true, missing)]).figures["ssim_rgb"] == 1
+
+
+def test_holes_that_cannot_be_compared_are_refused():
+    true, hole = noise(20, 24, 3), np.ones((20, 24), bool)
+    for wrong, message in (
+        ((true, true[:-1], hole), r"have one shape, whose sides .* \(19, 24, 3\) and \(20, 24\)"),
+        ((true, true, hole[:-1]), r"\(20, 24, 3\) and \(19, 24\)"),
+        ((true, true, ~hole), "must have a hole to be scored: nothing is missing"),
+        ((true[:9], true[:9], hole[:9]), "11 pixels on each side within a border of 0: received 9"),
+    ):
+        with pytest.raises(UserError, match=message):
+            RestorationScore.of_holes([wrong])
+
+
 def test_without_scikit_image_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "skimage.metrics", None)
     with pytest.raises(UserError, match=r"needs an extra: pip install 'keras-vit\[restore\]'"):
