@@ -35,7 +35,7 @@ def answers_of(model, ask: Callable[[list[bytes]], list[dict]], pictures):
         Pairs: a picture, and its outputs, arrays by name without the axis of the batch.
 
     Raises:
-        UserError: If the server does not answer.
+        UserError: If the server does not answer, or pictures of its task have holes.
         Unanswered: The same, where a picture is answered tile by tile.
     """
     task = None if model is None else known_task(model, {})
@@ -43,6 +43,11 @@ def answers_of(model, ask: Callable[[list[bytes]], list[dict]], pictures):
         for group in _requests(pictures):
             yield from _answered(ask, group)
         return
+    if task.alpha:
+        raise UserError(
+            "A server takes pictures without alpha, and so no holes: for its task, "
+            f"{task.name}, use its page or `keras-vit predict`."
+        )
     whole = answered_whole(task, _tiles_to(model, ask), model.image_shape, pictures)
     for picture, answer in whole:
         if isinstance(answer, Exception):

@@ -1,6 +1,7 @@
 """`keras-vit evaluate`: scores a model or an export of it on a source."""
 
 import dataclasses
+import functools
 import itertools
 import shlex
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from keras_vit.cli.answers import check_out
-from keras_vit.cli.examples import examples_of
+from keras_vit.cli.baselines import figures_in_words, score_baselines
+from keras_vit.cli.examples import check_channels, examples_of
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
 from keras_vit.cli.rows import csv_file
@@ -42,9 +44,10 @@ def evaluate(
 
     Prints the figures of the model's task, images per second and the worst classes: of a classifier
     top-1 and top-5 accuracy and the expected calibration error, of a segmentation mean IoU, pixel
-    and class accuracy, of super-resolution PSNR and SSIM of whole pictures. Classes of source and
-    model are matched by name, or by number if the names in the source are numbers. All pictures of
-    a source without splits are judged.
+    and class accuracy, of super-resolution PSNR and SSIM of whole pictures, of inpainting those of
+    missing pixels, and of simpler ways to fill them. Classes of source and model are matched by
+    name, or by number if the names in the source are numbers. All pictures of a source without
+    splits are judged.
 
     Args:
         model: A .keras, .tflite or .onnx file, a SavedModel folder, a folder of its versions, or a
@@ -75,27 +78,23 @@ def evaluate(
 
     split = _chosen(split, source.splits)
     examples, broken = source.splits[split], BrokenPictures()
-    if examples.channels != artefact.image_shape[2]:
-        raise UserError(
-            f"The model takes {artefact.image_shape[2]} channels: "
-            f"the source has {examples.channels}."
-        )
     flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     preprocessing = with_flags(artefact.preprocessing, source, [examples], **flags)
     task = task_of(artefact, {} if artefact.class_names else _shapes(artefact))
+    check_channels(task, artefact.image_shape[2], examples)
     example = examples_of(source, task, artefact.class_names, "`evaluate`")
-    if artefact.class_names is None and source.class_names:
+    if artefact.class_names is None and task.class_names and source.class_names:
         print("The model names no classes: they are taken to be in the order of the source's.")
     settings, answers_of = dict(model=str(model), data=data, split=split), artefact.answer
-    if task.whole is None:
+    if task.whole_example is None:
         size = batch_size or images_per_call(artefact.image_shape[:2])
         how = dict(batch_size=size, example=example, numbered=True, broken=broken)
-        batches = fitted_batches(examples, preprocessing, **how).as_numpy_iterator()
+        batches = fitted_batches(examples, preprocessing, **how).as_numpy_iterator
         seen = fitted_preprocessing(examples, preprocessing)
         settings |= dict(crop_ratio=seen.crop_ratio, interpolation=seen.interpolation, fit=seen.fit)
     else:
         refuse_flags(task, **flags, batch_size=batch_size)
-        size, batches = 1, whole_batches(task, examples, broken)
+        size, batches = 1, functools.partial(whole_batches, task, examples, broken)
         answers_of = answer_whole(task, artefact)
     steps = -(-examples.count // size)
     predictions = Predictions(out, task, examples)
@@ -115,18 +114,22 @@ def evaluate(
             worst(*batch)
 
     with explain_labels(), predictions.opened():
-        first = next(batches, None)
+        stream = batches()
+        first = next(stream, None)
         if first is None:
             raise UserError(f"No picture of the split {split} can be read.")
-        batches = progress(itertools.chain([first], batches), f"answering {split}", steps)
-        scored = score(task, answer, predictions.numbered(batches), watch=watch)
+        stream = progress(itertools.chain([first], stream), f"answering {split}", steps)
+        scored = score(task, answer, predictions.numbered(stream), watch=watch)
     _print(task, scored, settings)
+    baselines = score_baselines(task, lambda: (pair for pair, _ in batches()), steps)
     for path, reason in broken.reasons.items():
         print(f"Left out: {path}: {reason}")
     if out is not None:
         report = _report(task, scored, settings, worst.examples, source, artefact, broken)
+        report = dataclasses.replace(report, baselines=_headlines(scored, baselines, split))
         if examples.named:
             report = dataclasses.replace(report, path_of=predictions.path_of)
+        settings |= {"baselines": baselines} if baselines else {}
         _write(out, task, scored, settings, report, predictions.written(scored.result))
     return 0
 
@@ -157,11 +160,7 @@ def _print(task, scored, settings):
     from rich.text import Text  # shows markup in a name as it is
 
     result, speed = scored.result, scored.images_per_second
-    figures = ", ".join(
-        f"{name.replace('_', ' ')} {task.text(name, value)}"
-        for name, value in result.figures.items()
-        if not np.isnan(value)
-    )
+    figures = figures_in_words(task, result.figures)
     print(
         f"{settings['model']} on {result.count:,} images of {settings['data']}, "
         f"{settings['split']}: {figures}"
@@ -180,6 +179,13 @@ def _print(task, scored, settings):
         cells = [_cell(task, name, column[index]) for name, column in result.per_class.items()]
         table.add_row(Text(task.shown_names[index]), *cells)
     Console().print(table)
+
+
+def _headlines(scored, baselines, split):
+    """Returns the headline of the model and of each baseline, empty where there are none."""
+    name, value = scored.result.headline
+    found = {each: {split: figures[name]} for each, figures in baselines.items()}
+    return {"this model": {split: value}, **found} if found else {}
 
 
 def _speed(images_per_second):

@@ -1,6 +1,25 @@
 """The examples of a source, as the task of a model reads them."""
 
+import functools
+
 from keras_vit.command_line import quiet_stderr
+from keras_vit.errors import UserError
+
+
+def check_channels(task, channels, split):
+    """Checks that the pictures of a split have the channels that a model takes.
+
+    Args:
+        task: The `keras_vit.tasks.Task` of the model.
+        channels: How many channels the model's images have.
+        split: The split of a `keras_vit.data.Source`.
+
+    Raises:
+        ValueError: If they have others.
+    """
+    taken, found = channels - task.alpha, split.channels
+    if taken != found:
+        raise UserError(f"The model takes {taken} channels: the source has {found}.")
 
 
 def examples_of(source, task, model_names, user):
@@ -28,4 +47,4 @@ def examples_of(source, task, model_names, user):
     if not names or not task.class_names:
         return task.example
     classes = match_classes(names, model_names, len(task.class_names))
-    return lambda sample: task.example(relabelled(sample, classes))
+    return functools.wraps(task.example)(lambda sample: task.example(relabelled(sample, classes)))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import cyclopts
 import numpy as np
 
-from keras_vit.cli.examples import examples_of
+from keras_vit.cli.examples import check_channels, examples_of
 from keras_vit.cli.open_model import open_exportable
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
@@ -93,12 +93,10 @@ def export_model(
     opened = open_exportable(model)
     deployed = deploy(opened)
     task = task_of(deployed, deployed.shapes)
-    channels = opened.input_shape[3]
     if "test" not in source.splits:
         raise UserError(f"{source.name} has no test split to compare the exports on.")
     test = source.splits["test"]
-    if test.channels != channels:
-        raise UserError(f"The model takes {channels} channels: {source.name} has {test.channels}.")
+    check_channels(task, opened.input_shape[3], test)
     flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     served = with_flags(preprocessing_of(opened), source, [test], **flags)
     seen = fitted_preprocessing(test, served)

@@ -7,9 +7,10 @@ import numpy as np
 
 from keras_vit.errors import UserError, one_line
 from keras_vit.images.decode import decode_picture
+from keras_vit.images.holes import read_with_hole
 
 
-def answered_whole(task, answer: Callable[[np.ndarray], dict], shape, pictures):
+def answered_whole(task, answer: Callable[[np.ndarray], dict], shape, pictures, missing=None):
     """Yields each picture and its answers by name, or the error that says why there is none.
 
     Args:
@@ -17,10 +18,12 @@ def answered_whole(task, answer: Callable[[np.ndarray], dict], shape, pictures):
         answer: Maps images `(B, H, W, C)`, uint8, to arrays `(B, ...)` by name.
         shape: `(H, W, C)` of these images.
         pictures: `PictureFile`s.
+        missing: Which of the pixels are missing, booleans `(h, w)`, for a task with `alpha`.
     """
     for picture in pictures:
         try:
-            whole = decode_picture(picture.path)
+            path = picture.path
+            whole = read_with_hole(path, missing) if task.alpha else decode_picture(path)
             yield picture, task.whole(answer, shape, whole)
         except (UserError, OSError) as error:
             yield picture, error

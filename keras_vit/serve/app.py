@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 
 from keras_vit.errors import UserError
 from keras_vit.inference.described import with_threshold
-from keras_vit.inference.signature import BYTES
 from keras_vit.serve.batcher import Batcher
 from keras_vit.serve.limits import Bodies, check_inputs
 from keras_vit.serve.metadata import describe
@@ -132,8 +131,6 @@ def create_app(
         return format_answer(outputs, wanted.in_rows)
 
     async def drawn(threshold, body):
-        if BYTES not in model.signatures:
-            raise HTTPException(400, "The model takes no pictures")
         await _in_thread(check_inputs, [body], max_batch, max_pixels)
         artefact = await _in_thread(_from, model.artefact, threshold)
         try:

@@ -67,7 +67,7 @@ def open_served(path, *, threads=None):
     if version is None:  # `keras-vit export` writes no such name
         version, name = 1, place.stem
     loaded = artefact.loaded
-    signatures, run = _of_pixels(artefact) if loaded is None else _saved_model(loaded)
+    signatures, run = signatures_of_pixels(artefact) if loaded is None else _saved_model(loaded)
     return ServedModel(name, str(version), artefact.runtime, signatures, run, artefact)
 
 
@@ -90,16 +90,24 @@ def _saved_model(loaded):
     return signatures, run
 
 
-def _of_pixels(artefact):
-    """Returns signatures as those of a SavedModel, and their `run`; Pillow decodes pictures."""
+def signatures_of_pixels(artefact):
+    """Makes the signatures of a model that takes only images; Pillow decodes pictures for it.
+
+    Args:
+        artefact: The `Artefact`.
+
+    Returns:
+        `signatures` and `run` of a `ServedModel`, as those of a SavedModel.
+    """
     shape = artefact.image_shape
     floats = Signature("images", "float32", shape)
     signatures = {
         "serving_default": floats,
         "serve": floats,
         PIXELS: Signature("images", "uint8", shape),
-        BYTES: Signature("image_bytes", "bytes", ()),
     }
+    if shape[2] in (1, 3):  # as a SavedModel has it
+        signatures[BYTES] = Signature("image_bytes", "bytes", ())
 
     def answer(images):
         answers = artefact.answer(images)

@@ -7,6 +7,7 @@ import threading
 
 from keras_vit.errors import UserError
 from keras_vit.images.decode import decode_picture
+from keras_vit.images.holes import read_with_hole
 from keras_vit.inference.described import has_threshold, known_task, rows_of
 from keras_vit.inference.metadata import TOP_K
 from keras_vit.inference.signature import BYTES, PIXELS, VALID, answers_in
@@ -37,8 +38,12 @@ async def answered(artefact, picture, batchers):
     except ValueError:
         raise UserError(UNREADABLE) from None
     task = await asyncio.to_thread(known_task, artefact, {})
+    if task is not None and task.alpha:
+        whole = await asyncio.to_thread(read_with_hole, picture, formats=FORMATS)
     if task is not None and task.whole is not None:
         return whole, await _in_tiles(task, artefact.image_shape, whole, batchers[PIXELS])
+    if BYTES not in batchers:
+        raise UserError("The model takes no pictures")
     outputs = await batchers[BYTES]([picture])
     if not outputs[VALID][0]:
         raise UserError(UNREADABLE)

@@ -128,7 +128,8 @@ def test_what_cannot_be_shown_is_said(client):
         reply = client.post("/show", content=content)
         assert reply.status_code == 400 and message in reply.json()["error"]
     signatures = {"serve": Signature("images", "float32", (2,))}
-    model = ServedModel("x", "1", "none", signatures, lambda *_: {"y": np.zeros((1, 1))}, None)
+    artefact = Artefact("x", (1, 2, 3), None, None)
+    model = ServedModel("x", "1", "none", signatures, lambda *_: {"y": np.zeros((1, 1))}, artefact)
     with serving_here(create_app(model)) as other:
         reply = other.post("/show", content=png())
         assert reply.status_code == 400 and "takes no pictures" in reply.json()["error"]
