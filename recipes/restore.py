@@ -18,19 +18,15 @@ import functools
 
 from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.run import Training, run_recipe
+from keras_vit.run import Pictures, run_recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(Pictures):
     """The recipe of super-resolution."""
 
-    data: str = ""
-    """A folder of pictures, or one that holds train/ and test/."""
     scale: int = 2
     """By how much the sides of a picture grow."""
-    test_fraction: float = 0.1
-    """Share of the pictures that is set apart as the test split, where the folder has none."""
     image_size: int = 32
     """Side in pixels of the small crops in training, and of the tiles of the saved model."""
     width: int = 32
@@ -55,8 +51,6 @@ class Config(Training):
 
     def check(self):
         super().check()
-        if not self.data:
-            raise UserError("`data` must be given: --data super_resolution/T91.")
         if self.scale < 2:
             raise UserError(f"`scale` must be an integer from 2: received scale={self.scale}.")
 
@@ -95,7 +89,7 @@ def run(config):
     from keras_vit.tasks import enlarger, super_resolution
 
     devices = open_devices(config)
-    source = _opened(config)
+    source = config.opened()
     task = super_resolution(config.scale)
     shape = ViTConfig(
         image_size=config.image_size,
@@ -122,16 +116,6 @@ def run(config):
         bigger=["python", "-m", "recipes.restore", "--width", str(2 * config.width)]
         + ["--data", config.data, "--scale", str(config.scale)],
     )
-
-
-def _opened(config):
-    """Opens the folder, whose splits are its own or chosen by the names of the pictures."""
-    from keras_vit.data import open_source
-
-    source = open_source(config.data)
-    if "test" in source.splits:
-        return source
-    return open_source(config.data, test_fraction=config.test_fraction)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from keras_vit.command_line import run_recipe
 from keras_vit.lazy import lazy_names
 from keras_vit.run.augmentation import Augmentation, AugmentationName
 from keras_vit.run.flags import Training
+from keras_vit.run.pictures import Pictures
 from keras_vit.run.shared_flags import Mixing, PatchDropout, RandomCrops
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "AugmentationName",
     "Mixing",
     "PatchDropout",
+    "Pictures",
     "RandomCrops",
     "Training",
     "open_devices",
