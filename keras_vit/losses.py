@@ -163,9 +163,7 @@ class WeightedLoss(keras.losses.Loss):
                 f"`sample_weight` must not have more axes than what {self.name} counts: received "
                 f"the shapes {tuple(sample_weight.shape)} and {tuple(weights.shape)}."
             )
-        for _ in range(missing):
-            sample_weight = ops.expand_dims(sample_weight, -1)
-        return sample_weight
+        return ops.reshape(sample_weight, (*ops.shape(sample_weight), *missing * [1]))
 
 
 @keras.saving.register_keras_serializable("keras_vit")
