@@ -237,7 +237,7 @@ def _write(folder, task, scored, settings, report, written):
         written.append(f"{name}.png")
         with atomic_write(folder / written[-1]) as unfinished:
             draw().savefig(unfinished, dpi=100)
-    if task.picture is not None and task.show is not None and report.worst:
+    if task.draws_answers and report.worst:
         rows = [(*example[:3], f"{example.goodness:.3g}") for example in report.worst]
         written.append("worst.png")
         with atomic_write(folder / written[-1]) as unfinished:

@@ -3,14 +3,13 @@
 import numpy as np
 
 from keras_vit.images.gallery import TILE, gallery_figure
-from keras_vit.images.holes import colours
 
 
 def sheet_figure(task, examples):
-    """Draws a row for each example: the picture, the truth on it, and the answer.
+    """Draws a row for each example: the picture, the truth, and the answer.
 
     Args:
-        task: A `keras_vit.tasks.Task` with `picture` and `show`.
+        task: A `keras_vit.tasks.Task` that draws its answers.
         examples: Tuples of an image `(H, W, C)`, uint8, perhaps with alpha, its truth, its answers
             (arrays without the axis of the batch, by name) and a title.
 
@@ -18,13 +17,21 @@ def sheet_figure(task, examples):
         A Matplotlib figure.
     """
     images, titles = [], []
-    for image, truth, answers, title in examples:
-        answered = next(iter(task.show(image, answers).values()))
-        whole = np.broadcast_to(colours(image), (*image.shape[:2], 3))
-        images += [whole, task.picture(image, truth), np.asarray(answered.convert("RGB"))]
-        titles += [title, "truth", "answer"]
-    tile = max(TILE, *images[0].shape[:2])
-    return gallery_figure(np.stack(images), titles, columns=3, tile=tile)
+    for *example, title in examples:
+        drawn = task.drawn(*example)
+        images += [np.broadcast_to(each, (*each.shape[:2], 3)) for each in drawn.values()]
+        titles += [title, *list(drawn)[1:]]
+    size = np.max([each.shape[:2] for each in images], axis=0)
+    tile = max(TILE, *size)
+    return gallery_figure(_of_size(images, size), titles, columns=len(drawn), tile=tile)
+
+
+def _of_size(images, size):
+    """Stacks images of at most this size; beyond the smaller ones it is white."""
+    stacked = np.full((len(images), *size, 3), 255, "uint8")
+    for place, each in zip(stacked, images, strict=True):
+        place[: each.shape[0], : each.shape[1]] = each
+    return stacked
 
 
 def mistakes_figure(task, examples):
@@ -35,10 +42,10 @@ def mistakes_figure(task, examples):
         examples: `keras_vit.evaluation.worst.Example`s, the worst first, at least one.
 
     Returns:
-        A Matplotlib figure: with `picture` and `show` of the task, rows of picture, truth and
-        answer; else pictures with what is true and what was answered.
+        A Matplotlib figure: of a task that draws its answers, rows of picture, truth and answer;
+        else pictures with what is true and what was answered.
     """
-    if task.picture is not None and task.show is not None:
+    if task.draws_answers:
         rows = ((x.image, x.truth, x.answers, f"{x.goodness:.3g}") for x in examples)
         return sheet_figure(task, rows)
     titles = [_truth_and_answer(task, x.truth, x.answers) for x in examples]

@@ -39,8 +39,7 @@ class Worst:
     """
 
     def __init__(self, task, count=None):
-        draws = task.picture is not None and task.show is not None
-        self._task, self._count = task, count or (DRAWN if draws else SHOWN)
+        self._task, self._count = task, count or (DRAWN if task.draws_answers else SHOWN)
         self._seen = 0
         self.examples = []  # the worst first
 

@@ -2,8 +2,6 @@
 
 from pathlib import PurePath
 
-import numpy as np
-
 from keras_vit.report.embedded import picture
 
 NAMED = 3  # answers of a picture whose truth is none of those that have a name
@@ -28,23 +26,13 @@ def mistake(task, example, path_of=None):
     of_truth = [_number(task, row) for row in rows if row["name"] == truth]
     rows = rows[: 1 if of_truth else NAMED]
     return dict(
-        pictures=_pictures(task, example),
+        pictures=[(picture(each), title) for title, each in task.drawn(*example[:3]).items()],
         file=PurePath(path_of(example.place)).name if path_of else "",
         truth=truth,
         answers=[(row["name"], _number(task, row)) for row in rows],
         of_truth=of_truth[0] if of_truth else "",
         goodness=f"{example.goodness:.3g}",
     )
-
-
-def _pictures(task, example):
-    pictures = [(picture(example.image), "picture")]
-    if task.picture and task.show:
-        image = np.clip(example.image, 0, 255).astype("uint8")
-        drawn = next(iter(task.show(image, example.answers).values()))
-        pictures.append((picture(task.picture(image, example.truth)), "truth"))
-        pictures.append((picture(drawn), "answer"))
-    return pictures
 
 
 def _number(task, row):

@@ -77,7 +77,7 @@ def deliver(
         log_figure(log_dir, f"test/{title}", figure())
     if judged.worst:
         log_figure(log_dir, "test/worst answers", mistakes_figure(task, judged.worst))
-    if task.picture is not None and task.show is not None:
+    if task.draws_answers:
         figure = sheet_figure(task, _shown(judged))
         log_figure(log_dir, "test/answers", figure)
         figure.savefig(run_dir / "answers.png", dpi=100)

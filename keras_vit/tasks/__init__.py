@@ -11,9 +11,10 @@ from keras_vit.lazy import lazy_names
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.detection import detection
 from keras_vit.tasks.inpainting import inpainting
+from keras_vit.tasks.result import Result
 from keras_vit.tasks.segmentation import segmentation
 from keras_vit.tasks.super_resolution import super_resolution
-from keras_vit.tasks.task import Result, Task, task_named
+from keras_vit.tasks.task import Task, task_named
 
 if TYPE_CHECKING:
     from keras_vit.tasks.classify import classifier

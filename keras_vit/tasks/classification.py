@@ -8,7 +8,8 @@ from keras_vit.errors import UserError
 from keras_vit.tasks.class_names import told_apart
 from keras_vit.tasks.class_score import Score
 from keras_vit.tasks.confusion import confusion_figure
-from keras_vit.tasks.task import Result, Task
+from keras_vit.tasks.result import Result
+from keras_vit.tasks.task import Task
 
 
 def classification(

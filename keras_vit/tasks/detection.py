@@ -7,7 +7,8 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.tasks.class_names import told_apart
 from keras_vit.tasks.class_plot import class_figure
-from keras_vit.tasks.task import Result, Task
+from keras_vit.tasks.result import Result
+from keras_vit.tasks.task import Task
 
 HEADS = ("dense", "tokens")
 ANSWERS = ("boxes", "scores", "classes")

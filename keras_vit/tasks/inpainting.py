@@ -7,8 +7,9 @@ from keras_vit.images.bicubic import to_uint8
 from keras_vit.images.fill import fill_in_windows
 from keras_vit.images.holes import colours, missing_in, outlined
 from keras_vit.tasks.restore_score import LEAST_ERROR, RestorationScore
+from keras_vit.tasks.result import Result
 from keras_vit.tasks.simple_fills import BASELINES
-from keras_vit.tasks.task import Result, Task
+from keras_vit.tasks.task import Task
 
 
 def inpainting():

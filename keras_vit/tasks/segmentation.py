@@ -9,7 +9,8 @@ from keras_vit.tasks.class_names import told_apart
 from keras_vit.tasks.class_plot import class_figure
 from keras_vit.tasks.mask_score import SegmentationScore
 from keras_vit.tasks.palette import coloured, overlay, palette, palette_image
-from keras_vit.tasks.task import Result, Task
+from keras_vit.tasks.result import Result
+from keras_vit.tasks.task import Task
 
 
 def segmentation(class_names, *, void=None, class_weights=None, size=None, enlarge=1.0):

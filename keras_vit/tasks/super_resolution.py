@@ -8,8 +8,10 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.images.bicubic import REACH, bicubic, to_uint8
 from keras_vit.images.tiles import enlarge_in_tiles
+from keras_vit.tasks.enlarged_panels import enlarged_panels
 from keras_vit.tasks.restore_score import LEAST_ERROR, WINDOW, RestorationScore
-from keras_vit.tasks.task import Result, Task
+from keras_vit.tasks.result import Result
+from keras_vit.tasks.task import Task
 
 LARGEST_MARGIN = 8  # pixels at the edge of a tile whose answers are dropped
 
@@ -45,7 +47,9 @@ def super_resolution(scale):
         metrics=_metrics,
         deploy=functools.partial(_deployed, **how),
         score=functools.partial(_score, **how),
+        baselines={"bicubic": functools.partial(_bicubic, **how)},
         show=functools.partial(_show, **how),
+        panels=functools.partial(_panels, **how),
         words=_words,
         options=how,
     )
@@ -151,6 +155,14 @@ def _score(pairs, *, scale):
         each=score.pictures[:, 0],
         figures_of=score.figures_of,
     )
+
+
+def _bicubic(images, *, scale):
+    return {"image": bicubic(images, scale)}
+
+
+def _panels(image, truth, answers, *, scale):
+    return enlarged_panels(image, truth, to_uint8(_image_of(answers)), scale=scale)
 
 
 def _show(image, answers, *, scale):

@@ -8,51 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from keras_vit.errors import UserError
+from keras_vit.images.holes import colours
 from keras_vit.tasks.class_names import told_apart
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """Figures of the answers to a set of examples.
-
-    Attributes:
-        figures: Numbers by name. The first is the headline, by which models are compared.
-        count: How many examples were answered.
-        per_class: Numbers of each class by name, arrays `(K,)`, the one to sort by first; empty
-            where there are no classes.
-        each: How good the answer to each example is, `(N,)`, higher is better; `None` where only
-            the whole set has a figure.
-        hits: Of figures that are shares of the examples: whether each example counts, booleans
-            `(N,)`, by name of the figure.
-        confidence: Probability that the model gave to its decision on each example, `(N,)`; the
-            hits of the headline say whether it was right. `None` where it gives none.
-        confusion: Each pair of a true and a decided class that occurs, and how often, integers
-            `(M, 3)`; `None` where there are no classes.
-        figures_of: Returns figures by name, `(R,)`, of `R` sets, given how often each holds each
-            example, integers `(R, N)`; `None` where it is not known. From it come confidence
-            intervals, and whether a loss is significant.
-        plots: Functions without arguments by name; each draws a `matplotlib.figure.Figure`.
-    """
-
-    figures: dict[str, float]
-    count: int
-    per_class: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    each: np.ndarray | None = None
-    hits: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    confidence: np.ndarray | None = None
-    confusion: np.ndarray | None = None
-    figures_of: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None
-    plots: dict[str, Callable[[], object]] = dataclasses.field(default_factory=dict)
-
-    @property
-    def headline(self):
-        """Name and value of the first figure."""
-        return next(iter(self.figures.items()))
-
-    @property
-    def right(self):
-        """Whether each example counts in the headline, `(N,)`, if that is a share; else `None`."""
-        return self.hits.get(self.headline[0])
+from keras_vit.tasks.result import Result
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,6 +67,9 @@ class Task:
             the axis of the batch, and returns pictures by name, as `PIL.Image`s. `keras-vit
             predict` passes the whole picture, and answers `(H, W)`, which must be ids, enlarged to
             it; ids of what the model did not see are 255.
+        panels: Draws an example for sheets and reports: takes an image, its truth and its answers,
+            and returns pictures `(H, W, C)`, uint8, by what they show, of one size; by default
+            the image, `picture`, and what `show` returns first.
         words: Describes an answer: takes its answers, arrays without the axis of the batch, and
             returns rows, dictionaries of the same keys: a `name`, numbers, and where they are known
             the `index` of a class and its `colour`, as #rrggbb.
@@ -145,6 +106,7 @@ class Task:
     title: Callable[[np.ndarray], str] | None = None
     picture: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     show: Callable[[np.ndarray, dict], dict[str, object]] | None = None
+    panels: Callable[[np.ndarray, np.ndarray, dict], dict[str, np.ndarray]] | None = None
     words: Callable[[dict], list[dict]] | None = None
     row: Callable[[np.ndarray, dict], dict] | None = None
     shares: tuple[str, ...] = ()
@@ -169,6 +131,32 @@ class Task:
         if self.sample_size is None:
             return preprocessing
         return preprocessing.but(image_size=self.sample_size(preprocessing.image_size))
+
+    @property
+    def draws_answers(self):
+        """Whether answers are drawn, and not only named."""
+        return self.panels is not None or (self.picture is not None and self.show is not None)
+
+    def drawn(self, image, truth, answers):
+        """Draws an example.
+
+        Args:
+            image: The image `(H, W, C)`, 0 to 255, perhaps with alpha.
+            truth: Its truth, or a structure of arrays.
+            answers: Its answers by name, arrays without the axis of the batch.
+
+        Returns:
+            Pictures `(H, W, C)`, uint8, `C` 1 or 3, by what they show: `panels`, or the picture,
+            the truth and the answer; of a task that draws no answers only the picture.
+        """
+        image = np.clip(image, 0, 255).astype("uint8")
+        if self.panels is not None:
+            return self.panels(image, truth, answers)
+        drawn = {"picture": colours(image)}
+        if self.draws_answers:
+            answer = next(iter(self.show(image, answers).values())).convert("RGB")
+            drawn |= {"truth": self.picture(image, truth), "answer": np.asarray(answer)}
+        return drawn
 
     @property
     def shown_names(self):

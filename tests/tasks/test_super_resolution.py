@@ -108,3 +108,27 @@ def test_mistakes_are_one_sentence(deployed):
         TASK.score([])
     with pytest.raises(UserError, match="does not take the options None"):
         task_named("super_resolution")
+
+
+@pytest.mark.tensorflow
+def test_a_sheet_shows_the_part_that_bicubic_finds_hardest():
+    truth = np.full((130, 140, 3), 128, "uint8")
+    truth[30:90, 41:101] = noise(60, 60, 3)
+    small, _ = TASK.whole_example(truth)
+    drawn = TASK.drawn(small, truth, {"image": truth / 1.0})
+    assert [name.split()[0] for name in drawn] == ["small", "bicubic", "answer", "truth"]
+    assert {each.shape for each in drawn.values()} == {(96, 96, 3)}
+    part = drawn["truth"]
+    assert (part != 128).any(-1).sum() > 3550  # the whole noise, at an even place
+    np.testing.assert_array_equal(drawn["small"][::2, ::2], drawn["small"][1::2, 1::2])
+    decibels = [float(name.split()[1]) for name in drawn if name.endswith("dB")]
+    assert decibels[0] < 30 < decibels[1]
+    tiny_truth = noise(40, 30, 1)
+    drawn = TASK.drawn(bicubic(tiny_truth, 0.5), tiny_truth, {"image": tiny_truth})
+    assert {each.shape for each in drawn.values()} == {(40, 30, 1)}
+
+
+def test_bicubic_is_scored_beside_a_model():
+    small, truth = TASK.whole_example(noise(40, 36, 3))
+    (answer,) = TASK.baselines.values()
+    np.testing.assert_array_equal(answer(small[None])["image"][0], bicubic(small, 2))
