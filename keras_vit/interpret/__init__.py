@@ -1,5 +1,24 @@
-"""Shows which parts of an image a model looked at: attention maps."""
+"""Shows which parts of an image a model looked at, and what speaks for its answer."""
 
-from keras_vit.interpret.rollout import attention_rollout
+from keras_vit.interpret.anatomy import Pixel
+from keras_vit.interpret.balance import relevance_balance
+from keras_vit.interpret.grad_cam import grad_cam
+from keras_vit.interpret.left_out import occlusion, patch_dropping
+from keras_vit.interpret.pixel_gradients import integrated_gradients, smooth_grad
+from keras_vit.interpret.relevance import relevance, transformer_attribution
+from keras_vit.interpret.rollout import attention_rollout, gradient_rollout, raw_attention
 
-__all__ = ["attention_rollout"]
+__all__ = [
+    "Pixel",
+    "attention_rollout",
+    "grad_cam",
+    "gradient_rollout",
+    "integrated_gradients",
+    "occlusion",
+    "patch_dropping",
+    "raw_attention",
+    "relevance",
+    "relevance_balance",
+    "smooth_grad",
+    "transformer_attribution",
+]

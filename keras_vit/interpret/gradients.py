@@ -1,0 +1,80 @@
+"""Gradients by intermediate tensors, in TensorFlow or JAX: the one file that knows the backend."""
+
+import keras
+from keras import ops
+
+from keras_vit.errors import UserError
+
+
+def with_gradients(run):
+    """Runs a function and returns how its scores depend on tensors inside of it.
+
+    Args:
+        run: Takes a function `tap(name, tensor)`, passes tensors through it, which it returns, and
+            returns scores `(B,)`. An example must depend on no other example.
+
+    Returns:
+        The scores, the tensors by name, and the gradients of the scores by name, which have the
+        shapes of the tensors.
+
+    Raises:
+        ValueError: If the backend is neither TensorFlow nor JAX.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return _by_tape(run)
+    if backend == "jax":
+        return _by_jax(run)
+    raise UserError(f"Gradients are taken with TensorFlow or JAX: received the backend {backend}.")
+
+
+def _by_tape(run):
+    import tensorflow as tf
+
+    tensors = {}
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+
+        def tap(name, tensor):
+            tape.watch(tensor)
+            tensors[name] = tensor
+            return tensor
+
+        scores = run(tap)
+    zero = tf.UnconnectedGradients.ZERO
+    return scores, tensors, tape.gradient(scores, tensors, unconnected_gradients=zero)
+
+
+def _by_jax(run):
+    import jax
+
+    found = {}
+
+    def keep(name, tensor):
+        found[name] = tensor
+        return tensor
+
+    run(keep)
+    nothing = {name: ops.zeros_like(tensor) for name, tensor in found.items()}
+
+    def total(added):
+        tensors = {}
+
+        def tap(name, tensor):
+            tensors[name] = tensor
+            return tensor + added[name]
+
+        scores = run(tap)
+        return ops.sum(scores), (scores, tensors)
+
+    gradients, (scores, tensors) = jax.grad(total, has_aux=True)(nothing)
+    return scores, tensors, gradients
+
+
+def constant(tensor):
+    """Returns a tensor as it is, by which no gradient is taken."""
+    return ops.stop_gradient(tensor)
+
+
+def half(tensor):
+    """Returns a tensor as it is; of its gradient one half passes."""
+    return (tensor + constant(tensor)) / 2
