@@ -90,6 +90,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "files",
         "images",
         "inference",
+        "interpret",
         "progress",
         "report",
         "run",

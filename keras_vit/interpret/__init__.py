@@ -3,6 +3,13 @@
 from keras_vit.interpret.anatomy import Pixel
 from keras_vit.interpret.balance import relevance_balance
 from keras_vit.interpret.grad_cam import grad_cam
+from keras_vit.interpret.inside import (
+    attention_distance,
+    layer_similarity,
+    patch_filters,
+    position_similarity,
+    token_norms,
+)
 from keras_vit.interpret.left_out import occlusion, patch_dropping
 from keras_vit.interpret.pixel_gradients import integrated_gradients, smooth_grad
 from keras_vit.interpret.relevance import relevance, transformer_attribution
@@ -10,15 +17,20 @@ from keras_vit.interpret.rollout import attention_rollout, gradient_rollout, raw
 
 __all__ = [
     "Pixel",
+    "attention_distance",
     "attention_rollout",
     "grad_cam",
     "gradient_rollout",
     "integrated_gradients",
+    "layer_similarity",
     "occlusion",
     "patch_dropping",
+    "patch_filters",
+    "position_similarity",
     "raw_attention",
     "relevance",
     "relevance_balance",
     "smooth_grad",
+    "token_norms",
     "transformer_attribution",
 ]

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_vit.errors import UserError
 from keras_vit.tasks import class_names_of
+from keras_vit.tasks.deployed import remembering
 
 
 class Anatomy(NamedTuple):
@@ -60,11 +61,13 @@ class Question(NamedTuple):
         graph: The model from images `(B, H, W, C)` to outputs.
         numbers: Picks the numbers of the outputs, `(B, K)`.
         index: Which of them; `None` for the largest one of each image.
+        are_logits: Whether the numbers are logits of classes.
     """
 
     graph: keras.Model
     numbers: Callable[[object], object]
     index: int | None
+    are_logits: bool = False
 
     def of(self, images):
         """Returns the numbers `(B, K)` of images `(B, H, W, C)`."""
@@ -79,9 +82,12 @@ class Question(NamedTuple):
     def score(self, images, chosen=None):
         """Returns the number that is explained, `(B,)`; by default the one that `chosen` says."""
         numbers = self.of(images)
-        if chosen is None:
-            chosen = self.chosen(numbers)
-        return ops.take_along_axis(numbers, chosen[:, None], axis=1)[:, 0]
+        return pick(numbers, self.chosen(numbers) if chosen is None else chosen)
+
+
+def pick(numbers, chosen):
+    """Returns one of the numbers `(B, K)` of each image, `(B,)`."""
+    return ops.take_along_axis(numbers, chosen[:, None], axis=1)[:, 0]
 
 
 class Pixel(NamedTuple):
@@ -124,8 +130,8 @@ def question(model, target=None):
             "A model that answers with maps is explained at one `Pixel` of them: "
             f"received target={target!r}."
         )
-    index = _index(model, target)
-    return _checked(Question(model, lambda found: found, index), outputs)
+    index, are_logits = _index(model, target), remembering(model) is not None
+    return _checked(Question(model, lambda found: found, index, are_logits), outputs)
 
 
 def _of_pixel(model, pixel):
@@ -141,7 +147,7 @@ def _of_pixel(model, pixel):
         )
     graph = keras.Model(model.input, logits)
     index = _index(model, pixel.target)
-    asked = Question(graph, lambda found: found[:, pixel.row, pixel.column], index)
+    asked = Question(graph, lambda found: found[:, pixel.row, pixel.column], index, True)
     return _checked(asked, logits)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_vit.errors import UserError
-from keras_vit.interpret.anatomy import anatomy, question
+from keras_vit.interpret.anatomy import anatomy, pick, question
 from keras_vit.interpret.intercept import intercepted
 
 
@@ -43,7 +43,7 @@ def occlusion(model, target=None, *, window=None, stride=None, fill=127.5):
         images = ops.cast(images, "float32")
         numbers = asked.of(images)
         chosen = asked.chosen(numbers)
-        whole = asked.score(images, chosen)
+        whole = pick(numbers, chosen)
         total = ops.zeros(ops.shape(images)[:3])
         count = np.zeros((height, width), "float32")
         for top in tops:
@@ -75,36 +75,35 @@ def patch_dropping(model, target=None):
     Raises:
         ValueError: If the model is none of ours, has no such answer, or cannot do without a patch.
     """
-    parts, asked = anatomy(model), question(model, target)
     check_patches_can_go(model)
+    parts, asked = anatomy(model), question(model, target)
     count = parts.embed.grid[0] * parts.embed.grid[1]
 
     def loss(images):
         images = ops.convert_to_tensor(images)
         numbers = asked.of(images)
         chosen = asked.chosen(numbers)
-        whole, lost = asked.score(images, chosen), []
+        whole, lost = pick(numbers, chosen), []
         for place in range(count):
             rest = np.delete(np.arange(count), place)
             kept = ops.broadcast_to(rest[None], (ops.shape(images)[0], count - 1))
-            lost.append(whole - score_of_patches(asked, parts, images, kept, chosen))
+            lost.append(whole - pick(numbers_of_patches(asked, parts, images, kept), chosen))
         return parts.to_map(ops.stack(lost, axis=1))
 
     return loss
 
 
-def score_of_patches(asked, parts, images, kept, chosen=None):
-    """Returns the number that is explained where only some patches become tokens.
+def numbers_of_patches(asked, parts, images, kept):
+    """Returns what a model answers where only some patches become tokens.
 
     Args:
         asked: A `keras_vit.interpret.anatomy.Question`.
         parts: The `Anatomy` of the model.
         images: Images `(B, H, W, C)`.
-        kept: Which patches of each image stay, integers `(B, K)`.
-        chosen: As `Question.score` takes it.
+        kept: Which patches of each image stay, integers `(B, n)`.
 
     Returns:
-        Numbers `(B,)`.
+        Numbers `(B, K)`, as `Question.of` gives them.
     """
     prefix = np.arange(parts.prefix)
     places = [ops.broadcast_to(prefix[None], (ops.shape(images)[0], len(prefix)))]
@@ -114,7 +113,7 @@ def score_of_patches(asked, parts, images, kept, chosen=None):
         return ops.take_along_axis(call(*args, **how), places[..., None], axis=1)
 
     with intercepted((parts.embed, "call", embedded)):
-        return asked.score(images, chosen)
+        return asked.of(images)
 
 
 def check_patches_can_go(model):

@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 from keras import ops
 
+import keras_vit
 from keras_vit import interpret
 from keras_vit.errors import UserError
 from keras_vit.interpret.anatomy import question
+from keras_vit.interpret.gradients import with_gradients
+from keras_vit.interpret.intercept import intercepted
+from keras_vit.interpret.relevance import rules_of
 from keras_vit.models import vit
-from keras_vit.tasks import classifier, features
+from keras_vit.tasks import classifier, detection, detector, features, segmentation, segmenter
 
 RNG = np.random.default_rng(0)
 METHODS = {
@@ -77,9 +81,6 @@ def test_integrated_gradients_sum_up_to_the_difference():
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_rules_change_no_answer(kind):
-    from keras_vit.interpret.intercept import intercepted
-    from keras_vit.interpret.relevance import rules_of
-
     model = build(*MODELS[kind], pre_logits=4)
     with intercepted(*rules_of(model)):
         by_rules = ops.convert_to_numpy(model(IMAGES))
@@ -123,3 +124,48 @@ def test_a_dimension_of_features_is_explained():
     images = RNG.integers(0, 256, (1, 8, 8, 3)).astype("uint8")
     assert ops.shape(interpret.relevance(model, 5)(images)) == (1, 2, 2)
     assert isinstance(model, keras.Model)
+
+
+def test_gradients_are_those_of_finite_differences():
+    asked = question(build(), 1)
+    images = IMAGES.astype("float32")
+    whole = ops.convert_to_tensor(images)
+    _, _, slopes = with_gradients(lambda tap: asked.score(tap("images", whole)))
+    for place in ((0, 3, 4, 1), (1, 7, 11, 2)):
+        change = []
+        for sign in (1, -1):
+            moved = np.array(images)
+            moved[place] += sign * 2
+            change.append(sign * float(asked.score(moved)[place[0]]))
+        found = ops.convert_to_numpy(slopes["images"])[place]
+        assert found == pytest.approx(sum(change) / 4, rel=0.02, abs=1e-5)
+
+
+def test_a_saved_model_has_the_same_maps(tmp_path):
+    model = build()
+    model.save(tmp_path / "model.keras")
+    again = keras_vit.load(tmp_path / "model.keras")
+    for name in ("relevance", "grad_cam", "gradient_rollout"):
+        first, second = (getattr(interpret, name)(each, 1)(IMAGES) for each in (model, again))
+        np.testing.assert_array_equal(first, second)
+
+
+def test_pixels_and_boxes_are_explained():
+    size = dict(image_size=(16, 24), depth=2)
+    model = noisy(segmenter(vit("mu/4", **size), 3, head="linear"))
+    images = RNG.integers(0, 256, (2, 16, 24, 3)).astype("uint8")
+    deployed = segmentation(("sky", "road", "car")).deploy(model)
+    maps = [
+        ops.convert_to_numpy(interpret.relevance(deployed, interpret.Pixel(3, 20, target))(images))
+        for target in ("road", 1, None)
+    ]
+    assert maps[0].shape == (2, 4, 6) and np.abs(maps[0]).max() > 0
+    np.testing.assert_array_equal(maps[0], maps[1])
+    with pytest.raises(UserError, match="within 16 rows and 24 columns: received row 16"):
+        interpret.relevance(deployed, interpret.Pixel(16, 0))
+    with pytest.raises(UserError, match="explained at one `Pixel`"):
+        interpret.relevance(deployed, 0)
+    boxes = detection(("cat",)).deploy(noisy(detector(vit("mu/4", **size), 1, width=8, depth=1)))
+    first, second = (interpret.relevance(boxes, place)(images) for place in (0, 5))
+    assert ops.shape(first) == (2, 4, 6)
+    assert np.abs(ops.convert_to_numpy(first) - ops.convert_to_numpy(second)).max() > 0

@@ -1,0 +1,103 @@
+"""`keras-vit explain`: maps drawn over pictures, and how far to trust them."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_vit.images.heat import overlaid
+from keras_vit.models import vit
+from keras_vit.tasks import classifier
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    model = classifier(vit("mu/4", image_size=(8, 12)), 3, class_names=["cat", "dog", "7"])
+    path = tmp_path_factory.mktemp("model") / "pets.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("pictures")
+    for name in ("one", "two", "three"):
+        pixels = RNG.integers(0, 256, (20, 30, 3), dtype="uint8")
+        Image.fromarray(pixels).save(place / f"{name}.png")
+    return place
+
+
+def test_pictures_are_drawn_and_maps_are_numbers(model, folder, run, tmp_path):
+    methods = "relevance,rollout,gradcam,integrated-gradients"
+    asked = ["--method", methods, "--target", "dog", "--out", tmp_path]
+    code, out, err = run("explain", model, folder, *asked)
+    assert code == 0, err
+    assert out.count("dog ") == 3 and f"Written to {tmp_path}: a picture and maps of 3." in out
+    with np.load(tmp_path / "one-maps.npz") as maps:
+        assert list(maps) == methods.split(",")
+        assert maps["relevance"].shape == (2, 3) and maps["integrated-gradients"].shape == (8, 12)
+    width, _ = Image.open(tmp_path / "one-explained.png").size
+    assert width > 4 * 200
+
+
+def test_what_is_asked_changes_the_map(model, folder, run, tmp_path):
+    maps = {}
+    for target in ("cat", "0", "7", "2"):
+        where = tmp_path / target
+        code, _, err = run("explain", model, folder / "one.png", "--target", target, "--out", where)
+        assert code == 0, err
+        maps[target] = np.load(where / "one-maps.npz")["relevance"]
+    np.testing.assert_array_equal(maps["cat"], maps["0"])
+    np.testing.assert_array_equal(maps["7"], maps["2"])  # a name goes before an index
+    assert np.abs(maps["cat"] - maps["7"]).max() > 0
+
+
+def test_mistakes_are_one_sentence(model, folder, run, tmp_path):
+    picture = folder / "one.png"
+    for words, message in (
+        ([picture], "--out must name a folder for the pictures"),
+        (
+            [picture, "--out", tmp_path, "--method", "magic"],
+            "--method must be of .*: received 'magic'",
+        ),
+        ([picture, "--out", tmp_path, "--target", "horse"], "no class called 'horse'"),
+        ([picture, "--out", tmp_path, "--pixel", "0", "0"], "a segmentation"),
+        (["--out", tmp_path], "Name pictures to explain, or --data and --faithfulness"),
+        (["--faithfulness"], "Name pictures to explain, or --data and --faithfulness"),
+        ([tmp_path / "none.png", "--out", tmp_path], "No picture is explained|no such|none.png"),
+    ):
+        code, _, err = run("explain", model, *words)
+        assert code == 2
+        assert re.search(message, err.replace("\n", " ")), err
+
+
+@pytest.mark.slow
+def test_methods_are_measured_beside_maps_that_know_nothing(model, folder, run, tmp_path):
+    asked = ["--faithfulness", "--data", folder, "--method", "relevance,attention"]
+    code, out, err = run("explain", model, *asked, "--out", tmp_path)
+    assert code == 0, err
+    found = json.loads((tmp_path / "faithfulness.json").read_text())
+    assert found["images"] == 3
+    assert list(found["methods"]) == ["relevance", "attention", "random", "centre blob", "edges"]
+    for measures in found["methods"].values():
+        assert len(measures) == 6
+        for cell in measures.values():
+            assert 0 <= cell["low"] <= cell["mean"] <= cell["high"] <= 1
+    assert "Not better than a random map" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_colours_of_a_map():
+    image = np.full((12, 18, 3), 100, "uint8")
+    values = np.zeros((2, 3))
+    values[0, 0] = 1
+    bright = overlaid(image, values)
+    assert bright.shape == (12, 18, 3) and bright.dtype == np.uint8
+    assert bright[1, 1].sum() > bright[-1, -1].sum()
+    signed = overlaid(image, values - np.eye(2, 3)[::-1])
+    assert signed[1, 1, 0] > signed[1, 1, 2] and signed[-2, 1, 2] > signed[-2, 1, 0]
+    assert np.isfinite(overlaid(image, np.zeros((2, 3)))).all()
