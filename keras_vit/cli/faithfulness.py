@@ -1,5 +1,7 @@
 """How far ways to explain can be trusted: the table of `keras-vit explain --faithfulness`."""
 
+import sys
+
 import numpy as np
 
 from keras_vit.cli.open_model import open_exportable
@@ -20,7 +22,7 @@ def measure(model, names, *, data, limit, out, data_dir):
         model: A path, as `keras-vit explain` takes it.
         names: Names of methods.
         data: The source.
-        limit: How many pictures are looked at, at most; they lie evenly in the split.
+        limit: How many pictures are looked at, at most.
         out: A folder for faithfulness.json, or `None`.
         data_dir: Folder of prepared TFDS sets.
 
@@ -55,21 +57,22 @@ def measure(model, names, *, data, limit, out, data_dir):
 
 
 def _images(model, source, limit):
-    """Reads pictures that lie evenly in the test split, or in the only one."""
-    from keras_vit.data import BrokenPictures, fitted_batches
+    """Reads random pictures of the test split, or of the only one, each once."""
+    from keras_vit.data import BrokenPictures, draw, fitted_batches
     from keras_vit.tasks import preprocessing_of
 
     name = "test" if "test" in source.splits else next(iter(source.splits))
-    split = source.splits[name]
-    places = np.unique(np.linspace(0, split.count - 1, min(limit, split.count)).astype(int))
+    split, broken = source.splits[name], BrokenPictures()
     batches = fitted_batches(
-        split.subset(places),
+        draw(split, limit, seed=0),
         preprocessing_of(model),
         batch_size=PER_CALL,
         example=lambda sample: sample["image"],
-        broken=BrokenPictures(),
+        broken=broken,
     )
     found = list(batches.as_numpy_iterator())
+    for path, reason in broken.reasons.items():
+        print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
     if sum(map(len, found)) < 2:
         raise UserError(f"Two pictures are needed: fewer of the split {name} can be read.")
     return np.concatenate(found)
