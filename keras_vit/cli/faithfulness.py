@@ -34,6 +34,7 @@ def measure(model, names, *, data, limit, out, data_dir):
     """
     from keras_vit.interpret.controls import CONTROLS
     from keras_vit.interpret.methods import METHODS
+    from keras_vit.run.settings import wrapped
 
     source = open_quietly(data, data_dir=data_dir, to_judge=True)
     opened = open_exportable(model)
@@ -47,7 +48,7 @@ def measure(model, names, *, data, limit, out, data_dir):
     table = {name: _with_intervals(found) for name, found in each.items()}
     _print(table, len(images))
     for sentence in _no_better_than_random(each, names):
-        print(sentence)
+        print(wrapped(sentence))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         settings = {"model": str(model), "data": data, "images": len(images)}
@@ -125,16 +126,17 @@ def _print(table, count):
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(title=f"{count:,} pictures, percent, half of the 95 % interval", box=None)
-    shown.add_column("method", no_wrap=True)
-    for measure in next(iter(table.values())):
-        arrow = "low" if measure in LOWER_IS_BETTER else "high"
-        heading = "\n".join([*f"{measure} ".split(" ", 1), f"({arrow})"]).replace("\n\n", "\n")
-        shown.add_column(heading, justify="right", no_wrap=True)
-    for name, row in table.items():
-        cells = [
-            f"{100 * cell['mean']:.1f} ±{50 * (cell['high'] - cell['low']):.1f}"
-            for cell in row.values()
-        ]
-        shown.add_row(name, *cells)
-    Console().print(shown)
+    measures = list(next(iter(table.values())))
+    for group in (measures[:4], measures[4:]):
+        shown = Table(title=f"{count:,} pictures, percent; ± half of the 95 % interval")
+        shown.add_column("method", no_wrap=True)
+        for measure in group:
+            good = "low" if measure in LOWER_IS_BETTER else "high"
+            shown.add_column(f"{measure} ({good} is good)", justify="right", min_width=11)
+        for name, row in table.items():
+            cells = (row[measure] for measure in group)
+            shown.add_row(
+                name,
+                *(f"{100 * x['mean']:.1f} ±{50 * (x['high'] - x['low']):.1f}" for x in cells),
+            )
+        Console().print(shown)

@@ -32,16 +32,16 @@ def folder(tmp_path_factory):
 
 
 def test_pictures_are_drawn_and_maps_are_numbers(model, folder, run, tmp_path):
-    methods = "relevance,rollout,gradcam,integrated-gradients"
+    methods = "relevance,rollout,gradcam,occlusion"
     asked = ["--method", methods, "--target", "dog", "--out", tmp_path]
     code, out, err = run("explain", model, folder, *asked)
     assert code == 0, err
     assert out.count("dog ") == 3 and f"Written to {tmp_path}: a picture and maps of 3." in out
     with np.load(tmp_path / "one-maps.npz") as maps:
         assert list(maps) == methods.split(",")
-        assert maps["relevance"].shape == (2, 3) and maps["integrated-gradients"].shape == (8, 12)
-    width, _ = Image.open(tmp_path / "one-explained.png").size
-    assert width > 4 * 200
+        assert maps["relevance"].shape == (2, 3) and maps["occlusion"].shape == (8, 12)
+    with Image.open(tmp_path / "one-explained.png") as drawn:
+        assert drawn.size[0] > 4 * 200
 
 
 def test_what_is_asked_changes_the_map(model, folder, run, tmp_path):
@@ -50,7 +50,8 @@ def test_what_is_asked_changes_the_map(model, folder, run, tmp_path):
         where = tmp_path / target
         code, _, err = run("explain", model, folder / "one.png", "--target", target, "--out", where)
         assert code == 0, err
-        maps[target] = np.load(where / "one-maps.npz")["relevance"]
+        with np.load(where / "one-maps.npz") as found:
+            maps[target] = found["relevance"]
     np.testing.assert_array_equal(maps["cat"], maps["0"])
     np.testing.assert_array_equal(maps["7"], maps["2"])  # a name goes before an index
     assert np.abs(maps["cat"] - maps["7"]).max() > 0
@@ -88,7 +89,7 @@ def test_methods_are_measured_beside_maps_that_know_nothing(model, folder, run, 
         for cell in measures.values():
             assert 0 <= cell["low"] <= cell["mean"] <= cell["high"] <= 1
     assert "Not better than a random map" in out
-    assert max(map(len, out.splitlines())) <= 80
+    assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
 
 
 def test_colours_of_a_map():

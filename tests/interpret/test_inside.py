@@ -8,6 +8,7 @@ from keras_vit import interpret
 from keras_vit.errors import UserError
 from keras_vit.models import vit
 
+pytestmark = pytest.mark.tensorflow  # NumPy does most of it
 RNG = np.random.default_rng(0)
 SIZE = 8, 12  # two rows and three columns of patches of 4x4 pixels
 IMAGES = RNG.integers(0, 256, (4, *SIZE, 3)).astype("uint8")

@@ -19,6 +19,7 @@ from keras_vit.interpret.perturbation import (
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
 
+pytestmark = pytest.mark.tensorflow  # NumPy does most of it
 RNG = np.random.default_rng(0)
 PLACE = 1, 2  # row and column of the patch that says the class
 SIZE = 16, 24  # four rows and six columns of patches of 4x4 pixels
