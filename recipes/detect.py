@@ -33,7 +33,7 @@ class Config(Augmentation):
     """A folder with annotations of Pascal VOC or COCO, or another source of boxes."""
     weights: str = ""
     """A checkpoint: .safetensors, .npz, a folder that holds one, a .keras file, hf:owner/name."""
-    image_size: tuple[int, int] = (288, 384)
+    image_size: tuple[int, int] = (240, 320)
     """Height and width in pixels that pictures are resized to."""
     window: int = 0
     """Side in patches of the windows within which all but four blocks attend, for large pictures.
@@ -58,7 +58,7 @@ class Config(Augmentation):
     """Score from which on a box is listed and drawn; the scores of the test take all boxes."""
     augment: AugmentationName = "colour-jitter"
     """Published augmentation of colour; boxes do not follow one that moves pixels."""
-    epochs: int = 60
+    epochs: int = 50
     batch_size: int = 8
     learning_rate: float = 5e-4
     weight_decay: float = 0.05
