@@ -37,7 +37,7 @@ class Config(Pictures):
     """Attention heads."""
     window: int = 8
     """Side in pixels of the windows, within which the blocks attend."""
-    epochs: int = 1200
+    epochs: int = 900
     batch_size: int = 8
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
