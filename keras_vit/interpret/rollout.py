@@ -43,7 +43,7 @@ def raw_attention(model, *, block=-1, head=None):
         tokens, last = inputs(images, training=False)
         scores = _float(parts.blocks[block].attention_scores(tokens))  # B h T T
         scores = ops.mean(scores, axis=1) if head is None else scores[:, head]
-        flow = _beginning(parts, last)
+        flow = _beginning(parts, last, tokens.shape[1])
         return parts.to_map(ops.einsum("bt,bts->bs", flow, scores))
 
     return attention
@@ -86,7 +86,7 @@ def attention_rollout(model, *, fusion="mean", discard=0.0, first=0):
 
     def rollout(images):
         *tokens, last = inputs(images, training=False)
-        flow = _beginning(parts, last)  # B T
+        flow = _beginning(parts, last, tokens[-1].shape[1])  # B T
         for block, x in zip(reversed(blocks), reversed(tokens), strict=True):
             scores = FUSIONS[fusion](_float(block.attention_scores(x)), axis=1)  # B T T
             if discard:
@@ -144,11 +144,11 @@ def weighted_rollout(model, asked, *, first=0, rules=None):
         if rules is not None:
             found, by_rules, _ = _scores_and_gradients(asked, parts, blocks, images, rules)
             scores = [each * slope for each, slope in zip(found, by_rules, strict=True)]
-        flow = _beginning(parts, tokens)
+        flow = beginning = _beginning(parts, tokens, scores[-1].shape[-1])
         for each, slope in zip(reversed(scores), reversed(gradients), strict=True):
             weighed = ops.mean(ops.relu(_float(each * slope)), axis=1)  # B T T
             flow = flow + ops.einsum("bt,bts->bs", flow, weighed)
-        return _shares(parts, flow - _beginning(parts, tokens))
+        return _shares(parts, flow - beginning)
 
     return rollout
 
@@ -211,9 +211,12 @@ def _shares(parts, flow):
     return parts.to_map(ops.divide_no_nan(flow, ops.sum(flow, axis=1, keepdims=True)))
 
 
-def _beginning(parts, tokens):
-    """Returns the share that the pool takes from each of its tokens, `(B, T)`, summing to 1."""
-    pool, prefix, count = parts.pool, parts.prefix, tokens.shape[1]
+def _beginning(parts, tokens, count):
+    """Returns the share that the pool takes of each of `count` tokens, `(B, T)`, summing to 1.
+
+    The pool may be given fewer tokens: an export computes only those that it reads.
+    """
+    pool, prefix = parts.pool, parts.prefix
     if isinstance(pool, AttentionPool):
         return ops.mean(_float(pool.attention_scores(tokens)), axis=1)[:, 0]
     places = ops.arange(count)
