@@ -12,7 +12,7 @@ from keras_vit.data.augment.samples import Stage
 from keras_vit.data.balanced_order import training_order
 from keras_vit.data.crop import centre_crop
 from keras_vit.data.order import Once
-from keras_vit.data.sample import image_and_label
+from keras_vit.data.sample import image_and_label, made
 from keras_vit.data.service import served_batches
 from keras_vit.data.splits import in_memory_preprocessing
 from keras_vit.errors import UserError
@@ -116,7 +116,7 @@ def train_batches(
     def finish(counters, sample):
         if augment is not None:
             sample = augment(sample, keys(counters, AUGMENT))
-        parts = _made(example, sample, lambda: keys(counters, EXAMPLE))
+        parts = made(example, sample, lambda: keys(counters, EXAMPLE))
         return parts if mix is None else mix(*parts, keys(counters, MIX))
 
     if service:
@@ -159,8 +159,8 @@ def eval_batches(
     _check_crop(split, crop)
 
     def finish(numbers, sample):
-        made = _made(example, sample, lambda: fold(example_keys(0, numbers), EXAMPLE))
-        return (made, numbers) if numbered else made
+        parts = made(example, sample, lambda: fold(example_keys(0, numbers), EXAMPLE))
+        return (parts, numbers) if numbered else parts
 
     return _ahead(split.batches(order, finish, lambda x, _: crop(x, NO_KEY), broken))
 
@@ -223,11 +223,6 @@ def fitted_preprocessing(split, preprocessing):
     if preprocessing is None:
         raise UserError("A split of encoded pictures needs `preprocessing`: received None.")
     return preprocessing
-
-
-def _made(example, sample, keys):
-    """Returns what `example` makes of samples, which have a `key` if it draws."""
-    return example(sample | {"key": keys()} if getattr(example, "draws", False) else sample)
 
 
 def _check_crop(split, crop):

@@ -75,3 +75,17 @@ def image_and_label(sample):
     if "label" not in sample:
         raise UserError(f"Samples must have labels: received samples with {', '.join(sample)}.")
     return sample["image"], sample["label"]
+
+
+def made(example, sample, keys):
+    """Returns what an `example` makes of samples, which have a `key` if it draws.
+
+    Args:
+        example: A function from a batch of samples; one that draws has a true attribute `draws`.
+        sample: The batch of samples.
+        keys: A function without arguments that returns their keys, uint64 `(B,)`.
+
+    Returns:
+        What `example` returns.
+    """
+    return example(sample | {"key": keys()} if getattr(example, "draws", False) else sample)
