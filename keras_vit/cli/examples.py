@@ -1,6 +1,9 @@
 """The examples of a source, as the task of a model reads them."""
 
 import functools
+import sys
+
+import numpy as np
 
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
@@ -48,3 +51,34 @@ def examples_of(source, task, model_names, user):
         return task.example
     classes = match_classes(names, model_names, len(task.class_names))
     return functools.wraps(task.example)(lambda sample: task.example(relabelled(sample, classes)))
+
+
+def drawn_examples(split, count, preprocessing, seed, example):
+    """Reads random examples of a split, each once, and says which cannot be read.
+
+    Args:
+        split: A split of a `keras_vit.data.Source`.
+        count: How many examples are drawn, at most.
+        preprocessing: The `Preprocessing` of their pictures.
+        seed: Seed of the choice.
+        example: What becomes of a batch of samples, as `examples_of` returns it.
+
+    Returns:
+        What `example` returns, joined over all batches.
+
+    Raises:
+        ValueError: If none of the pictures can be read.
+    """
+    from keras import tree
+
+    from keras_vit.data import BrokenPictures, draw, fitted_batches
+
+    broken = BrokenPictures()
+    how = dict(batch_size=64, example=example, broken=broken)
+    batches = fitted_batches(draw(split, count, seed), preprocessing, **how)
+    parts = list(batches.as_numpy_iterator())
+    for path, reason in broken.reasons.items():
+        print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
+    if not parts:
+        raise UserError("None of the pictures that were drawn can be read.")
+    return tree.map_structure(lambda *each: np.concatenate(each), *parts)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import cyclopts
 import numpy as np
 
-from keras_vit.cli.examples import check_channels, examples_of
+from keras_vit.cli.examples import check_channels, drawn_examples, examples_of
 from keras_vit.cli.open_model import open_exportable
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.cli.preprocessing import with_flags
@@ -102,7 +102,7 @@ def export_model(
     seen = fitted_preprocessing(test, served)
     example = examples_of(source, task, deployed.class_names, "`export`")
     with explain_labels():
-        pictures, truth = _drawn(test, images, task.samples_by(served), seed, example)
+        pictures, truth = drawn_examples(test, images, task.samples_by(served), seed, example)
     some = deployed(pictures[:4].astype("float32")).values()
     if not all(np.isfinite(x).all() for x in some):  # of all, `compare` knows later
         raise UserError(f"{model} answers some images with something that is not a finite number.")
@@ -110,7 +110,7 @@ def export_model(
     calibrating = None
     if any(FORMATS[name].is_calibrated for name in formats) and "train" in source.splits:
         how = task.samples_by(served), seed, example
-        calibrating, _ = _drawn(source.splits["train"], calibration, *how)
+        calibrating, _ = drawn_examples(source.splits["train"], calibration, *how)
     failures = {}
     with Comparing(pictures) as comparing, tempfile.TemporaryDirectory() as folder:
         keras_file = Path(folder, "model.keras")
@@ -168,23 +168,6 @@ def export_model(
     for name, why in rejected.items():
         print(f"keras-vit: {places[name]}: {why}", file=sys.stderr)
     return 1 if rejected else 0
-
-
-def _drawn(split, count, preprocessing, seed, example):
-    """Returns random images of a split, `(N, H, W, C)`, each once, and their truth."""
-    from keras_vit.data import BrokenPictures, draw, fitted_batches
-
-    broken = BrokenPictures()
-    how = dict(batch_size=64, example=example, broken=broken)
-    batches = fitted_batches(draw(split, count, seed), preprocessing, **how)
-    pairs = list(batches.as_numpy_iterator())
-    for path, reason in broken.reasons.items():
-        print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
-    if not pairs:
-        raise UserError("None of the pictures that were drawn can be read.")
-    from keras import tree
-
-    return tree.map_structure(lambda *parts: np.concatenate(parts), *pairs)
 
 
 def _compared(task, comparing, truth, paths):

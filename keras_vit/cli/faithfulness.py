@@ -1,9 +1,8 @@
 """How far ways to explain can be trusted: the table of `keras-vit explain --faithfulness`."""
 
-import sys
-
 import numpy as np
 
+from keras_vit.cli.examples import drawn_examples
 from keras_vit.cli.open_model import open_exportable
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.errors import UserError
@@ -59,24 +58,14 @@ def measure(model, names, *, data, limit, out, data_dir):
 
 def _images(model, source, limit):
     """Reads random pictures of the test split, or of the only one, each once."""
-    from keras_vit.data import BrokenPictures, draw, fitted_batches
     from keras_vit.tasks import preprocessing_of
 
     name = "test" if "test" in source.splits else next(iter(source.splits))
-    split, broken = source.splits[name], BrokenPictures()
-    batches = fitted_batches(
-        draw(split, limit, seed=0),
-        preprocessing_of(model),
-        batch_size=PER_CALL,
-        example=lambda sample: sample["image"],
-        broken=broken,
-    )
-    found = list(batches.as_numpy_iterator())
-    for path, reason in broken.reasons.items():
-        print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
-    if sum(map(len, found)) < 2:
+    how = preprocessing_of(model), 0, lambda sample: sample["image"]
+    images = drawn_examples(source.splits[name], limit, *how)
+    if len(images) < 2:
         raise UserError(f"Two pictures are needed: fewer of the split {name} can be read.")
-    return np.concatenate(found)
+    return images
 
 
 def _measured(model, images, maps):

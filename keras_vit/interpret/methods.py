@@ -18,4 +18,3 @@ METHODS = {
     "occlusion": occlusion,
     "patch-dropping": patch_dropping,
 }
-OF_NO_TARGET = ("attention", "rollout")  # show where a model looks, whatever is asked

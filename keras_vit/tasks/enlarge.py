@@ -7,8 +7,9 @@ from keras import ops
 
 from keras_vit.errors import UserError
 from keras_vit.images.bicubic import bicubic_matrix
-from keras_vit.layers import PixelShuffle, TokenMap
+from keras_vit.layers import TokenMap
 from keras_vit.models import encode
+from keras_vit.tasks.pixel_head import written_pixels
 
 
 def enlarger(config, *, scale, dropout=0.0, drop_path=0.0):
@@ -49,16 +50,7 @@ def enlarger(config, *, scale, dropout=0.0, drop_path=0.0):
     x = TokenMap(config.grid, name="map")(x)
     x = keras.layers.Conv2D(config.width, 3, padding="same", name="deep")(x)
     x = keras.layers.Add(name="joined")([shallow, x])
-    # From zero, so that the first answer is bicubic; in float32, as every head.
-    x = keras.layers.Conv2D(
-        scale * scale * config.channels,
-        3,
-        padding="same",
-        kernel_initializer="zeros",
-        dtype="float32",
-        name="head",
-    )(x)
-    x = PixelShuffle(scale, dtype="float32", name="shuffle")(x)
+    x = written_pixels(x, scale, config.channels)  # from zero: the first answer is bicubic
     smooth = BicubicEnlargement(scale, dtype="float32", name="bicubic")(images)
     x = keras.layers.Add(dtype="float32", name="enlarged")([smooth, x])
     return keras.Model(images, x, name="enlarger")

@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from keras_vit.errors import UserError
-from keras_vit.layers import PatchEncoder, Patches, PixelShuffle, TokenMap, TransformerBlock
+from keras_vit.layers import PatchEncoder, Patches, TokenMap, TransformerBlock
 from keras_vit.models import encode, patch_tokens
+from keras_vit.tasks.pixel_head import written_pixels
 from keras_vit.tasks.smooth_fill import SmoothFill
 from keras_vit.tasks.visible_patches import AllPatches, KeepPatches, VisibleTokens
 
@@ -92,16 +93,7 @@ def inpainter(
         x = TransformerBlock(decoder_heads, 4 * decoder_width, name=f"decoder{index:02d}")(x)
     x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="decoder_norm")(x)
     x = TokenMap(config.grid, name="map")(x)
-    # From zero, so that the first answer is the smooth one; in float32, as every head.
-    x = keras.layers.Conv2D(
-        size * size * config.channels,
-        3,
-        padding="same",
-        kernel_initializer="zeros",
-        dtype="float32",
-        name="head",
-    )(x)
-    x = PixelShuffle(size, dtype="float32", name="shuffle")(x)
+    x = written_pixels(x, size, config.channels)  # from zero: the first answer is the smooth one
     x = FillHoles(dtype="float32", name="filled")(picture, known, smooth, x)
     return keras.Model(images, x, name="inpainter")
 

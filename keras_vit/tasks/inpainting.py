@@ -3,11 +3,17 @@
 import numpy as np
 
 from keras_vit.errors import UserError
-from keras_vit.images.bicubic import to_uint8
 from keras_vit.images.fill import fill_in_windows
 from keras_vit.images.holes import colours, missing_in, outlined
 from keras_vit.tasks.restore_score import LEAST_ERROR, RestorationScore
-from keras_vit.tasks.result import Result
+from keras_vit.tasks.restored import (
+    as_given,
+    drawn,
+    image_of,
+    result_of,
+    size_in_words,
+    true_and_restored,
+)
 from keras_vit.tasks.simple_fills import BASELINES
 from keras_vit.tasks.task import Task
 
@@ -66,14 +72,11 @@ def _whole(answer, shape, picture):
     filled = fill_in_windows(
         lambda images: _image_of(answer(images)), pixels, missing_in(picture), size=size
     )
-    # A grey picture stays grey, whatever colours the model gives it.
-    return {"image": filled if given == wanted else to_uint8(filled.mean(-1, keepdims=True))}
+    return {"image": as_given(filled, given)}
 
 
 def _image_of(answers):
-    if "image" not in answers:
-        raise UserError(f"Inpainting answers with `image`: received {', '.join(answers)}.")
-    return answers["image"]
+    return image_of(answers, "Inpainting")
 
 
 def _loss():
@@ -110,20 +113,9 @@ def _deployed(model):
 
 
 def _score(pairs):
-    pictures = (
-        (colours(true), each if each.dtype == np.uint8 else to_uint8(each), missing_in(true))
-        for answers, truth in pairs
-        for true, each in zip(truth, _image_of(answers), strict=True)
-    )
-    score = RestorationScore.of_holes(pictures)
-    if not len(score.pictures):
-        raise UserError("There is no image to answer.")
-    return Result(
-        figures=score.figures,
-        count=len(score.pictures),
-        each=score.pictures[:, 0],
-        figures_of=score.figures_of,
-    )
+    pictures = true_and_restored(pairs, "Inpainting")
+    holes = ((colours(true), each, missing_in(true)) for true, each in pictures)
+    return result_of(RestorationScore.of_holes(holes))
 
 
 def _picture(image, truth):
@@ -131,12 +123,8 @@ def _picture(image, truth):
 
 
 def _show(image, answers):
-    from PIL import Image
-
-    filled = to_uint8(_image_of(answers))
-    return {"filled": Image.fromarray(filled if filled.shape[2] == 3 else filled[..., 0])}
+    return drawn(_image_of(answers), "filled")
 
 
 def _words(answers):
-    height, width, _ = _image_of(answers).shape
-    return [{"name": f"{width} x {height} pixels"}]
+    return size_in_words(_image_of(answers))

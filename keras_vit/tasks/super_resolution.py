@@ -10,7 +10,14 @@ from keras_vit.images.bicubic import REACH, bicubic, to_uint8
 from keras_vit.images.tiles import enlarge_in_tiles
 from keras_vit.tasks.enlarged_panels import enlarged_panels
 from keras_vit.tasks.restore_score import LEAST_ERROR, WINDOW, RestorationScore
-from keras_vit.tasks.result import Result
+from keras_vit.tasks.restored import (
+    as_given,
+    drawn,
+    image_of,
+    result_of,
+    size_in_words,
+    true_and_restored,
+)
 from keras_vit.tasks.task import Task
 
 LARGEST_MARGIN = 8  # pixels at the edge of a tile whose answers are dropped
@@ -93,14 +100,11 @@ def _whole(answer, shape, picture, *, scale):
         scale=scale,
         margin=min(LARGEST_MARGIN, (min(tile) - 1) // 4),
     )
-    # A grey picture stays grey, whatever colours the model gives it.
-    return {"image": large if given == channels else to_uint8(large.mean(-1, keepdims=True))}
+    return {"image": as_given(large, given)}
 
 
 def _image_of(answers):
-    if "image" not in answers:
-        raise UserError(f"Super-resolution answers with `image`: received {', '.join(answers)}.")
-    return answers["image"]
+    return image_of(answers, "Super-resolution")
 
 
 def _loss():
@@ -141,20 +145,8 @@ def _deployed(model, *, scale):
 
 
 def _score(pairs, *, scale):
-    pictures = (
-        (true, each if each.dtype == np.uint8 else to_uint8(each))
-        for answers, truth in pairs
-        for true, each in zip(truth, _image_of(answers), strict=True)
-    )
-    score = RestorationScore.of(pictures, border=scale)
-    if not len(score.pictures):
-        raise UserError("There is no image to answer.")
-    return Result(
-        figures=score.figures,
-        count=len(score.pictures),
-        each=score.pictures[:, 0],
-        figures_of=score.figures_of,
-    )
+    pictures = true_and_restored(pairs, "Super-resolution")
+    return result_of(RestorationScore.of(pictures, border=scale))
 
 
 def _bicubic(images, *, scale):
@@ -166,12 +158,8 @@ def _panels(image, truth, answers, *, scale):
 
 
 def _show(image, answers, *, scale):
-    from PIL import Image
-
-    large = to_uint8(_image_of(answers))
-    return {f"x{scale}": Image.fromarray(large if large.shape[2] == 3 else large[..., 0])}
+    return drawn(_image_of(answers), f"x{scale}")
 
 
 def _words(answers):
-    height, width, _ = _image_of(answers).shape
-    return [{"name": f"{width} x {height} pixels"}]
+    return size_in_words(_image_of(answers))

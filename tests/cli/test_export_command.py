@@ -161,14 +161,14 @@ def test_one_that_cannot_be_written_does_not_lose_the_others(
 def test_the_images_that_judge_are_drawn_from_all_of_the_split_each_once(count):
     split = open_source("digits").splits["test"]
     how = Preprocessing(image_size=8)
-    images, labels = export_command._drawn(split, count, how, 0, image_and_label)
+    images, labels = export_command.drawn_examples(split, count, how, 0, image_and_label)
     assert len(images) == len(labels) == min(count, split.count)
     assert set(labels) == set(range(10))
-    everything = export_command._drawn(split, 10**9, how, 1, image_and_label)[0]
+    everything = export_command.drawn_examples(split, 10**9, how, 1, image_and_label)[0]
     everything = {image.tobytes() for image in everything}
     assert {image.tobytes() for image in images} <= everything
     assert len({image.tobytes() for image in images}) >= len(images) - 2  # few are twins
-    again, _ = export_command._drawn(split, count, how, 0, image_and_label)
+    again, _ = export_command.drawn_examples(split, count, how, 0, image_and_label)
     np.testing.assert_array_equal(images, again)
 
 
