@@ -81,7 +81,7 @@ def evaluate(
     flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     preprocessing = with_flags(artefact.preprocessing, source, [examples], **flags)
     task = task_of(artefact, {} if artefact.class_names else _shapes(artefact))
-    check_channels(task, artefact.image_shape[2], examples)
+    check_channels(artefact.image_shape[2] - task.alpha, examples)
     example = examples_of(source, task, artefact.class_names, "`evaluate`")
     if artefact.class_names is None and task.class_names and source.class_names:
         print("The model names no classes: they are taken to be in the order of the source's.")

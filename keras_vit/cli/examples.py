@@ -9,20 +9,18 @@ from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
 
 
-def check_channels(task, channels, split):
+def check_channels(taken, split):
     """Checks that the pictures of a split have the channels that a model takes.
 
     Args:
-        task: The `keras_vit.tasks.Task` of the model.
-        channels: How many channels the model's images have.
+        taken: How many channels the model's pictures have, without alpha.
         split: The split of a `keras_vit.data.Source`.
 
     Raises:
         ValueError: If they have others.
     """
-    taken, found = channels - task.alpha, split.channels
-    if taken != found:
-        raise UserError(f"The model takes {taken} channels: the source has {found}.")
+    if taken != split.channels:
+        raise UserError(f"The model takes {taken} channels: the source has {split.channels}.")
 
 
 def examples_of(source, task, model_names, user):
@@ -53,6 +51,25 @@ def examples_of(source, task, model_names, user):
     return functools.wraps(task.example)(lambda sample: task.example(relabelled(sample, classes)))
 
 
+def to_look_at(source, channels):
+    """Chooses the split whose pictures are looked at: the one called test, or else the first.
+
+    Args:
+        source: A `keras_vit.data.Source`.
+        channels: How many channels the model's images have.
+
+    Returns:
+        A split without labels, masks or boxes.
+
+    Raises:
+        ValueError: If its pictures have other channels.
+    """
+    splits = source.only(()).splits
+    split = splits["test"] if "test" in splits else next(iter(splits.values()))
+    check_channels(channels, split)
+    return split
+
+
 def drawn_examples(split, count, preprocessing, seed, example):
     """Reads random examples of a split, each once, and says which cannot be read.
 
@@ -71,14 +88,35 @@ def drawn_examples(split, count, preprocessing, seed, example):
     """
     from keras import tree
 
+    parts = list(drawn_batches(split, count, preprocessing, seed, example, batch_size=64))
+    return tree.map_structure(lambda *each: np.concatenate(each), *parts)
+
+
+def drawn_batches(split, count, preprocessing, seed, example, *, batch_size):
+    """Reads the examples of `drawn_examples` in batches, of which only a few are in memory.
+
+    Args:
+        split: As `drawn_examples` takes it.
+        count: As `drawn_examples` takes it.
+        preprocessing: As `drawn_examples` takes it.
+        seed: As `drawn_examples` takes it.
+        example: As `drawn_examples` takes it.
+        batch_size: Examples per batch.
+
+    Yields:
+        What `example` returns.
+
+    Raises:
+        ValueError: At the end, if none of the pictures could be read.
+    """
     from keras_vit.data import BrokenPictures, draw, fitted_batches
 
-    broken = BrokenPictures()
-    how = dict(batch_size=64, example=example, broken=broken)
-    batches = fitted_batches(draw(split, count, seed), preprocessing, **how)
-    parts = list(batches.as_numpy_iterator())
+    broken, is_empty = BrokenPictures(), True
+    how = dict(batch_size=batch_size, example=example, broken=broken)
+    for batch in fitted_batches(draw(split, count, seed), preprocessing, **how).as_numpy_iterator():
+        is_empty = False
+        yield batch
     for path, reason in broken.reasons.items():
         print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
-    if not parts:
+    if is_empty:
         raise UserError("None of the pictures that were drawn can be read.")
-    return tree.map_structure(lambda *each: np.concatenate(each), *parts)

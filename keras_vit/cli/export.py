@@ -96,7 +96,7 @@ def export_model(
     if "test" not in source.splits:
         raise UserError(f"{source.name} has no test split to compare the exports on.")
     test = source.splits["test"]
-    check_channels(task, opened.input_shape[3], test)
+    check_channels(opened.input_shape[3] - task.alpha, test)
     flags = dict(crop_ratio=crop_ratio, interpolation=interpolation)
     served = with_flags(preprocessing_of(opened), source, [test], **flags)
     seen = fitted_preprocessing(test, served)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_vit.cli.examples import drawn_examples
+from keras_vit.cli.examples import drawn_examples, to_look_at
 from keras_vit.cli.open_model import open_exportable
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.errors import UserError
@@ -57,14 +57,14 @@ def measure(model, names, *, data, limit, out, data_dir):
 
 
 def _images(model, source, limit):
-    """Reads random pictures of the test split, or of the only one, each once."""
+    """Reads random pictures, each once."""
     from keras_vit.tasks import preprocessing_of
 
-    name = "test" if "test" in source.splits else next(iter(source.splits))
+    split = to_look_at(source, model.input_shape[3])
     how = preprocessing_of(model), 0, lambda sample: sample["image"]
-    images = drawn_examples(source.splits[name], limit, *how)
+    images = drawn_examples(split, limit, *how)
     if len(images) < 2:
-        raise UserError(f"Two pictures are needed: fewer of the split {name} can be read.")
+        raise UserError(f"Two pictures are needed: received {len(images)} that can be read.")
     return images
 
 

@@ -7,6 +7,7 @@ from keras_vit.cli.evaluate import evaluate
 from keras_vit.cli.explain import explain
 from keras_vit.cli.export import export_model
 from keras_vit.cli.import_weights import import_weights
+from keras_vit.cli.inside import inside
 from keras_vit.cli.inspect import inspect_file
 from keras_vit.cli.predict import predict
 from keras_vit.cli.serve import serve_model
@@ -15,7 +16,7 @@ from keras_vit.command_line import fenced, new_app, recipe_command, run_app
 from keras_vit.run import finetune, from_scratch
 
 app = new_app("keras-vit", "Vision Transformers from images to a served model.")
-for command in (check_data, client, embed, evaluate, explain, predict, show_data):
+for command in (check_data, client, embed, evaluate, explain, inside, predict, show_data):
     app.command(command)
 app.command(export_model, name="export")
 app.command(serve_model, name="serve")

@@ -27,6 +27,29 @@ def recognise_checkpoint(path):
     return checkpoint
 
 
+def read_own(path):
+    """Reads a `.keras` file.
+
+    Args:
+        path: The file, of any model.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read.
+    """
+    with quiet_stderr():
+        from keras_vit.tasks import read_keras_file
+    if not Path(path).exists():
+        raise FileNotFoundError(f"There is no model at {path}.")
+    try:
+        return read_keras_file(path)
+    except Exception as error:  # zip and Keras raise many kinds
+        raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
+
+
 def open_exportable(path):
     """Opens a `.keras` file or a checkpoint as a Keras model that computes in float32.
 
@@ -44,18 +67,13 @@ def open_exportable(path):
     with quiet_stderr():
         from keras_vit.checkpoints import architecture_of, load
         from keras_vit.export.servable import in_float32
-        from keras_vit.tasks import deploy, read_keras_file
+        from keras_vit.tasks import deploy
     if Path(path).suffix != ".keras":
         checkpoint = recognise_checkpoint(path)
         if not checkpoint.architecture.num_classes:
             raise UserError(f"{path} has no head: train one, or import it with --num-classes.")
         return load(checkpoint)
-    if not Path(path).exists():
-        raise FileNotFoundError(f"There is no model at {path}.")
-    try:
-        model = read_keras_file(path)
-    except Exception as error:  # zip and Keras raise many kinds
-        raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
+    model = read_own(path)
     try:
         deploy(model)
     except UserError as error:

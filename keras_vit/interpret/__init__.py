@@ -6,6 +6,8 @@ from keras_vit.interpret.grad_cam import grad_cam
 from keras_vit.interpret.inside import (
     attention_distance,
     layer_similarity,
+    mean_patches,
+    patch_distances,
     patch_filters,
     position_similarity,
     token_norms,
@@ -23,7 +25,9 @@ __all__ = [
     "gradient_rollout",
     "integrated_gradients",
     "layer_similarity",
+    "mean_patches",
     "occlusion",
+    "patch_distances",
     "patch_dropping",
     "patch_filters",
     "position_similarity",

@@ -29,6 +29,23 @@ class Anatomy(NamedTuple):
         """How many tokens precede the patches."""
         return self.embed.num_prefix_tokens
 
+    @property
+    def tokens(self):
+        """Which of the `T` tokens are of which kind: slices by name, those of the patches last."""
+        embed, begin = self.embed, 0
+        counts = {
+            "class token": int(embed.class_token),
+            "distillation token": int(embed.distillation_token),
+            "registers": embed.num_registers,
+            "patches": embed.grid[0] * embed.grid[1],
+        }
+        found = {}
+        for name, count in counts.items():
+            if count:
+                found[name] = slice(begin, begin + count)
+            begin += count
+        return found
+
     def to_map(self, values):
         """Turns a number for each token `(B, T)`, or patch `(B, N)`, into maps `(B, h, w)`."""
         rows, columns = self.embed.grid

@@ -57,6 +57,23 @@ def patch_filters(model, count=28):
     return parts[:count].reshape(-1, side, side, filters.shape[1] // side**2), shares[:count]
 
 
+def patch_distances(model):
+    """Measures how far the patches lie from each other.
+
+    Args:
+        model: A flat functional model with the layers of `keras_vit.models.vit`.
+
+    Returns:
+        Distances of their centres in pixels, `(N, N)`.
+
+    Raises:
+        ValueError: If the model is none of ours.
+    """
+    places = np.stack(np.indices(anatomy(model).embed.grid), -1).reshape(-1, 2)
+    side = model.get_layer("patches").patch_size
+    return side * np.linalg.norm(places[:, None] - places, axis=-1)
+
+
 def attention_distance(model):
     """Returns a function that measures how far each head attends.
 
@@ -69,62 +86,80 @@ def attention_distance(model):
 
     Returns:
         A `Callable[[tensor], array]`: it takes images `(B, H, W, C)`, 0 to 255, and returns the
-        mean distance in pixels by block and head, `(L, heads)`.
+        mean distance in pixels by block and head, `(B, L, heads)`.
 
     Raises:
         ValueError: If the model is none of ours, or attention stays within windows.
     """
-    parts, side = anatomy(model), model.get_layer("patches").patch_size
-    places = np.stack(np.indices(parts.embed.grid), -1).reshape(-1, 2)
-    distances = side * np.linalg.norm(places[:, None] - places, axis=-1)  # N N
+    parts, distances = anatomy(model), patch_distances(model)
+    if any(block.windows for block in parts.blocks):
+        raise UserError("Distances are those of attention to all patches: received windows.")
     inputs = keras.Model(model.input, [block.input for block in parts.blocks])
 
     def distance(images):
         found = []
         for block, tokens in zip(parts.blocks, inputs(images, training=False), strict=True):
-            scores = ops.convert_to_numpy(block.attention_scores(tokens)).astype("float64")
+            scores = ops.convert_to_numpy(block.attention_scores(tokens)).astype("float32")
             scores = scores[:, :, parts.prefix :, parts.prefix :]
-            scores /= scores.sum(-1, keepdims=True)
-            found.append((scores * distances).sum(-1).mean((0, 2)))
-        return np.stack(found)
+            weighed = np.einsum("bhqk,qk->bhq", scores, distances)  # no second copy of the scores
+            found.append((weighed / scores.sum(-1)).mean(-1))
+        return np.stack(found, axis=1)
 
     return distance
 
 
-def layer_similarity(model):
-    """Returns a function that compares what the blocks give, by centred kernel alignment.
-
-    "Similarity of Neural Network Representations Revisited" (arXiv:1905.00414, equation 4, of
-    linear kernels), of the mean of the patches.
+def mean_patches(model):
+    """Returns a function that averages the patches after each block, to compare the blocks by.
 
     Args:
         model: A flat functional model with the layers of `keras_vit.models.vit`.
 
     Returns:
-        A `Callable[[iterable], array]`: it takes batches of images `(B, H, W, C)`, 0 to 255, and
-        returns similarities from 0 to 1, `(L+1, L+1)`: the first is what the embedding gives. It
-        holds `(L+1) * D` numbers for each image.
+        A `Callable[[tensor], array]`: it takes images `(B, H, W, C)`, 0 to 255, and returns
+        float32 `(B, L+1, D)`, as `layer_similarity` takes it: the first is of what the embedding
+        gives.
 
     Raises:
         ValueError: If the model is none of ours.
     """
-    inputs = _tokens_of(model)
-    prefix = anatomy(model).prefix
+    inputs, prefix = _tokens_of(model), anatomy(model).prefix
 
-    def similarity(batches):
-        parts = [
-            [ops.convert_to_numpy(each)[:, prefix:].mean(1) for each in inputs(x, training=False)]
-            for x in batches
-        ]
-        if sum(len(part[0]) for part in parts) < 2:
-            raise UserError("Layers are compared on at least two images.")
-        layers = [np.concatenate(each).astype("float64") for each in zip(*parts, strict=True)]
-        layers = [each - each.mean(0) for each in layers]
-        products = np.array([[np.sum((x.T @ y) ** 2) for x in layers] for y in layers])
-        lengths = np.sqrt(np.diag(products))
-        return products / np.maximum(np.outer(lengths, lengths), np.finfo(float).tiny)
+    def average(images):
+        tokens = inputs(images, training=False)
+        patches = (ops.convert_to_numpy(x)[:, prefix:].astype("float32") for x in tokens)
+        return np.stack([each.mean(1) for each in patches], axis=1)
 
-    return similarity
+    return average
+
+
+def layer_similarity(features):
+    """Compares layers by centred kernel alignment (CKA) of linear kernels.
+
+    "Similarity of Neural Network Representations Revisited" (arXiv:1905.00414, equation 4), with
+    the unbiased estimate of "Do Wide and Deep Networks Learn the Same Things?" (arXiv:2010.15327,
+    equation 3): layers that have nothing in common get 0 on average, also where images are few.
+
+    Args:
+        features: Numbers of `N` images for each of the layers, `(N, L, D)`.
+
+    Returns:
+        Similarities `(L, L)`, 1 for a layer with itself; of layers that have nothing in common,
+        some are a little below 0.
+
+    Raises:
+        ValueError: If there are fewer than four images.
+    """
+    count = len(features)
+    if count < 4:
+        raise UserError(f"Layers are compared on at least four images: received {count}.")
+    layers = np.moveaxis(np.asarray(features, "float64"), 1, 0)
+    layers = layers - layers.mean(1, keepdims=True)
+    own = np.sum(layers**2, axis=-1)  # the diagonals of the kernels, which count too much: L N
+    products = np.array([[np.sum((x.T @ y) ** 2) for x in layers] for y in layers])
+    products -= count / (count - 2) * own @ own.T
+    products += np.outer(own.sum(1), own.sum(1)) / ((count - 1) * (count - 2))
+    lengths = np.sqrt(np.maximum(np.diag(products), np.finfo(float).tiny))
+    return products / np.outer(lengths, lengths)
 
 
 def token_norms(model):
@@ -138,8 +173,8 @@ def token_norms(model):
 
     Returns:
         A `Callable[[tensor], array]`: it takes images `(B, H, W, C)`, 0 to 255, and returns lengths
-        `(B, L+1, T)`: first those that the embedding gives, then those of each block; prefix tokens
-        come before the patches.
+        `(B, L+1, T)`, float32: first those that the embedding gives, then those of each block;
+        prefix tokens come before the patches.
 
     Raises:
         ValueError: If the model is none of ours.
@@ -148,7 +183,7 @@ def token_norms(model):
 
     def norms(images):
         tokens = inputs(images, training=False)
-        each = [np.linalg.norm(ops.convert_to_numpy(x).astype("float64"), axis=-1) for x in tokens]
+        each = [np.linalg.norm(ops.convert_to_numpy(x).astype("float32"), axis=-1) for x in tokens]
         return np.stack(each, axis=1)
 
     return norms
