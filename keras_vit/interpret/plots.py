@@ -65,9 +65,11 @@ def filters_figure(filters, shares):
     rows = -(-len(filters) // columns)
     if channels != 3:
         filters = filters.transpose(0, 1, 3, 2).reshape(len(filters), side, channels * side, 1)
-    width = max(5, columns * min(beside, PER_ROW) * 0.85)
-    figure = Figure(figsize=(width, rows * 1.05 + 0.45), layout="constrained")
+    width, height = max(5, columns * min(beside, PER_ROW) * 0.85), rows * 1.05 + 0.4
+    figure = Figure(figsize=(width, height))
     figure.suptitle("principal components of the patch filters, share of variance", fontsize=10)
+    # Not by constrained layout, which takes a second for so many.
+    figure.subplots_adjust(0.01, 0.02, 0.99, 1 - 0.6 / height, wspace=0.1, hspace=0.3)
     pairs = zip(filters, shares, strict=False)
     for place, (each, share) in enumerate(pairs, start=1):
         axes = figure.add_subplot(rows, columns, place)
