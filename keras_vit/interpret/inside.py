@@ -94,13 +94,13 @@ def attention_distance(model):
     parts, distances = anatomy(model), patch_distances(model)
     if any(block.windows for block in parts.blocks):
         raise UserError("Distances are those of attention to all patches: received windows.")
-    inputs = keras.Model(model.input, [block.input for block in parts.blocks])
+    inputs = keras.Model(model.input, {block.name: block.input for block in parts.blocks})
 
     def distance(images):
-        found = []
-        for block, tokens in zip(parts.blocks, inputs(images, training=False), strict=True):
-            scores = ops.convert_to_numpy(block.attention_scores(tokens)).astype("float32")
-            scores = scores[:, :, parts.prefix :, parts.prefix :]
+        found, tokens = [], inputs(images, training=False)
+        for block in parts.blocks:
+            scores = ops.convert_to_numpy(block.attention_scores(tokens[block.name]))
+            scores = scores[:, :, parts.prefix :, parts.prefix :].astype("float32")
             weighed = np.einsum("bhqk,qk->bhq", scores, distances)  # no second copy of the scores
             found.append((weighed / scores.sum(-1)).mean(-1))
         return np.stack(found, axis=1)

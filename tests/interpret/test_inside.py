@@ -68,6 +68,13 @@ def test_a_head_that_attends_to_one_patch_has_the_distance_to_it(model, monkeypa
     np.testing.assert_allclose(found[:, 0], np.mean(ways), rtol=1e-3)
 
 
+def test_a_model_of_one_block_is_measured():
+    model = vit("mu/4", image_size=SIZE)
+    assert interpret.attention_distance(model)(IMAGES).shape == (4, 1, 2)
+    assert interpret.mean_patches(model)(IMAGES).shape == (4, 2, 32)
+    assert interpret.token_norms(model)(IMAGES).shape == (4, 2, 7)
+
+
 def test_distances_are_refused_of_windows_before_any_image():
     model = vit("mu/4", image_size=16, window=2, class_token=False)
     with pytest.raises(UserError, match="received windows"):
