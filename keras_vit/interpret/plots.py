@@ -65,7 +65,7 @@ def filters_figure(filters, shares):
     rows = -(-len(filters) // columns)
     if channels != 3:
         filters = filters.transpose(0, 1, 3, 2).reshape(len(filters), side, channels * side, 1)
-    width, height = max(5, columns * min(beside, PER_ROW) * 0.85), rows * 1.05 + 0.4
+    width, height = max(5, columns * min(beside, PER_ROW) * 0.85), rows * 1.05 + 0.5
     figure = Figure(figsize=(width, height))
     figure.suptitle("principal components of the patch filters, share of variance", fontsize=10)
     # Not by constrained layout, which takes a second for so many.
