@@ -15,6 +15,7 @@ from keras_vit.files import atomic_write
 from keras_vit.progress import progress
 
 DEFAULT = "relevance,rollout,gradcam"
+PAGE = "explanations.html"
 
 
 def explain(
@@ -32,22 +33,23 @@ def explain(
 ):
     """Show what of a picture speaks for the answer of a model.
 
-    Writes NAME-explained.png for each picture, with a map for each method drawn over it, and
-    NAME-maps.npz, the maps as numbers. With --faithfulness and --data it measures the methods in
-    place of that: what the answers do when what the maps point at is taken away, beside maps that
-    know nothing of the model.
+    Writes NAME-explained.png for each picture, with a map for each method drawn over it,
+    NAME-maps.npz, the maps as numbers, and explanations.html, all pictures on a page that needs no
+    other file. With --faithfulness and --data it measures the methods in place of that: what the
+    answers do when what the maps point at is taken away, beside maps that know nothing of the
+    model.
 
     Args:
         model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
         images: Pictures, folders of them, or patterns.
-        method: Methods separated by commas: attention, rollout, gradient-rollout, attribution,
-            relevance, gradcam, integrated-gradients, smoothgrad, occlusion, patch-dropping. By
+        method: Methods separated by commas: relevance, attribution, gradient-rollout, rollout,
+            attention, gradcam, integrated-gradients, smoothgrad, occlusion, patch-dropping. By
             default relevance, rollout and gradcam; with --faithfulness all but the last two, which
-            are slow.
+            are slow, and the first one is compared with the others.
         target: Name or index of the class that is explained, index of a feature, or place of a
             box; by default the class that is answered, or the surest box.
         pixel: Row and column of the pixel of a segmentation that is explained.
-        out: Folder to write to; with --faithfulness for faithfulness.json.
+        out: Folder to write to; with --faithfulness for faithfulness.html, .json and .png.
         data: With --faithfulness: a folder, a .csv or .jsonl file, or the name of a TFDS set.
         faithfulness: Measure how far the methods can be trusted.
         limit: With --faithfulness: how many pictures are looked at, at most.
@@ -60,15 +62,16 @@ def explain(
         )
     if not faithfulness and out is None:
         raise UserError("--out must name a folder for the pictures.")
-    if limit < 2:
-        raise UserError(f"--limit must be at least 2: received {limit}.")
+    if limit < 4:
+        raise UserError(f"--limit must be at least 4: received {limit}.")
     with quiet_stderr():
         from keras_vit.interpret.methods import METHODS
     names = _methods(method, METHODS, faithfulness)
     if not faithfulness:
         pictures, asked = pictures_to_answer(list(images), is_drawn=True)
         opened = open_exportable(model)
-        return _explained(opened, pictures, asked, names, _target(opened, target, pixel), out)
+        target = _target(opened, target, pixel)
+        return _explained(model, opened, pictures, asked, names, target, out)
     from keras_vit.cli.faithfulness import measure
 
     return measure(model, names, data=data, limit=limit, out=out, data_dir=data_dir)
@@ -96,18 +99,19 @@ def _target(model, target, pixel):
     return target if pixel is None else Pixel(*pixel, target)
 
 
-def _explained(model, pictures, asked, names, target, out):
+def _explained(name, model, pictures, asked, names, target, out):
     """Explains pictures; returns the status of the command."""
     from keras_vit.images.crop import read_image
     from keras_vit.images.gallery import gallery_figure
     from keras_vit.images.heat import overlaid
     from keras_vit.interpret.anatomy import question
-    from keras_vit.interpret.methods import METHODS
+    from keras_vit.interpret.methods import ABOUT, METHODS
+    from keras_vit.report import Explained, write_explanations
     from keras_vit.tasks import class_names_of, preprocessing_of
 
     explain = {name: METHODS[name](model, target) for name in names}
     wanted, preprocessing = question(model, target), preprocessing_of(model)
-    done = 0
+    page = []
     for picture in progress(pictures, "explaining", len(pictures)):
         try:
             image = read_image(picture.path, preprocessing, channels=model.input_shape[3])
@@ -116,21 +120,24 @@ def _explained(model, pictures, asked, names, target, out):
             continue
         maps = {name: np.asarray(found(image[None]))[0] for name, found in explain.items()}
         answer = _answer(wanted, image, class_names_of(model))
-        drawn = [np.broadcast_to(image, (*image.shape[:2], 3))]
-        drawn += [overlaid(image, each) for each in maps.values()]
+        drawn = {"": np.broadcast_to(image, (*image.shape[:2], 3))}
+        drawn |= {name: overlaid(image, each) for name, each in maps.items()}
         place = out / picture.place
         place.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(place.with_name(f"{place.name}-explained.png")) as unfinished:
-            figure = gallery_figure(np.stack(drawn), [answer, *names], columns=4, tile=224)
+            titles = [answer, *names]
+            figure = gallery_figure(np.stack([*drawn.values()]), titles, columns=4, tile=224)
             figure.savefig(unfinished, dpi=100)
         with atomic_write(place.with_name(f"{place.name}-maps.npz")) as unfinished:
             np.savez(unfinished, **maps)
         print(f"{picture.path}: {answer}")
-        done += 1
-    if not done:
+        page.append(Explained(picture.path, answer, drawn))
+    if not page:
         raise UserError("No picture is explained.")
-    print(f"Written to {out}: a picture and maps of {done:,}.")
-    return 0 if done == asked else 1
+    about = {name: ABOUT[name] for name in names}
+    write_explanations(out / PAGE, name, about, explained=page)
+    print(f"Written to {out}: {PAGE}, and a picture and maps of {len(page):,}.")
+    return 0 if len(page) == asked else 1
 
 
 def _answer(wanted, image, class_names):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_vit.errors import UserError
@@ -77,13 +78,14 @@ class Question(NamedTuple):
     Attributes:
         graph: The model from images `(B, H, W, C)` to outputs.
         numbers: Picks the numbers of the outputs, `(B, K)`.
-        index: Which of them; `None` for the largest one of each image.
+        index: Which of them: one integer, or one for each image `(B,)`; `None` for the largest one
+            of each image.
         are_logits: Whether the numbers are logits of classes.
     """
 
     graph: keras.Model
     numbers: Callable[[object], object]
-    index: int | None
+    index: int | np.ndarray | None
     are_logits: bool = False
 
     def of(self, images):
@@ -94,7 +96,7 @@ class Question(NamedTuple):
         """Returns which of the numbers `(B, K)` is explained, integers `(B,)`."""
         if self.index is None:
             return ops.argmax(numbers, axis=-1)
-        return ops.full((ops.shape(numbers)[0],), self.index, "int32")
+        return ops.broadcast_to(ops.cast(self.index, "int32"), ops.shape(numbers)[:1])
 
     def score(self, images, chosen=None):
         """Returns the number that is explained, `(B,)`; by default the one that `chosen` says."""
@@ -128,8 +130,8 @@ def question(model, target=None):
         model: A classifier or a model of features, whose outputs are `(B, K)`; a deployed detector;
             or a segmenter, also a deployed one.
         target: An index or the name of a class, the index of a feature, the place of a box among
-            the answered ones, or a `Pixel`. `None` asks for the largest number: the class that is
-            answered, or the surest box.
+            the answered ones, or a `Pixel`; or integers `(B,)`, an index for each image. `None`
+            asks for the largest number: the class that is answered, or the surest box.
 
     Returns:
         A `Question`.
@@ -182,6 +184,8 @@ def _index(model, target):
 
 def _checked(asked, outputs):
     count = outputs.shape[-1]
-    if asked.index is not None and not 0 <= asked.index < count:
-        raise UserError(f"`target` must lie in [0, {count}): received {asked.index}.")
+    if asked.index is not None:
+        outside = [each for each in np.ravel(asked.index) if not 0 <= each < count]
+        if outside:
+            raise UserError(f"`target` must lie in [0, {count}): received {outside[0]}.")
     return asked

@@ -1,6 +1,7 @@
-"""`report.html`: what was trained, on what, and how good it is, on one page that can be sent."""
+"""Pages that can be sent: a run and how good it is, and what a model saw."""
 
 from keras_vit.report.content import Curves, Report, Sheet
+from keras_vit.report.explanations import Explained, write_explanations
 from keras_vit.report.page import write_page
 
-__all__ = ["Curves", "Report", "Sheet", "write_page"]
+__all__ = ["Curves", "Explained", "Report", "Sheet", "write_explanations", "write_page"]

@@ -1,18 +1,16 @@
 """Writes a report as one HTML file, which needs no other file and no network."""
 
 import time
-from pathlib import Path
 
 from keras_vit.evaluation.intervals import intervals
 from keras_vit.evaluation.report import answer_cells, time_cells
-from keras_vit.files import atomic_write
 from keras_vit.report import classes, plots
 from keras_vit.report.embedded import picture, plot
 from keras_vit.report.machine import machine
 from keras_vit.report.mistakes import mistake
 from keras_vit.report.places import without_places
+from keras_vit.report.render import write_html
 
-HERE = Path(__file__).parent
 SHOWN = 32  # training pictures
 SIDE = 112  # pixels of a training picture
 
@@ -29,17 +27,7 @@ def write_page(path, report):
     Raises:
         OSError: If the file cannot be written; an old file is then as it was.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string((HERE / "page.html").read_text("utf-8"))
-    style = (HERE / "page.css").read_text("utf-8")
-    page = template.render(_content(report), style=style)
-    with atomic_write(path) as unfinished:
-        # Some names of files are no text in UTF-8.
-        unfinished.write_text(page, "utf-8", errors="backslashreplace")
+    write_html(path, "page.html", _content(report))
 
 
 def _content(report):

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_vit.cli.faithfulness import _groups
 from keras_vit.images.heat import overlaid
+from keras_vit.interpret.faithfulness import IS_HIGH_GOOD
 from keras_vit.models import vit
-from keras_vit.tasks import classifier
+from keras_vit.tasks import classifier, features
 
 RNG = np.random.default_rng(0)
 
@@ -25,7 +27,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("pictures")
-    for name in ("one", "two", "three"):
+    for name in ("one", "two", "three", "four", "five"):
         pixels = RNG.integers(0, 256, (20, 30, 3), dtype="uint8")
         Image.fromarray(pixels).save(place / f"{name}.png")
     return place
@@ -36,12 +38,18 @@ def test_pictures_are_drawn_and_maps_are_numbers(model, folder, run, tmp_path):
     asked = ["--method", methods, "--target", "dog", "--out", tmp_path]
     code, out, err = run("explain", model, folder, *asked)
     assert code == 0, err
-    assert out.count("dog ") == 3 and f"Written to {tmp_path}: a picture and maps of 3." in out
+    assert (
+        out.count("dog ") == 5
+        and f"Written to {tmp_path}: explanations.html, and a picture and maps of 5." in out
+    )
     with np.load(tmp_path / "one-maps.npz") as maps:
         assert list(maps) == methods.split(",")
         assert maps["relevance"].shape == (2, 3) and maps["occlusion"].shape == (8, 12)
     with Image.open(tmp_path / "one-explained.png") as drawn:
         assert drawn.size[0] > 4 * 200
+    page = (tmp_path / "explanations.html").read_text()
+    assert page.count("data:image/") == 5 * 5 and page.count('<bdi class="name">dog ') == 5
+    assert str(folder) not in page and "one.png" in page and "arXiv:2402.05602" in page
 
 
 def test_what_is_asked_changes_the_map(model, folder, run, tmp_path):
@@ -82,14 +90,53 @@ def test_methods_are_measured_beside_maps_that_know_nothing(model, folder, run, 
     code, out, err = run("explain", model, *asked, "--out", tmp_path)
     assert code == 0, err
     found = json.loads((tmp_path / "faithfulness.json").read_text())
-    assert found["images"] == 3
+    assert found["about"].startswith("5 pictures of ")
     assert list(found["methods"]) == ["relevance", "attention", "random", "centre blob", "edges"]
-    for measures in found["methods"].values():
-        assert len(measures) == 6
-        for cell in measures.values():
-            assert 0 <= cell["low"] <= cell["mean"] <= cell["high"] <= 1
+    for name, measures in found["methods"].items():
+        assert list(measures) == list(found["values"][name]) == list(IS_HIGH_GOOD)
+        for measure, cell in measures.items():
+            least = -1 if measure == "shuffled weights" else 0
+            assert least <= cell["low"] <= cell["mean"] <= cell["high"] <= 1
+            values = found["values"][name][measure]
+            assert len(values) == (4 if measure == "pointing" else 5)
+            assert np.mean(values) == pytest.approx(cell["mean"], abs=1e-6)
+    assert found["methods"]["edges"]["shuffled weights"]["mean"] == pytest.approx(1)
+    assert found["methods"]["relevance"]["shuffled weights"]["mean"] < 0.9
     assert "Not better than a random map" in out
+    assert "relevance, deletion, beyond the 95 % interval: better than" in out
+    assert re.search(r"All relevance adds up to the answer within \S+ of it", out)
     assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
+    page = (tmp_path / "faithfulness.html").read_text()
+    assert page.count("<td>") == 5 * 8 and "data:image/" in page and str(tmp_path) not in page
+    with Image.open(tmp_path / "faithfulness.png") as drawn:
+        assert drawn.size[0] == 1300
+
+
+def test_what_cannot_be_measured_is_refused(model, folder, run, tmp_path):
+    few = tmp_path / "few"
+    few.mkdir()
+    for name in ("one", "two"):
+        (few / f"{name}.png").write_bytes((folder / f"{name}.png").read_bytes())
+    embedder = tmp_path / "features.keras"
+    features(vit("mu/4", image_size=8)).save(embedder)
+    grey = tmp_path / "grey.keras"
+    classifier(vit("mu/4", image_size=8, channels=1), 3).save(grey)
+    for words, message in (
+        ([model, "--data", few], "At least 4 pictures are needed: received 2 that"),
+        ([model, "--data", folder, "--limit", "3"], "--limit must be at least 4: received 3"),
+        ([embedder, "--data", folder], "of our classifiers: received|cannot be exported"),
+        ([grey, "--data", folder], "The model takes 1 channels: the source has 3"),
+    ):
+        code, _, err = run("explain", *words, "--faithfulness")
+        assert code == 2
+        assert re.search(message, err.replace("\n", " ")), err
+
+
+def test_no_group_is_less_than_a_mosaic():
+    for count in (4, 5, 16, 17, 19, 20, 33, 35):
+        groups = _groups(np.arange(count))
+        assert np.concatenate(groups).tolist() == list(range(count))
+        assert all(4 <= len(group) <= 16 for group in groups)
 
 
 def test_colours_of_a_map():

@@ -1,0 +1,109 @@
+"""All that is measured of a way to explain, image by image."""
+
+import numpy as np
+from keras import ops
+
+from keras_vit.errors import UserError
+from keras_vit.interpret import perturbation
+from keras_vit.interpret.anatomy import question
+from keras_vit.interpret.balance import relevance_balance
+from keras_vit.interpret.localisation import PARTS, mosaics, pointing_game
+from keras_vit.interpret.pixel_gradients import integrated_gradients
+from keras_vit.interpret.shuffled_weights import rank_correlation, shuffled_weights
+
+IS_HIGH_GOOD = {
+    "pixels positive": False,
+    "pixels negative": True,
+    "tokens positive": False,
+    "tokens negative": True,
+    "deletion": False,
+    "insertion": True,
+    "pointing": True,
+    "shuffled weights": False,
+}
+
+
+def faithfulness(model, method, images):
+    """Measures how faithful the maps of a method are to the answers of a classifier.
+
+    Args:
+        model: A classifier of logits that can do without some of its patches.
+        method: A function of a model and a target, which are integers `(B,)`, that returns a
+            function from images `(B, H, W, C)` to maps `(B, h, w)`, as those of
+            `keras_vit.interpret`.
+        images: At least four images `(B, H, W, C)`, 0 to 255.
+
+    Returns:
+        A dictionary of numbers by the names of `IS_HIGH_GOOD`, `(B,)` each: the two of
+        `pixel_perturbation` and of `token_perturbation`, `deletion` and `insertion`; "pointing",
+        whether the maximum lies in the right quarter of the `mosaics` of the images, for the first
+        images of a multiple of four; and "shuffled weights", the `rank_correlation` with the map of
+        the same class by the model with `shuffled_weights`.
+
+    Raises:
+        ValueError: If the model is no such classifier, or there are fewer images.
+    """
+    check_measurable(model)
+    if len(images) < PARTS:
+        raise UserError(f"At least {PARTS} images are measured: received {len(images)}.")
+    named = np.argmax(ops.convert_to_numpy(model(images, training=False)), axis=-1)
+    maps = ops.convert_to_numpy(method(model, named)(images))
+    joined, regions = mosaics(images)
+    pointing = ops.convert_to_numpy(method(model, named[: len(joined)])(joined))
+    with shuffled_weights(model):
+        without = ops.convert_to_numpy(method(model, named)(images))
+    pixels = perturbation.pixel_perturbation(model, images, maps)
+    tokens = perturbation.token_perturbation(model, images, maps)
+    return {
+        "pixels positive": pixels.positive,
+        "pixels negative": pixels.negative,
+        "tokens positive": tokens.positive,
+        "tokens negative": tokens.negative,
+        "deletion": perturbation.deletion(model, images, maps),
+        "insertion": perturbation.insertion(model, images, maps),
+        "pointing": pointing_game(pointing, regions, tolerance=0).astype(float),
+        "shuffled weights": rank_correlation(maps, without),
+    }
+
+
+def check_measurable(model):
+    """Raises a `ValueError` if a model is no classifier of logits that can do without patches."""
+    asked = question(model)
+    if not asked.are_logits:
+        raise UserError(f"Faithfulness is measured of our classifiers: received {model.name!r}.")
+    perturbation.check_patches_can_go(model)
+
+
+def conservation_error(model, images):
+    """Measures how much of the answer the relevance of all parts of a model misses.
+
+    Args:
+        model: As `keras_vit.interpret.relevance_balance` takes it.
+        images: Images `(B, H, W, C)`, 0 to 255.
+
+    Returns:
+        Numbers `(B,)`: the difference, as a share of the answer, which is a logit.
+    """
+    found = relevance_balance(model)(images)
+    parts = {name: ops.convert_to_numpy(value) for name, value in found.items()}
+    answer = parts.pop("answer")
+    return np.abs(sum(parts.values()) - answer) / np.abs(answer)
+
+
+def completeness_error(model, images):
+    """Measures by how much integrated gradients miss the answer's difference from a black image.
+
+    Args:
+        model: As `keras_vit.interpret.integrated_gradients` takes it.
+        images: Images `(B, H, W, C)`, 0 to 255.
+
+    Returns:
+        Numbers `(B,)`: what the contributions lack, as a share of the difference.
+    """
+    images = ops.cast(images, "float32")
+    asked = question(model)
+    chosen = asked.chosen(asked.of(images))
+    maps = integrated_gradients(model)(images)
+    change = asked.score(images, chosen) - asked.score(ops.zeros_like(images), chosen)
+    lacking = ops.abs(ops.sum(maps, axis=(1, 2)) - change) / ops.abs(change)
+    return ops.convert_to_numpy(lacking)
