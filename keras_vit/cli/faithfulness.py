@@ -46,7 +46,8 @@ def measure(model, names, *, data, limit, out, data_dir):
     groups = _groups(images)
     values = {}
     for name, way in ways.items():
-        parts = [faithfulness(opened, way, x) for x in progress(groups, name, len(groups))]
+        measured = faithfulness(opened, way)
+        parts = [measured(images) for images in progress(groups, name, len(groups))]
         values[name] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     table = {name: _with_intervals(found) for name, found in values.items()}
     words = f"{len(images):,} pictures of {source.name}, percent; ± half of the 95 % interval"

@@ -7,6 +7,8 @@ from keras_vit.errors import UserError
 from keras_vit.interpret import perturbation
 from keras_vit.interpret.anatomy import question
 from keras_vit.interpret.balance import relevance_balance
+from keras_vit.interpret.gradients import as_graph
+from keras_vit.interpret.left_out import check_patches_can_go, numbers_of_patches
 from keras_vit.interpret.localisation import PARTS, mosaics, pointing_game
 from keras_vit.interpret.pixel_gradients import integrated_gradients
 from keras_vit.interpret.shuffled_weights import rank_correlation, shuffled_weights
@@ -23,18 +25,18 @@ IS_HIGH_GOOD = {
 }
 
 
-def faithfulness(model, method, images):
-    """Measures how faithful the maps of a method are to the answers of a classifier.
+def faithfulness(model, method):
+    """Returns a function that measures how faithful the maps of a method are to the answers.
 
     Args:
         model: A classifier of logits that can do without some of its patches.
         method: A function of a model and a target, which are integers `(B,)`, that returns a
             function from images `(B, H, W, C)` to maps `(B, h, w)`, as those of
             `keras_vit.interpret`.
-        images: At least four images `(B, H, W, C)`, 0 to 255.
 
     Returns:
-        A dictionary of numbers by the names of `IS_HIGH_GOOD`, `(B,)` each: the two of
+        A `Callable[[array], dict]`: it takes at least four images `(B, H, W, C)`, 0 to 255, and
+        returns numbers by the names of `IS_HIGH_GOOD`, `(B,)` each: the two of
         `pixel_perturbation` and of `token_perturbation`, `deletion` and `insertion`; "pointing",
         whether the maximum lies in the right quarter of the `mosaics` of the images, for the first
         images of a multiple of four; and "shuffled weights", the `rank_correlation` with the map of
@@ -44,26 +46,34 @@ def faithfulness(model, method, images):
         ValueError: If the model is no such classifier, or there are fewer images.
     """
     check_measurable(model)
-    if len(images) < PARTS:
-        raise UserError(f"At least {PARTS} images are measured: received {len(images)}.")
-    named = np.argmax(ops.convert_to_numpy(model(images, training=False)), axis=-1)
-    maps = ops.convert_to_numpy(method(model, named)(images))
-    joined, regions = mosaics(images)
-    pointing = ops.convert_to_numpy(method(model, named[: len(joined)])(joined))
-    with shuffled_weights(model):
-        without = ops.convert_to_numpy(method(model, named)(images))
-    pixels = perturbation.pixel_perturbation(model, images, maps)
-    tokens = perturbation.token_perturbation(model, images, maps)
-    return {
-        "pixels positive": pixels.positive,
-        "pixels negative": pixels.negative,
-        "tokens positive": tokens.positive,
-        "tokens negative": tokens.negative,
-        "deletion": perturbation.deletion(model, images, maps),
-        "insertion": perturbation.insertion(model, images, maps),
-        "pointing": pointing_game(pointing, regions, tolerance=0).astype(float),
-        "shuffled weights": rank_correlation(maps, without),
-    }
+    answer = as_graph(lambda images: model(images, training=False))
+    of_patches = numbers_of_patches(model, question(model))
+
+    def measured(images):
+        if len(images) < PARTS:
+            raise UserError(f"At least {PARTS} images are measured: received {len(images)}.")
+        images = np.asarray(images, "float32")
+        named = np.argmax(ops.convert_to_numpy(answer(images)), axis=-1)
+        explain = method(model, named)
+        maps = ops.convert_to_numpy(explain(images))
+        with shuffled_weights(model):
+            without = ops.convert_to_numpy(explain(images))
+        joined, regions = mosaics(images)
+        pointing = ops.convert_to_numpy(method(model, named[: len(joined)])(joined))
+        pixels = perturbation.pixel_perturbation(answer, images, maps)
+        tokens = perturbation.token_perturbation(model, images, maps, of_patches=of_patches)
+        return {
+            "pixels positive": pixels.positive,
+            "pixels negative": pixels.negative,
+            "tokens positive": tokens.positive,
+            "tokens negative": tokens.negative,
+            "deletion": perturbation.deletion(answer, images, maps),
+            "insertion": perturbation.insertion(answer, images, maps),
+            "pointing": pointing_game(pointing, regions, tolerance=0).astype(float),
+            "shuffled weights": rank_correlation(maps, without),
+        }
+
+    return measured
 
 
 def check_measurable(model):
@@ -71,7 +81,7 @@ def check_measurable(model):
     asked = question(model)
     if not asked.are_logits:
         raise UserError(f"Faithfulness is measured of our classifiers: received {model.name!r}.")
-    perturbation.check_patches_can_go(model)
+    check_patches_can_go(model)
 
 
 def conservation_error(model, images):

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_vit.errors import UserError
 from keras_vit.interpret.anatomy import anatomy, pick, question
+from keras_vit.interpret.gradients import as_graph
 from keras_vit.interpret.intercept import intercepted
 
 
@@ -78,6 +79,7 @@ def patch_dropping(model, target=None):
     check_patches_can_go(model)
     parts, asked = anatomy(model), question(model, target)
     count = parts.embed.grid[0] * parts.embed.grid[1]
+    of_patches = numbers_of_patches(model, asked)
 
     def loss(images):
         images = ops.convert_to_tensor(images)
@@ -87,33 +89,39 @@ def patch_dropping(model, target=None):
         for place in range(count):
             rest = np.delete(np.arange(count), place)
             kept = ops.broadcast_to(rest[None], (ops.shape(images)[0], count - 1))
-            lost.append(whole - pick(numbers_of_patches(asked, parts, images, kept), chosen))
+            lost.append(whole - pick(of_patches(images, kept), chosen))
         return parts.to_map(ops.stack(lost, axis=1))
 
     return loss
 
 
-def numbers_of_patches(asked, parts, images, kept):
-    """Returns what a model answers where only some patches become tokens.
+def numbers_of_patches(model, asked):
+    """Returns a function that answers where only some patches become tokens.
 
     Args:
-        asked: A `keras_vit.interpret.anatomy.Question`.
-        parts: The `Anatomy` of the model.
-        images: Images `(B, H, W, C)`.
-        kept: Which patches of each image stay, integers `(B, n)`.
+        model: A model that `check_patches_can_go` lets pass.
+        asked: The `keras_vit.interpret.anatomy.Question`.
 
     Returns:
-        Numbers `(B, K)`, as `Question.of` gives them.
+        A function of images `(B, H, W, C)` and of which patches of each image stay, integers
+        `(B, n)`, which returns numbers `(B, K)`, as `Question.of` gives them. It is traced once for
+        each `n`.
     """
-    prefix = np.arange(parts.prefix)
-    places = [ops.broadcast_to(prefix[None], (ops.shape(images)[0], len(prefix)))]
-    places = ops.concatenate([ops.cast(each, "int32") for each in (*places, kept + len(prefix))], 1)
+    embed = anatomy(model).embed
+    prefix = np.arange(embed.num_prefix_tokens)
 
-    def embedded(call, *args, **how):
-        return ops.take_along_axis(call(*args, **how), places[..., None], axis=1)
+    def of_patches(images, kept):
+        places = ops.broadcast_to(prefix[None], (ops.shape(images)[0], len(prefix)))
+        places = [ops.cast(each, "int32") for each in (places, kept + len(prefix))]
+        places = ops.concatenate(places, axis=1)[..., None]
 
-    with intercepted((parts.embed, "call", embedded)):
-        return asked.of(images)
+        def embedded(call, *args, **how):
+            return ops.take_along_axis(call(*args, **how), places, axis=1)
+
+        with intercepted((embed, "call", embedded)):
+            return asked.of(images)
+
+    return as_graph(of_patches)
 
 
 def check_patches_can_go(model):

@@ -27,14 +27,14 @@ class Faithfulness(NamedTuple):
     negative: np.ndarray
 
 
-def pixel_perturbation(model, images, maps):
+def pixel_perturbation(answer: Callable, images, maps):
     """Takes pixels away, as "Transformer Interpretability Beyond Attention Visualization" does.
 
     arXiv:2012.09838, section 4: a tenth of the pixels, then two tenths, up to nine, become black,
     before the model scales them. The answer that counts is that of the whole image.
 
     Args:
-        model: A classifier.
+        answer: A classifier, or a function from images to its logits.
         images: Images `(B, H, W, C)`, 0 to 255.
         maps: Maps `(B, H, W)`, or smaller ones, which are enlarged to the images.
 
@@ -48,12 +48,12 @@ def pixel_perturbation(model, images, maps):
     def hidden(gone):
         without = np.array(flat)
         np.put_along_axis(without, gone[..., None], 0, axis=1)
-        return model(without.reshape(images.shape), training=False)
+        return answer(without.reshape(images.shape))
 
-    return _perturbed(model(images, training=False), order, hidden)
+    return _perturbed(answer(images), order, hidden)
 
 
-def token_perturbation(model, images, maps):
+def token_perturbation(model, images, maps, *, of_patches: Callable | None = None):
     """Takes tokens away in place of pixels, so that the model sees nothing that it has never seen.
 
     Args:
@@ -61,6 +61,8 @@ def token_perturbation(model, images, maps):
         images: Images `(B, H, W, C)`, 0 to 255.
         maps: Maps `(B, h, w)` of one number per patch, or larger ones, of which a patch gets the
             mean.
+        of_patches: What `keras_vit.interpret.left_out.numbers_of_patches` returns; by default it is
+            made anew.
 
     Returns:
         A `Faithfulness`.
@@ -70,18 +72,19 @@ def token_perturbation(model, images, maps):
     """
     check_patches_can_go(model)
     parts, asked = anatomy(model), question(model)
+    of_patches = of_patches or numbers_of_patches(model, asked)
     images = ops.convert_to_tensor(images)
     order = _order(shrunk(maps, parts.embed.grid).reshape(len(images), -1))
     places = np.arange(order.shape[1])
 
     def hidden(gone):
         kept = np.stack([np.setdiff1d(places, each) for each in gone])
-        return numbers_of_patches(asked, parts, images, kept)
+        return of_patches(images, kept)
 
     return _perturbed(asked.of(images), order, hidden)
 
 
-def deletion(model, images, maps):
+def deletion(answer: Callable, images, maps):
     """Measures how fast the answer goes when the pixels that speak for it become black.
 
     "RISE: Randomized Input Sampling for Explanation of Black-box Models" (arXiv:1806.07421,
@@ -89,7 +92,7 @@ def deletion(model, images, maps):
     share of the pixels that are taken away, the highest of the map first.
 
     Args:
-        model: A classifier of logits.
+        answer: A classifier, or a function from images to its logits.
         images: Images `(B, H, W, C)`, 0 to 255.
         maps: As `pixel_perturbation` takes them.
 
@@ -97,14 +100,14 @@ def deletion(model, images, maps):
         Areas `(B,)` from 0 to 1; low is good.
     """
     images = np.asarray(images, "float32")
-    return _area(model, images, images, np.zeros_like(images), maps)
+    return _area(answer, images, images, np.zeros_like(images), maps)
 
 
-def insertion(model, images, maps):
+def insertion(answer: Callable, images, maps):
     """Measures how fast the answer comes when the pixels that speak for it are put into a blur.
 
     Args:
-        model: A classifier of logits.
+        answer: A classifier, or a function from images to its logits.
         images: Images `(B, H, W, C)`, 0 to 255.
         maps: As `pixel_perturbation` takes them.
 
@@ -115,7 +118,7 @@ def insertion(model, images, maps):
 
     images = np.asarray(images, "float32")
     blurred = ndimage.gaussian_filter(images, (0, BLUR, BLUR, 0), truncate=1)  # 11x11 pixels
-    return _area(model, images, blurred, images, maps)
+    return _area(answer, images, blurred, images, maps)
 
 
 def enlarged(maps, size):
@@ -149,17 +152,17 @@ def _perturbed(whole: np.ndarray, order, hidden: Callable[[np.ndarray], np.ndarr
     return Faithfulness(*shares)
 
 
-def _area(model: Callable, images, before, after, maps):
+def _area(answer: Callable, images, before, after, maps):
     """Returns the area below the probability of the class while pixels are replaced."""
     order = _order(enlarged(maps, images.shape[1:3]).reshape(len(images), -1))
     flat, new = (each.reshape(len(images), -1, images.shape[-1]) for each in (before, after))
-    named = np.argmax(ops.convert_to_numpy(model(images, training=False)), axis=-1)
+    named = np.argmax(ops.convert_to_numpy(answer(images)), axis=-1)
     curve = []
     for share in np.linspace(0, 1, POINTS + 1):
         places = order[:, : round(share * order.shape[1]), None]
         mixed = np.array(flat)
         np.put_along_axis(mixed, places, np.take_along_axis(new, places, axis=1), axis=1)
-        logits = model(mixed.reshape(images.shape), training=False)
+        logits = answer(mixed.reshape(images.shape))
         chances = ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32"), axis=-1))
         curve.append(np.take_along_axis(chances, named[:, None], axis=1)[:, 0])
     return np.trapezoid(curve, dx=1 / POINTS, axis=0)

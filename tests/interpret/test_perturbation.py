@@ -101,7 +101,7 @@ def test_areas_of_a_model_that_counts_pixels():
     images[0, :4] = 255  # half of them
     maps = images[..., 0]
 
-    def model(x, training):
+    def model(x):
         share = ops.mean(ops.cast(ops.convert_to_tensor(x) > 100, "float32"), axis=(1, 2, 3))
         chance = ops.clip(share + 0.4, 0.01, 0.99)  # 0.9 for the whole image
         return ops.stack([ops.log(chance), ops.log(1 - chance)], axis=-1)
