@@ -1,6 +1,6 @@
 """Time of an explanation, as a multiple of the answer alone.
 
-    python -m benchmarks.explaining
+    python -m benchmarks.explanations
 
 A ViT without weights of its own answers a batch of random images, and is explained by each method.
 In each round every one of them runs once. The table holds medians over the rounds; the ratio to the
@@ -72,7 +72,7 @@ def run(config):
         f"{config.model}, {config.image_size} pixels, batch {config.batch_size}, float32, "
         f"{config.rounds} rounds",
         machine(),
-        "python -m benchmarks.explaining",
+        "python -m benchmarks.explanations",
     ]
     Console().print("\n".join(lines), highlight=False)
     Path(config.out).write_text("\n".join(lines) + "\n", encoding="utf-8")
