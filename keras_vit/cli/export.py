@@ -29,6 +29,7 @@ def export_model(
     images: int = 1000,
     calibration: int = 128,
     dynamic_batch: Annotated[bool, cyclopts.Parameter(negative=())] = False,
+    attention: str | None = None,
     limit: float | None = None,
     force: Annotated[bool, cyclopts.Parameter(negative=())] = False,
     crop_ratio: float | None = None,
@@ -56,6 +57,10 @@ def export_model(
         images: How many test images the exports are compared on, at most.
         calibration: How many training images calibrate the integer formats.
         dynamic_batch: Make .tflite files that take any number of images instead of one.
+        attention: What the signature attention of the SavedModel answers with, to show what of a
+            picture speaks for its class: attention, rollout, gradient-rollout, attribution,
+            relevance, gradcam, integrated-gradients or smoothgrad; by default rollout, where the
+            model has it.
         limit: Largest loss that any format may have, in points of the headline, for example 0.5;
             by default each format has its own.
         force: Keep exports that are beyond their limit. Those with answers that are not finite, or
@@ -86,11 +91,13 @@ def export_model(
             write_report,
         )
         from keras_vit.export import FORMATS, check_formats, save_keras, stage, write_configurations
+        from keras_vit.export.explanation import check_explanation
         from keras_vit.export.limits import verdict
         from keras_vit.tasks import deploy, preprocessing_of
     formats = tuple(name.strip() for name in to.split(","))
     check_formats(formats)
     opened = open_exportable(model)
+    check_explanation(opened, attention, formats)
     deployed = deploy(opened)
     task = task_of(deployed, deployed.shapes)
     if "test" not in source.splits:
@@ -123,6 +130,7 @@ def export_model(
             preprocessing=served,
             calibration=calibrating,
             dynamic_batch=dynamic_batch,
+            attention=attention,
             failures=failures,
             written=comparing.begin,
         ) as staged:

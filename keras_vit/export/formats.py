@@ -22,7 +22,8 @@ class Format:
         write: Writes the export. It takes a model as `servable` returns it, the path to write, and
             by keyword `class_names`, `preprocessing` and those of `options`; it raises a
             `ValueError` if the model does not fit the format.
-        options: Further keywords of `write`: `"calibration"`, `"dynamic_batch"`, `"converted"`.
+        options: Further keywords of `write`: `"calibration"`, `"dynamic_batch"`, `"converted"`,
+            `"attention"`.
         is_calibrated: Whether it needs images for calibration.
         extra: The extra of this package whose packages it needs; empty if it needs none.
         needs: Modules that this extra installs.
@@ -47,7 +48,7 @@ class Format:
 
 QUANTIZER = dict(extra="export", needs=("ai_edge_quantizer",))
 FORMATS = {
-    "savedmodel": Format("", write_saved_model),
+    "savedmodel": Format("", write_saved_model, options=("attention",)),
     **{
         name: Format(
             f"{variant.middle}.tflite",

@@ -8,37 +8,43 @@ import tensorflow as tf
 
 from keras_vit.export.answers import images_to_answers, with_best_classes, write_endpoints
 from keras_vit.export.decode_in_graph import decode, decode_each
+from keras_vit.export.explanation import explanation
 from keras_vit.export.metadata import write_metadata
 from keras_vit.images.graph_crop import crop_images
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.inference.metadata import FOLDER, TOP_K
-from keras_vit.interpret import attention_rollout
+from keras_vit.inference.metadata import FOLDER, ROLLOUT, TOP_K
 from keras_vit.layers import AttentionPool, MeanPool, PatchEncoder, TokenPool, TransformerBlock
 
 
-def write_saved_model(model, path, *, class_names=None, preprocessing=None):
+def write_saved_model(model, path, *, class_names=None, preprocessing=None, attention=None):
     """Writes a SavedModel folder with the signatures of `endpoints`.
 
     `assets.extra/labels.txt` holds the class names, one per line, and `assets.extra/metadata.json`
-    the preprocessing. Neither Keras nor this package is needed to load the folder.
+    the preprocessing and the name of the method of `attention`. Neither Keras nor this package is
+    needed to load the folder.
 
     Args:
         model: A model for `keras_vit.tasks.deploy`, as `servable` returns it.
         path: Folder to make; must not exist.
         class_names: Names of the classes in their order, or `None`.
         preprocessing: A `Preprocessing`; by default the whole picture is resized.
+        attention: As `endpoints` takes it.
 
     Raises:
-        ValueError: If `keras_vit.tasks.deploy` refuses the model.
+        ValueError: If `keras_vit.tasks.deploy` or `explanation` refuses the model.
     """
-    signatures = endpoints(model, class_names=class_names, preprocessing=preprocessing)
+    attention = attention or _default_method(model)
+    signatures = endpoints(
+        model, class_names=class_names, preprocessing=preprocessing, attention=attention
+    )
     write_endpoints(model, signatures, path)
     extra = Path(path, FOLDER)
     extra.mkdir(exist_ok=True)
-    write_metadata(extra, model, class_names, preprocessing)
+    method = {} if attention is None else {"attention": attention}
+    write_metadata(extra, model, class_names, preprocessing, **method)
 
 
-def endpoints(model, *, class_names=None, preprocessing=None):
+def endpoints(model, *, class_names=None, preprocessing=None, attention=None):
     """Returns the signatures of a served model.
 
     - `serve` takes `images` `(B, H, W, C)`, float32, 0 to 255, and returns the named answers of the
@@ -48,24 +54,24 @@ def endpoints(model, *, class_names=None, preprocessing=None):
     - `serve_bytes` takes `image_bytes` `(B,)`, JPEGs or PNGs of any size, and returns the same and
       `valid` `(B,)`. A broken picture gets zeros and empty names. Only a model of 1 or 3 channels
       has it.
-    - `features` takes `images` and returns `features` `(B, D)`.
-    - `attention` takes `images` and returns `attention` `(B, h, w)`, the result of
-      `keras_vit.interpret.attention_rollout`.
-
-    Only a model for which `has_tokens` is true has the last two.
+    - `features` takes `images` and returns `features` `(B, D)`. Only a model for which `has_tokens`
+      is true has it.
+    - `attention` takes `images` and returns `attention`, maps as `explanation` returns them.
 
     Args:
         model: A model for `keras_vit.tasks.deploy`.
         class_names: Names of the classes in their order; their indices where `None`.
         preprocessing: The `Preprocessing` of `serve_bytes`, as in evaluation; by default the whole
             picture is resized.
+        attention: Name of the method of `attention`, as `explanation` takes it; by default
+            attention rollout if `has_tokens` is true, else there is no such signature.
 
     Returns:
         A dictionary from the name of each signature to a pair: a
         `Callable[[tf.Tensor], dict[str, tf.Tensor]]` and the `tf.TensorSpec` of its input.
 
     Raises:
-        ValueError: If `keras_vit.tasks.deploy` refuses the model.
+        ValueError: If `keras_vit.tasks.deploy` or `explanation` refuses the model.
     """
     shape = model.input_shape[1:]
     preprocessing = (preprocessing or Preprocessing()).but(image_size=shape[:2])
@@ -98,19 +104,24 @@ def endpoints(model, *, class_names=None, preprocessing=None):
     if has_tokens(model):
         layers = {layer.name: layer for layer in model.layers}
         features = keras.Model(model.input, layers.get("pool_norm", layers["pool"]).output)
-        rollout = attention_rollout(model)
         signatures["features"] = (
             lambda images: {"features": features(images, training=False)},
             pixels(tf.float32),
         )
+    if method := attention or _default_method(model):
+        explain = explanation(model, method)
         signatures["attention"] = (
-            lambda images: {"attention": rollout(images)},
+            lambda images: {"attention": explain(images)},
             pixels(tf.float32),
         )
     if shape[2] in (1, 3):
         spec = tf.TensorSpec((None,), tf.string, name="image_bytes")
         signatures["serve_bytes"] = (answer_bytes, spec)
     return signatures
+
+
+def _default_method(model):
+    return ROLLOUT if has_tokens(model) else None
 
 
 def has_tokens(model):

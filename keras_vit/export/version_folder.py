@@ -11,6 +11,7 @@ import filelock
 
 from keras_vit.errors import UserError
 from keras_vit.export.check_exports import check_exports
+from keras_vit.export.explanation import check_explanation
 from keras_vit.export.formats import FORMATS, check_formats
 from keras_vit.export.prepare import prepare_folder
 from keras_vit.export.saved_model import has_tokens
@@ -23,8 +24,8 @@ from keras_vit.progress import doing
 from keras_vit.tasks import class_names_of, deploy, preprocessing_of
 
 NO_TOKENS = (
-    "The model is no Vision Transformer of keras_vit: its SavedModel has no signatures `features` "
-    "and `attention`. Images must be pixels from 0 to 255."
+    "The model is no Vision Transformer of keras_vit: its SavedModel has no signature {missing}. "
+    "Images must be pixels from 0 to 255."
 )
 
 
@@ -67,6 +68,7 @@ def stage(
     preprocessing=None,
     calibration=None,
     dynamic_batch=False,
+    attention=None,
     failures=None,
     written=lambda path: None,
 ):
@@ -87,6 +89,9 @@ def stage(
             model stores.
         calibration: Images `(N, H, W, C)`, uint8, that calibrate the integer formats.
         dynamic_batch: Whether LiteRT files take any number of images instead of one.
+        attention: What the signature `attention` of the SavedModel answers with, a name of
+            `keras_vit.export.explanation.NAMES`; by default attention rollout, where the model has
+            it.
         failures: Dictionary to which the error of each format that cannot be written is added, by
             the format's name, while the others are written; if `None`, the first error is raised.
         written: Called with the path of each export as soon as it is whole.
@@ -96,22 +101,26 @@ def stage(
 
     Raises:
         ValueError: If `keras_vit.tasks.deploy` refuses the model, the names are not `K`
-            single lines, a format is unknown, not installed, or lacks its calibration images, no
-            format can be written, or TensorFlow cannot load from a folder of this name.
+            single lines, a format is unknown, not installed, or lacks its calibration images,
+            `attention` is no method that explains the model, no format can be written, or
+            TensorFlow cannot load from a folder of this name.
         OSError: If nothing can be written to the folder.
     """
     to = (to,) if isinstance(to, str) else tuple(to)
     class_names = _check(model, to, class_names, calibration)
+    check_explanation(model, attention, to)
     folder = prepare_folder(folder)
     preprocessing = preprocessing or preprocessing_of(model)
     carried = dict(class_names=class_names, preprocessing=preprocessing)
     model = servable(model)
     options = dict(calibration=calibration, dynamic_batch=dynamic_batch, converted={})
+    options |= dict(attention=attention)
     with _unfinished(folder) as partial:
         staged = Staged({})
         may_have_tokens = PROBABILITIES in deploy(model).shapes
         if "savedmodel" in to and may_have_tokens and not has_tokens(model):
-            staged.notes.append(NO_TOKENS)
+            missing = "`features`" if attention else "`features` or `attention`"
+            staged.notes.append(NO_TOKENS.format(missing=missing))
         for name in to:
             path = partial / (name + FORMATS[name].suffix)
             try:

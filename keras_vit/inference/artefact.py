@@ -9,7 +9,7 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.images.crop import read_image
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.inference.metadata import CLASSIFICATION
+from keras_vit.inference.metadata import CLASSIFICATION, ROLLOUT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Artefact:
             formats.
         task: Name of the task that it was trained for.
         options: What `keras_vit.tasks.task_named` needs besides the names of the classes.
+        attention: Name of the method that the signature `attention` of a SavedModel answers with.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Artefact:
     loaded: object = None
     task: str = CLASSIFICATION
     options: dict[str, object] = dataclasses.field(default_factory=dict)
+    attention: str = ROLLOUT
 
     def __post_init__(self):
         sized = dataclasses.replace(self.preprocessing, image_size=self.image_shape[:2])

@@ -7,6 +7,7 @@ from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing
 
 CLASSIFICATION = "classification"  # the task of files that do not name one
+ROLLOUT = "rollout"  # what the signature `attention` answers with if a file names no method
 TOP_K = 5  # how many of the most probable classes a served model names
 LABELS, METADATA = "labels.txt", "metadata.json"
 FOLDER = "assets.extra"  # where a SavedModel keeps them
@@ -56,16 +57,20 @@ def read_metadata(texts):
 
     Returns:
         A dictionary of `task`, a text, `options`, a dictionary, `class_names`, a tuple or `None`,
-        and `preprocessing`, a `Preprocessing`.
+        `preprocessing`, a `Preprocessing`, and `attention`, a text.
 
     Raises:
-        ValueError: If `metadata.json` is no JSON, holds no valid preprocessing, or its task is no
-            text or has options that are no dictionary.
+        ValueError: If `metadata.json` is no JSON, holds no valid preprocessing, its task or the
+            method of `attention` is no text, or the options of the task are no dictionary.
     """
     labels, metadata = texts.get(LABELS), json.loads(texts.get(METADATA, "{}"))
     names = None if labels is None else tuple(labels.split("\n"))
-    preprocessing = Preprocessing.from_json(metadata)
-    return dict(**task_in(metadata), class_names=names, preprocessing=preprocessing)
+    preprocessing, method = Preprocessing.from_json(metadata), metadata.get("attention", ROLLOUT)
+    if not isinstance(method, str):
+        raise UserError(f"The method of `attention` must be a text: received {method!r:.50}.")
+    return dict(
+        **task_in(metadata), class_names=names, preprocessing=preprocessing, attention=method
+    )
 
 
 def task_in(metadata):

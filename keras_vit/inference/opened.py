@@ -27,7 +27,8 @@ class Opened:
         run: Maps images `(B, H, W, C)`, 0 to 255, to the outputs by name, arrays or what NumPy
             takes for arrays; `B` is 1 where the shape of the input says so.
         runtime: Name and version of the runtime.
-        metadata: `task`, `options`, `class_names` and `preprocessing`, as `Artefact` has them.
+        metadata: `task`, `options`, `class_names`, `preprocessing` and `attention`, as `Artefact`
+            has them; the last may be missing.
         dtypes: Names of the dtypes that images may have.
         loaded: As `Artefact` has it.
     """

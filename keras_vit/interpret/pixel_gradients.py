@@ -34,16 +34,19 @@ def integrated_gradients(model, target=None, *, baseline=0.0, steps=32):
     if steps < 1:
         raise UserError(f"`steps` must be at least 1: received {steps}.")
     asked = question(model, target)
-    places, weights = np.polynomial.legendre.leggauss(steps)
+    places, weights = np.polynomial.legendre.leggauss(steps)  # on the line from -1 to 1
 
     def contributions(images):
         images = ops.cast(images, "float32")
         chosen = asked.chosen(asked.of(images))
-        nothing = ops.broadcast_to(ops.cast(baseline, "float32"), ops.shape(images))
-        total = ops.zeros_like(images)
-        for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
-            total += weight * _slopes(asked, nothing + place * (images - nothing), chosen)
-        return ops.sum(total * (images - nothing), axis=-1)
+        change = images - ops.cast(baseline, "float32")
+        away, shares = (ops.cast(each, "float32") for each in ((1 - places) / 2, weights / 2))
+
+        def add(step, total):
+            return total + shares[step] * _slopes(asked, images - away[step] * change, chosen)
+
+        total = ops.fori_loop(0, steps, add, ops.zeros_like(images))
+        return ops.sum(total * change, axis=-1)
 
     return contributions
 
@@ -59,7 +62,8 @@ def smooth_grad(model, target=None, *, samples=16, noise=0.15, seed=0):
         target: What is explained, as `keras_vit.interpret.anatomy.question` takes it.
         samples: How many noisy copies are looked at; each costs a gradient.
         noise: Standard deviation of the noise, as a share of the range of an image's pixels.
-        seed: Seed of the noise; one seed gives one map.
+        seed: Seed of the noise, which is the same for all images of a batch: one seed gives one
+            map, whatever else is in the batch.
 
     Returns:
         A `Callable[[tensor], tensor]`: it takes images `(B, H, W, C)`, 0 to 255, and returns maps
@@ -80,10 +84,12 @@ def smooth_grad(model, target=None, *, samples=16, noise=0.15, seed=0):
         chosen = asked.chosen(asked.of(images))
         axes = (1, 2, 3)
         spread = ops.max(images, axes, keepdims=True) - ops.min(images, axes, keepdims=True)
-        draws, total = keras.random.SeedGenerator(seed), ops.zeros_like(images)
-        for _ in range(samples):
-            added = noise * spread * keras.random.normal(ops.shape(images), seed=draws)
-            total += _slopes(asked, images + added, chosen) / samples
+        draws = keras.random.normal((samples, *images.shape[1:]), stddev=noise, seed=seed)
+
+        def add(sample, total):
+            return total + _slopes(asked, images + spread * draws[sample], chosen) / samples
+
+        total = ops.fori_loop(0, samples, add, ops.zeros_like(images))
         return ops.sqrt(ops.sum(ops.square(total), axis=-1))
 
     return change

@@ -40,6 +40,7 @@ def describe(model, outputs):
         "options": artefact.options,
         "class_names": artefact.class_names,
         "preprocessing": artefact.preprocessing.to_json(),
+        "attention": artefact.attention if "attention" in signatures else None,
     }
 
 

@@ -106,6 +106,18 @@ def test_what_is_beyond_its_limit_is_put_aside(tmp_path, digits_model, run, monk
 
 
 @pytest.mark.slow
+def test_the_signature_attention_answers_with_a_method_by_its_name(tmp_path, digits_model, run):
+    out = tmp_path / "digits"
+    words = ["--data", "digits", "--out", out, "--images", 10, "--to"]
+    code, _, err = run("export", digits_model, *words, "savedmodel", "--attention", "occlusion")
+    assert code == 2 and "keras-vit: `attention` cannot be occlusion" in err
+    assert not out.exists()
+    code, _, err = run("export", digits_model, *words, "savedmodel", "--attention", "relevance")
+    assert code == 0, err
+    assert open_artefact(out).attention == "relevance"
+
+
+@pytest.mark.slow
 def test_a_set_too_small_for_any_loss_is_named_and_so_is_a_loss_that_may_be_chance(
     tmp_path, digits_model, run, monkeypatch
 ):

@@ -164,6 +164,7 @@ def test_what_lies_beside_it(served):
         "interpolation": "bicubic",
         "fit": "crop",
         "crop_offset": "round",
+        "attention": "rollout",
     }
 
 

@@ -75,8 +75,7 @@ def test_methods_map_models(name, kind):
     assert maps.shape == (2, *size) and maps.dtype == np.float32
     assert np.isfinite(maps).all() and maps.std(axis=(1, 2)).max() > 0
     alone = ops.convert_to_numpy(explain(IMAGES[1:]))
-    if name != "smooth_grad":  # whose noise is that of the batch
-        np.testing.assert_allclose(alone[0], maps[1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(alone[0], maps[1], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(ops.convert_to_numpy(model(IMAGES)), before)
 
 

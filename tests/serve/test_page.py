@@ -8,7 +8,9 @@ import keras
 import numpy as np
 import pytest
 from exif_files import CASES, LONG, chunk, entry, tiff
+from matplotlib import colormaps
 from PIL import Image
+from random_models import randomised
 from servers import serving_file
 from zoo import encode
 
@@ -17,7 +19,7 @@ from keras_vit.images.decode import decode_picture
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference import open_artefact
 from keras_vit.inference.described import task_of
-from keras_vit.interpret import attention_rollout
+from keras_vit.interpret import attention_rollout, relevance
 from keras_vit.models import vit
 from keras_vit.tasks import answering, classifier, features
 from keras_vit.tasks.palette import palette
@@ -28,8 +30,9 @@ PICTURE_JS = Path(__file__).parents[2] / "keras_vit" / "serve" / "picture.js"
 HEATMAP_JS = PICTURE_JS.with_name("heatmap.js")
 ENLARGE = """async ([url, rows]) => {
   const {colourOf, enlarged, scaled} = await import(url);
-  const shades = Array.from({length: 101}, (_, i) => colourOf(i / 100));
-  return [Array.from(enlarged(rows, 12, 10)), scaled(rows), shades];
+  const shades = isSigned => Array.from({length: 101}, (_, i) => colourOf(i / 100, isSigned));
+  const halves = scaled([[0, 0], [0, 0]], true);
+  return [Array.from(enlarged(rows, 12, 10)), scaled(rows), shades(), shades(true), halves];
 }"""
 MAP = """() => {
   const canvas = document.getElementById("map");
@@ -104,10 +107,43 @@ def test_a_picture_gets_its_classes_and_where_it_looks(tmp_path, tiny, site, pag
         side = 448 // len(looks)
         centres = bright[side // 2 :: side, side // 2 :: side]
         assert centres.argmax() == looks.argmax() and centres.argmin() == looks.argmin()
+        assert page.inner_text("#meaning") == "where it looks (attention rollout)"
         opacity = "getComputedStyle(document.getElementById('map')).opacity"
         assert page.evaluate(opacity) == "0.5"
         page.locator("#opacity").fill("0.2")
         assert page.evaluate(opacity) == "0.2"
+
+
+def test_a_map_with_negative_values_is_red_and_blue(tmp_path, browser):
+    backbone = vit("mu/4", image_size=(16, 24), depth=2)
+    model = randomised(classifier(backbone, 2, class_names=["<b>cat</b>", "$& dog"]))
+    (path,) = export(model, tmp_path / "m", to="savedmodel", attention="relevance")
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    with serving_file(path) as client:
+        page = browser.new_page()
+        page.goto(str(client.base_url))
+        page.set_input_files("#file", tmp_path / "photo.png")
+        page.wait_for_selector("#result:visible")
+        best, meaning = (page.inner_text(each) for each in ("#classes b", "#meaning"))
+        drawn = page.evaluate(MAP)
+        filtered = "getComputedStyle(document.getElementById('pixels')).filter"
+        assert page.evaluate(filtered) == "grayscale(1)"
+        page.close()
+        described = client.get("/v1/models/m/metadata").json()
+    assert described["attention"] == "relevance"
+    assert meaning == f"red speaks for {best}, blue against it (relevance)"
+    (speaks,) = keras.ops.convert_to_numpy(relevance(model)(pixels[None]))
+    assert speaks.min() < 0 < speaks.max() and speaks.shape == (4, 6)
+    shown = np.reshape(drawn["data"], (drawn["height"], drawn["width"], 4)).astype(int)
+    centres = [
+        ((np.arange(count) + 0.5) * side / count).astype(int)
+        for count, side in zip(speaks.shape, shown.shape[:2], strict=True)
+    ]
+    red, _, blue, _ = np.moveaxis(shown[np.ix_(*centres)], -1, 0)
+    is_clear = np.abs(speaks) > 0.1 * np.abs(speaks).max()
+    np.testing.assert_array_equal(np.sign(red - blue)[is_clear], np.sign(speaks)[is_clear])
+    assert np.ptp(np.sign(speaks)[is_clear]) == 2
 
 
 def test_a_mask_is_drawn_over_the_picture_with_a_legend(tmp_path, browser, streets):
@@ -184,7 +220,8 @@ def test_the_page_sees_the_pixels_that_python_sees(tmp_path, browser, interpolat
 def test_a_map_is_enlarged_smoothly_and_its_colours_grow_brighter(browser):
     rows = np.random.default_rng(0).random((3, 5))
     page = browser.new_page()
-    values, cut, colours = page.evaluate(ENLARGE, [module(HEATMAP_JS), rows.tolist()])
+    found = page.evaluate(ENLARGE, [module(HEATMAP_JS), rows.tolist()])
+    values, cut, colours, signed, halves = found
     page.close()
     expected = keras.ops.image.resize(rows[..., None].astype("float32"), (12, 10), "bilinear")
     np.testing.assert_allclose(np.reshape(values, (12, 10)), expected[..., 0], atol=1e-5)
@@ -192,6 +229,9 @@ def test_a_map_is_enlarged_smoothly_and_its_colours_grow_brighter(browser):
     np.testing.assert_array_equal(np.argsort(cut, axis=None)[:10], np.argsort(rows, None)[:10])
     light = np.array(colours) @ (0.2126, 0.7152, 0.0722)
     assert (np.diff(light) > 0).all()
+    expected = colormaps["coolwarm"](np.linspace(0, 1, 101))[:, :3]
+    np.testing.assert_allclose(np.array(signed) / 255, expected, atol=0.05)
+    assert halves == [[0.5, 0.5], [0.5, 0.5]]
 
 
 def test_the_page_turns_a_picture_as_its_own_tag_says(browser):
