@@ -4,9 +4,9 @@
 
 Each export is loaded in a process of its own, without Keras. Times are CPU time of all threads, and
 so hold on a machine that others use too. The first call includes the optimisation of the graph. The
-memory is the highest of the process, with the larger batch. The difference
-is the largest one from the maps of the model itself, in shares of their largest number, on the
-images of the larger batch. Weights are random unless a checkpoint is named, images are random.
+memory is the highest of the process, with the largest batch. The difference is the largest one from
+the map of the model itself, in shares of its largest number, on the first image. Weights are random
+unless a checkpoint is named, images are random.
 """
 
 import dataclasses
@@ -24,8 +24,10 @@ from rich.table import Table
 from benchmarks.machine import machine
 from keras_vit.checkpoints import load
 from keras_vit.command_line import describe, run_recipe
-from keras_vit.export import export
+from keras_vit.export.answers import write_endpoints
 from keras_vit.export.explanation import NAMES
+from keras_vit.export.saved_model import endpoints
+from keras_vit.export.servable import servable
 from keras_vit.interpret.methods import METHODS
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -46,7 +48,7 @@ for count in map(int, sys.argv[4:]):
     batch = tf.constant(images[:count])
     first, maps = timed(batch)
     found[count] = first, float(np.median([timed(batch)[0] for _ in range(calls)]))
-np.save(path + ".npy", maps)
+np.save(path + ".npy", maps[:1])
 kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"seconds": found, "megabytes": kilobytes / 1024}))
 """
@@ -101,12 +103,13 @@ HEADINGS = ("first call", "call")  # with so many images
 
 def _measured(model, method, images, folder, config):
     """Returns the cells of a row."""
-    (path,) = export(model, folder / method, to="savedmodel", attention=method)
+    path, copy = folder / method, servable(model)
+    write_endpoints(copy, {"attention": endpoints(copy, attention=method)["attention"]}, path)
     words = [path, folder / "images.npy", config.calls, *config.batches]
     command = [sys.executable, "-c", CALLS, *map(str, words)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout)
-    wanted = keras.ops.convert_to_numpy(METHODS[method](model, None)(images))
+    wanted = keras.ops.convert_to_numpy(METHODS[method](model, None)(images[:1]))
     difference = np.abs(np.load(f"{path}.npy") - wanted).max() / np.abs(wanted).max()
     return (
         f"{(path / 'saved_model.pb').stat().st_size / 1e6:.1f} MB",

@@ -13,7 +13,16 @@ from keras_vit.export.metadata import write_metadata
 from keras_vit.images.graph_crop import crop_images
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference.metadata import FOLDER, ROLLOUT, TOP_K
-from keras_vit.layers import AttentionPool, MeanPool, PatchEncoder, TokenPool, TransformerBlock
+from keras_vit.layers import (
+    AttentionPool,
+    ClassTokenAndMeanPool,
+    MeanPool,
+    PatchEncoder,
+    TokenPool,
+    TransformerBlock,
+)
+
+POOLS = TokenPool | MeanPool | ClassTokenAndMeanPool | AttentionPool
 
 
 def write_saved_model(model, path, *, class_names=None, preprocessing=None, attention=None):
@@ -131,14 +140,13 @@ def has_tokens(model):
         model: A `keras.Model`.
 
     Returns:
-        `True` if it pools one token, the mean of the patches or by attention, and its blocks attend
-        to all tokens.
+        `True` if a layer of ours pools its tokens, and its blocks attend to all tokens.
     """
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for layer in model.layers if isinstance(layer, TransformerBlock)]
     return (
         isinstance(layers.get("embed"), PatchEncoder)
-        and isinstance(layers.get("pool"), TokenPool | MeanPool | AttentionPool)
+        and isinstance(layers.get("pool"), POOLS)
         and bool(blocks)
         and not any(block.windows for block in blocks)
     )

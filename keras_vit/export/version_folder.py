@@ -24,8 +24,8 @@ from keras_vit.progress import doing
 from keras_vit.tasks import class_names_of, deploy, preprocessing_of
 
 NO_TOKENS = (
-    "The model is no Vision Transformer of keras_vit: its SavedModel has no signature {missing}. "
-    "Images must be pixels from 0 to 255."
+    "The model is no Vision Transformer of keras_vit, or attends within windows: its SavedModel "
+    "has no {missing}. Images must be pixels from 0 to 255."
 )
 
 
@@ -119,7 +119,9 @@ def stage(
         staged = Staged({})
         may_have_tokens = PROBABILITIES in deploy(model).shapes
         if "savedmodel" in to and may_have_tokens and not has_tokens(model):
-            missing = "`features`" if attention else "`features` or `attention`"
+            missing = (
+                "signature `features`" if attention else "signatures `features` and `attention`"
+            )
             staged.notes.append(NO_TOKENS.format(missing=missing))
         for name in to:
             path = partial / (name + FORMATS[name].suffix)

@@ -152,8 +152,8 @@ def test_a_method_may_explain_what_has_no_rollout(tmp_path, capsys):
         for chosen in (None, method):
             (path,) = export(model, tmp_path / name, to="savedmodel", attention=chosen)
             signatures = tf.saved_model.load(str(path)).signatures
-            missing = "`features`" if chosen else "`features` or `attention`"
-            assert f"has no signature {missing}." in capsys.readouterr().out
+            missing = "signature `features`" if chosen else "signatures `features` and `attention`"
+            assert f"has no {missing}." in capsys.readouterr().out
             assert ("attention" in signatures) == (chosen is not None)
         found = signatures["attention"](images=tf.constant(images))["attention"].numpy()
         wanted = expected(model, method, images)

@@ -17,6 +17,7 @@ from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.interpret import attention_rollout
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
+from keras_vit.tasks.pooled import POOLS
 
 NAMES = ["crane", "zwölf", "crane"]  # ImageNet has two cranes
 CROP = Preprocessing(image_size=(8, 12), crop_ratio=0.75)
@@ -48,7 +49,8 @@ def served(tmp_path_factory):
 def test_blocks_that_attend_in_windows_have_no_attention_map():
     backbone = vit("mu/4", image_size=8, class_token=False, window=1)
     assert not has_tokens(classifier(backbone, 3, pool="mean"))
-    assert has_tokens(classifier(vit("mu/4", image_size=8), 3))
+    for pool in POOLS:
+        assert has_tokens(classifier(vit("mu/4", image_size=8), 3, pool=pool))
 
 
 @pytest.mark.parametrize("count", [1, 5])

@@ -135,7 +135,7 @@ def test_a_map_with_negative_values_is_red_and_blue(tmp_path, browser):
     assert meaning == f"red speaks for {best}, blue against it (relevance)"
     (speaks,) = keras.ops.convert_to_numpy(relevance(model)(pixels[None]))
     assert speaks.min() < 0 < speaks.max() and speaks.shape == (4, 6)
-    shown = np.reshape(drawn["data"], (drawn["height"], drawn["width"], 4)).astype(int)
+    shown = np.reshape(drawn["data"], (-1, 448, 4)).astype(int)
     centres = [
         ((np.arange(count) + 0.5) * side / count).astype(int)
         for count, side in zip(speaks.shape, shown.shape[:2], strict=True)
