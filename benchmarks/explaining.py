@@ -4,9 +4,8 @@
 
 Each export is loaded in a process of its own, without Keras. Times are CPU time of all threads, and
 so hold on a machine that others use too. The first call includes the optimisation of the graph. The
-memory is the highest of the process, with the largest batch. The difference is the largest one from
-the map of the model itself, in shares of its largest number, on the first image. Weights are random
-unless a checkpoint is named, images are random.
+difference is the largest one from the map of the model itself, in shares of its largest number, on
+the first image. Weights are random unless a checkpoint is named, images are random.
 """
 
 import dataclasses
@@ -33,7 +32,7 @@ from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
 CALLS = """
-import json, resource, sys, time
+import json, sys, time
 sys.modules["keras"] = sys.modules["keras_vit"] = None
 import numpy as np
 import tensorflow as tf
@@ -49,8 +48,7 @@ for count in map(int, sys.argv[4:]):
     first, maps = timed(batch)
     found[count] = first, float(np.median([timed(batch)[0] for _ in range(calls)]))
 np.save(path + ".npy", maps[:1])
-kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"seconds": found, "megabytes": kilobytes / 1024}))
+print(json.dumps(found))
 """
 
 
@@ -66,9 +64,9 @@ class Config:
     """Side of its images in pixels."""
     methods: tuple[str, ...] = NAMES
     """Methods to export."""
-    batches: tuple[int, ...] = (1, 16)
+    batches: tuple[int, ...] = (1, 4)
     """Images per call; the last is the largest."""
-    calls: int = 5
+    calls: int = 2
     """Calls of each batch, after a first one; their median counts."""
     out: str = str(Path(__file__).with_suffix(".txt"))
     """File that the table is also written to."""
@@ -85,8 +83,7 @@ def run(config):
     table = Table("method", box=None)
     for heading in ("graph", *(f"{x}, {count}" for count in config.batches for x in HEADINGS)):
         table.add_column(heading, justify="right")
-    for heading in ("memory", "difference"):
-        table.add_column(heading, justify="right")
+    table.add_column("difference", justify="right")
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "images.npy"), images)
         for method in config.methods:
@@ -115,10 +112,9 @@ def _measured(model, method, images, folder, config):
         f"{(path / 'saved_model.pb').stat().st_size / 1e6:.1f} MB",
         *(
             text
-            for first, call in found["seconds"].values()
+            for first, call in found.values()
             for text in (f"{first:.1f} s", f"{1000 * call:.0f} ms")
         ),
-        f"{found['megabytes']:.0f} MB",
         f"{difference:.1e}",
     )
 
