@@ -1,5 +1,7 @@
 """What the signature `attention` of a SavedModel answers with: a method that explains, by name."""
 
+import keras
+
 from keras_vit.errors import UserError
 from keras_vit.interpret.methods import METHODS
 
@@ -30,6 +32,8 @@ def explanation(model, method):
         )
     if method not in NAMES:
         raise UserError(f"`attention` must be one of {', '.join(NAMES)}: received {method!r}.")
+    if isinstance(model, keras.Sequential):  # which has no `output` until it is called
+        model = keras.Model(model.inputs[0], model.outputs[0])
     if isinstance(model.output, dict) and method not in OF_ANY_ANSWER:
         raise UserError(
             f"`attention` cannot be {method}, which explains the class that a model answers: "
