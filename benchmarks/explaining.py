@@ -1,122 +1,81 @@
-"""What the signature `attention` of a SavedModel costs with each method: ViT-Ti/16 at 224 pixels.
+"""Time of an explanation, as a multiple of the answer alone.
 
     python -m benchmarks.explaining
 
-Each export is loaded in a process of its own, without Keras. Times are CPU time of all threads, and
-so hold on a machine that others use too. The first call includes the optimisation of the graph. The
-difference is the largest one from the map of the model itself, in shares of its largest number, on
-the first image. Weights are random unless a checkpoint is named, images are random.
+A ViT without weights of its own answers a batch of random images, and is explained by each method.
+In each round every one of them runs once. The table holds medians over the rounds; the ratio to the
+answer alone, `model(images)`, is computed within each round. The graph of the answer is a second
+yardstick: explanations run without one.
 """
 
 import dataclasses
-import json
-import subprocess
-import sys
-import tempfile
+import statistics
+import time
 from pathlib import Path
 
-import keras
 import numpy as np
+import tensorflow as tf
 from rich.console import Console
-from rich.table import Table
+from rich.progress import track
 
 from benchmarks.machine import machine
-from keras_vit.checkpoints import load
-from keras_vit.command_line import describe, run_recipe
-from keras_vit.export.answers import write_endpoints
-from keras_vit.export.explanation import NAMES
-from keras_vit.export.saved_model import endpoints
-from keras_vit.export.servable import servable
+from keras_vit.command_line import run_recipe
 from keras_vit.interpret.methods import METHODS
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
-CALLS = """
-import json, sys, time
-sys.modules["keras"] = sys.modules["keras_vit"] = None
-import numpy as np
-import tensorflow as tf
-path, images, calls = sys.argv[1], np.load(sys.argv[2]).astype("float32"), int(sys.argv[3])
-loaded = tf.saved_model.load(path)
-def timed(batch):
-    start = time.process_time()
-    found = loaded.signatures["attention"](images=batch)["attention"].numpy()
-    return time.process_time() - start, found
-found = {}
-for count in map(int, sys.argv[4:]):
-    batch = tf.constant(images[:count])
-    first, maps = timed(batch)
-    found[count] = first, float(np.median([timed(batch)[0] for _ in range(calls)]))
-np.save(path + ".npy", maps[:1])
-print(json.dumps(found))
-"""
+ALONE = "answer alone"
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """The flags of the benchmark."""
 
-    weights: str = ""
-    """A checkpoint of a classifier, as keras-vit import takes it."""
     model: str = "Ti/16"
-    """Size and patch of the model without a checkpoint."""
+    """Name of the size and the patches."""
     image_size: int = 224
-    """Side of its images in pixels."""
-    methods: tuple[str, ...] = NAMES
-    """Methods to export."""
-    batches: tuple[int, ...] = (1, 4)
-    """Images per call; the last is the largest."""
-    calls: int = 2
-    """Calls of each batch, after a first one; their median counts."""
+    """Side of the images in pixels."""
+    batch_size: int = 16
+    """Images that are explained at once."""
+    rounds: int = 5
+    """Number of turns of each method."""
+    methods: tuple[str, ...] = tuple(METHODS)[:-2]
+    """Methods of `keras-vit explain`."""
     out: str = str(Path(__file__).with_suffix(".txt"))
     """File that the table is also written to."""
 
 
 def run(config):
     """Measures all methods, then prints and writes the table; `config` is a `Config`."""
-    if config.weights:
-        model = load(config.weights)
-    else:
-        model = classifier(vit(config.model, image_size=config.image_size), 1000)
-    shape = (config.batches[-1], *model.input_shape[1:])
-    images = np.random.default_rng(0).integers(0, 256, shape, dtype="uint8")
-    table = Table("method", box=None)
-    for heading in ("graph", *(f"{x}, {count}" for count in config.batches for x in HEADINGS)):
-        table.add_column(heading, justify="right")
-    table.add_column("difference", justify="right")
-    with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder, "images.npy"), images)
-        for method in config.methods:
-            table.add_row(method, *_measured(model, method, images, Path(folder), config))
-    with open(config.out, "w", encoding="utf-8") as file:
-        for console in (Console(), Console(file=file, width=130)):
-            console.print(table)
-            console.print(f"{describe(config, 'out', 'weights')}\n{machine()}", highlight=False)
-            console.print("python -m benchmarks.explaining", highlight=False)
-
-
-HEADINGS = ("first call", "call")  # with so many images
-
-
-def _measured(model, method, images, folder, config):
-    """Returns the cells of a row."""
-    path, copy = folder / method, servable(model)
-    write_endpoints(copy, {"attention": endpoints(copy, attention=method)["attention"]}, path)
-    words = [path, folder / "images.npy", config.calls, *config.batches]
-    command = [sys.executable, "-c", CALLS, *map(str, words)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout)
-    wanted = keras.ops.convert_to_numpy(METHODS[method](model, None)(images[:1]))
-    difference = np.abs(np.load(f"{path}.npy") - wanted).max() / np.abs(wanted).max()
-    return (
-        f"{(path / 'saved_model.pb').stat().st_size / 1e6:.1f} MB",
-        *(
-            text
-            for first, call in found.values()
-            for text in (f"{first:.1f} s", f"{1000 * call:.0f} ms")
-        ),
-        f"{difference:.1e}",
-    )
+    model = classifier(vit(config.model, image_size=config.image_size), 1000)
+    shape = config.batch_size, config.image_size, config.image_size, 3
+    images = tf.constant(np.random.default_rng(0).integers(0, 256, shape), tf.float32)
+    rivals = {ALONE: lambda x: model(x, training=False)}
+    rivals["answer, as a graph"] = tf.function(rivals[ALONE], autograph=False)
+    rivals |= {name: METHODS[name](model, None) for name in config.methods}
+    times = {name: [] for name in rivals}
+    for rival in track(list(rivals.values()), "Warming up"):
+        np.asarray(rival(images))
+    for _ in track(range(config.rounds), "Measuring"):
+        for name, rival in rivals.items():
+            start = time.perf_counter()
+            np.asarray(rival(images))  # waits for the result
+            times[name].append(1000 * (time.perf_counter() - start))
+    lines = [f"{'':24}{'ms':>10}{'ms/image':>10}{'ratio':>8}"]
+    for name, turns in times.items():
+        median = statistics.median(turns)
+        ratio = statistics.median(a / b for a, b in zip(turns, times[ALONE], strict=True))
+        lines.append(f"{name:24}{median:10.0f}{median / config.batch_size:10.1f}{ratio:8.2f}")
+    lines += [
+        "",
+        "ratio: time relative to the answer alone, median over the rounds",
+        f"{config.model}, {config.image_size} pixels, batch {config.batch_size}, float32, "
+        f"{config.rounds} rounds",
+        machine(),
+        "python -m benchmarks.explaining",
+    ]
+    Console().print("\n".join(lines), highlight=False)
+    Path(config.out).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
