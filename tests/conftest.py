@@ -58,9 +58,14 @@ def fixed_seed(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch):
-    """Draws one row of training images for TensorBoard: Matplotlib takes seconds for eight."""
-    if training := sys.modules.get("keras_vit.run.training"):
-        monkeypatch.setattr(training, "SHOWN", 8)
+    """Draws one row of each gallery for TensorBoard: Matplotlib takes seconds for eight."""
+    for module, name, count in (
+        ("training", "SHOWN", 8),
+        ("shown_answers", "EXPLAINED", 2),
+        ("watch", "LOOKED", 2),
+    ):
+        if loaded := sys.modules.get(f"keras_vit.run.{module}"):
+            monkeypatch.setattr(loaded, name, count)
 
 
 @pytest.fixture(autouse=True)

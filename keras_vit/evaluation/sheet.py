@@ -48,15 +48,28 @@ def mistakes_figure(task, examples):
     if task.draws_answers:
         rows = ((x.image, x.truth, x.answers, f"{x.goodness:.3g}") for x in examples)
         return sheet_figure(task, rows)
-    titles = [_truth_and_answer(task, x.truth, x.answers) for x in examples]
+    lines = ((truth_title(task, x.truth), answer_title(task, x.answers)) for x in examples)
+    titles = ["\n".join(filter(None, each)) for each in lines]
     return gallery_figure(np.stack([x.image for x in examples]), titles, columns=4)
 
 
-def _truth_and_answer(task, truth, answers):
-    """Writes what is true and, on a second line, what was answered first, with its numbers."""
-    lines = [] if task.title is None else [f"is {task.title(truth)}"]
-    if task.words is not None:
-        row = task.words(answers)[0]
-        numbers = (f"{number:.3g}" for number in task.numbers_in(row).values())
-        lines.append(" ".join(["answer:", row["name"], *numbers]))
-    return "\n".join(lines)
+def truth_title(task, truth):
+    """Writes what is true of an example; empty where the task has no words for it."""
+    return "" if task.title is None else f"is {task.title(truth)}"
+
+
+def answer_title(task, answers):
+    """Writes what was answered first, below its numbers, which a long name would push out.
+
+    Args:
+        task: A `keras_vit.tasks.Task`.
+        answers: The answers to an example by name, arrays without the axis of the batch.
+
+    Returns:
+        Two lines; an empty text where the task has no words for answers.
+    """
+    if task.words is None:
+        return ""
+    row = task.words(answers)[0]
+    numbers = (f"{number:.3g}" for number in task.numbers_in(row).values())
+    return f"{' '.join(['answer', *numbers])}\n{row['name']}"

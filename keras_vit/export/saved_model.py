@@ -21,6 +21,7 @@ from keras_vit.layers import (
     TokenPool,
     TransformerBlock,
 )
+from keras_vit.tasks.pooled import pooled_of
 
 POOLS = TokenPool | MeanPool | ClassTokenAndMeanPool | AttentionPool
 
@@ -111,8 +112,7 @@ def endpoints(model, *, class_names=None, preprocessing=None, attention=None):
         "serve_uint8": (answer_pixels, pixels(tf.uint8)),
     }
     if has_tokens(model):
-        layers = {layer.name: layer for layer in model.layers}
-        features = keras.Model(model.input, layers.get("pool_norm", layers["pool"]).output)
+        features = keras.Model(model.input, pooled_of(model))
         signatures["features"] = (
             lambda images: {"features": features(images, training=False)},
             pixels(tf.float32),

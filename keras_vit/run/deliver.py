@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_vit.evaluation import forks, mistakes_figure, sheet_figure
+from keras_vit.evaluation import forks, sheet_figure
 from keras_vit.export import save_keras
 from keras_vit.export.version_folder import REJECTED
 from keras_vit.files import write_json
@@ -16,6 +16,7 @@ from keras_vit.run.judge import judge
 from keras_vit.run.report import write_run_report
 from keras_vit.run.run_state import FREE_ON_RESUME
 from keras_vit.run.settings import changed_settings
+from keras_vit.run.shown_answers import log_answers
 from keras_vit.tasks import deploy
 from keras_vit.training import log_figure, log_hyperparameters
 
@@ -73,10 +74,7 @@ def deliver(
 
     judged = judge(task, deploy(model), evaluation, seed=config.seed, count=count)
     result, tested, compared = judged.result, judged.result.count, len(judged.images)
-    for title, figure in result.plots.items():
-        log_figure(log_dir, f"test/{title}", figure())
-    if judged.worst:
-        log_figure(log_dir, "test/worst answers", mistakes_figure(task, judged.worst))
+    log_answers(log_dir, "test", task, model, result, judged.worst)
     if task.draws_answers:
         figure = sheet_figure(task, _shown(judged))
         log_figure(log_dir, "test/answers", figure)

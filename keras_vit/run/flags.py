@@ -100,7 +100,8 @@ class Training:
     patience: int = 0
     """Validations in a row without a better figure after which the training ends; 0 is never."""
     picture_epochs: int = 5
-    """Epochs between two sets of pictures in TensorBoard, of what is answered worst; 0 is none."""
+    """Epochs between two sets of pictures in TensorBoard, of attention and of the worst answers; 0
+    is none, and no features in the projector."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"

@@ -50,6 +50,21 @@ def pooled(backbone, pool=None):
     return x
 
 
+def pooled_of(model):
+    """Finds the features in a model that extends those of `features`, such as a classifier.
+
+    Args:
+        model: A flat functional model with the layers of `keras_vit.models.vit`.
+
+    Returns:
+        A symbolic tensor in the graph of the model, what `pooled` returned; `None` where the model
+        does not pool.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    last = layers.get("pool_norm", layers.get("pool"))
+    return None if last is None else last.output
+
+
 def _pooling(embed, block, pool):
     if pool is None:
         pool = "class_token" if embed.class_token else "mean"

@@ -20,6 +20,7 @@ from keras_vit.training.keep_best import KeepBest
 from keras_vit.training.lora import add_lora, copy_merged
 from keras_vit.training.optimizers import KernelDecayAdamW, adamw, lamb, muon, sgd
 from keras_vit.training.paths import freeze, layerwise
+from keras_vit.training.projector import log_features
 from keras_vit.training.resume.checkpoints import Checkpoints
 from keras_vit.training.schedules import WarmupSchedule
 from keras_vit.training.step.training_model import TrainingModel
@@ -53,6 +54,7 @@ __all__ = [
     "freeze",
     "lamb",
     "layerwise",
+    "log_features",
     "log_figure",
     "log_gallery",
     "log_hyperparameters",
