@@ -108,7 +108,8 @@ def _normed(layer):
         exact = call(x)
         centred = x - ops.mean(x, axis=-1, keepdims=True)
         scale = ops.rsqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True) + layer.epsilon)
-        linear = centred * constant(scale) * (1 if layer.gamma is None else layer.gamma)
+        gamma = 1 if layer.gamma is None else ops.cast(layer.gamma, x.dtype)
+        linear = centred * constant(scale) * gamma
         return linear + constant(exact - linear)
 
     return rule

@@ -59,7 +59,8 @@ def worst_figure(task, model, examples):
     images = np.stack([each.image for each in examples])
     classes = [int(task.decide(each.answers)) for each in examples]
     classes += [int(each.truth) for each in examples]
-    maps = _relevance(model, np.concatenate([images, images]), np.array(classes))
+    explain = relevance(model, np.array(classes))
+    maps = keras.ops.convert_to_numpy(explain(np.concatenate([images, images])))
     tiles, titles = [], []
     for place, example in enumerate(examples):
         tiles.append(_pixels(example.image))
@@ -102,16 +103,6 @@ def _is_taken(method, model):
     except UserError:
         return False
     return True
-
-
-def _relevance(model, images, classes):
-    """Maps what speaks for one class `(B,)` of each image `(B, H, W, C)`, a call for each class."""
-    maps = {}
-    for index in np.unique(classes):
-        places = np.flatnonzero(classes == index)
-        found = keras.ops.convert_to_numpy(relevance(model, int(index))(images[places]))
-        maps |= zip(places, found, strict=True)
-    return maps
 
 
 def _pixels(image):

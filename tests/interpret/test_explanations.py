@@ -183,3 +183,28 @@ def test_pixels_and_boxes_are_explained():
     first, second = (interpret.relevance(boxes, place)(images) for place in (0, 5))
     assert ops.shape(first) == (2, 4, 6)
     assert np.abs(ops.convert_to_numpy(first) - ops.convert_to_numpy(second)).max() > 0
+
+
+def test_each_image_may_be_asked_about_another_class():
+    model, images = build(), np.concatenate([IMAGES, IMAGES])
+    for method in (interpret.relevance, interpret.gradient_rollout):
+        maps = np.asarray(method(model, np.array([0, 1, 2, 2]))(images))
+        for place, index in enumerate((0, 1, 2, 2)):
+            alone = np.asarray(method(model, index)(images[place : place + 1]))[0]
+            np.testing.assert_allclose(maps[place], alone, atol=1e-4 * np.abs(alone).max())
+    with pytest.raises(UserError, match=r"`target` must lie in \[0, 3\): received \[0 3\]"):
+        interpret.relevance(model, np.array([0, 3]))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_relevance_of_a_model_that_trains_in_half_precision(policy):
+    whole = build()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        half = build()
+    finally:
+        keras.config.set_dtype_policy(before)
+    half.set_weights(whole.get_weights())
+    expected, found = (np.asarray(interpret.relevance(x, 1)(IMAGES)) for x in (whole, half))
+    np.testing.assert_allclose(found, expected, atol=0.05 * np.abs(expected).max())
