@@ -99,6 +99,8 @@ def run_smoke(name, config, tmp_path):
         places["weights"] = str(tmp_path / "weights.keras")
         depth = 2 if getattr(config, "frozen_blocks", 0) else 1
         classifier(vit("mu/4", image_size=8, depth=depth), 3).save(places["weights"])
+    if name == "digits":
+        places["picture_epochs"] = 1
     if config is not SMOKES["cifar10"][0]:  # whose trial of XLA holds for all
         places["xla"] = "off"
     config = dataclasses.replace(config, **places)
@@ -153,7 +155,12 @@ def test_a_recipe_trains_watches_exports_and_compares(name, config, tmp_path, ca
     assert {"loss", "accuracy", "images_per_second"} <= trained
     rates = {tag for tag in trained if tag.startswith("learning_rate")}
     assert rates == {"learning_rate"} or rates >= {"learning_rate/embed", "learning_rate/head"}
-    assert tags(log_dir / "pictures") >= {"training images", "test/confusion"}
+    pictures = tags(log_dir / "pictures")
+    assert pictures >= {"training images", "test/confusion", "test/reliability"}
+    if config.picture_epochs == 1:
+        watched = {"attention", "confusion", "reliability", "worst answers"}
+        assert pictures >= {f"validation/{each}" for each in watched}
+    assert Path(log_dir, "features", f"after {config.epochs} epochs", "features.tsv").is_file()
     assert "test_accuracy" in tags(log_dir / "hparams")
 
     out = capsys.readouterr().out
