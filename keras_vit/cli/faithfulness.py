@@ -41,7 +41,7 @@ def measure(model, names, *, data, limit, out, data_dir):
     opened = open_exportable(model)
     check_measurable(opened)
     images = _images(opened, source, limit)
-    ways = {name: METHODS[name] for name in names}
+    ways = {name: _in_a_graph(METHODS[name]) for name in names}
     ways |= {name: _ignoring_the_model(control) for name, control in CONTROLS.items()}
     groups = _groups(images)
     values = {}
@@ -88,6 +88,12 @@ def _write(out, model, words, table, sentences, values):
         out / "faithfulness.html", model, about, trust={**trust, "headings": headings}
     )
     print(f"Written to {out}: faithfulness.html, faithfulness.json, faithfulness.png.")
+
+
+def _in_a_graph(method):
+    from keras_vit.interpret.gradients import as_graph
+
+    return lambda model, target: as_graph(method(model, target))
 
 
 def _ignoring_the_model(control):
