@@ -54,22 +54,6 @@ def test_mosaics_hold_four_images_each():
     assert len(mosaics(images[:3])[0]) == 0
 
 
-def test_each_image_may_have_a_target_of_its_own(model):
-    targets = np.array([0, 2, 1, 1, 0])
-    for method in (
-        interpret.relevance,
-        interpret.gradient_rollout,
-        interpret.integrated_gradients,
-        interpret.patch_dropping,
-    ):
-        maps = ops.convert_to_numpy(method(model, targets)(IMAGES))
-        for place, target in enumerate(targets):
-            one = method(model, int(target))(IMAGES[place : place + 1])
-            np.testing.assert_allclose(maps[place], one[0], rtol=1e-3, atol=1e-5)
-    with pytest.raises(UserError, match=r"`target` must lie in \[0, 3\): received 3"):
-        interpret.relevance(model, np.array([0, 3]))
-
-
 def test_shuffled_weights_come_back(model):
     before = [np.array(weight) for weight in model.weights]
     with pytest.raises(KeyError), shuffled_weights(model):
