@@ -84,7 +84,8 @@ def as_graph(function):
     """Makes a graph of what is called many times, which takes half the time in TensorFlow.
 
     Args:
-        function: A function of tensors. Variables have their present values in each call.
+        function: A function of tensors, which is traced once for each of their shapes. Variables
+            have their present values in each call.
 
     Returns:
         The function; with another backend than TensorFlow as it is.
@@ -93,4 +94,14 @@ def as_graph(function):
         return function
     import tensorflow as tf
 
-    return tf.function(function, autograph=False)
+    graphs = {}  # by shapes: `tf.function` warns of those who trace several
+
+    def run(*tensors):
+        tensors = [tf.convert_to_tensor(each) for each in tensors]
+        shapes = tuple((each.dtype, *each.shape) for each in tensors)
+        if shapes not in graphs:
+            traced = tf.function(function, autograph=False)
+            graphs[shapes] = traced.get_concrete_function(*tensors)
+        return graphs[shapes](*tensors)
+
+    return run
