@@ -1,6 +1,8 @@
 """How far ways to explain can be trusted: the table of `keras-vit explain --faithfulness`."""
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 from keras_vit.cli.examples import drawn_examples, to_look_at
 from keras_vit.cli.open_model import open_exportable
@@ -8,10 +10,25 @@ from keras_vit.cli.open_source import open_quietly
 from keras_vit.errors import UserError
 from keras_vit.evaluation.intervals import bootstrap
 from keras_vit.files import atomic_write, write_json
+from keras_vit.images.preprocessing import images_per_call
+from keras_vit.interpret.controls import CONTROLS
+from keras_vit.interpret.faithfulness import (
+    IS_HIGH_GOOD,
+    check_measurable,
+    completeness_error,
+    conservation_error,
+    faithfulness,
+)
+from keras_vit.interpret.faithfulness_plot import faithfulness_figure
+from keras_vit.interpret.gradients import as_graph
+from keras_vit.interpret.localisation import PARTS
+from keras_vit.interpret.methods import ABOUT, METHODS
 from keras_vit.progress import progress
+from keras_vit.report import Trust, write_explanations
+from keras_vit.run.settings import wrapped
+from keras_vit.tasks import preprocessing_of
 
-PER_CALL = 16  # images that are explained at once
-LEAST = 4  # pictures, which make a mosaic
+PER_CALL = 16  # images that are explained at once, at most
 
 
 def measure(model, names, *, data, limit, out, data_dir):
@@ -32,22 +49,19 @@ def measure(model, names, *, data, limit, out, data_dir):
         ValueError: If the model or the source cannot be opened, the model is no classifier, or
             fewer than four pictures can be read.
     """
-    from keras_vit.interpret.controls import CONTROLS
-    from keras_vit.interpret.faithfulness import check_measurable, faithfulness
-    from keras_vit.interpret.methods import METHODS
-    from keras_vit.run.settings import wrapped
-
     source = open_quietly(data, data_dir=data_dir, to_judge=True)
     opened = open_exportable(model)
     check_measurable(opened)
+    if not all(np.isfinite(weight).all() for weight in opened.get_weights()):
+        raise UserError(f"{model} holds weights that are NaN or infinite.")
     images = _images(opened, source, limit)
     ways = {name: _in_a_graph(METHODS[name]) for name in names}
     ways |= {name: _ignoring_the_model(control) for name, control in CONTROLS.items()}
     groups = _groups(images)
     values = {}
+    measured = faithfulness(opened)
     for name, way in ways.items():
-        measured = faithfulness(opened, way)
-        parts = [measured(images) for images in progress(groups, name, len(groups))]
+        parts = [measured(way, images) for images in progress(groups, name, len(groups))]
         values[name] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     table = {name: _with_intervals(found) for name, found in values.items()}
     words = f"{len(images):,} pictures of {source.name}, percent; ± half of the 95 % interval"
@@ -60,38 +74,36 @@ def measure(model, names, *, data, limit, out, data_dir):
     for sentence in sentences:
         print(wrapped(sentence))
     if out is not None:
-        _write(out, str(model), words, table, sentences, values)
+        about = {"model": str(model), "data": data, "pictures": len(images)}
+        _write(out, about, words, table, sentences, values)
     return 0
 
 
-def _write(out, model, words, table, sentences, values):
+def _write(out, about, words, table, sentences, values):
     """Writes what was measured into a folder: as numbers, as a plot and as a page."""
-    from keras_vit.interpret.faithfulness_plot import faithfulness_figure
-    from keras_vit.interpret.methods import ABOUT
-    from keras_vit.report import write_explanations
-
     out.mkdir(parents=True, exist_ok=True)
     each = {
         name: {key: value.round(6).tolist() for key, value in found.items()}
         for name, found in values.items()
     }
-    found = {"model": model, "about": words, "methods": table, "sentences": sentences}
-    write_json(out / "faithfulness.json", {**found, "values": each})
+    found = {"methods": table, "sentences": sentences, "values": each}
+    write_json(out / "faithfulness.json", {**about, **found})
     figure = faithfulness_figure(table)
     with atomic_write(out / "faithfulness.png") as unfinished:
         figure.savefig(unfinished, dpi=100)
-    rows = [(name, [_cell(cell) for cell in row.values()]) for name, row in table.items()]
-    trust = dict(words=f"{words}.", figure=figure, sentences=sentences, rows=rows)
-    headings = ["method", *map(_heading, table["random"])]
-    about = {name: ABOUT[name] for name in table if name in ABOUT}
-    write_explanations(
-        out / "faithfulness.html", model, about, trust={**trust, "headings": headings}
+    trust = Trust(
+        words=f"{words}.",
+        figure=figure,
+        headings=["method", *map(_heading, table["random"])],
+        rows=[(name, [_cell(cell) for cell in row.values()]) for name, row in table.items()],
+        sentences=sentences,
     )
+    methods = {name: ABOUT[name] for name in table if name in ABOUT}
+    write_explanations(out / "faithfulness.html", about["model"], methods, trust=trust)
     print(f"Written to {out}: faithfulness.html, faithfulness.json, faithfulness.png.")
 
 
 def _in_a_graph(method):
-    from keras_vit.interpret.gradients import as_graph
 
     return lambda model, target: as_graph(method(model, target))
 
@@ -102,25 +114,23 @@ def _ignoring_the_model(control):
 
 def _images(model, source, limit):
     """Reads random pictures, each once."""
-    from keras_vit.tasks import preprocessing_of
-
     split = to_look_at(source, model.input_shape[3])
     how = preprocessing_of(model), 0, lambda sample: sample["image"]
     images = drawn_examples(split, limit, *how)
-    if len(images) < LEAST:
+    if len(images) < PARTS:
         raise UserError(
-            f"At least {LEAST} pictures are needed: received {len(images)} that can be read."
+            f"At least {PARTS} pictures are needed: received {len(images)} that can be read."
         )
     return images
 
 
 def _groups(images):
-    """Divides images into groups of at most `PER_CALL`, none of which is less than a mosaic."""
-    groups = [images[at : at + PER_CALL] for at in range(0, len(images), PER_CALL)]
-    if len(groups[-1]) < LEAST:
-        last = np.concatenate(groups[-2:])
-        half = len(last) // 2 // LEAST * LEAST
-        groups[-2:] = last[:half], last[half:]
+    """Divides images into groups, none of which is less than a mosaic."""
+    most = images_per_call(images.shape[1:3], PER_CALL)
+    most = max(PARTS, most - most % PARTS)
+    groups = [images[at : at + most] for at in range(0, len(images), most)]
+    if len(groups[-1]) < PARTS:
+        groups[-2:] = [np.concatenate(groups[-2:])]
     return groups
 
 
@@ -138,8 +148,6 @@ def _interval(values):
 
 def _gain(values, name, other, measure):
     """Returns the interval of how much better a method is than another, on the same pictures."""
-    from keras_vit.interpret.faithfulness import IS_HIGH_GOOD
-
     sign = 1 if IS_HIGH_GOOD[measure] else -1
     return _interval(sign * (values[name][measure] - values[other][measure]))
 
@@ -149,26 +157,24 @@ def _no_better_than_random(values, names):
     for measure in values["random"]:
         others = [name for name in names if _gain(values, name, "random", measure)["low"] <= 0]
         if others:
-            yield f"Not better than a random map beyond the 95 % interval, {measure}: " + ", ".join(
+            yield f"By {measure}, not better than a random map (95 % interval): " + ", ".join(
                 others
             )
 
 
 def _first_against_others(values, names):
-    """Yields a sentence for each measure on which methods the first one is better than."""
+    """Yields a sentence on which methods the first one beats, by each measure."""
     first, *others = names
     for measure in values[first] if others else ():
         gains = {name: _gain(values, first, name, measure) for name in others}
         better = ", ".join(name for name, gain in gains.items() if gain["low"] > 0) or "none"
         worse = ", ".join(name for name, gain in gains.items() if gain["high"] < 0) or "none"
         known = f"better than {better}; worse than {worse}"
-        yield f"{first}, {measure}, beyond the 95 % interval: {known}."
+        yield f"By {measure}, {first} is {known} (95 % interval)."
 
 
 def _sums(model, names, groups):
     """Yields a sentence on what relevance and integrated gradients add up to."""
-    from keras_vit.interpret.faithfulness import completeness_error, conservation_error
-
     for name, error, what in (
         ("relevance", conservation_error, "All relevance adds up to the answer"),
         (
@@ -183,7 +189,6 @@ def _sums(model, names, groups):
 
 
 def _heading(measure):
-    from keras_vit.interpret.faithfulness import IS_HIGH_GOOD
 
     return f"{measure} ({'high' if IS_HIGH_GOOD[measure] else 'low'} is good)"
 
@@ -193,8 +198,6 @@ def _cell(found):
 
 
 def _print(table, words):
-    from rich.console import Console
-    from rich.table import Table
 
     measures = list(table["random"])
     for group in (measures[:4], measures[4:]):

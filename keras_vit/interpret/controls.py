@@ -1,5 +1,7 @@
 """Maps that know nothing of the model, which an explanation should be better than."""
 
+import zlib
+
 import numpy as np
 
 
@@ -8,12 +10,15 @@ def random_map(images, *, seed=0):
 
     Args:
         images: Images `(B, H, W, C)`.
-        seed: Seed of the numbers; an image in another place of the batch has others.
+        seed: Seed of the numbers, which depend on the image as well.
 
     Returns:
         Maps `(B, H, W)`, float32, from 0 to 1.
     """
-    return np.random.default_rng(seed).random(np.shape(images)[:3], "float32")
+    images = np.asarray(images, "float32")
+    seeds = ([seed, zlib.crc32(image.tobytes())] for image in images)
+    maps = [np.random.default_rng(each).random(images.shape[1:3], "float32") for each in seeds]
+    return np.stack(maps)
 
 
 def centre_blob(images):

@@ -25,22 +25,21 @@ IS_HIGH_GOOD = {
 }
 
 
-def faithfulness(model, method):
+def faithfulness(model):
     """Returns a function that measures how faithful the maps of a method are to the answers.
 
     Args:
         model: A classifier of logits that can do without some of its patches.
-        method: A function of a model and a target, which are integers `(B,)`, that returns a
-            function from images `(B, H, W, C)` to maps `(B, h, w)`, as those of
-            `keras_vit.interpret`.
 
     Returns:
-        A `Callable[[array], dict]`: it takes at least four images `(B, H, W, C)`, 0 to 255, and
-        returns numbers by the names of `IS_HIGH_GOOD`, `(B,)` each: the two of
-        `pixel_perturbation` and of `token_perturbation`, `deletion` and `insertion`; "pointing",
-        whether the maximum lies in the right quarter of the `mosaics` of the images, for the first
-        images of a multiple of four; and "shuffled weights", the `rank_correlation` with the map of
-        the same class by the model with `shuffled_weights`.
+        A function of a method and of at least four images `(B, H, W, C)`, 0 to 255. The method is a
+        function of a model and a target, which are integers `(B,)`, that returns a function from
+        images to maps `(B, h, w)`, as those of `keras_vit.interpret`. What is returned are numbers
+        by the names of `IS_HIGH_GOOD`, `(B,)` each: the two of `pixel_perturbation` and of
+        `token_perturbation`, `deletion` and `insertion`; "pointing", whether the maximum lies in
+        the right part of the `mosaics` of the images, for the first images of a multiple of four;
+        and "shuffled weights", the size of the `rank_correlation` with the map of the same class by
+        the model with `shuffled_weights`.
 
     Raises:
         ValueError: If the model is no such classifier, or there are fewer images.
@@ -49,7 +48,7 @@ def faithfulness(model, method):
     answer = as_graph(lambda images: model(images, training=False))
     of_patches = numbers_of_patches(model, question(model))
 
-    def measured(images):
+    def measured(method, images):
         if len(images) < PARTS:
             raise UserError(f"At least {PARTS} images are measured: received {len(images)}.")
         images = np.asarray(images, "float32")
@@ -58,7 +57,7 @@ def faithfulness(model, method):
         maps = ops.convert_to_numpy(explain(images))
         with shuffled_weights(model):
             without = ops.convert_to_numpy(explain(images))
-        joined, regions = mosaics(images)
+        joined, regions = mosaics(images, named)
         pointing = ops.convert_to_numpy(method(model, named[: len(joined)])(joined))
         pixels = perturbation.pixel_perturbation(answer, images, maps)
         tokens = perturbation.token_perturbation(model, images, maps, of_patches=of_patches)
@@ -70,7 +69,7 @@ def faithfulness(model, method):
             "deletion": perturbation.deletion(answer, images, maps),
             "insertion": perturbation.insertion(answer, images, maps),
             "pointing": pointing_game(pointing, regions, tolerance=0).astype(float),
-            "shuffled weights": rank_correlation(maps, without),
+            "shuffled weights": np.abs(rank_correlation(maps, without)),
         }
 
     return measured

@@ -81,7 +81,7 @@ def half(tensor):
 
 
 def as_graph(function):
-    """Makes a graph of what is called many times, which takes half the time in TensorFlow.
+    """Turns a function into a TensorFlow graph, which halves the time of many calls.
 
     Args:
         function: A function of tensors, which is traced once for each of their shapes. Variables

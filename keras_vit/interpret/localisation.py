@@ -40,7 +40,7 @@ def pointing_game(maps, regions, *, tolerance=TOLERANCE):
     return (at <= tolerance) & (np.ptp(values, axis=1) > 0)
 
 
-def mosaics(images):
+def mosaics(images, classes):
     """Puts images into mosaics of two by two, each at half of its size.
 
     Whoever explains the class of one of the four should point at its quarter: a pointing game of
@@ -50,10 +50,12 @@ def mosaics(images):
     Args:
         images: Images `(B, H, W, C)`, 0 to 255. What is left of a division of `B` by four is left
             out.
+        classes: The class of each, `(B,)`.
 
     Returns:
-        The mosaic that each image is in, `(n, H, W, C)`, float32, and the region of the image
-        within it, booleans `(n, H, W)`; `n` is a multiple of four.
+        The mosaic that each image is in, `(n, H, W, C)`, float32, and where its class is within it,
+        booleans `(n, H, W)`: the quarter of the image, and those of images of the same class. `n`
+        is a multiple of four.
     """
     count, height, width, channels = np.shape(images)
     count -= count % PARTS
@@ -69,4 +71,7 @@ def mosaics(images):
         within = slice(top, top + rows), slice(left, left + columns)
         joined[:, *within] = small[:, part]
         regions[part, *within] = True
-    return np.repeat(joined, PARTS, axis=0), np.tile(regions, (len(small), 1, 1))
+    classes = np.reshape(classes[:count], (-1, PARTS))
+    alike = classes[:, :, None] == classes[:, None]
+    where = np.einsum("nij,jhw->nihw", alike, regions).reshape(-1, height, width)
+    return np.repeat(joined, PARTS, axis=0), where

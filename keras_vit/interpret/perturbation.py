@@ -14,7 +14,7 @@ BLUR = 5.0  # standard deviation in pixels of what an insertion begins with, of 
 POINTS = 14  # of the curve of an insertion or a deletion, after its first
 
 
-class Faithfulness(NamedTuple):
+class Perturbation(NamedTuple):
     """What maps of `N` images are worth.
 
     Attributes:
@@ -39,7 +39,7 @@ def pixel_perturbation(answer: Callable, images, maps):
         maps: Maps `(B, H, W)`, or smaller ones, which are enlarged to the images.
 
     Returns:
-        A `Faithfulness`.
+        A `Perturbation`.
     """
     images = np.asarray(images, "float32")
     order = _order(enlarged(maps, images.shape[1:3]).reshape(len(images), -1))
@@ -65,7 +65,7 @@ def token_perturbation(model, images, maps, *, of_patches: Callable | None = Non
             made anew.
 
     Returns:
-        A `Faithfulness`.
+        A `Perturbation`.
 
     Raises:
         ValueError: If the model cannot do without a patch.
@@ -149,7 +149,7 @@ def _perturbed(whole: np.ndarray, order, hidden: Callable[[np.ndarray], np.ndarr
             for step in STEPS
         ]
         shares.append(np.mean(np.equal(hits, named), axis=0))
-    return Faithfulness(*shares)
+    return Perturbation(*shares)
 
 
 def _area(answer: Callable, images, before, after, maps):

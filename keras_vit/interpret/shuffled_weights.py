@@ -12,8 +12,8 @@ from keras_vit.interpret.perturbation import enlarged
 def shuffled_weights(model, *, seed=0):
     """Shuffles the numbers of each weight of a model among themselves until the block ends.
 
-    "Sanity Checks for Saliency Maps" (arXiv:1810.03292, section 3): what a map shows of a model
-    that has learned nothing, it does not show of what a model has learned. Numbers that are
+    "Sanity Checks for Saliency Maps" (arXiv:1810.03292, section 3): a map that stays the same
+    when the weights are shuffled does not depend on what the model learned. Numbers that are
     shuffled keep their size, which weights that are drawn anew would not.
 
     Args:

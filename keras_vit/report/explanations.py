@@ -25,6 +25,24 @@ class Explained(NamedTuple):
     drawn: dict[str, np.ndarray]
 
 
+class Trust(NamedTuple):
+    """How far to trust methods.
+
+    Attributes:
+        words: What the table holds, a sentence.
+        figure: The table as a plot, a Matplotlib figure.
+        headings: Its headings, the first of which is that of the methods.
+        rows: Pairs of a method and its cells, texts.
+        sentences: What else is to be said.
+    """
+
+    words: str
+    figure: object
+    headings: list[str]
+    rows: list[tuple[str, list[str]]]
+    sentences: list[str]
+
+
 def write_explanations(path, model, methods, *, explained=(), trust=None):
     """Writes a page on explanations, whole or not at all.
 
@@ -35,9 +53,7 @@ def write_explanations(path, model, methods, *, explained=(), trust=None):
         model: Name of the model.
         methods: What each method is, in a sentence, by its name.
         explained: `Explained` pictures, if any.
-        trust: How far to trust the methods, or `None`: a dictionary of `words` above the table;
-            `figure`, a Matplotlib figure; `headings` of the table, and its `rows`, pairs of a
-            method and its cells; and `sentences`.
+        trust: A `Trust`, or `None`.
 
     Raises:
         OSError: If the file cannot be written; an old file is then as it was.
@@ -54,7 +70,7 @@ def write_explanations(path, model, methods, *, explained=(), trust=None):
         model=without_places(model),
         pictures=pictures,
         methods=methods,
-        trust=trust and {**trust, "figure": plot(trust["figure"])},
+        trust=trust and trust._replace(figure=plot(trust.figure)),
         machine=machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime()),
     )

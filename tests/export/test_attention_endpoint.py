@@ -111,7 +111,7 @@ def test_the_graph_of_many_passes_is_that_of_a_few():
     [
         ("occlusion", "cannot be occlusion: a graph of it would hold a forward pass for each"),
         ("patch-dropping", "cannot be patch-dropping: a graph of it would hold"),
-        ("saliency", "must be one of attention, rollout, .*smoothgrad: received 'saliency'"),
+        ("saliency", "must be one of relevance, .*smoothgrad: received 'saliency'"),
     ],
 )
 def test_other_methods_are_refused_before_anything_is_written(

@@ -1,5 +1,7 @@
 """What is measured of maps: where they point, and whether they know what a model has learned."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from keras import ops
@@ -9,6 +11,12 @@ from keras_vit.errors import UserError
 from keras_vit.interpret.controls import random_map
 from keras_vit.interpret.faithfulness import IS_HIGH_GOOD, completeness_error, conservation_error
 from keras_vit.interpret.localisation import mosaics, pointing_game
+from keras_vit.interpret.perturbation import (
+    deletion,
+    insertion,
+    pixel_perturbation,
+    token_perturbation,
+)
 from keras_vit.interpret.shuffled_weights import rank_correlation, shuffled_weights
 from keras_vit.models import vit
 from keras_vit.tasks import classifier, features
@@ -44,14 +52,17 @@ def test_a_map_points_at_its_maximum():
 
 def test_mosaics_hold_four_images_each():
     images = np.broadcast_to(np.arange(9.0)[:, None, None, None], (9, 6, 10, 3))
-    joined, regions = mosaics(images)
+    joined, regions = mosaics(images, np.arange(9))
     assert joined.shape == (8, 6, 10, 3) and regions.shape == (8, 6, 10)
     for place in range(8):
         np.testing.assert_allclose(joined[place][regions[place]], place, rtol=1e-6)
         assert regions[place].sum() == 3 * 5
     assert regions[:4].sum(0).max() == 1 and regions[:4].any(0).all()
     np.testing.assert_array_equal(joined[0], joined[3])
-    assert len(mosaics(images[:3])[0]) == 0
+    assert len(mosaics(images[:3], np.arange(3))[0]) == 0
+    _, regions = mosaics(images, [5, 5, 1, 5, 0, 0, 0, 0, 7])
+    assert regions.mean((1, 2)).tolist() == [0.75, 0.75, 0.25, 0.75, 1, 1, 1, 1]
+    np.testing.assert_array_equal(regions[0], regions[3])
 
 
 def test_shuffled_weights_come_back(model):
@@ -74,13 +85,40 @@ def test_ranks_are_compared():
 
 
 def test_all_is_measured_of_each_image(model):
-    found = interpret.faithfulness(model, lambda model, target: random_map)(IMAGES)
+    found = interpret.faithfulness(model)(lambda model, target: random_map, IMAGES)
     assert list(found) == list(IS_HIGH_GOOD)
     for name, values in found.items():
         assert values.shape == ((4,) if name == "pointing" else (5,)), name
     np.testing.assert_allclose(found["shuffled weights"], 1)
-    known = interpret.faithfulness(model, interpret.relevance)(IMAGES)
-    assert np.abs(known["shuffled weights"]).max() < 0.95
+    maps = random_map(IMAGES)
+    for name, measure in (("deletion", deletion), ("insertion", insertion)):
+        np.testing.assert_allclose(found[name], measure(model, IMAGES, maps), rtol=1e-4)
+    for what, measure in (("pixels", pixel_perturbation), ("tokens", token_perturbation)):
+        expected = measure(model, IMAGES, maps)
+        np.testing.assert_array_equal(found[f"{what} positive"], expected.positive)
+        np.testing.assert_array_equal(found[f"{what} negative"], expected.negative)
+    known = interpret.faithfulness(model)(interpret.relevance, IMAGES)
+    assert known["shuffled weights"].max() < 0.95
+
+
+def test_a_map_that_knows_where_its_class_is_points_at_it():
+    """Quarters of the mosaics have mean brightnesses of their own, as their images have."""
+    levels = np.array([10, 90, 170, 250])
+    images = np.broadcast_to(levels[:, None, None, None], (4, 8, 12, 3)).astype("uint8")
+
+    def near(levels):
+        return lambda model, target: lambda x: -np.abs(np.mean(x, -1) - levels[:, None, None])
+
+    with mock.patch("keras_vit.interpret.faithfulness.np.argmax", lambda *_, **__: np.arange(4)):
+        measured = interpret.faithfulness(classifier(vit("mu/4", image_size=(8, 12)), 4))
+        assert measured(near(levels), images)["pointing"].tolist() == [1, 1, 1, 1]
+        assert measured(near(levels[::-1]), images)["pointing"].tolist() == [0, 0, 0, 0]
+
+
+def test_random_maps_differ_from_image_to_image_and_not_from_batch_to_batch():
+    maps = random_map(IMAGES)
+    np.testing.assert_array_equal(random_map(IMAGES[2:]), maps[2:])
+    assert len(np.unique(maps[:, 0, 0])) == len(IMAGES)
 
 
 def test_the_class_of_the_whole_picture_is_asked_of_mosaics_and_of_shuffled_weights(model):
@@ -93,7 +131,7 @@ def test_the_class_of_the_whole_picture_is_asked_of_mosaics_and_of_shuffled_weig
 
         return explain
 
-    interpret.faithfulness(model, watched)(IMAGES)
+    interpret.faithfulness(model)(watched, IMAGES)
     named = np.argmax(ops.convert_to_numpy(model(IMAGES)), -1)
     assert [count for _, count in asked] == [5, 5, 4]
     for target, count in asked:
@@ -107,6 +145,6 @@ def test_what_adds_up(model):
 
 def test_what_is_no_classifier_is_refused(model):
     with pytest.raises(UserError, match="of our classifiers"):
-        interpret.faithfulness(features(vit("mu/4", image_size=8)), interpret.relevance)
+        interpret.faithfulness(features(vit("mu/4", image_size=8)))
     with pytest.raises(UserError, match="At least 4 images are measured: received 3"):
-        interpret.faithfulness(model, interpret.relevance)(IMAGES[:3])
+        interpret.faithfulness(model)(interpret.relevance, IMAGES[:3])
