@@ -25,6 +25,7 @@ from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
 ALONE = "answer alone"
+ONE_PASS = "attention", "rollout", "gradient-rollout", "attribution", "relevance", "gradcam"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Config:
     """Images that are explained at once."""
     rounds: int = 5
     """Number of turns of each method."""
-    methods: tuple[str, ...] = tuple(METHODS)[:-2]
-    """Methods of `keras-vit explain`."""
+    methods: tuple[str, ...] = ONE_PASS
+    """Methods of `keras-vit explain`; by default those of one gradient, or two, or none."""
     out: str = str(Path(__file__).with_suffix(".txt"))
     """File that the table is also written to."""
 

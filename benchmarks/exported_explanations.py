@@ -91,7 +91,7 @@ def run(config):
     with open(config.out, "w", encoding="utf-8") as file:
         for console in (Console(), Console(file=file, width=130)):
             console.print(table)
-            console.print(f"{describe(config, 'out', 'weights')}\n{machine()}", highlight=False)
+            console.print(f"{describe(config, 'out')}\n{machine()}", highlight=False)
             console.print("python -m benchmarks.exported_explanations", highlight=False)
 
 

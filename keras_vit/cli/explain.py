@@ -16,6 +16,7 @@ from keras_vit.progress import progress
 
 DEFAULT = "relevance,rollout,gradcam"
 PAGE = "explanations.html"
+SHOWN = 200  # pictures on that page, which has some 50 kB for each
 
 
 def explain(
@@ -36,8 +37,8 @@ def explain(
     Writes NAME-explained.png for each picture, with a map for each method drawn over it,
     NAME-maps.npz, the maps as numbers, and explanations.html, all pictures on a page that needs no
     other file. With --faithfulness and --data it measures the methods in place of that: what the
-    answers do when what the maps point at is taken away, beside maps that know nothing of the
-    model.
+    answers do when what the maps point at is taken away, whether the maps point at the right
+    picture and change with the weights, beside maps that know nothing of the model.
 
     Args:
         model: A .keras file of ours, or a checkpoint as keras-vit import takes it.
@@ -65,8 +66,9 @@ def explain(
     if limit < 4:
         raise UserError(f"--limit must be at least 4: received {limit}.")
     with quiet_stderr():
-        from keras_vit.interpret.methods import METHODS
-    names = _methods(method, METHODS, faithfulness)
+        from keras_vit.interpret.methods import METHODS, SLOW
+    default = ",".join(name for name in METHODS if name not in SLOW) if faithfulness else DEFAULT
+    names = _methods(method or default, METHODS)
     if not faithfulness:
         pictures, asked = pictures_to_answer(list(images), is_drawn=True)
         opened = open_exportable(model)
@@ -77,11 +79,9 @@ def explain(
     return measure(model, names, data=data, limit=limit, out=out, data_dir=data_dir)
 
 
-def _methods(method, known, faithfulness):
+def _methods(method, known):
     """Returns the names of the methods that are asked for."""
-    slow = ("occlusion", "patch-dropping")
-    default = ",".join(name for name in known if name not in slow) if faithfulness else DEFAULT
-    names = [name.strip() for name in (method or default).split(",")]
+    names = [name.strip() for name in method.split(",")]
     for name in names:
         if name not in known:
             raise UserError(f"--method must be of {', '.join(known)}: received {name!r}.")
@@ -111,7 +111,7 @@ def _explained(name, model, pictures, asked, names, target, out):
 
     explain = {name: METHODS[name](model, target) for name in names}
     wanted, preprocessing = question(model, target), preprocessing_of(model)
-    page = []
+    page, done = [], 0
     for picture in progress(pictures, "explaining", len(pictures)):
         try:
             image = read_image(picture.path, preprocessing, channels=model.input_shape[3])
@@ -131,13 +131,16 @@ def _explained(name, model, pictures, asked, names, target, out):
         with atomic_write(place.with_name(f"{place.name}-maps.npz")) as unfinished:
             np.savez(unfinished, **maps)
         print(f"{picture.path}: {answer}")
-        page.append(Explained(picture.path, answer, drawn))
-    if not page:
+        done += 1
+        if done <= SHOWN:
+            page.append(Explained.of(picture.path, answer, drawn))
+    if not done:
         raise UserError("No picture is explained.")
     about = {name: ABOUT[name] for name in names}
     write_explanations(out / PAGE, name, about, explained=page)
-    print(f"Written to {out}: {PAGE}, and a picture and maps of {len(page):,}.")
-    return 0 if len(page) == asked else 1
+    first = f", which shows the first {SHOWN:,}" if done > SHOWN else ""
+    print(f"Written to {out}: a picture and maps of {done:,}, and {PAGE}{first}.")
+    return 0 if done == asked else 1
 
 
 def _answer(wanted, image, class_names):

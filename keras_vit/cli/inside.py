@@ -59,7 +59,7 @@ def inside(
     if show and waiting:
         raise UserError(need)
     with quiet_stderr():
-        from keras_vit.cli.views import VIEWS
+        from keras_vit.cli.inside_views import VIEWS
         from keras_vit.run.settings import wrapped
     opened, preprocessing = _opened(model)
     views, measures, settings = {}, {}, {"model": str(model)}
@@ -69,12 +69,14 @@ def inside(
             chosen[name] = VIEWS[name](opened)
     if measures:
         source = open_quietly(data, data_dir=data_dir, to_judge=True)
-        split = to_look_at(source, opened.input_shape[3])
-        found = _measured(measures, split, preprocessing, limit)
-        settings |= {"data": data, "pictures": len(next(iter(found.values())))}
-        for name, each in measures.items():
+        found = {}
+        with _leaving_out(", ".join(measures), show):
+            split = to_look_at(source, opened.input_shape[3])
+            found = _measured(measures, split, preprocessing, limit)
+            settings |= {"data": data, "pictures": len(next(iter(found.values())))}
+        for name in found:
             with _leaving_out(name, show):
-                views[name] = each.view(found[name])
+                views[name] = measures[name].view(found[name])
     for name, view in views.items():
         _write(out, name, view, settings)
         print(*map(wrapped, view.lines), sep="\n")

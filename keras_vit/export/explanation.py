@@ -3,9 +3,8 @@
 import keras
 
 from keras_vit.errors import UserError
-from keras_vit.interpret.methods import METHODS
+from keras_vit.interpret.methods import METHODS, SLOW
 
-SLOW = ("occlusion", "patch-dropping")  # their graph would hold a forward pass for each place
 OF_ANY_ANSWER = ("attention", "rollout")  # they show where a model looks, whatever it answers
 NAMES = tuple(name for name in METHODS if name not in SLOW)
 

@@ -13,17 +13,8 @@ from keras_vit.export.metadata import write_metadata
 from keras_vit.images.graph_crop import crop_images
 from keras_vit.images.preprocessing import Preprocessing
 from keras_vit.inference.metadata import FOLDER, ROLLOUT, TOP_K
-from keras_vit.layers import (
-    AttentionPool,
-    ClassTokenAndMeanPool,
-    MeanPool,
-    PatchEncoder,
-    TokenPool,
-    TransformerBlock,
-)
+from keras_vit.layers import PatchEncoder, TransformerBlock
 from keras_vit.tasks.pooled import pooled_of
-
-POOLS = TokenPool | MeanPool | ClassTokenAndMeanPool | AttentionPool
 
 
 def write_saved_model(model, path, *, class_names=None, preprocessing=None, attention=None):
@@ -146,7 +137,7 @@ def has_tokens(model):
     blocks = [layer for layer in model.layers if isinstance(layer, TransformerBlock)]
     return (
         isinstance(layers.get("embed"), PatchEncoder)
-        and isinstance(layers.get("pool"), POOLS)
+        and pooled_of(model) is not None
         and bool(blocks)
         and not any(block.windows for block in blocks)
     )

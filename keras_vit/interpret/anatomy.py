@@ -31,6 +31,11 @@ class Anatomy(NamedTuple):
         return self.embed.num_prefix_tokens
 
     @property
+    def has_windows(self):
+        """Whether attention of some block stays within windows."""
+        return any(block.windows for block in self.blocks)
+
+    @property
     def tokens(self):
         """Which of the `T` tokens are of which kind: slices by name, those of the patches last."""
         embed, begin = self.embed, 0
@@ -96,6 +101,10 @@ class Question(NamedTuple):
         """Returns which of the numbers `(B, K)` is explained, integers `(B,)`."""
         if self.index is None:
             return ops.argmax(numbers, axis=-1)
+        if np.ndim(self.index) and numbers.shape[0] not in (None, len(self.index)):
+            raise UserError(
+                f"Each image needs a target: received {len(self.index)} for {numbers.shape[0]}."
+            )
         return ops.broadcast_to(ops.cast(self.index, "int32"), ops.shape(numbers)[:1])
 
     def score(self, images, chosen=None):

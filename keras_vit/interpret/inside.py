@@ -92,7 +92,7 @@ def attention_distance(model):
         ValueError: If the model is none of ours, or attention stays within windows.
     """
     parts, distances = anatomy(model), patch_distances(model)
-    if any(block.windows for block in parts.blocks):
+    if parts.has_windows:
         raise UserError("Distances are those of attention to all patches: received windows.")
     inputs = keras.Model(model.input, {block.name: block.input for block in parts.blocks})
 

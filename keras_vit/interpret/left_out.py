@@ -127,7 +127,7 @@ def numbers_of_patches(model, asked):
 def check_patches_can_go(model):
     """Raises a `ValueError` if a model cannot do without some of its patches."""
     needing = [layer.name for layer in model.layers if layer.name.startswith("positions")]
-    windows = any(block.windows for block in anatomy(model).blocks)
+    windows = anatomy(model).has_windows
     if needing or windows or "pool" not in [layer.name for layer in model.layers]:
         raise UserError(
             f"Patches are left out of models that pool their tokens, without windows and without "

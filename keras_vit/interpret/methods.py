@@ -6,6 +6,7 @@ from keras_vit.interpret.pixel_gradients import integrated_gradients, smooth_gra
 from keras_vit.interpret.relevance import relevance, transformer_attribution
 from keras_vit.interpret.rollout import attention_rollout, gradient_rollout, raw_attention
 
+SLOW = ("occlusion", "patch-dropping")  # they answer once for each place of an image
 METHODS = {
     "relevance": relevance,
     "attribution": transformer_attribution,

@@ -181,7 +181,7 @@ def _pooling(model):
     parts = anatomy(model)
     if parts.pool is None:
         raise UserError(f"The model {model.name!r} has no blocks, or nothing that pools.")
-    if any(block.windows for block in parts.blocks):
+    if parts.has_windows:
         raise UserError("Attention to all patches is explained: received windows.")
     return parts
 

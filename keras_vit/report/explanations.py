@@ -3,8 +3,6 @@
 import time
 from typing import NamedTuple
 
-import numpy as np
-
 from keras_vit.report.embedded import picture, plot
 from keras_vit.report.machine import machine
 from keras_vit.report.places import without_places
@@ -17,12 +15,18 @@ class Explained(NamedTuple):
     Attributes:
         path: The picture's file.
         answer: What is explained, in words.
-        drawn: Images `(H, W, C)`, uint8, by the words below each.
+        drawn: Pairs of words and of the embedded picture above them.
     """
 
-    path: object
+    path: str
     answer: str
-    drawn: dict[str, np.ndarray]
+    drawn: list[tuple[str, dict]]
+
+    @classmethod
+    def of(cls, path, answer, images):
+        """Embeds images `(H, W, C)`, uint8, a dictionary by the words below each."""
+        drawn = [(words, picture(image)) for words, image in images.items()]
+        return cls(without_places(path), answer, drawn)
 
 
 class Trust(NamedTuple):
@@ -58,17 +62,9 @@ def write_explanations(path, model, methods, *, explained=(), trust=None):
     Raises:
         OSError: If the file cannot be written; an old file is then as it was.
     """
-    pictures = [
-        dict(
-            path=without_places(each.path),
-            answer=each.answer,
-            drawn=[(words, picture(image)) for words, image in each.drawn.items()],
-        )
-        for each in explained
-    ]
     content = dict(
         model=without_places(model),
-        pictures=pictures,
+        pictures=explained,
         methods=methods,
         trust=trust and trust._replace(figure=plot(trust.figure)),
         machine=machine(),

@@ -100,8 +100,8 @@ class Training:
     patience: int = 0
     """Validations in a row without a better figure after which the training ends; 0 is never."""
     picture_epochs: int = 5
-    """Epochs between two sets of pictures in TensorBoard, of attention and of the worst answers; 0
-    is none, and no features in the projector."""
+    """Epochs between two sets of pictures in TensorBoard (attention, worst answers); 0 draws none
+    and writes nothing for the projector."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     device: str = "auto"

@@ -56,18 +56,16 @@ def worst_figure(task, model, examples):
     if task.name != CLASSIFICATION or not _is_taken(relevance, model):
         return mistakes_figure(task, examples)
     examples = examples[:EXPLAINED]
-    images = np.stack([each.image for each in examples])
-    classes = [int(task.decide(each.answers)) for each in examples]
-    classes += [int(each.truth) for each in examples]
-    explain = relevance(model, np.array(classes))
-    maps = keras.ops.convert_to_numpy(explain(np.concatenate([images, images])))
     tiles, titles = [], []
-    for place, example in enumerate(examples):
+    for example in examples:
         tiles.append(_pixels(example.image))
         titles.append(truth_title(task, example.truth))
-        for what, row in ("answer", place), ("truth", len(examples) + place):
-            index = classes[row]
-            tiles.append(overlaid(_pixels(example.image), maps[row]))
+        classes = int(task.decide(example.answers)), int(example.truth)
+        # Picture by picture: gradients of all at once would take the memory of a training step.
+        explain = relevance(model, np.array(classes))
+        maps = keras.ops.convert_to_numpy(explain(np.stack([example.image] * 2)))
+        for what, index, values in zip(("answer", "truth"), classes, maps, strict=True):
+            tiles.append(overlaid(_pixels(example.image), values))
             chance = example.answers["probabilities"][index]
             titles.append(f"red: for {what} {chance:.2f}\n{task.shown_names[index]}")
     return gallery_figure(np.stack(tiles), titles, columns=3)

@@ -5,6 +5,7 @@ import keras
 from keras_vit.errors import UserError
 from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
 
+LAYERS = TokenPool | MeanPool | ClassTokenAndMeanPool | AttentionPool
 POOLS = ("class_token", "mean", "class_token_and_mean", "attention")
 
 
@@ -54,15 +55,16 @@ def pooled_of(model):
     """Finds the features in a model that extends those of `features`, such as a classifier.
 
     Args:
-        model: A flat functional model with the layers of `keras_vit.models.vit`.
+        model: A `keras.Model`.
 
     Returns:
         A symbolic tensor in the graph of the model, what `pooled` returned; `None` where the model
-        does not pool.
+        does not pool, or is none of ours.
     """
     layers = {layer.name: layer for layer in model.layers}
-    last = layers.get("pool_norm", layers.get("pool"))
-    return None if last is None else last.output
+    if not isinstance(layers.get("pool"), LAYERS):
+        return None
+    return layers.get("pool_norm", layers["pool"]).output
 
 
 def _pooling(embed, block, pool):

@@ -40,7 +40,7 @@ def test_pictures_are_drawn_and_maps_are_numbers(model, folder, run, tmp_path):
     assert code == 0, err
     assert (
         out.count("dog ") == 5
-        and f"Written to {tmp_path}: explanations.html, and a picture and maps of 5." in out
+        and f"Written to {tmp_path}: a picture and maps of 5, and explanations.html." in out
     )
     with np.load(tmp_path / "one-maps.npz") as maps:
         assert list(maps) == methods.split(",")

@@ -208,3 +208,9 @@ def test_relevance_of_a_model_that_trains_in_half_precision(policy):
     half.set_weights(whole.get_weights())
     expected, found = (np.asarray(interpret.relevance(x, 1)(IMAGES)) for x in (whole, half))
     np.testing.assert_allclose(found, expected, atol=0.05 * np.abs(expected).max())
+
+
+def test_as_many_targets_as_images():
+    explain = interpret.relevance(build(), np.array([1]))
+    with pytest.raises(UserError, match="Each image needs a target: received 1 for 2"):
+        explain(IMAGES)

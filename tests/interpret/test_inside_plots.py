@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from keras_vit.interpret import plots
+from keras_vit.interpret import inside_plots
 
 RNG = np.random.default_rng(0)
 
@@ -34,7 +34,7 @@ def labels(ticks):
 )
 def test_maps_of_positions_stand_where_their_patches_are(grid, down, right):
     similarity = RNG.uniform(-1, 1, (*grid, *grid))
-    axes, bar = drawn(plots.positions_figure(similarity))
+    axes, bar = drawn(inside_plots.positions_figure(similarity))
     assert labels(axes.get_yticklabels()) == down and labels(axes.get_xticklabels()) == right
     assert bar.get_ylabel() == "cosine"
     sheet = np.asarray(axes.images[0].get_array())
@@ -50,7 +50,7 @@ def test_maps_of_positions_stand_where_their_patches_are(grid, down, right):
 def test_each_filter_is_a_picture(channels, shape, count):
     filters = RNG.normal(size=(30, 4, 4, channels))
     shares = np.linspace(0.06, 0.01, 30)
-    axes = drawn(plots.filters_figure(filters, shares))
+    axes = drawn(inside_plots.filters_figure(filters, shares))
     assert len(axes) == count and axes[0].get_title() == "6.0%"
     picture = np.asarray(axes[1].images[0].get_array()).reshape(shape)
     assert 0 <= picture.min() and picture.max() <= 1
@@ -58,12 +58,12 @@ def test_each_filter_is_a_picture(channels, shape, count):
     if channels == 4:  # the third channel stands at the third place
         picture, expected = picture[:, 8:12], expected[..., 2:3]
     np.testing.assert_allclose(2 * picture - 1, expected)
-    assert len(drawn(plots.filters_figure(filters[:3], shares[:3]))) == 3
+    assert len(drawn(inside_plots.filters_figure(filters[:3], shares[:3]))) == 3
 
 
 def test_each_head_is_a_dot():
     distances = RNG.uniform(10, 90, (5, 3))
-    (axes,) = drawn(plots.distances_figure(distances, 70.0))
+    (axes,) = drawn(inside_plots.distances_figure(distances, 70.0))
     dots, mean, uniform = axes.lines
     np.testing.assert_array_equal(dots.get_ydata().reshape(5, 3), distances)
     np.testing.assert_array_equal(dots.get_xdata().reshape(5, 3)[3], 3)
@@ -74,7 +74,7 @@ def test_each_head_is_a_dot():
 @pytest.mark.parametrize("count,last", [(2, "0"), (13, "11"), (41, "39")])
 def test_layers_are_a_heat_map(count, last):
     similarity = RNG.uniform(size=(count, count))
-    axes, bar = drawn(plots.layers_figure(similarity))
+    axes, bar = drawn(inside_plots.layers_figure(similarity))
     np.testing.assert_array_equal(axes.images[0].get_array(), similarity)
     for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert labels(ticks)[0] == "embed" and labels(ticks)[-1] == last
@@ -87,7 +87,7 @@ def test_lengths_are_counted_after_each_block():
     norms[:, :, 4] = 0  # a black patch without a position
     norms[2, 2, 9] = 50
     norms[:, :, 0] = 20
-    axes, bar = drawn(plots.norms_figure(norms, kinds, 3))
+    axes, bar = drawn(inside_plots.norms_figure(norms, kinds, 3))
     assert labels(axes.get_xticklabels()) == ["embed", "0", "1"]
     named = {line.get_label(): line.get_ydata() for line in axes.lines}
     assert list(named) == ["median patch", "3 times as long", "class token", "registers"]
@@ -101,4 +101,4 @@ def test_lengths_are_counted_after_each_block():
 
 
 def test_lengths_that_are_all_the_same_are_drawn():
-    drawn(plots.norms_figure(np.zeros((1, 2, 1)), {"patches": slice(0, 1)}, 3))
+    drawn(inside_plots.norms_figure(np.zeros((1, 2, 1)), {"patches": slice(0, 1)}, 3))

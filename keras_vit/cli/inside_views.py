@@ -13,11 +13,17 @@ from keras_vit.interpret import (
     mean_patches,
     patch_distances,
     patch_filters,
-    plots,
     position_similarity,
     token_norms,
 )
 from keras_vit.interpret.anatomy import anatomy
+from keras_vit.interpret.inside_plots import (
+    distances_figure,
+    filters_figure,
+    layers_figure,
+    norms_figure,
+    positions_figure,
+)
 
 LONG = 3  # times the median: how long a patch is that is called long
 
@@ -67,7 +73,7 @@ def positions(model):
     said = ", ".join(f"{value:.2f} {name}" for name, value in mean.items())
     values = {"mean_cosine": mean}
     lines = [f"Positions of {rows}x{columns} patches, mean cosine with other patches: {said}."]
-    return View({"similarity": similarity}, values, lines, plots.positions_figure(similarity))
+    return View({"similarity": similarity}, values, lines, positions_figure(similarity))
 
 
 def filters(model):
@@ -82,7 +88,7 @@ def filters(model):
         f"variance, the first {needed} hold 90%."
     ]
     arrays = {"filters": found.astype("float32"), "shares": shares}
-    return View(arrays, values, lines, plots.filters_figure(found, shares))
+    return View(arrays, values, lines, filters_figure(found, shares))
 
 
 def distances(model):
@@ -99,7 +105,7 @@ def distances(model):
             for at in sorted({0, len(names) - 1})
         )
         lines = [f"Mean distance of attention, pixels: {said}; {uniform:.0f} to all alike."]
-        return View({"distances": found}, values, lines, plots.distances_figure(by_head, uniform))
+        return View({"distances": found}, values, lines, distances_figure(by_head, uniform))
 
     return Measure(attention_distance(model), view)
 
@@ -121,7 +127,7 @@ def layers(model):
             f"Similarity of layers (CKA): neighbours differ most at {' and '.join(pair)}, "
             f"{neighbours[least]:.2f}; {names[0]} and {names[-1]} have {ends:.2f}."
         ]
-        return View({"similarity": alike}, values, lines, plots.layers_figure(alike))
+        return View({"similarity": alike}, values, lines, layers_figure(alike))
 
     return Measure(mean_patches(model), view)
 
@@ -159,7 +165,7 @@ def norms(model):
         if usual:
             lines.append(f"Long in most pictures, by row and column: {first_few(usual, 6)}.")
         arrays = {"norms": found}
-        return View(arrays, values, lines, plots.norms_figure(found, kinds, LONG))
+        return View(arrays, values, lines, norms_figure(found, kinds, LONG))
 
     return Measure(token_norms(model), view)
 
