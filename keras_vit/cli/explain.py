@@ -8,7 +8,7 @@ import cyclopts
 import numpy as np
 
 from keras_vit.cli.answers import check_out, pictures_to_answer
-from keras_vit.cli.open_model import open_exportable
+from keras_vit.cli.open_model import open_to_explain
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, one_line
 from keras_vit.files import atomic_write
@@ -48,7 +48,8 @@ def explain(
             default relevance, rollout and gradcam; with --faithfulness all but the last two, which
             are slow, and the first one is compared with the others.
         target: Name or index of the class that is explained, index of a feature, or place of a
-            box; by default the class that is answered, or the surest box.
+            box, or name of the class whose surest box it is; by default the class that is
+            answered, or the surest box.
         pixel: Row and column of the pixel of a segmentation that is explained.
         out: Folder to write to; with --faithfulness for faithfulness.html, .json and .png.
         data: With --faithfulness: a folder, a .csv or .jsonl file, or the name of a TFDS set.
@@ -61,6 +62,8 @@ def explain(
         raise UserError(
             "Name pictures to explain, or --data and --faithfulness to measure the methods."
         )
+    if faithfulness and (target is not None or pixel is not None):
+        raise UserError("--faithfulness explains what is answered, without --target or --pixel.")
     if not faithfulness and out is None:
         raise UserError("--out must name a folder for the pictures.")
     if limit < 4:
@@ -71,9 +74,10 @@ def explain(
     names = _methods(method or default, METHODS)
     if not faithfulness:
         pictures, asked = pictures_to_answer(list(images), is_drawn=True)
-        opened = open_exportable(model)
+        opened, preprocessing = open_to_explain(model)
         target = _target(opened, target, pixel)
-        return _explained(model, opened, pictures, asked, names, target, out)
+        explain = _suitable(opened, target, names, is_chosen=method is not None)
+        return _explained(model, opened, preprocessing, pictures, asked, explain, target, out)
     from keras_vit.cli.faithfulness import measure
 
     return measure(model, names, data=data, limit=limit, out=out, data_dir=data_dir)
@@ -99,18 +103,36 @@ def _target(model, target, pixel):
     return target if pixel is None else Pixel(*pixel, target)
 
 
-def _explained(name, model, pictures, asked, names, target, out):
+def _suitable(model, target, names, *, is_chosen):
+    """Returns the methods by name; of those that nobody chose, those that suit the model."""
+    from keras_vit.interpret.anatomy import question
+    from keras_vit.interpret.methods import METHODS
+
+    question(model, target)  # a target that the model does not have is no matter of methods
+    found = {}
+    for name in names:
+        try:
+            found[name] = METHODS[name](model, target)
+        except UserError as error:
+            if is_chosen:
+                raise UserError(f"{name}: {error}") from error
+            print(f"keras-vit: {name} is left out: {error}", file=sys.stderr)
+    if not found:
+        raise UserError("None of the methods suits the model.")
+    return found
+
+
+def _explained(path, model, preprocessing, pictures, asked, explain, target, out):
     """Explains pictures; returns the status of the command."""
     from keras_vit.images.crop import read_image
     from keras_vit.images.gallery import gallery_figure
     from keras_vit.images.heat import overlaid
     from keras_vit.interpret.anatomy import question
-    from keras_vit.interpret.methods import ABOUT, METHODS
+    from keras_vit.interpret.methods import ABOUT
     from keras_vit.report import Explained, write_explanations
-    from keras_vit.tasks import class_names_of, preprocessing_of
+    from keras_vit.tasks import class_names_of
 
-    explain = {name: METHODS[name](model, target) for name in names}
-    wanted, preprocessing = question(model, target), preprocessing_of(model)
+    wanted = question(model, target)
     page, done = [], 0
     for picture in progress(pictures, "explaining", len(pictures)):
         try:
@@ -121,11 +143,11 @@ def _explained(name, model, pictures, asked, names, target, out):
         maps = {name: np.asarray(found(image[None]))[0] for name, found in explain.items()}
         answer = _answer(wanted, image, class_names_of(model))
         drawn = {"": np.broadcast_to(image, (*image.shape[:2], 3))}
-        drawn |= {name: overlaid(image, each) for name, each in maps.items()}
+        drawn |= {_caption(name, each): overlaid(image, each) for name, each in maps.items()}
         place = out / picture.place
         place.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(place.with_name(f"{place.name}-explained.png")) as unfinished:
-            titles = [answer, *names]
+            titles = [answer, *list(drawn)[1:]]
             figure = gallery_figure(np.stack([*drawn.values()]), titles, columns=4, tile=224)
             figure.savefig(unfinished, dpi=100)
         with atomic_write(place.with_name(f"{place.name}-maps.npz")) as unfinished:
@@ -136,11 +158,18 @@ def _explained(name, model, pictures, asked, names, target, out):
             page.append(Explained.of(picture.path, answer, drawn))
     if not done:
         raise UserError("No picture is explained.")
-    about = {name: ABOUT[name] for name in names}
-    write_explanations(out / PAGE, name, about, explained=page)
+    about = {name: ABOUT[name] for name in explain}
+    write_explanations(out / PAGE, path, about, explained=page)
     first = f", which shows the first {SHOWN:,}" if done > SHOWN else ""
     print(f"Written to {out}: a picture and maps of {done:,}, and {PAGE}{first}.")
+    if done < asked:
+        print(f"keras-vit: {asked - done:,} of {asked:,} are not explained.", file=sys.stderr)
     return 0 if done == asked else 1
+
+
+def _caption(name, values):
+    """Writes what stands below a map; one that is zero says that nothing speaks for the answer."""
+    return name if values.any() else f"{name}: zero"
 
 
 def _answer(wanted, image, class_names):

@@ -52,8 +52,6 @@ def measure(model, names, *, data, limit, out, data_dir):
     source = open_quietly(data, data_dir=data_dir, to_judge=True)
     opened = open_exportable(model)
     check_measurable(opened)
-    if not all(np.isfinite(weight).all() for weight in opened.get_weights()):
-        raise UserError(f"{model} holds weights that are NaN or infinite.")
     images = _images(opened, source, limit)
     ways = {name: _in_a_graph(METHODS[name]) for name in names}
     ways |= {name: _ignoring_the_model(control) for name, control in CONTROLS.items()}
@@ -167,10 +165,11 @@ def _first_against_others(values, names):
     first, *others = names
     for measure in values[first] if others else ():
         gains = {name: _gain(values, first, name, measure) for name in others}
-        better = ", ".join(name for name, gain in gains.items() if gain["low"] > 0) or "none"
-        worse = ", ".join(name for name, gain in gains.items() if gain["high"] < 0) or "none"
-        known = f"better than {better}; worse than {worse}"
-        yield f"By {measure}, {first} is {known} (95 % interval)."
+        better = ", ".join(name for name, gain in gains.items() if gain["low"] > 0)
+        worse = ", ".join(name for name, gain in gains.items() if gain["high"] < 0)
+        known = [f"better than {better}"] * bool(better) + [f"worse than {worse}"] * bool(worse)
+        if known:
+            yield f"By {measure}, {first} is {'; '.join(known)} (95 % interval)."
 
 
 def _sums(model, names, groups):

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_vit.cli.answers import check_out
 from keras_vit.cli.examples import drawn_batches, to_look_at
-from keras_vit.cli.open_model import read_own, recognise_checkpoint
+from keras_vit.cli.open_model import open_to_explain
 from keras_vit.cli.open_source import open_quietly
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError
@@ -60,8 +60,10 @@ def inside(
         raise UserError(need)
     with quiet_stderr():
         from keras_vit.cli.inside_views import VIEWS
+        from keras_vit.interpret.anatomy import anatomy
         from keras_vit.run.settings import wrapped
-    opened, preprocessing = _opened(model)
+    opened, preprocessing = open_to_explain(model)
+    anatomy(opened)  # another model is refused before anything else is asked of it
     views, measures, settings = {}, {}, {"model": str(model)}
     for name in (name for name in names if name not in waiting):
         with _leaving_out(name, show):
@@ -84,23 +86,6 @@ def inside(
         print(f"keras-vit: {need}", file=sys.stderr)
     print(f"Written to {out}: {', '.join(views)}, each as .png, .npz and .json.")
     return 0
-
-
-def _opened(path):
-    """Opens a model as it is; returns it and the preprocessing of its pictures."""
-    with quiet_stderr():
-        from keras_vit.checkpoints import load
-        from keras_vit.export.servable import in_float32
-        from keras_vit.interpret.anatomy import anatomy
-        from keras_vit.tasks import preprocessing_of
-    if Path(path).suffix != ".keras":
-        checkpoint = recognise_checkpoint(path)
-        return load(checkpoint), checkpoint.preprocessing
-    model = read_own(path)
-    anatomy(model)  # another model is refused before anything else is asked of it
-    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-        raise UserError(f"{path} holds weights that are NaN or infinite.")
-    return in_float32(model), preprocessing_of(model)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from keras_vit.command_line import quiet_stderr
 from keras_vit.errors import UserError, reason_of
 
@@ -48,6 +50,32 @@ def read_own(path):
         return read_keras_file(path)
     except Exception as error:  # zip and Keras raise many kinds
         raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
+
+
+def open_to_explain(path):
+    """Opens a model as it is, with a head or without, in float32.
+
+    Args:
+        path: A `.keras` file, of any model, or a checkpoint as `keras_vit.load` takes it.
+
+    Returns:
+        A `keras.Model`, and the `Preprocessing` of its pictures.
+
+    Raises:
+        FileNotFoundError: If there is no such `.keras` file.
+        ValueError: If it cannot be read, or holds weights that are not finite.
+    """
+    with quiet_stderr():
+        from keras_vit.checkpoints import load
+        from keras_vit.export.servable import in_float32
+        from keras_vit.tasks import preprocessing_of
+    if Path(path).suffix != ".keras":
+        checkpoint = recognise_checkpoint(path)
+        return load(checkpoint), checkpoint.preprocessing
+    model = read_own(path)
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise UserError(f"{path} holds weights that are NaN or infinite.")
+    return in_float32(model), preprocessing_of(model)
 
 
 def open_exportable(path):

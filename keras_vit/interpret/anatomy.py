@@ -139,8 +139,9 @@ def question(model, target=None):
         model: A classifier or a model of features, whose outputs are `(B, K)`; a deployed detector;
             or a segmenter, also a deployed one.
         target: An index or the name of a class, the index of a feature, the place of a box among
-            the answered ones, or a `Pixel`; or integers `(B,)`, an index for each image. `None`
-            asks for the largest number: the class that is answered, or the surest box.
+            the answered ones, the name of the class whose surest box it is, or a `Pixel`; or
+            integers `(B,)`, an index for each image. `None` asks for the largest number: the class
+            that is answered, or the surest box.
 
     Returns:
         A `Question`.
@@ -152,7 +153,9 @@ def question(model, target=None):
     if isinstance(target, Pixel):
         return _of_pixel(model, target)
     if isinstance(outputs, dict) and "scores" in outputs:
-        return _checked(Question(model, lambda found: found["scores"], target), outputs["scores"])
+        scores = _scores_of(_index(model, target) if isinstance(target, str) else None)
+        place = None if isinstance(target, str) else target
+        return _checked(Question(model, scores, place), outputs["scores"])
     if isinstance(outputs, dict) or len(outputs.shape) != 2:
         raise UserError(
             "A model that answers with maps is explained at one `Pixel` of them: "
@@ -162,10 +165,24 @@ def question(model, target=None):
     return _checked(Question(model, lambda found: found, index, are_logits), outputs)
 
 
+def _scores_of(index):
+    """Returns what picks the scores of boxes: of a class, or of all where `index` is `None`."""
+
+    def scores(found):
+        if index is None:
+            return found["scores"]
+        return ops.where(ops.equal(found["classes"], index), found["scores"], 0.0)
+
+    return scores
+
+
 def _of_pixel(model, pixel):
     layers = [layer for layer in model.layers if layer.name == "pixel_logits"]
     if not layers:
-        raise UserError("A pixel is explained of a segmentation that sees a picture at once.")
+        raise UserError(
+            "A pixel is explained of a segmentation that sees a picture at once: received "
+            f"{model.name!r}."
+        )
     logits = layers[0].output
     height, width, _ = logits.shape[1:]
     if not (0 <= pixel.row < height and 0 <= pixel.column < width):

@@ -180,7 +180,7 @@ def _pooling(model):
     """Returns the anatomy of a model that pools and whose blocks attend to all tokens."""
     parts = anatomy(model)
     if parts.pool is None:
-        raise UserError(f"The model {model.name!r} has no blocks, or nothing that pools.")
+        raise UserError(f"The model {model.name!r} does not pool its tokens.")
     if parts.has_windows:
         raise UserError("Attention to all patches is explained: received windows.")
     return parts

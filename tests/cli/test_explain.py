@@ -11,7 +11,7 @@ from keras_vit.cli.faithfulness import _groups
 from keras_vit.images.heat import overlaid
 from keras_vit.interpret.faithfulness import IS_HIGH_GOOD
 from keras_vit.models import vit
-from keras_vit.tasks import classifier, features
+from keras_vit.tasks import classifier, detection, detector, features
 
 RNG = np.random.default_rng(0)
 
@@ -65,6 +65,46 @@ def test_what_is_asked_changes_the_map(model, folder, run, tmp_path):
     assert np.abs(maps["cat"] - maps["7"]).max() > 0
 
 
+def test_what_does_not_suit_a_model_is_left_out_of_the_defaults(folder, run, tmp_path):
+    backbone = vit("mu/4", image_size=16)
+    boxes = detection(["cat", "dog"]).deploy(detector(backbone, 2, width=8, depth=1))
+    path = tmp_path / "boxes.keras"
+    boxes.save(path)
+    asked = ["explain", path, folder / "one.png", "--out", tmp_path]
+    maps = {}
+    for target in ("dog", "0"):
+        code, _, err = run(*asked, "--target", target)
+        assert code == 0, err
+        assert "rollout is left out: The model 'detection' does not pool its tokens." in err
+        with np.load(tmp_path / "one-maps.npz") as found:
+            assert list(found) == ["relevance", "gradcam"]
+            maps[target] = found["relevance"]
+    code, _, err = run(*asked, "--method", "relevance,rollout")
+    assert code == 2 and "rollout: The model 'detection' does not pool" in err
+    code, _, err = run(*asked, "--target", "horse")
+    assert code == 2 and "no class called 'horse'" in err
+
+
+def test_a_feature_is_explained(folder, run, tmp_path):
+    path = tmp_path / "features.keras"
+    features(vit("mu/4", image_size=8)).save(path)
+    code, out, err = run("explain", path, folder / "one.png", "--target", "4", "--out", tmp_path)
+    assert code == 0, err
+    assert re.search(r"one.png: 4: -?[\d.]+", out)
+
+
+def test_pictures_that_are_not_explained_are_counted_and_a_map_of_zeros_says_so(
+    model, run, tmp_path
+):
+    Image.new("RGB", (8, 12)).save(tmp_path / "black.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    code, _, err = run(
+        "explain", model, tmp_path, "--method", "integrated-gradients", "--out", tmp_path
+    )
+    assert code == 1 and "1 of 2 are not explained" in err
+    assert "integrated-gradients: zero" in (tmp_path / "explanations.html").read_text()
+
+
 def test_mistakes_are_one_sentence(model, folder, run, tmp_path):
     picture = folder / "one.png"
     for words, message in (
@@ -76,6 +116,10 @@ def test_mistakes_are_one_sentence(model, folder, run, tmp_path):
         ([picture, "--out", tmp_path, "--target", "horse"], "no class called 'horse'"),
         ([picture, "--out", tmp_path, "--pixel", "0", "0"], "a segmentation"),
         (["--out", tmp_path], "Name pictures to explain, or --data and --faithfulness"),
+        (
+            ["--faithfulness", "--data", tmp_path, "--target", "cat"],
+            "--faithfulness explains what is answered, without --target or --pixel",
+        ),
         (["--faithfulness"], "Name pictures to explain, or --data and --faithfulness"),
         ([tmp_path / "none.png", "--out", tmp_path], "No picture is explained|no such|none.png"),
     ):
