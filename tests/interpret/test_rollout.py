@@ -64,7 +64,7 @@ def test_features_have_maps_and_tokens_have_none():
     images = np.zeros((1, 8, 8, 3), "uint8")
     maps = np.asarray(attention_rollout(features(backbone))(images))
     assert maps.sum() == pytest.approx(1)
-    with pytest.raises(ValueError, match="nothing that pools"):
+    with pytest.raises(ValueError, match="does not pool its tokens"):
         attention_rollout(backbone)
 
 
