@@ -1,10 +1,10 @@
-"""Time of an explanation, as a multiple of the answer alone.
+"""Time of an explanation, as a multiple of the time of the answer.
 
     python -m benchmarks.explaining
 
 A ViT without weights of its own answers a batch of random images, and is explained by each method.
 In each round every one of them runs once. The table holds medians over the rounds; the ratio to the
-answer alone, `model(images)`, is computed within each round. The graph of the answer is a second
+answer, `model(images)`, is computed within each round. The graph of the answer is a second
 yardstick: explanations run without one.
 """
 
@@ -24,7 +24,7 @@ from keras_vit.interpret.methods import METHODS
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
-ALONE = "answer alone"
+ANSWER = "answer"
 ONE_PASS = "attention", "rollout", "gradient-rollout", "attribution", "relevance", "gradcam"
 
 
@@ -51,8 +51,8 @@ def run(config):
     model = classifier(vit(config.model, image_size=config.image_size), 1000)
     shape = config.batch_size, config.image_size, config.image_size, 3
     images = tf.constant(np.random.default_rng(0).integers(0, 256, shape), tf.float32)
-    rivals = {ALONE: lambda x: model(x, training=False)}
-    rivals["answer, as a graph"] = tf.function(rivals[ALONE], autograph=False)
+    rivals = {ANSWER: lambda x: model(x, training=False)}
+    rivals["answer, as a graph"] = tf.function(rivals[ANSWER], autograph=False)
     rivals |= {name: METHODS[name](model, None) for name in config.methods}
     times = {name: [] for name in rivals}
     for rival in track(list(rivals.values()), "Warming up"):
@@ -65,11 +65,11 @@ def run(config):
     lines = [f"{'':24}{'ms':>10}{'ms/image':>10}{'ratio':>8}"]
     for name, turns in times.items():
         median = statistics.median(turns)
-        ratio = statistics.median(a / b for a, b in zip(turns, times[ALONE], strict=True))
+        ratio = statistics.median(a / b for a, b in zip(turns, times[ANSWER], strict=True))
         lines.append(f"{name:24}{median:10.0f}{median / config.batch_size:10.1f}{ratio:8.2f}")
     lines += [
         "",
-        "ratio: time relative to the answer alone, median over the rounds",
+        "ratio: time relative to the answer, median over the rounds",
         f"{config.model}, {config.image_size} pixels, batch {config.batch_size}, float32, "
         f"{config.rounds} rounds",
         machine(),

@@ -69,6 +69,7 @@ def explain(
     if limit < 4:
         raise UserError(f"--limit must be at least 4: received {limit}.")
     with quiet_stderr():
+        from keras_vit.interpret.anatomy import question
         from keras_vit.interpret.methods import METHODS, SLOW
     default = ",".join(name for name in METHODS if name not in SLOW) if faithfulness else DEFAULT
     names = _methods(method or default, METHODS)
@@ -76,8 +77,9 @@ def explain(
         pictures, asked = pictures_to_answer(list(images), is_drawn=True)
         opened, preprocessing = open_to_explain(model)
         target = _target(opened, target, pixel)
+        wanted = question(opened, target)  # what the model does not have is no matter of methods
         explain = _suitable(opened, target, names, is_chosen=method is not None)
-        return _explained(model, opened, preprocessing, pictures, asked, explain, target, out)
+        return _explained(model, opened, preprocessing, pictures, asked, explain, wanted, out)
     from keras_vit.cli.faithfulness import measure
 
     return measure(model, names, data=data, limit=limit, out=out, data_dir=data_dir)
@@ -105,10 +107,8 @@ def _target(model, target, pixel):
 
 def _suitable(model, target, names, *, is_chosen):
     """Returns the methods by name; of those that nobody chose, those that suit the model."""
-    from keras_vit.interpret.anatomy import question
     from keras_vit.interpret.methods import METHODS
 
-    question(model, target)  # a target that the model does not have is no matter of methods
     found = {}
     for name in names:
         try:
@@ -122,17 +122,15 @@ def _suitable(model, target, names, *, is_chosen):
     return found
 
 
-def _explained(path, model, preprocessing, pictures, asked, explain, target, out):
+def _explained(path, model, preprocessing, pictures, asked, explain, wanted, out):
     """Explains pictures; returns the status of the command."""
     from keras_vit.images.crop import read_image
     from keras_vit.images.gallery import gallery_figure
     from keras_vit.images.heat import overlaid
-    from keras_vit.interpret.anatomy import question
     from keras_vit.interpret.methods import ABOUT
     from keras_vit.report import Explained, write_explanations
     from keras_vit.tasks import class_names_of
 
-    wanted = question(model, target)
     page, done = [], 0
     for picture in progress(pictures, "explaining", len(pictures)):
         try:

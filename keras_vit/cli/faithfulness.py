@@ -102,7 +102,6 @@ def _write(out, about, words, table, sentences, values):
 
 
 def _in_a_graph(method):
-
     return lambda model, target: as_graph(method(model, target))
 
 
@@ -188,7 +187,6 @@ def _sums(model, names, groups):
 
 
 def _heading(measure):
-
     return f"{measure} ({'high' if IS_HIGH_GOOD[measure] else 'low'} is good)"
 
 
@@ -197,7 +195,6 @@ def _cell(found):
 
 
 def _print(table, words):
-
     measures = list(table["random"])
     for group in (measures[:4], measures[4:]):
         shown = Table(title=words)

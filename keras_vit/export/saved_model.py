@@ -34,14 +34,13 @@ def write_saved_model(model, path, *, class_names=None, preprocessing=None, atte
     Raises:
         ValueError: If `keras_vit.tasks.deploy` or `explanation` refuses the model.
     """
-    attention = attention or _default_method(model)
     signatures = endpoints(
         model, class_names=class_names, preprocessing=preprocessing, attention=attention
     )
     write_endpoints(model, signatures, path)
     extra = Path(path, FOLDER)
     extra.mkdir(exist_ok=True)
-    method = {} if attention is None else {"attention": attention}
+    method = {"attention": attention or ROLLOUT} if "attention" in signatures else {}
     write_metadata(extra, model, class_names, preprocessing, **method)
 
 
@@ -102,14 +101,15 @@ def endpoints(model, *, class_names=None, preprocessing=None, attention=None):
         "serve": (answer, pixels(tf.float32)),
         "serve_uint8": (answer_pixels, pixels(tf.uint8)),
     }
-    if has_tokens(model):
+    is_ours = has_tokens(model)
+    if is_ours:
         features = keras.Model(model.input, pooled_of(model))
         signatures["features"] = (
             lambda images: {"features": features(images, training=False)},
             pixels(tf.float32),
         )
-    if method := attention or _default_method(model):
-        explain = explanation(model, method)
+    if attention or is_ours:
+        explain = explanation(model, attention or ROLLOUT)
         signatures["attention"] = (
             lambda images: {"attention": explain(images)},
             pixels(tf.float32),
@@ -118,10 +118,6 @@ def endpoints(model, *, class_names=None, preprocessing=None, attention=None):
         spec = tf.TensorSpec((None,), tf.string, name="image_bytes")
         signatures["serve_bytes"] = (answer_bytes, spec)
     return signatures
-
-
-def _default_method(model):
-    return ROLLOUT if has_tokens(model) else None
 
 
 def has_tokens(model):

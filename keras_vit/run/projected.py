@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_vit.images.holes import colours
 from keras_vit.run.gallery import row
+from keras_vit.run.shown_answers import pixels_of
 from keras_vit.tasks.pooled import pooled_of
 from keras_vit.training import log_features
 
@@ -34,7 +34,7 @@ def project(task, deployed, batches, log_dir, *, name):
     for images, truth in batches.as_numpy_iterator():
         vectors, outputs = both(images, training=False)
         features.append(ops.convert_to_numpy(ops.cast(vectors, "float32")))
-        pictures.append(colours(np.clip(images, 0, 255).astype("uint8")))
+        pictures.append(pixels_of(images))
         if task.row is not None:
             answers = deployed.named(outputs)
             answers = {key: ops.convert_to_numpy(array) for key, array in answers.items()}

@@ -58,14 +58,14 @@ def worst_figure(task, model, examples):
     examples = examples[:EXPLAINED]
     tiles, titles = [], []
     for example in examples:
-        tiles.append(_pixels(example.image))
+        tiles.append(pixels_of(example.image))
         titles.append(truth_title(task, example.truth))
         classes = int(task.decide(example.answers)), int(example.truth)
         # Picture by picture: gradients of all at once would take the memory of a training step.
         explain = relevance(model, np.array(classes))
         maps = keras.ops.convert_to_numpy(explain(np.stack([example.image] * 2)))
         for what, index, values in zip(("answer", "truth"), classes, maps, strict=True):
-            tiles.append(overlaid(_pixels(example.image), values))
+            tiles.append(overlaid(pixels_of(example.image), values))
             chance = example.answers["probabilities"][index]
             titles.append(f"red: for {what} {chance:.2f}\n{task.shown_names[index]}")
     return gallery_figure(np.stack(tiles), titles, columns=3)
@@ -89,7 +89,7 @@ def attention_figure(task, model, examples):
     maps = keras.ops.convert_to_numpy(attention_rollout(model)(images))
     tiles, titles = [], []
     for (image, truth, answers), values in zip(examples, maps, strict=True):
-        tiles += [_pixels(image), overlaid(_pixels(image), values)]
+        tiles += [pixels_of(image), overlaid(pixels_of(image), values)]
         titles += [truth_title(task, truth), answer_title(task, answers)]
     return gallery_figure(np.stack(tiles), titles, columns=4)
 
@@ -103,7 +103,7 @@ def _is_taken(method, model):
     return True
 
 
-def _pixels(image):
-    """Returns an image as pixels `(H, W, 3)`, uint8, without alpha."""
-    pixels = colours(np.clip(image, 0, 255).astype("uint8"))
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+def pixels_of(images):
+    """Returns images `(..., H, W, C)` as pixels `(..., H, W, 3)`, uint8, without alpha."""
+    pixels = colours(np.clip(images, 0, 255).astype("uint8"))
+    return np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
