@@ -11,7 +11,8 @@ from keras_vit.data.sources.source import Source
 from keras_vit.data.sources.split_names import choose_splits, refuse_test_fraction
 from keras_vit.errors import UserError, first_few
 
-PICTURES = ("image", "images", "img", "imgs", "jpegimages", "pictures")  # folders, in any case
+# Folders, in any case.
+PICTURES = ("image", "images", "img", "imgs", "jpegimages", "pictures", "pngimages")
 
 
 class Annotated(NamedTuple):

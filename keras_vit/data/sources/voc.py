@@ -1,29 +1,29 @@
-"""A source of pictures with boxes in XML files, as Pascal VOC writes them."""
+"""A source of pictures with boxes in XML or text files, as Pascal VOC writes them."""
 
-import math
 import os
-from xml.etree import ElementTree
 
 from keras_vit.data.sources.boxes import PICTURES, Annotated, source_of_boxes
 from keras_vit.data.sources.split_names import split_name, split_names
+from keras_vit.data.sources.voc_annotation import is_annotation, read_annotation
 from keras_vit.errors import UserError, first_few
 from keras_vit.images.picture_files import entries, is_picture
 
 ANNOTATIONS = ("annotation", "annotations", "labels", "xml", "xmls")  # folders, in any case
 LISTS = os.path.join("ImageSets", "Main")
-SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 def from_voc(root, test_fraction=None, strict=True, to_judge=False):
     """Opens a folder with annotations of Pascal VOC as a source.
 
-    An annotation is an XML file with the name of its picture, except for the ending. It lies beside
-    the picture, or in a folder `Annotations` beside a folder `JPEGImages`; further names of both
-    are `ANNOTATIONS` and `boxes.PICTURES`. This folder is `root`, or one for each split. In `root`,
-    the lists `ImageSets/Main/train.txt` and the like choose the splits, if there are any.
+    An annotation is an XML file, or a text of version 1.00 as Penn-Fudan has them, with the name of
+    its picture, except for the ending. It lies beside the picture, or in a folder `Annotations`
+    beside a folder `JPEGImages`; further names of both are `ANNOTATIONS` and `boxes.PICTURES`. This
+    folder is `root`, or one for each split. In `root`, the lists `ImageSets/Main/train.txt` and the
+    like choose the splits, if there are any.
 
     Pascal VOC counts pixels from 1, and `xmax` and `ymax` are the last pixels of a box. Here, boxes
-    are edges that count from 0: `(xmin - 1, ymin - 1, xmax, ymax)`. Boxes that are marked as
+    are edges that count from 0: `(xmin - 1, ymin - 1, xmax, ymax)`. A text states the number of its
+    first pixel. Boxes that are marked as
     difficult are ignored, see `keras_vit.data.ignored_boxes`.
 
     Args:
@@ -52,6 +52,7 @@ def from_voc(root, test_fraction=None, strict=True, to_judge=False):
     if not places:
         return None
     reader = _Reader(root)
+    reader.note_unread(places)
     found = {}
     for place, pairs in places.items():
         lists = {} if place else _lists(root)
@@ -83,11 +84,10 @@ def _pairs(root, place):
     pairs = {}
     for folder in (place, *(os.path.join(place, name) for name in inside)):
         for name in entries(root / folder)[0]:
-            stem, ending = os.path.splitext(name)
-            is_annotation = ending.lower() == ".xml"
-            if is_annotation or is_picture(name):
+            explains = is_annotation(root / folder / name)
+            if explains or is_picture(name):
                 path = os.path.join(folder, name).replace(os.sep, "/")
-                pairs.setdefault(stem, ([], []))[is_annotation].append(path)
+                pairs.setdefault(os.path.splitext(name)[0], ([], []))[explains].append(path)
     return pairs
 
 
@@ -113,6 +113,19 @@ class _Reader:
     def note(self, kind, names):
         if names:
             self._notes.append(f"{kind}: {len(names):,} ({first_few(sorted(names))}).")
+
+    def note_unread(self, places):
+        """Notes folders that hold neither the pictures nor the annotations."""
+        known = {*PICTURES, *ANNOTATIONS, LISTS.split(os.sep)[0].casefold()}
+        unread = sorted(
+            os.path.join(place, name)
+            for place in places
+            for name in entries(self.root / place)[1]
+            if name.casefold() not in known
+        )
+        if unread:
+            few = first_few(unread)
+            self._notes.append(f"Folders without pictures that have boxes, not read: {few}.")
 
     def notes(self):
         self.note("Boxes marked as difficult, neither learned nor counted", self._difficult)
@@ -146,47 +159,20 @@ class _Reader:
 
     def _boxes(self, path):
         """Returns the boxes of an annotation, and the size of the picture that it states."""
-        tree, boxes = _parse(path), []
-        for thing in tree.findall("object"):
-            name = (thing.findtext("name") or "").strip()
-            if not name:
-                raise UserError(f"Every <object> must have a <name>: {path} has one without.")
-            texts = [thing.findtext(f"bndbox/{side}") for side in SIDES]
-            x_min, y_min, x_max, y_max = map(_number, texts)
-            if None in (x_min, y_min, x_max, y_max):
-                received = ", ".join(f"{s}={text}" for s, text in zip(SIDES, texts, strict=True))
-                raise UserError(f"Every <bndbox> must hold four numbers: {path} has {received}.")
-            is_difficult = (thing.findtext("difficult") or "").strip() == "1"
+        annotation, boxes = read_annotation(path), []
+        left, top = annotation.first
+        for name, (x_min, y_min, x_max, y_max), is_difficult in annotation.objects:
             for kind, is_one in (
                 (self._difficult, is_difficult),
-                (self._zeros, x_min == 0 or y_min == 0),
+                (self._zeros, (x_min == 0 and left) or (y_min == 0 and top)),
                 (self._thin, x_min == x_max or y_min == y_max),
             ):
-                kind.extend([path.stem] * is_one)
-            corners = (x_min or 1) - 1, (y_min or 1) - 1, x_max, y_max
+                kind.extend([path.stem] * bool(is_one))
+            corners = (
+                (x_min or left) - left,
+                (y_min or top) - top,
+                x_max + 1 - left,
+                y_max + 1 - top,
+            )
             boxes.append((corners, name, is_difficult))
-        height, width = (_number(tree.findtext(f"size/{side}")) for side in ("height", "width"))
-        return boxes, (int(height or 0), int(width or 0))
-
-
-def _parse(path):
-    """Parses an annotation; without a DOCTYPE there are no entities, which could grow or leak."""
-    data = path.read_bytes()
-    if b"<!DOCTYPE" in data.replace(b"\0", b""):  # UTF-16 as well
-        raise UserError(f"An annotation must have no DOCTYPE: {path} has one.")
-    try:
-        tree = ElementTree.fromstring(data)
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise UserError(f"{path} is no XML: {error}.") from error
-    if tree.tag != "annotation":
-        raise UserError(f"{path} must hold an <annotation>: received <{tree.tag}>.")
-    return tree
-
-
-def _number(text):
-    """Returns a finite number, or `None` where a text is none."""
-    try:
-        number = float(text)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+        return boxes, annotation.size
