@@ -112,7 +112,7 @@ def completeness_error(model, images):
     images = ops.cast(images, "float32")
     asked = question(model)
     chosen = asked.chosen(asked.of(images))
-    maps = integrated_gradients(model)(images)
+    maps = as_graph(integrated_gradients(model))(images)
     change = asked.score(images, chosen) - asked.score(ops.zeros_like(images), chosen)
     lacking = ops.abs(ops.sum(maps, axis=(1, 2)) - change) / ops.abs(change)
     return ops.convert_to_numpy(lacking)

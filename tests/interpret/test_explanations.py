@@ -10,7 +10,7 @@ import keras_vit
 from keras_vit import interpret
 from keras_vit.errors import UserError
 from keras_vit.interpret.anatomy import question
-from keras_vit.interpret.gradients import with_gradients
+from keras_vit.interpret.gradients import as_graph, with_gradients
 from keras_vit.interpret.intercept import intercepted
 from keras_vit.interpret.relevance import rules_of
 from keras_vit.models import vit
@@ -83,7 +83,7 @@ def test_methods_map_models(name, kind):
 def test_integrated_gradients_sum_up_to_the_difference():
     model = build()
     asked = question(model, 2)
-    maps = interpret.integrated_gradients(model, 2, baseline=30.0)(IMAGES)
+    maps = as_graph(interpret.integrated_gradients(model, 2, baseline=30.0))(IMAGES)
     change = asked.score(IMAGES / 1.0) - asked.score(np.full_like(IMAGES, 30) / 1.0)
     np.testing.assert_allclose(ops.sum(maps, axis=(1, 2)), change, rtol=0.01)
 
