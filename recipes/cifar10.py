@@ -30,11 +30,18 @@ import dataclasses
 import functools
 
 from keras_vit.errors import UserError
-from keras_vit.run import Augmentation, AugmentationName, Mixing, PatchDropout, run_recipe
+from keras_vit.run import (
+    Augmentation,
+    AugmentationName,
+    Mixing,
+    PatchDropout,
+    SmallData,
+    run_recipe,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(PatchDropout, Augmentation, Mixing):
+class Config(PatchDropout, Augmentation, Mixing, SmallData):
     """The CIFAR-10 recipe."""
 
     val_fraction: float | None = 0.0
@@ -146,7 +153,7 @@ class Article(Config):
 PRESETS = {"gpu": Gpu, "cpu": Cpu, "article": Article}
 TINY = dict(epochs=2, batch_size=16, width=16, mlp_dim=32, depth=1, num_heads=2)
 SMOKE = (
-    Gpu(**TINY, warmup_epochs=1),
+    Gpu(**TINY, warmup_epochs=1, stem="spt", locality=True, pool="sequence"),
     Cpu(**TINY, patch_dropout=(0.75, 0.0), patch_dropout_epochs=(0, 1)),
     Article(**TINY, image_size=64),
 )
@@ -198,6 +205,8 @@ def run(config):
         num_heads=config.num_heads,
         class_token=config.class_token,
         position=config.position,
+        stem=config.stem,
+        locality=config.locality,
     )
     return train(
         config,
@@ -213,6 +222,7 @@ def run(config):
                 patch_dropout=config.largest_patch_dropout,
             ),
             len(names),
+            pool=config.pool,
             class_names=names,
         ),
         task=config.classification(source),

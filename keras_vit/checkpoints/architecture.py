@@ -12,8 +12,9 @@ from keras_vit.layers import (
     LayerScale,
     MeanPool,
     PatchDropout,
+    SequencePool,
 )
-from keras_vit.models import ViTConfig, vit
+from keras_vit.models import STEMS, ViTConfig, vit
 from keras_vit.tasks import classifier, features, to_probabilities
 from keras_vit.tasks.probabilities import PASSING, before_softmax
 from keras_vit.tasks.token_detect import answering_with_boxes, token_detector
@@ -22,6 +23,7 @@ POOLS = {
     MeanPool: "mean",
     ClassTokenAndMeanPool: "class_token_and_mean",
     AttentionPool: "attention",
+    SequencePool: "sequence",
 }
 TRAINING_ONLY = (*PASSING, PatchDropout)
 
@@ -114,6 +116,7 @@ def architecture_of(model):
     config = ViTConfig(
         image_size=(height, width),
         patch_size=layers["patches"].patch_size,
+        stem=next(name for name, kind in STEMS.items() if type(layers["patches"]) is kind),
         channels=channels,
         width=embed.width,
         depth=len(blocks),
@@ -125,7 +128,7 @@ def architecture_of(model):
         position=embed.position,
         prefix_positions=embed.prefix_positions,
         mid_positions="positions00" in layers,
-        patch_bias=embed.projection.use_bias,
+        patch_bias=not embed.projection or embed.projection.use_bias,
         pre_norm="pre_norm" in layers,
         final_norm="norm" in layers,
         activation=block.activation,
@@ -133,6 +136,7 @@ def architecture_of(model):
         qkv_bias=block.attention.qkv_bias,
         qk_norm=block.attention.qk_norm,
         layer_scale=block.scale1.initial_value if has_scale else None,
+        locality=block.attention.locality,
         **_windows_of(blocks),
     )
     architecture = Architecture(

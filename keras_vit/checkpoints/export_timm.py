@@ -103,6 +103,10 @@ def _arguments(architecture):
     lacks = {
         "pre_logits": architecture.pre_logits,
         "pool='class_token_and_mean'": architecture.pool == "class_token_and_mean",
+        "pool='sequence'": architecture.pool == "sequence",
+        f"stem={config.stem!r}": config.stem != "linear",
+        "locality": config.locality,
+        "windows": config.window,
         "position='none'": config.position == "none",
         "positions between blocks": config.mid_positions,
         "pre_norm and a bias of the patches": config.pre_norm and config.patch_bias,

@@ -56,8 +56,7 @@ def load(
             checkpoint's head stays.
         class_names: `num_classes` names in the order of the labels; by default those of the
             checkpoint, if its head stays.
-        pool: `"class_token"`, `"mean"`, `"class_token_and_mean"` or `"attention"`; by default the
-            checkpoint's.
+        pool: As `keras_vit.tasks.features` takes it; by default the checkpoint's.
         resize: `"bicubic"`, `"bicubic_plain"` or `"bilinear"`, how positions and the kernel are
             resized: see `keras_vit.checkpoints.resize`.
         dropout: Rate on the embedded tokens and after every dense layer of a block.
@@ -95,6 +94,7 @@ def load(
         size |= dict(window=window, global_blocks=min(global_blocks, old.config.depth)) | none
     size = {name: value for name, value in size.items() if value is not None}
     new = dataclasses.replace(old, config=dataclasses.replace(old.config, **size))
+    _check_stem(old.config, new.config)
     if channels not in (None, old.config.channels):
         scales = {name: _of_channels(getattr(old, name), channels) for name in ("mean", "std")}
         new = dataclasses.replace(new, **scales)
@@ -124,6 +124,16 @@ def load(
         preprocessing = checkpoint.preprocessing.but(mean=new.mean, std=new.std)
         remember_preprocessing(model, preprocessing)
     return model
+
+
+def _check_stem(old, new):
+    """Raises a `ValueError` if the weights of a stem would have to be those of another shape."""
+    shapes = [(config.patch_size, config.channels) for config in (old, new)]
+    if old.stem != "linear" and shapes[0] != shapes[1]:
+        raise UserError(
+            f"Patches and channels change only with stem='linear': received stem={old.stem!r}, "
+            f"patch_size={new.patch_size}, channels={new.channels}."
+        )
 
 
 def _set_weights(model, checkpoint, new, resize, *, new_head):

@@ -59,6 +59,8 @@ class RecognisedCheckpoint:
             "LayerScale" if config.layer_scale is not None else None,
             "a distillation token" if config.distillation_token else None,
             "positions between blocks" if config.mid_positions else None,
+            f"stem {config.stem}" if config.stem != "linear" else None,
+            "locality" if config.locality else None,
             "boxes" if architecture.detector else f"{pool.replace('_', ' ')} pooling",
             f"{architecture.num_classes:,} classes" if architecture.num_classes else "no head",
             f"epsilon {config.norm_epsilon:g}, mean {architecture.mean}, std {architecture.std}",

@@ -30,7 +30,9 @@ def relevance_balance(model, target=None):
         ValueError: If the model is none of ours, or has no such answer.
     """
     parts, asked, rules = anatomy(model), question(model, target), rules_of(model)
-    layers = list(all_layers(model))
+    # What is before the tokens is in them.
+    before = {id(each) for each in all_layers(model.get_layer("patches"))}
+    layers = [each for each in all_layers(model) if id(each) not in before]
     attentions = [each for each in layers if isinstance(each, SelfAttention | AttentionPool)]
     # The biases of an embedding are in its tokens; the query of a pool is no part of the image.
     apart = [parts.embed.projection, *(getattr(each, "query", None) for each in attentions)]

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_vit.errors import UserError
 from keras_vit.interpret.anatomy import anatomy
+from keras_vit.layers import Patches
 
 
 def position_similarity(model):
@@ -46,11 +47,16 @@ def patch_filters(model, count=28):
         filters' variance that each explains, `(n,)`.
 
     Raises:
-        ValueError: If the model is none of ours, or `count` is below 1.
+        ValueError: If the model is none of ours, its stem does not cut patches, or `count` is below
+            1.
     """
+    embed, patches = anatomy(model).embed, model.get_layer("patches")
+    if not isinstance(patches, Patches):
+        kind = type(patches).__name__
+        raise UserError(f"Filters are those of patches that are cut: received a {kind}.")
     if count < 1:
         raise UserError(f"`count` must be at least 1: received {count}.")
-    embed, side = anatomy(model).embed, model.get_layer("patches").patch_size
+    side = patches.patch_size
     filters = ops.convert_to_numpy(embed.projection.kernel).T.astype("float64")  # D p*p*C
     _, lengths, parts = np.linalg.svd(filters - filters.mean(0), full_matrices=False)
     shares = lengths**2 / np.sum(lengths**2)

@@ -8,7 +8,7 @@ from keras_vit.interpret.gradients import constant, half, with_gradients
 from keras_vit.interpret.intercept import intercepted
 from keras_vit.interpret.rollout import weighted_rollout
 from keras_vit.keras_private import all_layers
-from keras_vit.layers import MLP, AttentionPool, SelfAttention
+from keras_vit.layers import MLP, AttentionPool, SelfAttention, SequencePool
 
 LEAST = 1e-6  # a number that an activation is divided by is at least so far from 0
 
@@ -94,6 +94,8 @@ def rules_of(model):
             rules.append((layer.out, "call", _of_half))
         elif isinstance(layer, AttentionPool):  # whose query is no product of the image
             rules.append((layer.out, "call", _of_half))
+        elif isinstance(layer, SequencePool):
+            rules.append((layer, "mix", _halved))
         elif isinstance(layer, MLP):
             rule = _gated if layer.activation == "swiglu" else _scaled
             rules.append((layer, "activate", rule))
@@ -115,8 +117,8 @@ def _normed(layer):
     return rule
 
 
-def _halved(call, x, **how):
-    return half(call(x, **how))
+def _halved(call, *tensors, **how):
+    return half(call(*tensors, **how))
 
 
 def _of_half(call, x, **how):

@@ -3,17 +3,26 @@
 from keras_vit.layers.add_positions import AddPositions
 from keras_vit.layers.attention import SelfAttention
 from keras_vit.layers.block import TransformerBlock
+from keras_vit.layers.conv_stems import CompactTokenizer, ConvStem
 from keras_vit.layers.embed import PatchEncoder
 from keras_vit.layers.masks import ClassQueries, MaskProduct
 from keras_vit.layers.mlp import MLP
 from keras_vit.layers.patches import Patches, PixelShuffle, patch_grid, patchify, unpatchify
 from keras_vit.layers.points import Points
-from keras_vit.layers.pool import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
+from keras_vit.layers.pool import (
+    AttentionPool,
+    ClassTokenAndMeanPool,
+    MeanPool,
+    SequencePool,
+    TokenPool,
+)
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
 from keras_vit.layers.relative import RelativePositions
+from keras_vit.layers.shifted_patches import ShiftedPatches
 from keras_vit.layers.token_map import TokenMap
 from keras_vit.layers.token_slice import TokenSlice
+from keras_vit.layers.tokens_to_tokens import TokensToTokens
 
 __all__ = [
     "MLP",
@@ -21,6 +30,8 @@ __all__ = [
     "AttentionPool",
     "ClassQueries",
     "ClassTokenAndMeanPool",
+    "CompactTokenizer",
+    "ConvStem",
     "DropPath",
     "LayerScale",
     "MaskProduct",
@@ -32,9 +43,12 @@ __all__ = [
     "Points",
     "RelativePositions",
     "SelfAttention",
+    "SequencePool",
+    "ShiftedPatches",
     "TokenMap",
     "TokenPool",
     "TokenSlice",
+    "TokensToTokens",
     "TransformerBlock",
     "patch_grid",
     "patchify",

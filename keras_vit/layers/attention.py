@@ -41,6 +41,9 @@ class SelfAttention(keras.layers.Layer):
         dropout: Rate of dropout on the result.
         attention_dropout: Rate of dropout on the attention scores.
         relative_grid: Rows and columns of the tokens, to add `RelativePositions` to the scores.
+        locality: Whether no token attends to itself, and each head learns the scale of its scores:
+            the locality self-attention of "Vision Transformer for Small-Size Datasets"
+            (arXiv:2112.13492, section 3.3).
 
     Raises:
         ValueError: If `num_heads` does not divide `D`, or the tokens do not fill `relative_grid`.
@@ -56,10 +59,12 @@ class SelfAttention(keras.layers.Layer):
         dropout=0.0,
         attention_dropout=0.0,
         relative_grid=None,
+        locality=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
+        self.locality = locality
         self.qkv_bias = qkv_bias
         self.qk_norm = qk_norm
         self.norm_epsilon = norm_epsilon
@@ -96,6 +101,12 @@ class SelfAttention(keras.layers.Layer):
             self.key_norm.build((*shape[:-1], self.num_heads, self.head_dim))
         if self.relative:
             self.relative.build((None, self.num_heads, shape[1], shape[1]))
+        if self.locality:
+            self.scale = self.add_weight(
+                name="scale",
+                shape=(self.num_heads, 1),
+                initializer=keras.initializers.Constant(self.head_dim**-0.5),
+            )
 
     def _project(self, x):
         """Returns query `(B, h, T, d)`, key `(B, h, d, T)` and value `(B, h, T, d)`.
@@ -107,7 +118,8 @@ class SelfAttention(keras.layers.Layer):
         query, key, value = (ops.reshape(part, heads) for part in parts)
         if self.qk_norm:
             query, key = self.query_norm(query), self.key_norm(key)
-        query = query * self.head_dim**-0.5
+        scale = ops.cast(self.scale, query.dtype) if self.locality else self.head_dim**-0.5
+        query = query * scale
         return (
             ops.transpose(query, (0, 2, 1, 3)),
             ops.transpose(key, (0, 2, 3, 1)),
@@ -119,6 +131,8 @@ class SelfAttention(keras.layers.Layer):
         scores = ops.matmul(query, key)
         if self.relative:
             scores = self.relative(scores)
+        if self.locality:
+            scores = scores + FAR * ops.eye(scores.shape[-1], dtype=scores.dtype)
         if bias is not None:
             count, tokens, _ = bias.shape
             scores = ops.reshape(scores, (-1, count, self.num_heads, tokens, tokens))

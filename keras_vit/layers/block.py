@@ -32,6 +32,7 @@ class TransformerBlock(keras.layers.Layer):
         shift: By how many tokens the windows lie further down and to the right, below `window`.
         relative_positions: Whether attention adds learned `RelativePositions`, within the windows
             or, without any, within the grid.
+        locality: Whether no token attends to itself, as `SelfAttention` takes it.
 
     Raises:
         ValueError: If `num_heads` does not divide `D`, `activation` is unknown, the tokens do not
@@ -55,6 +56,7 @@ class TransformerBlock(keras.layers.Layer):
         window=None,
         shift=0,
         relative_positions=False,
+        locality=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -86,6 +88,7 @@ class TransformerBlock(keras.layers.Layer):
             dropout=dropout,
             attention_dropout=attention_dropout,
             relative_grid=relative_grid if relative_positions else None,
+            locality=locality,
             dtype=dtype,
             name="attention",
         )

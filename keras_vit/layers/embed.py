@@ -29,10 +29,12 @@ class PatchEncoder(keras.layers.Layer):
         position: `"learned"`, `"sincos_2d"`, `"sincos_1d"` or `"none"`.
         prefix_positions: Whether class and distillation tokens have a learned position.
         use_bias: Whether the projection has a bias; CLIP's has none.
+        project: Whether to project the patches; otherwise they must have `D` numbers.
         dropout: Rate of dropout on the tokens.
 
     Raises:
-        ValueError: If `position` is none of the four, or the patches do not fill the grid.
+        ValueError: If `position` is none of the four, the patches do not fill the grid, or they are
+            not projected and have another width.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class PatchEncoder(keras.layers.Layer):
         position="learned",
         prefix_positions=True,
         use_bias=True,
+        project=True,
         dropout=0.0,
         **kwargs,
     ):
@@ -60,7 +63,7 @@ class PatchEncoder(keras.layers.Layer):
         self.position = position
         self.prefix_positions = prefix_positions
         # LeCun's normal, as Google's ViT draws it: tokens of unit variance however few the pixels.
-        self.projection = keras.layers.Dense(
+        self.projection = project and keras.layers.Dense(
             width,
             use_bias=use_bias,
             kernel_initializer="lecun_normal",
@@ -86,7 +89,13 @@ class PatchEncoder(keras.layers.Layer):
                 f"Patches must fill the grid: received {patches_shape[1]} patches for a grid of "
                 f"{self.grid[0]}x{self.grid[1]}."
             )
-        self.projection.build(patches_shape)
+        if self.projection:
+            self.projection.build(patches_shape)
+        elif patches_shape[2] != self.width:
+            raise UserError(
+                f"Patches that are not projected must have the width {self.width}: received "
+                f"{patches_shape[2]}."
+            )
         self.prefix = []
         if self.class_token:
             self.prefix.append(self._add_tokens("class_token", 1))
@@ -125,7 +134,7 @@ class PatchEncoder(keras.layers.Layer):
         )
 
     def call(self, patches):
-        x = self.projection(patches)  # B N D
+        x = self.projection(patches) if self.projection else patches  # B N D
         if self.prefix:
             prefix = ops.concatenate([ops.cast(token, x.dtype) for token in self.prefix], axis=1)
             prefix = ops.broadcast_to(prefix, (ops.shape(x)[0], *prefix.shape[1:]))

@@ -125,3 +125,30 @@ class AttentionPool(keras.layers.Layer):
         x = ops.matmul(scores, value)  # B h 1 d
         x = self.out(ops.reshape(x, (-1, self.num_heads * self.head_dim)))  # B D
         return x + self.mlp(self.norm(x))
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class SequencePool(keras.layers.Layer):
+    """Averages the tokens `(B, T, D)` into `(B, D)`, each weighed by a learned look at it.
+
+    The sequence pooling of "Escaping the Big Data Paradigm with Compact Transformers"
+    (arXiv:2104.05704, section 3.2): the weights are the softmax over the tokens of one dense layer.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.score = keras.layers.Dense(1, dtype=self.dtype_policy, name="score")
+
+    def build(self, shape):
+        self.score.build(shape)
+
+    def weigh(self, tokens):
+        """Computes what each of the tokens `(B, T, D)` counts: `(B, 1, T)`, which sum up to 1."""
+        return ops.softmax(ops.transpose(self.score(tokens), (0, 2, 1)), axis=-1)
+
+    def mix(self, weights, tokens):
+        """Averages tokens `(B, T, D)` by weights `(B, 1, T)` to `(B, D)`."""
+        return ops.squeeze(ops.matmul(weights, tokens), axis=1)
+
+    def call(self, tokens):
+        return self.mix(self.weigh(tokens), tokens)

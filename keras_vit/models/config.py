@@ -4,7 +4,14 @@ import dataclasses
 import operator
 
 from keras_vit.errors import UserError
-from keras_vit.layers import patch_grid
+from keras_vit.layers import (
+    CompactTokenizer,
+    ConvStem,
+    Patches,
+    ShiftedPatches,
+    TokensToTokens,
+    patch_grid,
+)
 from keras_vit.layers.attention import check_heads
 from keras_vit.layers.windows import check_windows
 
@@ -19,6 +26,14 @@ SIZES = {
     "L": dict(width=1024, depth=24, mlp_dim=4096, num_heads=16),
     "H": dict(width=1280, depth=32, mlp_dim=5120, num_heads=16),
     "g": dict(width=1408, depth=40, mlp_dim=6144, num_heads=16),
+}
+
+STEMS = {  # how an image becomes patches, by the `stem` of a configuration
+    "linear": Patches,
+    "spt": ShiftedPatches,
+    "conv": ConvStem,
+    "cct": CompactTokenizer,
+    "t2t": TokensToTokens,
 }
 
 LEAST = {  # the smallest value of each integer in a configuration
@@ -39,6 +54,10 @@ class ViTConfig:
     Attributes:
         image_size: Height and width `(H, W)` in pixels, or one number for both.
         patch_size: Side `P` of a square patch in pixels; divides the image.
+        stem: How images become patches, which a dense layer then projects: `"linear"` cuts them;
+            `"spt"` is `ShiftedPatches`, `"conv"` `ConvStem`, `"t2t"` `TokensToTokens` and `"cct"`
+            `CompactTokenizer` of `keras_vit.layers`, for small data. Those of `"cct"` are not
+            projected.
         channels: Channels `C` per pixel.
         width: Numbers per token `D`.
         depth: Number of blocks.
@@ -60,6 +79,8 @@ class ViTConfig:
         qkv_bias: Whether the projection to queries, keys and values has a bias.
         qk_norm: Whether attention normalises queries and keys.
         layer_scale: Initial value of LayerScale, or `None` for no LayerScale.
+        locality: Whether no token attends to itself, and each head learns the scale of its scores
+            ("Vision Transformer for Small-Size Datasets", arXiv:2112.13492, section 3.3).
         window: Side in patches of the windows within which the blocks attend, with relative
             positions; in every second block the windows are shifted by half their side ("Swin
             Transformer", arXiv:2103.14030). Divides the grid, and needs `class_token=False` and no
@@ -70,13 +91,14 @@ class ViTConfig:
             Detection", arXiv:2203.16527, section 3). `None` shifts windows, as described above.
 
     Raises:
-        ValueError: If `patch_size` does not divide the image, `num_heads` does not divide `width`,
+        ValueError: If `patch_size` does not divide the image or suit the stem, `num_heads` does not divide `width`,
             `window` does not divide the grid or meets prefix tokens, `global_blocks` meets no
             `window`, or a number is no integer or out of its range.
     """
 
     image_size: int | tuple[int, int] = 224
     patch_size: int = 16
+    stem: str = "linear"
     channels: int = 3
     width: int
     depth: int
@@ -96,6 +118,7 @@ class ViTConfig:
     qkv_bias: bool = True
     qk_norm: bool = False
     layer_scale: float | None = None
+    locality: bool = False
     window: int | None = None
     global_blocks: int | None = None
 
@@ -113,6 +136,9 @@ class ViTConfig:
             raise UserError(
                 f"`norm_epsilon` must lie between 0 and 1: received {self.norm_epsilon}."
             )
+        if self.stem not in STEMS:
+            raise UserError(f"`stem` must be one of {', '.join(STEMS)}: received {self.stem!r}.")
+        self.cut_patches()
         check_heads(self.width, self.num_heads)
         patch_grid(self.image_size, self.patch_size)
         if self.window is not None:
@@ -128,6 +154,11 @@ class ViTConfig:
                     f"`global_blocks` needs a `window` and at most {self.depth} blocks: received "
                     f"window={self.window}, global_blocks={number}."
                 )
+
+    def cut_patches(self):
+        """Makes the layer `patches`, from images `(B, H, W, C)` to patches `(B, N, F)`."""
+        of_width = {"width": self.width} if self.stem in ("conv", "cct") else {}
+        return STEMS[self.stem](self.patch_size, **of_width, name="patches")
 
     def window_of(self, index):
         """Returns how a block attends, as options of `TransformerBlock`.

@@ -10,7 +10,6 @@ from keras_vit.layers import (
     AddPositions,
     PatchDropout,
     PatchEncoder,
-    Patches,
     TransformerBlock,
 )
 from keras_vit.models.config import ViTConfig
@@ -114,7 +113,7 @@ def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
     scale, offset = _rescaling(mean, std, config.channels)
     # In float32 whatever the policy: 8 bits of mantissa would blur 256 levels.
     x = keras.layers.Rescaling(scale, offset, dtype="float32", name="pixels")(images)
-    x = Patches(config.patch_size, name="patches")(x)
+    x = config.cut_patches()(x)
     return PatchEncoder(
         config.width,
         grid=config.grid,
@@ -124,6 +123,7 @@ def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
         position=config.position,
         prefix_positions=config.prefix_positions,
         use_bias=config.patch_bias,
+        project=config.stem != "cct",
         dropout=dropout,
         name="embed",
     )(x)
@@ -186,6 +186,7 @@ def encode(
             qkv_bias=config.qkv_bias,
             qk_norm=config.qk_norm,
             layer_scale=config.layer_scale,
+            locality=config.locality,
             dropout=dropout,
             attention_dropout=attention_dropout,
             drop_path=rates[index],

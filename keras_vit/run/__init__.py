@@ -16,6 +16,7 @@ from keras_vit.run.augmentation import Augmentation, AugmentationName
 from keras_vit.run.flags import Training
 from keras_vit.run.pictures import Pictures
 from keras_vit.run.shared_flags import Mixing, PatchDropout, RandomCrops
+from keras_vit.run.small_data import SmallData
 
 if TYPE_CHECKING:
     from keras_vit.run.devices import open_devices
@@ -28,6 +29,7 @@ __all__ = [
     "PatchDropout",
     "Pictures",
     "RandomCrops",
+    "SmallData",
     "Training",
     "open_devices",
     "run_recipe",

@@ -16,10 +16,11 @@ import functools
 
 from keras_vit.run.any_source import AnySource
 from keras_vit.run.augmentation import AugmentationName
+from keras_vit.run.small_data import SmallData
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(AnySource):
+class Config(AnySource, SmallData):
     """The flags of training from scratch."""
 
     epochs: int = 30
@@ -76,6 +77,8 @@ def run(config):
         num_heads=config.num_heads,
         class_token=False,
         position="sincos_2d",
+        stem=config.stem,
+        locality=config.locality,
     )
     moves, cropping = config.cropping(source)
     task = config.classification(source)
@@ -83,7 +86,10 @@ def run(config):
         train,
         devices=devices,
         build=lambda names: classifier(
-            vit(shape, drop_path=config.drop_path), len(names), class_names=names
+            vit(shape, drop_path=config.drop_path),
+            len(names),
+            pool=config.pool,
+            class_names=names,
         ),
         task=task,
         augment=config.stages(*config.flips, *moves),

@@ -54,12 +54,16 @@ def inpainter(
         beyond where pixels are missing.
 
     Raises:
-        ValueError: If attention stays within windows, patches are left out before positions between
+        ValueError: If attention stays within windows, the stem sees beyond a patch, patches are left out before positions between
             blocks, or a number is out of its range.
     """
     if config.window is not None:
         raise UserError(
             f"Inpainting needs attention to all patches: received window={config.window}."
+        )
+    if config.stem != "linear":
+        raise UserError(
+            f"A stem that sees beyond a patch sees into holes: received stem={config.stem!r}."
         )
     if kept < 1 and config.mid_positions:
         raise UserError(

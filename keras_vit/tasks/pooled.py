@@ -3,10 +3,16 @@
 import keras
 
 from keras_vit.errors import UserError
-from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, MeanPool, TokenPool
+from keras_vit.layers import (
+    AttentionPool,
+    ClassTokenAndMeanPool,
+    MeanPool,
+    SequencePool,
+    TokenPool,
+)
 
-LAYERS = TokenPool | MeanPool | ClassTokenAndMeanPool | AttentionPool
-POOLS = ("class_token", "mean", "class_token_and_mean", "attention")
+LAYERS = TokenPool | MeanPool | ClassTokenAndMeanPool | AttentionPool | SequencePool
+POOLS = ("class_token", "mean", "class_token_and_mean", "attention", "sequence")
 
 
 def features(backbone, *, pool=None):
@@ -17,8 +23,9 @@ def features(backbone, *, pool=None):
     Args:
         backbone: A model that `keras_vit.models.vit` built.
         pool: `"class_token"`, `"mean"` over the patches, `"class_token_and_mean"`, which joins both
-            to `(B, 2*D)`, or `"attention"` (a MAP head); by default the class token if the backbone
-            has one, else the mean. If the backbone has no last norm, a layer `pool_norm` follows.
+            to `(B, 2*D)`, `"attention"` (a MAP head), or `"sequence"`, a mean whose weights are
+            learned (`SequencePool`); by default the class token if the backbone has one, else the
+            mean. If the backbone has no last norm, a layer `pool_norm` follows.
 
     Returns:
         A `keras.Model` named `"features"`.
@@ -78,6 +85,8 @@ def _pooling(embed, block, pool):
         return ClassTokenAndMeanPool(embed.num_prefix_tokens, name="pool")
     if pool == "mean":
         return MeanPool(embed.num_prefix_tokens, name="pool")
+    if pool == "sequence":
+        return SequencePool(name="pool")
     if pool == "attention":
         return AttentionPool(
             block.num_heads,

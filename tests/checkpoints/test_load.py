@@ -124,10 +124,12 @@ MODELS = [
     dict(num_registers=2, depth=2, mid_positions=True),
     dict(class_token=False, depth=3, patch_size=2, window=2, global_blocks=1),
     dict(class_token=False, position="none", depth=2, patch_size=2, window=2),
+    dict(stem="conv", locality=True),
+    dict(stem="cct"),
 ]
 
 
-POOLS = ["class_token", "mean", "class_token_and_mean", "attention", None]
+POOLS = ["class_token", "mean", "class_token_and_mean", "attention", "sequence", None]
 # Each model with one pool in the fast suite, and with another one in the slow suite.
 PAIRS = [
     pytest.param(options, POOLS[(row + further) % len(POOLS)], marks=marks)

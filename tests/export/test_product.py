@@ -31,7 +31,9 @@ OPTIONS = {
     "qkv_bias": (True, False),
     "qk_norm": (False, True),
     "layer_scale": (None, 0.1),
-    "pool": ("class_token", "mean", "attention"),
+    "locality": (False, True),
+    "stem": ("linear", "spt", "conv", "cct", "t2t"),
+    "pool": ("class_token", "mean", "attention", "sequence"),
     "pre_logits": (None, 16),
     "distillation_head": (False, True),
     "policy": ("float32", "mixed_bfloat16", "mixed_float16", "float16", "bfloat16", "float64"),
@@ -64,6 +66,8 @@ def build(row):
     row["class_token"], row["distillation_token"] = TOKENS[tokens]
     if row["pool"] == "class_token" and not row["class_token"]:
         row["pool"] = "mean"
+    if row["stem"] == "t2t":
+        row["patch_size"] = 4
     del row["tokens"]
     keras.config.set_dtype_policy(row.pop("policy"))
     try:

@@ -8,6 +8,8 @@ from keras_vit.layers import (
     AttentionPool,
     ClassQueries,
     ClassTokenAndMeanPool,
+    CompactTokenizer,
+    ConvStem,
     DropPath,
     LayerScale,
     MaskProduct,
@@ -19,15 +21,23 @@ from keras_vit.layers import (
     Points,
     RelativePositions,
     SelfAttention,
+    SequencePool,
+    ShiftedPatches,
     TokenMap,
     TokenPool,
     TokenSlice,
+    TokensToTokens,
     TransformerBlock,
 )
 
 TOKENS = (2, 7, 16)
 CASES = [
     (Patches, dict(patch_size=2), (2, 4, 6, 3)),
+    (ShiftedPatches, dict(patch_size=2), (2, 4, 6, 3)),
+    (ConvStem, dict(patch_size=4, width=6), (2, 4, 8, 3)),
+    (CompactTokenizer, dict(patch_size=4, width=6), (2, 4, 8, 3)),
+    (TokensToTokens, dict(patch_size=4, token_width=6), (2, 8, 8, 3)),
+    (TokensToTokens, dict(patch_size=8, token_width=6), (2, 16, 16, 3)),
     (PixelShuffle, dict(patch_size=2), (2, 3, 2, 12)),
     (PatchEncoder, dict(width=16, grid=(2, 3)), (2, 6, 12)),
     (PatchEncoder, dict(width=16, grid=(2, 3), position="sincos_1d", dropout=0.1), (2, 6, 12)),
@@ -42,6 +52,7 @@ CASES = [
         (2, 6, 12),
     ),
     (PatchEncoder, dict(width=16, grid=(2, 3), position="none"), (2, 6, 12)),
+    (PatchEncoder, dict(width=12, grid=(2, 3), project=False), (2, 6, 12)),
     (
         PatchEncoder,
         dict(width=16, grid=(2, 3), num_registers=1, prefix_positions=False, use_bias=False),
@@ -51,6 +62,7 @@ CASES = [
     (SelfAttention, dict(num_heads=4, qkv_bias=False), TOKENS),
     (SelfAttention, dict(num_heads=2, dropout=0.1, attention_dropout=0.1), TOKENS),
     (SelfAttention, dict(num_heads=2, relative_grid=(7, 1)), TOKENS),
+    (SelfAttention, dict(num_heads=2, locality=True), TOKENS),
     (RelativePositions, dict(grid=(2, 3)), (2, 4, 6, 6)),
     (MLP, dict(mlp_dim=24), TOKENS),
     (MLP, dict(mlp_dim=24, activation="quick_gelu"), TOKENS),
@@ -82,11 +94,20 @@ CASES = [
     (ClassTokenAndMeanPool, dict(num_prefix_tokens=2), TOKENS),
     (AttentionPool, dict(num_heads=4, mlp_dim=32), TOKENS),
 ]
+# A number that is added to all scores does not change their softmax.
+NO_BIAS = [(SequencePool, dict(), TOKENS, "layer/score/bias")]
 
 
 @pytest.mark.parametrize("layer_class, arguments, input_shape", CASES)
 def test_layer_keeps_the_contract(check_layer, layer_class, arguments, input_shape):
     check_layer(layer_class, {**arguments, "name": "layer"}, input_shape)
+
+
+@pytest.mark.parametrize("layer_class, arguments, input_shape, without", NO_BIAS)
+def test_layer_without_a_gradient_keeps_the_contract(
+    check_layer, layer_class, arguments, input_shape, without
+):
+    check_layer(layer_class, {**arguments, "name": "layer"}, input_shape, no_gradient=[without])
 
 
 @pytest.mark.parametrize("layer_class", [SelfAttention, TransformerBlock])
@@ -104,4 +125,4 @@ def test_every_layer_is_under_the_contract():
     public = {getattr(keras_vit.layers, name) for name in keras_vit.layers.__all__}
     layers = {item for item in public if isinstance(item, type)}
     assert all(issubclass(layer, keras.layers.Layer) for layer in layers)
-    assert layers == {case[0] for case in CASES}
+    assert layers == {case[0] for case in CASES + NO_BIAS}

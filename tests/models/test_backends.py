@@ -18,6 +18,8 @@ OPTIONS = [
     dict(pool="class_token", position="learned", num_registers=2, distillation_token=True),
     dict(pool="mean", position="sincos_2d", layer_scale=0.1, activation="gelu_tanh", depth=1),
     dict(pool="attention", position="sincos_1d", qk_norm=True, class_token=False, depth=1),
+    dict(pool="sequence", stem="t2t", locality=True, class_token=False, depth=1),
+    dict(pool="mean", stem="cct", position="none", depth=1),
 ]
 
 SCRIPT = """

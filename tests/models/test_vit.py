@@ -117,7 +117,7 @@ def test_every_option_of_the_configuration_reaches_the_model(tmp_path):
         class_token=False, distillation_token=True, num_registers=3, position="sincos_1d",
         prefix_positions=False, mid_positions=True, patch_bias=False, pre_norm=True,
         final_norm=False, activation="gelu_tanh", norm_epsilon=1e-5, qkv_bias=False, qk_norm=True,
-        layer_scale=0.1,
+        layer_scale=0.1, stem="conv", locality=True,
     )  # fmt: skip
     others = {"image_size", "patch_size", "channels", "window", "global_blocks"}
     fields = {field.name for field in dataclasses.fields(ViTConfig)}
