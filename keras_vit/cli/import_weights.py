@@ -21,8 +21,7 @@ def import_weights(
     channels: int | None = None,
     num_classes: int | None = None,
     class_names: Path | None = None,
-    pool: Literal["class_token", "mean", "class_token_and_mean", "attention", "sequence"]
-    | None = None,
+    pool: Literal["class_token", "mean", "class_token_and_mean", "attention"] | None = None,
     resize: Literal["bicubic", "bicubic_plain", "bilinear"] = "bicubic",
     num_heads: int | None = None,
     grid: tuple[int, int] | None = None,

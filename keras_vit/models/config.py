@@ -91,9 +91,9 @@ class ViTConfig:
             Detection", arXiv:2203.16527, section 3). `None` shifts windows, as described above.
 
     Raises:
-        ValueError: If `patch_size` does not divide the image or suit the stem, `num_heads` does not divide `width`,
-            `window` does not divide the grid or meets prefix tokens, `global_blocks` meets no
-            `window`, or a number is no integer or out of its range.
+        ValueError: If `patch_size` does not divide the image or does not suit the stem, `num_heads`
+            does not divide `width`, `window` does not divide the grid or meets prefix tokens,
+            `global_blocks` meets no `window`, or a number is no integer or out of its range.
     """
 
     image_size: int | tuple[int, int] = 224

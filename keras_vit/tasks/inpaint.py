@@ -54,8 +54,8 @@ def inpainter(
         beyond where pixels are missing.
 
     Raises:
-        ValueError: If attention stays within windows, the stem sees beyond a patch, patches are left out before positions between
-            blocks, or a number is out of its range.
+        ValueError: If attention stays within windows, the stem sees beyond a patch, patches are
+            left out before positions between blocks, or a number is out of its range.
     """
     if config.window is not None:
         raise UserError(
