@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from keras_vit.lazy import lazy_names
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.detection import detection
+from keras_vit.tasks.distillation import distillation
 from keras_vit.tasks.inpainting import inpainting
 from keras_vit.tasks.result import Result
 from keras_vit.tasks.segmentation import segmentation
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from keras_vit.tasks.pooled import features
     from keras_vit.tasks.probabilities import to_probabilities
     from keras_vit.tasks.segment import segmenter
+    from keras_vit.tasks.teacher import Teacher, student_of, taught
     from keras_vit.tasks.token_detect import token_detector
 
 _MODULE_OF = {
     "Deployed": "deployed",
+    "Teacher": "teacher",
     "answering": "deployed",
     "class_names_of": "deployed",
     "classifier": "classify",
@@ -48,6 +51,8 @@ _MODULE_OF = {
     "preprocessing_of": "deployed",
     "read_keras_file": "keras_file",
     "segmenter": "segment",
+    "student_of": "teacher",
+    "taught": "teacher",
     "to_probabilities": "probabilities",
     "token_detector": "token_detect",
     "token_maps": "depths",
@@ -58,6 +63,7 @@ __all__ = [
     "Deployed",
     "Result",
     "Task",
+    "Teacher",
     "answering",
     "class_names_of",
     "classification",
@@ -65,6 +71,7 @@ __all__ = [
     "deploy",
     "detection",
     "detector",
+    "distillation",
     "enlarger",
     "features",
     "inpainter",
@@ -73,8 +80,10 @@ __all__ = [
     "read_keras_file",
     "segmentation",
     "segmenter",
+    "student_of",
     "super_resolution",
     "task_named",
+    "taught",
     "to_probabilities",
     "token_detector",
     "token_maps",

@@ -78,12 +78,25 @@ def classifier(
     x = pooled(backbone, pool)
     if pre_logits:
         x = keras.layers.Dense(pre_logits, activation="tanh", name="pre_logits")(x)
-    logits = _head(num_classes, class_names=names, name="head")(x)
+    heads = [_head(num_classes, class_names=names, name="head")(x)]
     if distillation_head:
         x = TokenPool(1, name="distillation_pool")(backbone.output)
-        distilled = _head(num_classes, class_names=names, name="distillation_head")(x)
-        logits = keras.layers.Average(dtype="float32", name="mean_logits")([logits, distilled])
-    return keras.Model(backbone.input, logits, name="classifier")
+        heads.append(_head(num_classes, class_names=names, name="distillation_head")(x))
+    return keras.Model(backbone.input, average_of_heads(heads), name="classifier")
+
+
+def average_of_heads(heads):
+    """Averages the logits `(B, K)` of one or two heads, symbolic tensors, in a layer `mean_logits`.
+
+    Args:
+        heads: A list of the logits.
+
+    Returns:
+        The mean, or the logits of the only head.
+    """
+    if len(heads) == 1:
+        return heads[0]
+    return keras.layers.Average(dtype="float32", name="mean_logits")(heads)
 
 
 def _head(units, **kwargs):

@@ -1,0 +1,116 @@
+"""A teacher beside a student: one graph that answers with both, and the student of it."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from keras_vit.errors import UserError
+from keras_vit.tasks.classify import average_of_heads
+
+
+class Teacher(NamedTuple):
+    """A classifier that teaches another one.
+
+    Attributes:
+        answer: From images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`; it learns nothing.
+        image_size: Height and width of these images.
+        class_names: Names of its classes in their order; empty where they are not known.
+    """
+
+    answer: Callable
+    image_size: tuple[int, int]
+    class_names: Sequence[str] = ()
+
+
+def taught(student, teacher, class_names=()):
+    """Extends a classifier to a graph that trains, from images `(B, H, W, C)` to `(B, A, K)`.
+
+    Along `A` are the logits of the student's heads, one or two, and those of the teacher, who sees
+    the same pixels, resized to its own images. The teacher's weights belong to no layer of the
+    graph: they are not trained, not averaged and not saved with it.
+
+    Args:
+        student: A model that `keras_vit.tasks.classifier` built, with or without a
+            `distillation_head`.
+        teacher: A `Teacher`.
+        class_names: Names of the student's classes in their order, to find those of the teacher.
+
+    Returns:
+        A `keras.Model` named `"taught"`; `student_of` returns the student again.
+
+    Raises:
+        ValueError: If both do not know the same classes.
+    """
+    heads = [layer.output for layer in _heads(student)]
+    count = heads[0].shape[-1]
+    order = _order(list(teacher.class_names), list(class_names))
+    layer = AskTeacher(teacher.answer, count, teacher.image_size, order=order, name="teacher")
+    answers = [ops.expand_dims(each, 1) for each in (*heads, layer(student.input))]
+    return keras.Model(student.input, ops.concatenate(answers, axis=1), name="taught")
+
+
+def student_of(model):
+    """Returns the student of a graph that `taught` built, a classifier of logits `(B, K)`.
+
+    Args:
+        model: The graph; its layers are shared.
+
+    Returns:
+        A `keras.Model` named `"classifier"`. Where it has two heads, it answers with their mean
+        (arXiv:2012.12877, section 4).
+    """
+    heads = [layer.output for layer in _heads(model)]
+    return keras.Model(model.input, average_of_heads(heads), name="classifier")
+
+
+class AskTeacher(keras.layers.Layer):
+    """Answers images `(B, H, W, C)` with the logits `(B, K)` of a teacher, which get no gradient.
+
+    Args:
+        answer: As `Teacher` has it; what it is made of is not tracked.
+        num_classes: Number of classes `K`.
+        image_size: Height and width of the teacher's images, to which others are resized.
+        order: The teacher's number of each class, in the order of the student's; `None` if both
+            have the same order.
+    """
+
+    def __init__(self, answer, num_classes, image_size, *, order=None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.num_classes = num_classes
+        self.image_size = tuple(image_size)
+        self.order = order
+        # Behind a function: Keras would track a model, and train and save it.
+        self.ask = lambda images: answer(images)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], self.num_classes)
+
+    def call(self, images):
+        images = ops.cast(images, "float32")
+        if tuple(images.shape[1:3]) != self.image_size:
+            images = ops.image.resize(images, self.image_size, "bilinear", antialias=True)
+        logits = ops.stop_gradient(ops.cast(self.ask(images), "float32"))
+        return logits if self.order is None else ops.take(logits, self.order, axis=1)
+
+
+def _heads(model):
+    layers = {layer.name: layer for layer in model.layers}
+    return [layers[name] for name in ("head", "distillation_head") if name in layers]
+
+
+def _order(known, names):
+    """Returns the teacher's number of each of the student's classes, or `None` if they are equal.
+
+    Raises:
+        ValueError: If both have names, and not the same ones.
+    """
+    if known == names or not known or not names:
+        return None
+    if sorted(known) != sorted(names) or len(set(names)) < len(names):
+        raise UserError(
+            "A teacher must know the student's classes: "
+            f"received {', '.join(known[:3])}, ... for {', '.join(names[:3])}, ..."
+        )
+    return [known.index(name) for name in names]

@@ -1,0 +1,92 @@
+"""The recipe of distillation, on digits, from teachers of each kind."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vit
+import recipes.distill
+from keras_vit.errors import UserError
+from keras_vit.export import export
+from keras_vit.models import vit
+from keras_vit.run.teacher import open_teacher
+from keras_vit.tasks import classifier
+
+NAMES = [str(digit) for digit in range(10)]
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def professor():
+    """A teacher of larger images."""
+    model = classifier(vit("mu/8", image_size=16, channels=1), 10, class_names=NAMES)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
+    return model
+
+
+@pytest.fixture
+def places(tmp_path, professor):
+    professor.save(tmp_path / "teacher.keras")
+    return dict(
+        teacher=str(tmp_path / "teacher.keras"),
+        run_dir=str(tmp_path / "run"),
+        export_dir=str(tmp_path / "exports"),
+        xla="off",
+    )
+
+
+def test_teachers_of_each_kind_give_the_same_logits(professor, tmp_path):
+    professor.save(tmp_path / "teacher.keras")
+    ended = keras.Model(professor.input, keras.layers.Softmax()(professor.output))
+    ended.save(tmp_path / "ended.keras")
+    (saved_model,) = export(professor, tmp_path, to=("savedmodel",))
+    expected = keras.ops.convert_to_numpy(keras.ops.log_softmax(professor(IMAGES)))
+    for path in (tmp_path / "teacher.keras", tmp_path / "ended.keras", saved_model):
+        teacher = open_teacher(str(path))
+        assert teacher.image_size == (16, 16) and list(teacher.class_names or NAMES) == NAMES
+        found = keras.ops.convert_to_numpy(keras.ops.log_softmax(teacher.answer(IMAGES)))
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_teacher_may_compute_in_bfloat16(professor, tmp_path):
+    professor.save(tmp_path / "teacher.keras")
+    exact, rough = (
+        keras.ops.convert_to_numpy(open_teacher(tmp_path / "teacher.keras", each).answer(IMAGES))
+        for each in ("float32", "bfloat16")
+    )
+    assert 1e-4 < np.abs(exact - rough).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (dict(teacher=""), "`teacher` must be given"),
+        (dict(class_weights=("balanced",)), "neither `class_weights` nor `folds`"),
+        (dict(token=True, pool="mean"), "needs no `pool`: received mean"),
+    ],
+)
+def test_flags_that_do_not_fit_are_one_sentence(places, wrong, message):
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(recipes.distill.SMOKE[0], **places | wrong).check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", recipes.distill.SMOKE)
+def test_the_student_is_delivered_alone(config, places, tmp_path, capsys):
+    rows = recipes.distill.run(dataclasses.replace(config, **places))
+    assert [Path(row.artefact).name for row in rows] == ["best.keras", "1", "1.tflite"]
+    assert all(row.difference < 1e-4 for row in rows)
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["test_accuracy"] == pytest.approx(rows[0].figures["accuracy"])
+    out = capsys.readouterr().out
+    assert "agreement" in out and "Test accuracy: " in out
+    model = keras_vit.load(tmp_path / "run" / "best.keras")
+    heads = 2 if config.token else 1
+    assert sum("head" in layer.name for layer in model.layers) == heads
+    assert not any("teacher" in weight.path for weight in model.weights)

@@ -1,0 +1,42 @@
+"""A step of distillation means the same on one replica and on two, micro-batches or not."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from replicas import batches, strategy_of
+
+from keras_vit.models import vit
+from keras_vit.tasks import Teacher, classifier, distillation, taught
+from keras_vit.training import training_model
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3)).astype("float32")
+LABELS = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2, 0, 0]]
+NAMES = ("ape", "bee", "cow")
+
+
+def trained(replicas, accumulation, hard):
+    keras.utils.set_random_seed(0)
+    with strategy_of(replicas).scope():
+        professor = classifier(vit("mu/4", image_size=8), 3)
+        student = classifier(
+            vit("mu/4", image_size=8, distillation_token=True), 3, distillation_head=True
+        )
+        rng = np.random.default_rng(1)
+        for weight in professor.trainable_weights:
+            weight.assign(weight + 0.3 * rng.normal(size=weight.shape))
+        teacher = Teacher(functools.partial(professor, training=False), (8, 8))
+        model = training_model(taught(student, teacher))
+        loss = distillation(NAMES, hard=hard, share=0.7, temperature=2.0).loss()
+        model.compile(keras.optimizers.SGD(0.5), loss, accumulation=accumulation)
+    model.fit(batches(IMAGES, LABELS, 8), steps_per_epoch=2, shuffle=False, verbose=0)
+    return [keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_replicas_and_micro_batches_change_nothing(hard):
+    expected = trained(1, 1, hard)
+    for found in (trained(2, 1, hard), trained(1, 2, hard)):
+        for one, other in zip(expected, found, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
