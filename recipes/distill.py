@@ -141,7 +141,7 @@ TINY = dict(
     image_size=8,
     patch_size=4,
 )
-TINY |= dict(width=16, depth=1, mlp_dim=32, num_heads=2)
+TINY |= dict(image_size=8, patch_size=4, width=16, depth=1, mlp_dim=32, num_heads=2)
 SMOKE = (
     Small(**TINY, patch_dropout=(0.5, 0.0), patch_dropout_epochs=(0, 1)),
     DeiT(**TINY, repeats=1, val_fraction=None),

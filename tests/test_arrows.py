@@ -73,6 +73,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
         "export",
         "files",
         "images",
+        "inference",
         "interpret",
         "lazy",
         "models",
