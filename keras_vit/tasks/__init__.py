@@ -12,6 +12,7 @@ from keras_vit.tasks.classification import classification
 from keras_vit.tasks.detection import detection
 from keras_vit.tasks.distillation import distillation
 from keras_vit.tasks.inpainting import inpainting
+from keras_vit.tasks.reconstruction import reconstruction
 from keras_vit.tasks.result import Result
 from keras_vit.tasks.segmentation import segmentation
 from keras_vit.tasks.super_resolution import super_resolution
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from keras_vit.tasks.enlarge import enlarger
     from keras_vit.tasks.inpaint import inpainter
     from keras_vit.tasks.keras_file import read_keras_file
+    from keras_vit.tasks.mae import encoder_of, masked_autoencoder
     from keras_vit.tasks.pooled import features
     from keras_vit.tasks.probabilities import to_probabilities
     from keras_vit.tasks.segment import segmenter
@@ -45,9 +47,11 @@ _MODULE_OF = {
     "classifier": "classify",
     "deploy": "deployed",
     "detector": "detect",
+    "encoder_of": "mae",
     "enlarger": "enlarge",
     "features": "pooled",
     "inpainter": "inpaint",
+    "masked_autoencoder": "mae",
     "preprocessing_of": "deployed",
     "read_keras_file": "keras_file",
     "segmenter": "segment",
@@ -72,12 +76,15 @@ __all__ = [
     "detection",
     "detector",
     "distillation",
+    "encoder_of",
     "enlarger",
     "features",
     "inpainter",
     "inpainting",
+    "masked_autoencoder",
     "preprocessing_of",
     "read_keras_file",
+    "reconstruction",
     "segmentation",
     "segmenter",
     "student_of",

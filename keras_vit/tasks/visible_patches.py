@@ -1,6 +1,7 @@
 """Layers of an encoder that sees only the visible patches, as a masked autoencoder does."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_vit.errors import UserError
@@ -81,6 +82,53 @@ class KeepPatches(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_vit")
+class MaskPatches(keras.layers.Layer):
+    """Keeps a random part of the patches, other ones of each image and in each step.
+
+    "Masked Autoencoders Are Scalable Vision Learners" (arXiv:2111.06377, section 3). Elsewhere than
+    in training, the same places are kept in every image, so that evaluations can be compared.
+
+    Args:
+        share: Share of the patches that is masked, in `(0, 1)`; at least one stays, and at least
+            one is masked.
+        num_prefix_tokens: How many tokens precede the patches; they are kept.
+        seed: Seed of the draws.
+    """
+
+    def __init__(self, share, *, num_prefix_tokens=0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.share = share
+        self.num_prefix_tokens = num_prefix_tokens
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, tokens, training=False):
+        """Chooses tokens `(B, T, D)`.
+
+        Args:
+            tokens: The tokens.
+            training: Whether places are drawn anew.
+
+        Returns:
+            The tokens that are kept, `(B, K', D)`; ones `(B, K')`, because all are seen; and the
+            places of their patches in the image, integers `(B, K)`, rising.
+        """
+        prefix = self.num_prefix_tokens
+        count, batch = tokens.shape[1] - prefix, ops.shape(tokens)[0]
+        kept = min(max(1, round(count * (1 - self.share))), count - 1)
+        if training:
+            draws = keras.random.uniform((batch, count), seed=self.seed_generator)
+            _, places = ops.top_k(draws, kept, sorted=False)
+            places = ops.sort(places, axis=1)
+        else:
+            places = np.sort(np.random.default_rng(0).permutation(count)[:kept])
+            places = _in_rows(ops.convert_to_tensor(places, "int32"), batch)
+        first = _in_rows(ops.arange(prefix), batch)
+        chosen = ops.concatenate([first, ops.cast(places, "int32") + prefix], axis=1)
+        tokens = ops.take_along_axis(tokens, chosen[..., None], axis=1)
+        return tokens, ops.ones_like(tokens[..., 0]), places
+
+
+@keras.saving.register_keras_serializable("keras_vit")
 class AllPatches(keras.layers.Layer):
     """Puts patches back to their places, `(B, N, D)`, with a learned token for those not seen.
 
@@ -101,7 +149,7 @@ class AllPatches(keras.layers.Layer):
         )
 
     def call(self, tokens, visible, places):
-        """Takes what `KeepPatches` returned, or tokens that were made of it."""
+        """Takes what `KeepPatches` or `MaskPatches` returned, or tokens that were made of it."""
         tokens = tokens[:, self.num_prefix_tokens :]
         visible = ops.cast(visible, tokens.dtype)[:, self.num_prefix_tokens :, None]
         tokens = tokens * visible

@@ -1,0 +1,50 @@
+"""The loss of masked patches: how far what is written of them is from what they are."""
+
+import keras
+from keras import ops
+
+from keras_vit.layers import patchify
+from keras_vit.tasks.reconstruction import EPSILON
+
+
+@keras.saving.register_keras_serializable("keras_vit")
+class PatchLoss(keras.losses.Loss):
+    """Mean squared error of masked patches, each normed by its own mean and variance, per image.
+
+    "Masked Autoencoders Are Scalable Vision Learners" (arXiv:2111.06377, section 3): patches that
+    were seen do not count.
+
+    Targets are images `(B, H, W, C)`, 0 to 255; outputs are those of
+    `keras_vit.tasks.masked_autoencoder`.
+
+    Args:
+        patch_size: Side of a patch in pixels.
+    """
+
+    def __init__(self, patch_size, name="patch_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.patch_size = patch_size
+
+    def call(self, y_true, y_pred):
+        written, masked = y_pred[..., :-1], y_pred[..., -1]
+        target, _, _ = normed(patchify(ops.cast(y_true, written.dtype), self.patch_size))
+        errors = ops.mean(ops.square(written - target), axis=-1)  # B N
+        return ops.sum(errors * masked, axis=-1) / ops.sum(masked, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "patch_size": self.patch_size}
+
+
+def normed(patches):
+    """Norms patches by the mean and the deviation of each.
+
+    Args:
+        patches: Pixels `(B, N, P*P*C)`, 0 to 255.
+
+    Returns:
+        The normed patches; their means and their deviations, `(B, N, 1)`, on the scale from 0 to 1.
+    """
+    x = patches / 255
+    mean = ops.mean(x, axis=-1, keepdims=True)
+    deviation = ops.sqrt(ops.var(x, axis=-1, keepdims=True) + EPSILON)
+    return (x - mean) / deviation, mean, deviation

@@ -1,0 +1,197 @@
+r"""Pictures without labels: a masked autoencoder (arXiv:2111.06377) trains a backbone.
+
+    python -m recipes.mae --data cifar10 --val-fraction 0.02
+    keras-vit finetune --data cifar10 --weights runs/mae/backbone.keras --image-size 32
+
+Three quarters of the patches of each image are masked; an encoder sees the others, and a light
+decoder writes the masked ones. Labels are ignored. The encoder is saved as `backbone.keras`, which
+`keras-vit finetune`, `embed` and `explain` take as other people's weights.
+
+`small`, the default, is the model of `recipes.cifar10 --preset cpu` with a class token; the encoder
+computes a quarter of its tokens. `paper` has the settings of ImageNet: ViT-B/16, a decoder of 8
+blocks, 800 epochs. Not yet measured by us.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from keras_vit.errors import UserError
+from keras_vit.run import run_recipe
+from keras_vit.run.any_source import AnySource
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(AnySource):
+    """The flags of a masked autoencoder."""
+
+    masked: float = 0.75
+    """Share of the patches that are masked."""
+    image_size: int
+    patch_size: int
+    """Side of a patch in pixels."""
+    width: int
+    """Width of the encoder: numbers per token."""
+    depth: int
+    """Its transformer blocks."""
+    mlp_dim: int
+    """Hidden units of each of its MLPs."""
+    num_heads: int
+    """Its attention heads per block."""
+    decoder_width: int
+    """Numbers per token of the decoder."""
+    decoder_depth: int
+    """Its transformer blocks."""
+    decoder_heads: int
+    """Its attention heads per block."""
+    position: str = "sincos_2d"
+    """learned, sincos_2d, sincos_1d or none."""
+    mean: tuple[float, ...]
+    """Mean of the pixels, from 0 to 1."""
+    std: tuple[float, ...]
+    """Standard deviation of the pixels, from 0 to 1."""
+    export: bool = False
+    """Whether the autoencoder is exported and compared, too; the backbone is not."""
+    picture_epochs: int = 0
+    run_dir: Annotated[str, Parameter(show_default=True)] = "runs/mae"
+    export_dir: Annotated[str, Parameter(show_default=True)] = "saved_models/mae"
+
+    def check(self):
+        super().check()
+        if not 0 < self.masked < 1:
+            raise UserError(f"`masked` must lie in (0, 1): received masked={self.masked}.")
+        for name, off in (("class_weights", ("none",)), ("mixup", 0), ("cutmix", 0), ("folds", 0)):
+            if getattr(self, name) != off:
+                raise UserError(f"A masked autoencoder knows no labels, so it takes no `{name}`.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Small(Config):
+    """CIFAR-10 on two cores."""
+
+    epochs: int = 40
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    beta_2: float = 0.95
+    warmup_epochs: int = 2
+    validation_epochs: int = 5
+    image_size: int = 32
+    patch_size: int = 4
+    width: int = 192
+    depth: int = 6
+    mlp_dim: int = 384
+    num_heads: int = 3
+    decoder_width: int = 96
+    decoder_depth: int = 1
+    decoder_heads: int = 3
+    mean: tuple[float, ...] = (0.491, 0.482, 0.447)
+    std: tuple[float, ...] = (0.247, 0.243, 0.262)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Paper(Config):
+    """ImageNet, as published: appendix A.1."""
+
+    val_fraction: float | None = 0.0
+    epochs: int = 800
+    batch_size: int = 4096
+    learning_rate: float = 2.4e-3
+    weight_decay: float = 0.05
+    beta_2: float = 0.95
+    warmup_epochs: int = 40
+    clip_norm: float = 0.0
+    smallest_crop: float = 0.2
+    image_size: int = 224
+    patch_size: int = 16
+    width: int = 768
+    depth: int = 12
+    mlp_dim: int = 3072
+    num_heads: int = 12
+    decoder_width: int = 512
+    decoder_depth: int = 8
+    decoder_heads: int = 16
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+
+PRESETS = {"small": Small, "paper": Paper}
+TINY = dict(data="digits", epochs=2, validation_epochs=1, batch_size=32, warmup_epochs=0)
+TINY |= dict(image_size=8, patch_size=2, width=16, depth=1, mlp_dim=32, num_heads=2)
+SMOKE = (Small(**TINY, decoder_width=8, decoder_heads=2, export=True),)
+
+
+def run(config):
+    """Trains, evaluates and saves the backbone.
+
+    Args:
+        config: One of this page's configurations.
+
+    Returns:
+        A list of one `keras_vit.evaluation.Comparison` per file, or `None`: see
+        `keras_vit.run.train`.
+
+    Raises:
+        ValueError: If a flag is out of its range or the data cannot be used.
+    """
+    import numpy as np
+
+    from keras_vit.export import save_keras
+    from keras_vit.models import ViTConfig
+    from keras_vit.run import open_devices, train
+    from keras_vit.tasks import encoder_of, features, masked_autoencoder, read_keras_file
+    from keras_vit.tasks import reconstruction as task_of
+
+    devices = open_devices(config)
+    config, source = config.opened()
+    source = config.sized(source)
+    channels = source.splits["train"].channels
+    pixels = {name: getattr(config, name) for name in ("mean", "std")}
+    if channels != 3:
+        pixels = {name: float(np.mean(values)) for name, values in pixels.items()}
+    shape = ViTConfig(
+        image_size=config.image_size,
+        patch_size=config.patch_size,
+        channels=channels,
+        width=config.width,
+        depth=config.depth,
+        mlp_dim=config.mlp_dim,
+        num_heads=config.num_heads,
+        position=config.position,
+    )
+
+    def build(names):
+        return masked_autoencoder(
+            shape,
+            masked=config.masked,
+            decoder_width=config.decoder_width,
+            decoder_depth=config.decoder_depth,
+            decoder_heads=config.decoder_heads,
+            **pixels,
+        )
+
+    moves, cropping = config.cropping(source)
+    rows = train(
+        config,
+        devices,
+        source,
+        build,
+        task=task_of(config.patch_size),
+        augment=config.stages(*config.flips, *moves),
+        bigger=["keras-vit", "finetune", "--data", config.data]
+        + ["--weights", f"{config.run_dir}/backbone.keras"],
+        **cropping,
+    )
+    if rows is not None:
+        names = ("best.keras", "last.keras")
+        kept = next(path for name in names if (path := Path(config.run_dir, name)).exists())
+        backbone = features(encoder_of(read_keras_file(kept), shape, **pixels))
+        save_keras(backbone, Path(config.run_dir, "backbone.keras"))
+        print(f"The encoder of {kept.name} is {config.run_dir}/backbone.keras.")
+    return rows
+
+
+if __name__ == "__main__":
+    run_recipe(run, PRESETS, __doc__)
