@@ -46,14 +46,8 @@ OTHERS = [(name, config) for name, configs in SMOKES.items() for config in confi
 def test_every_recipe_is_smoked_here():
     modules = [module.name for module in pkgutil.iter_modules(recipes.__path__)]
     pages = [name for name in modules if hasattr(importlib.import_module(f"recipes.{name}"), "run")]
-    of_their_own = [
-        "detect",
-        "distill",
-        "inpaint",
-        "mae",
-        "restore",
-        "segment",
-    ]  # see test_*_recipe.py
+    # See test_*_recipe.py.
+    of_their_own = ["detect", "distill", "inpaint", "mae", "restore", "segment"]
     assert sorted(pages) == sorted([*RECIPES, *of_their_own])
 
 
