@@ -2,7 +2,7 @@
 
 from keras_vit.data.broken import BrokenPictures
 from keras_vit.data.crop import centre_crop, inception_crop, staged_crop
-from keras_vit.data.hold_out import hold_out
+from keras_vit.data.hold_out import hold_out, take_share
 from keras_vit.data.pipeline import (
     eval_batches,
     fitted_batches,
@@ -38,6 +38,7 @@ __all__ = [
     "inception_crop",
     "open_source",
     "staged_crop",
+    "take_share",
     "fitted_batches",
     "fitted_preprocessing",
     "train_batches",

@@ -70,6 +70,39 @@ def _as_it_is(source, why):
     return dataclasses.replace(source, notes=(*source.notes, note))
 
 
+def take_share(source, share):
+    """Leaves only a stable, stratified part of the training examples.
+
+    A smaller share is part of each larger one.
+
+    Args:
+        source: A `keras_vit.data.Source` with the split `train`.
+        share: Share of each class that stays, in `(0, 1]`; at least one example of each stays.
+
+    Returns:
+        A `Source`, with a note; the same one for the share 1.
+
+    Raises:
+        ValueError: If the share is out of its range, or the training examples can only be read in
+            one order.
+    """
+    if not 0 < share <= 1:
+        raise UserError(f"`train_share` must lie in (0, 1]: received train_share={share}.")
+    if share == 1:
+        return source
+    train = source.splits["train"]
+    if train.subset is None:
+        raise UserError(
+            f"`train_share` needs examples that can be read in any order: {source.name} is read "
+            "from one end to the other."
+        )
+    members = _by_class(train)
+    chosen = np.concatenate([each[: max(round(share * len(each)), 1)] for each in members])
+    splits = {**source.splits, "train": train.subset(np.sort(chosen))}
+    note = f"Only {len(chosen):,} of {train.count:,} training examples are used (`train_share`)."
+    return dataclasses.replace(source, splits=splits, notes=(*source.notes, note))
+
+
 def in_parts(split, count):
     """Divides a split into stable, stratified parts, each of which is left out once.
 

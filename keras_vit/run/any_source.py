@@ -23,6 +23,8 @@ class AnySource(RandomCrops, Augmentation, Mixing):
     """Folder of prepared TFDS sets; by default TFDS_DATA_DIR, else that of TFDS."""
     test_fraction: float | None = None
     """Share of the test split where a folder or table has none; by default 0.1."""
+    train_share: float = 1.0
+    """Share of the training examples that is used, the same ones each time and of each class."""
     folds: int = 0
     """Number of parts for cross-validation, each left out once; 0 is none."""
     image_size: int
@@ -53,9 +55,10 @@ class AnySource(RandomCrops, Augmentation, Mixing):
         Raises:
             ValueError: If the source cannot be opened.
         """
-        from keras_vit.data import open_source
+        from keras_vit.data import open_source, take_share
 
         source = open_source(self.data, data_dir=self.data_dir, test_fraction=self.test_fraction)
+        source = take_share(source, self.train_share)
         places = {"run_dir": "runs", "export_dir": "saved_models"}
         places = {
             name: getattr(self, name) or f"{folder}/{source.name}"

@@ -11,6 +11,7 @@ from keras_vit.progress import progress
 
 STRENGTHS = (0.1, 0.01, 1.0, 0.001)  # inverse regularisation of the probe; the first is the default
 NEIGHBOURS = (1, 5, 20)
+BATCH = 64  # images per call
 
 
 class Features(NamedTuple):
@@ -49,19 +50,58 @@ def embed(model, batches, *, name, steps):
     return Features(np.concatenate(vectors), np.concatenate(labels) if labels else None)
 
 
-def nearest_neighbours(train, count):
+def features_of(weights, source, *, image_size=None):
+    """Computes the features of every picture of a source, by the pooled output of a model.
+
+    Args:
+        weights: What `keras_vit.checkpoints.recognise` takes.
+        source: A `keras_vit.data.Source` with labels.
+        image_size: Side of the images in pixels; by default that of the weights.
+
+    Returns:
+        A `Features` for each split, by name. Pictures that are broken are left out.
+
+    Raises:
+        ValueError: If the weights cannot be used.
+    """
+    from keras_vit.checkpoints import load, recognise
+    from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing
+
+    checkpoint = recognise(weights)
+    channels = source.splits["train"].channels
+    model = load(checkpoint, num_classes=0, image_size=image_size, channels=channels)
+    wanted = checkpoint.preprocessing.but(image_size=model.input_shape[1:3])
+    found = {}
+    for name, split in source.splits.items():
+        batches = fitted_batches(
+            split,
+            fitted_preprocessing(split, wanted),
+            batch_size=BATCH,
+            example=dict,
+            broken=BrokenPictures(),
+        )
+        found[name] = embed(model, batches, name=name, steps=-(-split.count // BATCH))
+    return found
+
+
+def nearest_neighbours(train, count, temperature=None):
     """Makes a classifier by the classes of the nearest training pictures, by cosine.
 
     Args:
         train: A `Features` with labels.
         count: How many of the nearest pictures vote, at most as many as there are.
+        temperature: With one, a vote counts `exp(cosine / temperature)` ("Emerging Properties in
+            Self-Supervised Vision Transformers", arXiv:2104.14294, appendix F.1); by default all
+            count alike.
 
     Returns:
         A fitted `sklearn.neighbors.KNeighborsClassifier`.
     """
     from sklearn.neighbors import KNeighborsClassifier
 
-    classifier = KNeighborsClassifier(min(count, len(train.labels)), metric="cosine")
+    weights = "uniform" if temperature is None else lambda far: np.exp((1 - far) / temperature)
+    count = min(count, len(train.labels))
+    classifier = KNeighborsClassifier(count, metric="cosine", weights=weights)
     return classifier.fit(train.vectors, train.labels)
 
 
