@@ -1,6 +1,6 @@
 r"""A small student learns from a teacher: DeiT's distillation (arXiv:2012.12877), on any source.
 
-    python -m recipes.distill --teacher runs/cifar10/best.keras --data cifar10 --val-fraction 0
+    python -m recipes.distill --teacher runs/finetune/last.keras --data cifar10 --val-fraction 0
     python -m recipes.distill --preset deit --teacher teacher.keras --data imagenet2012
 
 The teacher is a `.keras` file, a checkpoint as `keras-vit import` reads it, or the folder of a
@@ -20,9 +20,11 @@ paper, with a RegNetY-16GF as teacher. Not yet measured by us.
 import dataclasses
 from typing import Annotated, Literal
 
+from cyclopts import Parameter
+
 from keras_vit.errors import UserError
 from keras_vit.run import AugmentationName, PatchDropout, SmallData, run_recipe
-from keras_vit.run.any_source import MUST, AnySource
+from keras_vit.run.any_source import MUST, AnySource, scale_of_pixels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ class Config(AnySource, PatchDropout, SmallData):
     """Standard deviation of the pixels, from 0 to 1."""
     drop_path: float = 0.0
     """Stochastic depth: rate at which the last block is skipped in training."""
+    run_dir: Annotated[str, Parameter(show_default=True)] = "runs/distill"
+    export_dir: Annotated[str, Parameter(show_default=True)] = "saved_models/distill"
 
     def check(self):
         super().check()
@@ -132,15 +136,7 @@ class DeiT(Config):
 
 PRESETS = {"small": Small, "deit": DeiT}
 # The tests give it a teacher.
-TINY = dict(
-    data="digits",
-    epochs=2,
-    validation_epochs=1,
-    batch_size=32,
-    warmup_epochs=0,
-    image_size=8,
-    patch_size=4,
-)
+TINY = dict(data="digits", epochs=2, validation_epochs=1, batch_size=32, warmup_epochs=0)
 TINY |= dict(image_size=8, patch_size=4, width=16, depth=1, mlp_dim=32, num_heads=2)
 SMOKE = (
     Small(**TINY, patch_dropout=(0.5, 0.0), patch_dropout_epochs=(0, 1)),
@@ -163,8 +159,6 @@ def run(config):
     """
     import functools
 
-    import numpy as np
-
     from keras_vit.models import ViTConfig, vit
     from keras_vit.run import open_devices, train
     from keras_vit.run.teacher import open_teacher
@@ -174,9 +168,7 @@ def run(config):
     config, source = config.opened()
     source = config.sized(source)
     channels = source.splits["train"].channels
-    pixels = {name: getattr(config, name) for name in ("mean", "std")}
-    if channels != 3:
-        pixels = {name: float(np.mean(values)) for name, values in pixels.items()}
+    pixels = scale_of_pixels(config, channels)
     shape = ViTConfig(
         image_size=config.image_size,
         patch_size=config.patch_size,

@@ -11,7 +11,17 @@ from keras_vit.run import run_recipe
 from keras_vit.run.from_scratch import Config, run
 
 SMOKE = (
-    Config(epochs=2, batch_size=4, warmup_epochs=1, image_size=16, width=16, depth=1, num_heads=2),
+    Config(
+        epochs=2,
+        batch_size=4,
+        warmup_epochs=1,
+        image_size=16,
+        width=16,
+        depth=1,
+        num_heads=2,
+        stem="cct",
+        pool="sequence",
+    ),
 )
 
 if __name__ == "__main__":

@@ -85,10 +85,10 @@ def run(config):
     flags = {name: value for name, value in vars(config).items() if name in fields}
     for share in filter(None, config.shares):
         folder = Path(config.run_dir, f"labels-{share:g}")
-        print(f"\nFine-tuning on {share:.0%} of the labels:")
+        print(f"\nFine-tuning on {100 * share:g}% of the labels:")
         finetune.run(finetune.Config(**flags | dict(train_share=share, run_dir=str(folder))))
         results = json.loads((folder / "results.json").read_text())
-        figures[f"fine-tuned on {share:.0%} of the labels"] = results["test_accuracy"]
+        figures[f"fine-tuned on {100 * share:g}% of the labels"] = results["test_accuracy"]
     print()
     for name, figure in figures.items():
         print(f"{name}: {figure:.2%}")

@@ -34,7 +34,7 @@ def servable(model, *, whole_numbers=False):
     if not any(type(layer).__module__.startswith("keras_vit.") for layer in model.layers):
         return in_float32(model)
     norm = layer_norm_in_16_bits if whole_numbers else layer_norm
-    copy = rebuilt(model)
+    copy = _rebuilt(model)
     for layer in all_layers(copy):
         if _is_usual_norm(layer):
             layer.call = functools.partial(norm, layer)
@@ -61,34 +61,23 @@ def in_float32(model):
         ValueError: If a layer cannot be rebuilt in float32.
     """
     dtypes = {x for each in all_layers(model) for x in (each.compute_dtype, each.dtype)}
-    return rebuilt(model) if dtypes & {"bfloat16", "float16", "float64"} else model
+    return _rebuilt(model) if dtypes & {"bfloat16", "float16", "float64"} else model
 
 
-def rebuilt(model, policy="float32"):
-    """Returns a copy of a model whose every layer has one policy, with the same weights.
-
-    Args:
-        model: A functional `keras.Model`.
-        policy: Name of a policy of Keras.
-
-    Returns:
-        A `keras.Model`.
-
-    Raises:
-        ValueError: If a layer cannot be rebuilt.
-    """
+def _rebuilt(model):
+    """Returns a copy whose every layer has the policy float32, with the same weights."""
 
     def rebuild(layer):
         if not isinstance(layer, keras.layers.Layer):  # an operation of `keras.ops`
             return layer.from_config(layer.get_config())
-        return layer.from_config({**layer.get_config(), "dtype": policy})
+        return layer.from_config({**layer.get_config(), "dtype": "float32"})
 
     try:
         copy = keras.models.clone_model(model, clone_function=rebuild, recursive=True)
         copy.set_weights(model.get_weights())
     except Exception as error:  # other people's layers raise errors of any class
         raise UserError(
-            f"The model {model.name!r} cannot be rebuilt in {policy}: {reason_of(error)}"
+            f"The model {model.name!r} cannot be rebuilt in float32: {reason_of(error)}"
         ) from error
     return copy
 

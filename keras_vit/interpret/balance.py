@@ -8,7 +8,9 @@ from keras_vit.interpret.gradients import with_gradients
 from keras_vit.interpret.intercept import intercepted
 from keras_vit.interpret.relevance import rules_of
 from keras_vit.keras_private import all_layers
-from keras_vit.layers import AttentionPool, SelfAttention
+from keras_vit.layers import AttentionPool, SelfAttention, SequencePool
+
+ATTENDING = SelfAttention | AttentionPool | SequencePool
 
 
 def relevance_balance(model, target=None):
@@ -33,7 +35,7 @@ def relevance_balance(model, target=None):
     # What is before the tokens is in them.
     before = {id(each) for each in all_layers(model.get_layer("patches"))}
     layers = [each for each in all_layers(model) if id(each) not in before]
-    attentions = [each for each in layers if isinstance(each, SelfAttention | AttentionPool)]
+    attentions = [each for each in layers if isinstance(each, ATTENDING)]
     # The biases of an embedding are in its tokens; the query of a pool is no part of the image.
     apart = [parts.embed.projection, *(getattr(each, "query", None) for each in attentions)]
     biases = {id(each): _bias(each) for each in layers if each not in apart}
@@ -57,6 +59,10 @@ def relevance_balance(model, target=None):
                     around.append((layer, "activation", before(f"sum {place}")))
             given = []
             for place, layer in enumerate(attentions):
+                if isinstance(layer, SequencePool):  # whose weights are no layer's output
+                    around.append((layer, "call", before(f"taken {place}")))
+                    around.append((layer, "call", after(f"given {place}")))
+                    continue
                 around.append((_projection(layer), "call", after(f"taken {place}")))
                 given.append((layer.out, "call", before(f"given {place}")))
             # A rule halves what is given to a projection: what is given is seen after that.

@@ -7,7 +7,7 @@ from keras_vit.errors import UserError
 from keras_vit.interpret.anatomy import anatomy, question
 from keras_vit.interpret.gradients import with_gradients
 from keras_vit.interpret.intercept import intercepted
-from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, MeanPool
+from keras_vit.layers import AttentionPool, ClassTokenAndMeanPool, MeanPool, SequencePool
 
 FUSIONS = {"mean": ops.mean, "max": ops.max, "min": ops.min}
 
@@ -219,6 +219,8 @@ def _beginning(parts, tokens, count):
     pool, prefix = parts.pool, parts.prefix
     if isinstance(pool, AttentionPool):
         return ops.mean(_float(pool.attention_scores(tokens)), axis=1)[:, 0]
+    if isinstance(pool, SequencePool):
+        return _float(pool.weigh(tokens))[:, 0]
     places = ops.arange(count)
     mean = _float(places >= prefix) / (count - prefix)
     if isinstance(pool, MeanPool):

@@ -132,7 +132,8 @@ class SelfAttention(keras.layers.Layer):
         if self.relative:
             scores = self.relative(scores)
         if self.locality:
-            scores = scores + FAR * ops.eye(scores.shape[-1], dtype=scores.dtype)
+            # Nearer than what is masked: a token that is left alone attends to itself.
+            scores = scores + FAR / 2 * ops.eye(scores.shape[-1], dtype=scores.dtype)
         if bias is not None:
             count, tokens, _ = bias.shape
             scores = ops.reshape(scores, (-1, count, self.num_heads, tokens, tokens))

@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from keras_vit.errors import UserError
 from keras_vit.layers.patches import patchify
 
 
@@ -20,13 +19,11 @@ class ShiftedPatches(keras.layers.Layer):
         norm_epsilon: Epsilon of the norm over the numbers of a patch.
 
     Raises:
-        ValueError: If `patch_size` is below 2 or does not divide the image.
+        ValueError: If `patch_size` does not divide the image.
     """
 
     def __init__(self, patch_size, *, norm_epsilon=1e-6, **kwargs):
         super().__init__(**kwargs)
-        if patch_size < 2:
-            raise UserError(f"Shifts by half a patch need a `patch_size` from 2: {patch_size}.")
         self.patch_size = patch_size
         self.norm = keras.layers.LayerNormalization(
             epsilon=norm_epsilon, dtype=self.dtype_policy, name="norm"

@@ -17,7 +17,8 @@ class TokensToTokens(keras.layers.Layer):
     tokens; the last windows are the patches. The first windows are of 7x7 pixels at a stride of 4
     where patches have 8 pixels or more, else 3x3 at a stride of 2, as all further ones. Attention
     between all windows of the first step costs most by far: its memory grows with the fourth power
-    of the side of an image.
+    of the side of an image. The blocks are those of the encoder, behind a dense layer to their
+    width; the paper's change the width inside of their attention.
 
     Args:
         patch_size: By how much the sides shrink, a power of two from 4; divides the image.
@@ -74,14 +75,15 @@ def unfolded(maps, side, stride):
 
     Args:
         maps: The maps; `stride` divides both sides.
-        side: Side of a window, odd; around the maps are zeros.
+        side: Side of a window, at least `stride`; around the maps are zeros.
         stride: From one window to the next.
 
     Returns:
         Maps `(B, H / stride, W / stride, side * side * C)`: the windows row by row, channels last.
     """
     _, height, width, _ = maps.shape
-    before, after = side // 2, max(0, side - stride - side // 2)
+    before = (side - stride + 1) // 2
+    after = max(0, side - stride - before)
     padded = ops.pad(maps, ((0, 0), (before, after), (before, after), (0, 0)))
     last = height - stride + 1, width - stride + 1
     windows = [

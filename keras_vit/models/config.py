@@ -13,6 +13,7 @@ from keras_vit.layers import (
     patch_grid,
 )
 from keras_vit.layers.attention import check_heads
+from keras_vit.layers.conv_stems import halvings
 from keras_vit.layers.windows import check_windows
 
 # Ti: "Training data-efficient image transformers" (arXiv:2012.12877), table 1; S, B, L, g: "Scaling
@@ -138,7 +139,7 @@ class ViTConfig:
             )
         if self.stem not in STEMS:
             raise UserError(f"`stem` must be one of {', '.join(STEMS)}: received {self.stem!r}.")
-        self.cut_patches()
+        _check_stem(self.stem, self.patch_size)
         check_heads(self.width, self.num_heads)
         patch_grid(self.image_size, self.patch_size)
         if self.window is not None:
@@ -154,11 +155,6 @@ class ViTConfig:
                     f"`global_blocks` needs a `window` and at most {self.depth} blocks: received "
                     f"window={self.window}, global_blocks={number}."
                 )
-
-    def cut_patches(self):
-        """Makes the layer `patches`, from images `(B, H, W, C)` to patches `(B, N, F)`."""
-        of_width = {"width": self.width} if self.stem in ("conv", "cct") else {}
-        return STEMS[self.stem](self.patch_size, **of_width, name="patches")
 
     def window_of(self, index):
         """Returns how a block attends, as options of `TransformerBlock`.
@@ -204,6 +200,16 @@ class ViTConfig:
     def grid(self):
         """Rows and columns of patches, `(H // P, W // P)`."""
         return patch_grid(self.image_size, self.patch_size)
+
+
+def _check_stem(stem, patch_size):
+    """Raises a `ValueError` if a stem cannot shrink images by `patch_size`."""
+    if stem == "spt" and patch_size < 2:
+        raise UserError(
+            f"Shifts by half a patch need a `patch_size` from 2: received {patch_size}."
+        )
+    if stem in ("conv", "cct", "t2t"):
+        halvings(patch_size, least=4 if stem == "t2t" else 2)
 
 
 def _integer(name, value, *, least):

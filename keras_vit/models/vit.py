@@ -12,7 +12,7 @@ from keras_vit.layers import (
     PatchEncoder,
     TransformerBlock,
 )
-from keras_vit.models.config import ViTConfig
+from keras_vit.models.config import STEMS, ViTConfig
 
 
 def vit(
@@ -113,7 +113,7 @@ def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
     scale, offset = _rescaling(mean, std, config.channels)
     # In float32 whatever the policy: 8 bits of mantissa would blur 256 levels.
     x = keras.layers.Rescaling(scale, offset, dtype="float32", name="pixels")(images)
-    x = config.cut_patches()(x)
+    x = _patches(config)(x)
     return PatchEncoder(
         config.width,
         grid=config.grid,
@@ -199,6 +199,13 @@ def encode(
     if config.final_norm and config.depth - 1 in blocks:
         x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="norm")(x)
     return x
+
+
+def _patches(config):
+    """Makes the layer `patches`, from images `(B, H, W, C)` to patches `(B, N, F)`."""
+    epsilon, width = dict(norm_epsilon=config.norm_epsilon), dict(width=config.width)
+    how = {"spt": epsilon, "conv": epsilon | width, "cct": width, "t2t": epsilon}
+    return STEMS[config.stem](config.patch_size, **how.get(config.stem, {}), name="patches")
 
 
 def _check_rates(**rates):

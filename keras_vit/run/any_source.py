@@ -8,6 +8,7 @@ from cyclopts import Group, Parameter
 
 from keras_vit.errors import UserError
 from keras_vit.run.augmentation import Augmentation
+from keras_vit.run.pictures import open_with_test
 from keras_vit.run.shared_flags import Mixing, RandomCrops
 
 MUST = Parameter(group=Group("Must be given", sort_key=0), show_default=False)
@@ -55,10 +56,10 @@ class AnySource(RandomCrops, Augmentation, Mixing):
         Raises:
             ValueError: If the source cannot be opened.
         """
-        from keras_vit.data import open_source, take_share
+        from keras_vit.data import take_share
 
-        source = open_source(self.data, data_dir=self.data_dir, test_fraction=self.test_fraction)
-        source = take_share(source, self.train_share)
+        how = dict(data_dir=self.data_dir, test_fraction=self.test_fraction)
+        source = take_share(open_with_test(self.data, **how), self.train_share)
         places = {"run_dir": "runs", "export_dir": "saved_models"}
         places = {
             name: getattr(self, name) or f"{folder}/{source.name}"
@@ -91,6 +92,21 @@ class AnySource(RandomCrops, Augmentation, Mixing):
             return [functools.partial(random_crop, padding=self.padding * size // 32)], {}
         preprocessing = Preprocessing(image_size=size, crop_ratio=self.crop_ratio)
         return [], dict(crop=self.random_crop(size), preprocessing=preprocessing)
+
+
+def scale_of_pixels(config, channels):
+    """Returns mean and standard deviation of the pixels, as `keras_vit.models.vit` takes them.
+
+    Args:
+        config: Flags with `mean` and `std`, one number for each of three channels.
+        channels: Number of channels of the images; of other than three, the mean counts.
+    """
+    import numpy as np
+
+    pixels = {name: getattr(config, name) for name in ("mean", "std")}
+    if channels == 3:
+        return pixels
+    return {name: float(np.mean(values)) for name, values in pixels.items()}
 
 
 def _is_in_memory(source):

@@ -185,5 +185,5 @@ def _frozen(config):
         return r"^(?!head/)"
     if config.frozen_blocks:
         blocks = "|".join(f"(block|positions){x:02d}" for x in range(config.frozen_blocks))
-        return f"^(embed|pre_norm|{blocks})/"
+        return f"^(patches|embed|pre_norm|{blocks})/"
     return config.freeze

@@ -29,10 +29,27 @@ class Pictures(Training):
         Raises:
             ValueError: If it cannot be opened.
         """
-        from keras_vit.data import open_source
-        from keras_vit.data.sources.files import DEFAULT_TEST_FRACTION
+        return open_with_test(self.data, test_fraction=self.test_fraction)
 
-        source = open_source(self.data, test_fraction=self.test_fraction)
-        if "test" in source.splits:
-            return source
-        return open_source(self.data, test_fraction=DEFAULT_TEST_FRACTION)
+
+def open_with_test(text, *, test_fraction=None, **how):
+    """Opens a source, of which a share is the test split where it has none.
+
+    Args:
+        text: As `keras_vit.data.open_source` takes it.
+        test_fraction: As it takes it; by default 0.1 of pictures without labels, too.
+        **how: Further arguments of `keras_vit.data.open_source`.
+
+    Returns:
+        A `keras_vit.data.Source`.
+
+    Raises:
+        ValueError: If it cannot be opened.
+    """
+    from keras_vit.data import open_source
+    from keras_vit.data.sources.files import DEFAULT_TEST_FRACTION
+
+    source = open_source(text, test_fraction=test_fraction, **how)
+    if "test" in source.splits:
+        return source
+    return open_source(text, test_fraction=DEFAULT_TEST_FRACTION, **how)

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from keras_vit.choices import POOLS, STEMS
 from keras_vit.run.flags import Training
 
 
@@ -10,11 +11,11 @@ from keras_vit.run.flags import Training
 class SmallData(Training):
     """A recipe whose model is built for it, from scratch."""
 
-    stem: Literal["linear", "spt", "conv", "cct", "t2t"] = "linear"
+    stem: Literal[STEMS] = "linear"
     """How images become patches: linear cuts them; spt, conv, cct and t2t let each patch see what
     is around it, which helps most where pictures are few."""
     locality: bool = False
     """Whether no patch attends to itself and each head learns how sharply it attends."""
-    pool: Literal["class_token", "mean", "attention", "sequence"] | None = None
-    """What the head reads: the class token, the mean of the patches, or a mean with learned weights
-    (attention, sequence); by default the class token if there is one, else the mean."""
+    pool: Literal[POOLS] | None = None
+    """What the head reads: the class token, the mean of the patches, both, or a mean with learned
+    weights (attention, sequence); by default the class token if there is one, else the mean."""

@@ -25,7 +25,8 @@ def masked_autoencoder(
     the configuration, gets only the patches that are not masked, a random quarter, other ones in
     each training step. A lighter decoder gets its tokens at their places, a learned token for each
     masked patch, and positions; one dense layer writes the pixels. The last number of a patch is 1
-    if it was masked, else 0.
+    if it was masked, else 0. Prefix tokens do not reach the decoder, so that a class token would
+    learn only what others attend to: pool the patches.
 
     Args:
         config: A `keras_vit.models.ViTConfig` with the stem `"linear"`, without `window`.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from keras_vit.errors import UserError
+from keras_vit.errors import UserError, first_few
 from keras_vit.tasks.classify import average_of_heads
 
 
@@ -15,12 +15,15 @@ class Teacher(NamedTuple):
 
     Attributes:
         answer: From images `(B, H, W, C)`, 0 to 255, to logits `(B, K)`; it learns nothing.
-        image_size: Height and width of these images.
-        class_names: Names of its classes in their order; empty where they are not known.
+        image_shape: The shape `(H, W, C)` of these images.
+        num_classes: Number of classes `K`.
+        class_names: Names of the classes in their order; empty where they are not known, which are
+            then those of the student.
     """
 
     answer: Callable
-    image_size: tuple[int, int]
+    image_shape: tuple[int, int, int]
+    num_classes: int
     class_names: Sequence[str] = ()
 
 
@@ -41,12 +44,18 @@ def taught(student, teacher, class_names=()):
         A `keras.Model` named `"taught"`; `student_of` returns the student again.
 
     Raises:
-        ValueError: If both do not know the same classes.
+        ValueError: If both do not know the same classes, or their images have other channels.
     """
     heads = [layer.output for layer in _heads(student)]
-    count = heads[0].shape[-1]
     order = _order(list(teacher.class_names), list(class_names))
-    layer = AskTeacher(teacher.answer, count, teacher.image_size, order=order, name="teacher")
+    count, known = heads[0].shape[-1], teacher.num_classes
+    channels, seen = student.input_shape[-1], teacher.image_shape[-1]
+    if (known, seen) != (count, channels):
+        raise UserError(
+            f"A teacher must know the student's {count} classes, and see its {channels} channels: "
+            f"received one of {known} classes and {seen} channels."
+        )
+    layer = AskTeacher(teacher.answer, count, teacher.image_shape[:2], order=order, name="teacher")
     answers = [ops.expand_dims(each, 1) for each in (*heads, layer(student.input))]
     return keras.Model(student.input, ops.concatenate(answers, axis=1), name="taught")
 
@@ -58,7 +67,8 @@ def student_of(model):
         model: The graph; its layers are shared.
 
     Returns:
-        A `keras.Model` named `"classifier"`. Where it has two heads, it answers with their mean
+        A `keras.Model` named `"classifier"`. Where it has two heads, it answers with the mean
+        of their logits, as the code of DeiT does; its paper adds the probabilities
         (arXiv:2012.12877, section 4).
     """
     heads = [layer.output for layer in _heads(model)]
@@ -84,13 +94,21 @@ class AskTeacher(keras.layers.Layer):
         # Behind a function: Keras would track a model, and train and save it.
         self.ask = lambda images: answer(images)
 
+    def build(self, shape):
+        # Only where a side shrinks: XLA cannot compile it for the CPU.
+        self.antialias = any(
+            new < old for new, old in zip(self.image_size, shape[1:3], strict=True)
+        )
+        self.supports_jit = not self.antialias
+
     def compute_output_shape(self, shape):
         return (shape[0], self.num_classes)
 
     def call(self, images):
         images = ops.cast(images, "float32")
         if tuple(images.shape[1:3]) != self.image_size:
-            images = ops.image.resize(images, self.image_size, "bilinear", antialias=True)
+            how = dict(interpolation="bilinear", antialias=self.antialias)
+            images = ops.image.resize(images, self.image_size, **how)
         logits = ops.stop_gradient(ops.cast(self.ask(images), "float32"))
         return logits if self.order is None else ops.take(logits, self.order, axis=1)
 
@@ -108,9 +126,13 @@ def _order(known, names):
     """
     if known == names or not known or not names:
         return None
-    if sorted(known) != sorted(names) or len(set(names)) < len(names):
+    if missing := sorted(set(names) - set(known)) or sorted(set(known) - set(names)):
+        whose = "the teacher lacks" if set(names) - set(known) else "the student lacks"
         raise UserError(
-            "A teacher must know the student's classes: "
-            f"received {', '.join(known[:3])}, ... for {', '.join(names[:3])}, ..."
+            f"A teacher and a student must know the same classes: {whose} {first_few(missing)}."
+        )
+    if len(set(names)) < len(names) or len(known) != len(names):
+        raise UserError(
+            "Classes that share a name must stand in the same order for teacher and student."
         )
     return [known.index(name) for name in names]

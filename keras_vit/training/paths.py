@@ -64,7 +64,7 @@ def depth_of(path, depth):
     block = BLOCK.match(path)
     if block:
         return int(block[1]) + 1
-    return 0 if path.startswith(("embed/", "pre_norm/")) else depth + 1
+    return 0 if path.startswith(("patches/", "embed/", "pre_norm/")) else depth + 1
 
 
 def name_of_group(paths):

@@ -15,6 +15,7 @@ MODELS = {
     "mean": (dict(class_token=False, num_registers=1), "mean"),
     "both": (dict(num_registers=2), "class_token_and_mean"),
     "attention": (dict(final_norm=False), "attention"),
+    "sequence": (dict(locality=True, num_registers=1), "sequence"),
 }
 
 
@@ -50,6 +51,9 @@ def test_it_is_the_product_of_the_blocks(name):
     elif name == "attention":
         looks = np.asarray(model.get_layer("pool").attention_scores(x)).mean(axis=1)
         row = (looks @ total)[:, 0]
+    elif name == "sequence":
+        looks = np.exp(np.asarray(model.get_layer("pool").score(x)))[..., 0]
+        row = np.einsum("bt,btu->bu", looks / looks.sum(axis=1, keepdims=True), total)
     else:
         row = total[:, 0]
     expected = row[:, prefix:] / row[:, prefix:].sum(axis=1, keepdims=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_vit import choices
 from keras_vit.errors import UserError
 from keras_vit.layers import (
     CompactTokenizer,
@@ -12,13 +13,15 @@ from keras_vit.layers import (
     SequencePool,
     ShiftedPatches,
     TokensToTokens,
+    TransformerBlock,
 )
 from keras_vit.layers.tokens_to_tokens import unfolded
-from keras_vit.models import ViTConfig, vit
+from keras_vit.models import STEMS, ViTConfig, vit
 from keras_vit.tasks import classifier
+from keras_vit.tasks.pooled import POOLS
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 8, 12, 3)).astype("float32")
-STEMS = {"spt": ShiftedPatches, "conv": ConvStem, "cct": CompactTokenizer, "t2t": TokensToTokens}
+KINDS = {"spt": ShiftedPatches, "conv": ConvStem, "cct": CompactTokenizer, "t2t": TokensToTokens}
 
 
 def numpy(tensor):
@@ -71,7 +74,7 @@ def test_the_compact_tokenizer_takes_the_largest_of_nine_places():
 @pytest.mark.parametrize("side, stride", [(3, 2), (7, 4), (3, 1)])
 def test_windows_overlap_and_hold_their_numbers_row_by_row(side, stride):
     found = numpy(unfolded(IMAGES, side, stride))
-    reach = side // 2
+    reach = {3: 1, 7: 2}[side]  # the padding of the paper's code
     around = np.pad(IMAGES, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
     assert found.shape == (2, 8 // stride, 12 // stride, side * side * 3)
     for row in range(8 // stride):
@@ -105,6 +108,16 @@ def test_no_token_attends_to_itself_and_each_head_has_a_scale():
         np.testing.assert_allclose(local[:, head], expected, atol=1e-5)
 
 
+def test_a_token_that_is_left_alone_in_its_window_attends_to_itself():
+    """What lies in another window must not be seen for want of anything else."""
+    block = TransformerBlock(2, 16, grid=(4, 4), window=2, shift=1, locality=True)
+    tokens = np.random.default_rng(1).normal(size=(1, 16, 8)).astype("float32")
+    other = tokens.copy()
+    other[0, 15] += 3  # alone in its window, the corner of a shifted grid
+    changed = np.abs(numpy(block(other)) - numpy(block(tokens))).max(axis=(0, 2))
+    assert changed[15] > 0.1 and changed[:15].max() == 0
+
+
 def test_sequence_pooling_is_a_mean_with_learned_weights():
     pool = SequencePool()
     tokens = np.random.default_rng(1).normal(size=(2, 5, 4)).astype("float32")
@@ -122,7 +135,7 @@ def test_sequence_pooling_is_a_mean_with_learned_weights():
         ("conv", 6, "a power of two from 2: received 6"),
         ("cct", 1, "a power of two from 2: received 1"),
         ("t2t", 2, "a power of two from 4: received 2"),
-        ("spt", 1, "`patch_size` from 2"),
+        ("spt", 1, "`patch_size` from 2: received 1"),
         ("resnet", 4, "`stem` must be one of linear, spt, conv, cct, t2t: received 'resnet'"),
     ],
 )
@@ -146,9 +159,13 @@ def test_a_compact_transformer_has_the_published_number_of_parameters():
     assert one + 6 * (two - one) == 3_760_139
 
 
-@pytest.mark.parametrize("stem", STEMS)
+def test_flags_choose_from_the_stems_and_pools_that_there_are():
+    assert choices.STEMS == tuple(STEMS) and choices.POOLS == POOLS
+
+
+@pytest.mark.parametrize("stem", KINDS)
 def test_a_model_of_each_stem_is_a_vision_transformer(stem):
     config = ViTConfig.of("mu/4", image_size=(8, 16), stem=stem, locality=True)
     model = vit(config)
-    assert type(model.get_layer("patches")) is STEMS[stem]
+    assert type(model.get_layer("patches")) is KINDS[stem]
     assert model(np.zeros((2, 8, 16, 3))).shape == (2, 1 + 8, 32)

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_vit
 import recipes.distill
@@ -14,7 +15,7 @@ from keras_vit.errors import UserError
 from keras_vit.export import export
 from keras_vit.models import vit
 from keras_vit.run.teacher import open_teacher
-from keras_vit.tasks import classifier
+from keras_vit.tasks import classifier, features, segmentation, segmenter
 
 NAMES = [str(digit) for digit in range(10)]
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1)).astype("float32")
@@ -47,9 +48,11 @@ def test_teachers_of_each_kind_give_the_same_logits(professor, tmp_path):
     ended.save(tmp_path / "ended.keras")
     (saved_model,) = export(professor, tmp_path, to=("savedmodel",))
     expected = keras.ops.convert_to_numpy(keras.ops.log_softmax(professor(IMAGES)))
-    for path in (tmp_path / "teacher.keras", tmp_path / "ended.keras", saved_model):
+    for path in (tmp_path / "teacher.keras", tmp_path / "ended.keras", saved_model, tmp_path):
         teacher = open_teacher(str(path))
-        assert teacher.image_size == (16, 16) and list(teacher.class_names or NAMES) == NAMES
+        assert teacher.image_shape == (16, 16, 1) and teacher.num_classes == 10
+        # A softmax of Keras' own knows no names.
+        assert list(teacher.class_names) == ([] if path.name == "ended.keras" else NAMES)
         found = keras.ops.convert_to_numpy(keras.ops.log_softmax(teacher.answer(IMAGES)))
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -61,6 +64,30 @@ def test_a_teacher_may_compute_in_bfloat16(professor, tmp_path):
         for each in ("float32", "bfloat16")
     )
     assert 1e-4 < np.abs(exact - rough).max() < 0.1
+
+
+def test_any_classifier_of_keras_teaches(tmp_path):
+    inputs = keras.Input((16, 16, 1))
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
+    model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
+    model.save(tmp_path / "cnn.keras")
+    teacher = open_teacher(tmp_path / "cnn.keras")
+    found = keras.ops.convert_to_numpy(keras.ops.softmax(teacher.answer(IMAGES)))
+    np.testing.assert_allclose(found, keras.ops.convert_to_numpy(model(IMAGES)), atol=1e-5)
+
+
+def test_what_does_not_teach_is_refused_in_one_sentence(professor, tmp_path):
+    backbone = vit("mu/8", image_size=16, channels=1)
+    features(backbone).save(tmp_path / "features.keras")
+    segmentation(["a", "b"]).deploy(segmenter(backbone, 2)).save(tmp_path / "masks.keras")
+    for name in ("features.keras", "masks.keras"):
+        with pytest.raises(UserError):
+            open_teacher(tmp_path / name)
+    (saved_model,) = export(professor, tmp_path, to=("savedmodel",))
+    devices = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with devices.scope(), pytest.raises(UserError, match="one device, a .keras file on sev"):
+        open_teacher(saved_model)
 
 
 @pytest.mark.parametrize(
@@ -92,4 +119,4 @@ def test_the_student_is_delivered_alone(config, places, tmp_path, capsys):
     model = keras_vit.load(tmp_path / "run" / "best.keras")
     heads = 2 if config.token else 1
     assert sum("head" in layer.name for layer in model.layers) == heads
-    assert not any("teacher" in weight.path for weight in model.weights)
+    assert model.count_params() < 5000 < 10000 < keras_vit.load(config.teacher).count_params()

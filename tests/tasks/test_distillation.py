@@ -38,7 +38,7 @@ def build(*, token=True, size=8, **options):
 
 def teacher_of(model, names=NAMES):
     answer = functools.partial(model, training=False)
-    return Teacher(answer, model.input_shape[1:3], names)
+    return Teacher(answer, model.input_shape[1:], model.output_shape[-1], names)
 
 
 @pytest.fixture
@@ -135,8 +135,38 @@ def test_a_teacher_of_another_size_and_order_sees_the_same_pixels(professor):
 
 
 def test_a_teacher_of_other_classes_is_refused(professor):
-    with pytest.raises(UserError, match="must know the student's classes: received dog, "):
-        taught(build(), teacher_of(professor, ("dog", "elk", "fox")), NAMES)
+    for names, message in (
+        (("ape", "bee", "fox"), "must know the same classes: the teacher lacks cow"),
+        (("ape", "ape", "bee"), "the teacher lacks cow"),
+        (("ape", "bee", "cow", "fox"), "the student lacks fox"),
+    ):
+        with pytest.raises(UserError, match=message):
+            taught(build(), teacher_of(professor, names), NAMES)
+    with pytest.raises(UserError, match="share a name must stand in the same order"):
+        taught(build(), teacher_of(professor, ("ape", "cow", "ape")), ("cow", "ape", "ape"))
+
+
+def test_a_teacher_of_other_channels_or_another_number_of_classes_is_refused():
+    grey = classifier(vit("mu/4", image_size=8, channels=1), 3)
+    many = classifier(vit("mu/4", image_size=8), 5)
+    message = "the student's 3 classes, and see its 3 channels: received one of {} classes and {} c"
+    for model, numbers in ((grey, (3, 1)), (many, (5, 3))):
+        with pytest.raises(UserError, match=message.format(*numbers)):
+            taught(build(), teacher_of(model, ()))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("size, compiles", [(8, True), (16, True), (4, False)])
+def test_xla_is_left_out_where_pictures_shrink_for_the_teacher(size, compiles):
+    """The antialiased resizing has no kernel of XLA for the CPU."""
+    teacher = teacher_of(classifier(vit("mu/4", image_size=size), 3))
+    model = training_model(taught(build(), teacher, NAMES))
+    model.compile(keras.optimizers.SGD(0.1), DistillationLoss())
+    assert all(layer.supports_jit for layer in model.layers) == compiles
+    if compiles:
+        model.jit_compile = True
+        losses = model.fit(IMAGES, LABELS, batch_size=6, verbose=0).history["loss"]
+        assert np.isfinite(losses).all()
 
 
 @pytest.mark.parametrize(

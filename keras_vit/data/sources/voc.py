@@ -23,8 +23,8 @@ def from_voc(root, test_fraction=None, strict=True, to_judge=False):
 
     Pascal VOC counts pixels from 1, and `xmax` and `ymax` are the last pixels of a box. Here, boxes
     are edges that count from 0: `(xmin - 1, ymin - 1, xmax, ymax)`. A text states the number of its
-    first pixel. Boxes that are marked as
-    difficult are ignored, see `keras_vit.data.ignored_boxes`.
+    first pixel. Boxes that are marked as difficult are ignored, see
+    `keras_vit.data.ignored_boxes`.
 
     Args:
         root: The folder, a `pathlib.Path`.

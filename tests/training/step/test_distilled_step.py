@@ -26,7 +26,7 @@ def trained(replicas, accumulation, hard):
         rng = np.random.default_rng(1)
         for weight in professor.trainable_weights:
             weight.assign(weight + 0.3 * rng.normal(size=weight.shape))
-        teacher = Teacher(functools.partial(professor, training=False), (8, 8))
+        teacher = Teacher(functools.partial(professor, training=False), (8, 8, 3), 3)
         model = training_model(taught(student, teacher))
         loss = distillation(NAMES, hard=hard, share=0.7, temperature=2.0).loss()
         model.compile(keras.optimizers.SGD(0.5), loss, accumulation=accumulation)
