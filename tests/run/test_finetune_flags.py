@@ -29,7 +29,7 @@ def trained_with(tmp_path, monkeypatch):
 
 def test_what_is_not_trained_becomes_a_pattern(trained_with):
     assert trained_with(probe=True).freeze == "^(?!head/)"
-    assert trained_with(frozen_blocks=1).freeze == "^(embed|pre_norm|(block|positions)00)/"
+    assert trained_with(frozen_blocks=1).freeze == "^(patches|embed|pre_norm|(block|positions)00)/"
     assert trained_with(freeze="^embed/").freeze == "^embed/"
 
 

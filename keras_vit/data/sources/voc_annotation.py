@@ -33,7 +33,7 @@ class Annotation(NamedTuple):
 
 
 def is_annotation(path):
-    """Says whether a file is an annotation, a text by its first lines: many other texts are none.
+    """Says whether a file is an annotation, a text by its first line: many other texts are none.
 
     Args:
         path: The file, a `pathlib.Path`.
@@ -42,7 +42,7 @@ def is_annotation(path):
     if ending != ".txt":
         return ending == ".xml"
     with path.open("rb") as file:
-        return HEADER in file.read(512)
+        return HEADER in file.readline(512)
 
 
 def read_annotation(path):

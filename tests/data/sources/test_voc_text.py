@@ -48,7 +48,7 @@ def put(root, pictures="images", annotations="annotations", first=1):
         Image.fromarray(np.zeros((24, 32, 3), "uint8")).save(root / pictures / f"{name}.png")
         (root / annotations / f"{name}.txt").write_text(text(boxes, first), newline="")
         (root / f"masks/{name}_mask.png").touch()
-    (root / "readme.txt").write_text("Each file is in this format:\n\n" + "-" * 600 + text([]))
+    (root / "readme.txt").write_text("Each file is in this format:\n\n" + text([]))
     return root
 
 
@@ -70,6 +70,7 @@ def test_boxes_are_edges_from_zero(town):
     source = open_source(town, to_judge=True)
     assert source.class_names == ("PASpersonWalking",)
     assert boxes_of(source) == dict(zip("abcd", BOXES, strict=True))
+    assert not any("without a picture" in note for note in source.notes)
     assert open_source(f"voc:{town}", test_fraction=0.7).splits.keys() == {"train", "test"}
 
 
