@@ -42,7 +42,7 @@ def announce(config, source):
     )
     for text in (
         *source.notes,
-        f"Will train a Vision Transformer for {config.epochs} epochs, save it to {config.run_dir}"
+        f"Will train a model for {config.epochs} epochs, save it to {config.run_dir}"
         f"{then if config.export else ''}.",
         str(source),
         f"Settings: {settings}; all are in {Path(config.run_dir, FILE)}.",

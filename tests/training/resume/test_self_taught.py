@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from resuming import Killed, KillAt
+from resuming import KillAt, Killed
 
 from keras_vit.models import ViTConfig, vit
 from keras_vit.tasks import Teacher, classifier, masked_autoencoder, taught
