@@ -31,6 +31,7 @@ def explain(
     faithfulness: Annotated[bool, cyclopts.Parameter(negative=())] = False,
     limit: int = 200,
     data_dir: Path | None = None,
+    test_fraction: float | None = None,
 ):
     """Show what of a picture speaks for the answer of a model.
 
@@ -56,6 +57,8 @@ def explain(
         faithfulness: Measure how far the methods can be trusted.
         limit: With --faithfulness: how many pictures are looked at, at most.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
+        test_fraction: Share of a folder or table without a test split that is looked at: the one
+            that a training with the same share sets apart; by default all.
     """
     check_out(out)
     if faithfulness != (data is not None) or faithfulness == bool(images):
@@ -82,7 +85,8 @@ def explain(
         return _explained(model, opened, preprocessing, pictures, asked, explain, wanted, out)
     from keras_vit.cli.faithfulness import measure
 
-    return measure(model, names, data=data, limit=limit, out=out, data_dir=data_dir)
+    where = dict(data_dir=data_dir, test_fraction=test_fraction)
+    return measure(model, names, data=data, limit=limit, out=out, **where)
 
 
 def _methods(method, known):

@@ -31,7 +31,7 @@ from keras_vit.tasks import preprocessing_of
 PER_CALL = 16  # images that are explained at once, at most
 
 
-def measure(model, names, *, data, limit, out, data_dir):
+def measure(model, names, *, data, limit, out, **where):
     """Measures methods on pictures of a source, and prints the table.
 
     Args:
@@ -40,7 +40,7 @@ def measure(model, names, *, data, limit, out, data_dir):
         data: The source.
         limit: How many pictures are looked at, at most.
         out: A folder for faithfulness.json and faithfulness.png, or `None`.
-        data_dir: Folder of prepared TFDS sets.
+        **where: Further arguments of `keras_vit.data.open_source`.
 
     Returns:
         The status of the command.
@@ -49,7 +49,7 @@ def measure(model, names, *, data, limit, out, data_dir):
         ValueError: If the model or the source cannot be opened, the model is no classifier, or
             fewer than four pictures can be read.
     """
-    source = open_quietly(data, data_dir=data_dir, to_judge=True)
+    source = open_quietly(data, to_judge=True, **where)
     opened = open_exportable(model)
     check_measurable(opened)
     images = _images(opened, source, limit)

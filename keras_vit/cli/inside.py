@@ -31,6 +31,7 @@ def inside(
     data: str | None = None,
     limit: int = 200,
     data_dir: Path | None = None,
+    test_fraction: float | None = None,
 ):
     """Show what a model is like inside, whatever it answers.
 
@@ -49,6 +50,8 @@ def inside(
             else first one, pictures are drawn at random.
         limit: How many pictures are looked at, at most.
         data_dir: Folder of prepared TFDS sets; TFDS_DATA_DIR by default.
+        test_fraction: Share of a folder or table without a test split that is looked at: the one
+            that a training with the same share sets apart; by default all.
     """
     check_out(out)
     if limit < 1:
@@ -70,7 +73,8 @@ def inside(
             chosen = measures if name in OF_PICTURES else views
             chosen[name] = VIEWS[name](opened)
     if measures:
-        source = open_quietly(data, data_dir=data_dir, to_judge=True)
+        where = dict(data_dir=data_dir, test_fraction=test_fraction)
+        source = open_quietly(data, to_judge=True, **where)
         found = {}
         with _leaving_out(", ".join(measures), show):
             split = to_look_at(source, opened.input_shape[3])

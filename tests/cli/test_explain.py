@@ -105,6 +105,16 @@ def test_pictures_that_are_not_explained_are_counted_and_a_map_of_zeros_says_so(
     assert "integrated-gradients: zero" in (tmp_path / "explanations.html").read_text()
 
 
+def test_a_share_of_the_pictures_is_looked_at(model, folder, run, tmp_path):
+    """The one that a training sets apart."""
+    for command in (
+        ["explain", model, "--faithfulness", "--method", "attention"],
+        ["inside", model, "--show", "norms", "--out", tmp_path / "inside"],
+    ):
+        code, _, err = run(*command, "--data", folder, "--test-fraction", "2")
+        assert code == 2 and "`test_fraction` must lie between 0 and 1: received" in err
+
+
 def test_mistakes_are_one_sentence(model, folder, run, tmp_path):
     picture = folder / "one.png"
     for words, message in (
