@@ -1,10 +1,11 @@
 r"""A small student learns from a teacher: DeiT's distillation (arXiv:2012.12877), on any source.
 
-    python -m recipes.distill --teacher runs/finetune/last.keras --data cifar10 --val-fraction 0
+    keras-vit finetune --data cifar10 --weights vit_tiny.safetensors --run-dir runs/teacher
+    python -m recipes.distill --teacher runs/teacher/best.keras --data cifar10
     python -m recipes.distill --preset deit --teacher teacher.keras --data imagenet2012
 
-The teacher is a `.keras` file, a checkpoint as `keras-vit import` reads it, or the folder of a
-SavedModel. It knows the same classes, sees the same augmented images, resized to its own, learns
+The teacher is a `.keras` file, a checkpoint as `keras-vit import` reads it, or a folder of
+SavedModels. It knows the same classes, sees the same augmented images, resized to its own, learns
 nothing, and is not saved with the student. Each image costs its forward pass besides the student's
 step.
 
