@@ -111,12 +111,14 @@ def _target(model, target, pixel):
 
 def _suitable(model, target, names, *, is_chosen):
     """Returns the methods by name; of those that nobody chose, those that suit the model."""
-    from keras_vit.interpret.methods import METHODS
+    from keras_vit.interpret.gradients import as_graph
+    from keras_vit.interpret.methods import METHODS, OF_MANY_GRADIENTS
 
     found = {}
     for name in names:
         try:
-            found[name] = METHODS[name](model, target)
+            explain = METHODS[name](model, target)
+            found[name] = as_graph(explain) if name in OF_MANY_GRADIENTS else explain
         except UserError as error:
             if is_chosen:
                 raise UserError(f"{name}: {error}") from error

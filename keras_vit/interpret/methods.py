@@ -7,6 +7,7 @@ from keras_vit.interpret.relevance import relevance, transformer_attribution
 from keras_vit.interpret.rollout import attention_rollout, gradient_rollout, raw_attention
 
 SLOW = ("occlusion", "patch-dropping")  # they answer once for each place of an image
+OF_MANY_GRADIENTS = ("integrated-gradients", "smoothgrad")  # in a graph they take half the time
 METHODS = {
     "relevance": relevance,
     "attribution": transformer_attribution,

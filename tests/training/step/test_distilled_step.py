@@ -34,7 +34,7 @@ def trained(replicas, accumulation, hard):
     return [keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights]
 
 
-@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("hard", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_replicas_and_micro_batches_change_nothing(hard):
     expected = trained(1, 1, hard)
     for found in (trained(2, 1, hard), trained(1, 2, hard)):
