@@ -1,6 +1,7 @@
 """Multi-head self-attention with one fused projection."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_vit.errors import UserError
@@ -133,7 +134,8 @@ class SelfAttention(keras.layers.Layer):
             scores = self.relative(scores)
         if self.locality:
             # Nearer than what is masked: a token that is left alone attends to itself.
-            scores = scores + FAR / 2 * ops.eye(scores.shape[-1], dtype=scores.dtype)
+            own = (FAR / 2 * np.eye(scores.shape[-1])).astype("float32")
+            scores = scores + ops.cast(own, scores.dtype)
         if bias is not None:
             count, tokens, _ = bias.shape
             scores = ops.reshape(scores, (-1, count, self.num_heads, tokens, tokens))
