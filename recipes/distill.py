@@ -11,7 +11,7 @@ step.
 
 `small`, the default, is the student of `recipes.cifar10 --preset cpu`. Without `--token` its head
 learns from the labels and from the teacher's softened answers. With it, a distillation token beside
-the class token has a head of its own, which learns from the teacher alone; the student that is
+the class token has a head of its own, which learns only from the teacher; the student that is
 saved answers with the mean of both.
 
 `deit` is DeiT-Ti for ImageNet with the teacher's class as a second label: 74.5 % in table 5 of the

@@ -63,7 +63,7 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the weights or the data cannot be used.
     """
-    from keras_vit.files import atomic_write
+    from keras_vit.files import write_json
     from keras_vit.progress import doing
     from keras_vit.run.features import best_probe, features_of, nearest_neighbours
     from keras_vit.run.splits import run_splits
@@ -92,8 +92,7 @@ def run(config):
     print()
     for name, figure in figures.items():
         print(f"{name}: {figure:.2%}")
-    with atomic_write(Path(config.run_dir, "probe.json")) as unfinished:
-        Path(unfinished).write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+    write_json(Path(config.run_dir, "probe.json"), figures)
     return figures
 
 

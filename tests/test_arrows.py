@@ -23,6 +23,7 @@ ALLOWED = {  # from a folder or file of keras_vit to what it may import of keras
     "layers": {"errors"},
     "models": {"errors", "layers"},
     "tasks": {
+        "choices",
         "data",
         "errors",
         "host",

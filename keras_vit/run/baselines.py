@@ -5,17 +5,11 @@ import json
 import keras
 import numpy as np
 
-from keras_vit.data import draw, fitted_batches, fitted_preprocessing
+from keras_vit.data import draw
 from keras_vit.progress import doing
-from keras_vit.run.features import (
-    Features,
-    best_neighbours,
-    best_probe,
-    embed,
-)
+from keras_vit.run.features import best_neighbours, best_probe, features_of_split
 
 LIMIT = 5000  # training pictures whose features are used
-BATCH = 64
 
 
 def start_from_probe(model, plain, source, preprocessing, *, seed, workers):
@@ -45,7 +39,8 @@ def start_from_probe(model, plain, source, preprocessing, *, seed, workers):
     splits = {name: split for name, split in source.splits.items() if name in ("val", "test")}
     splits["train"] = draw(source.splits["train"], LIMIT, seed)
     found = {
-        name: _features(features, split, preprocessing, name) for name, split in splits.items()
+        name: features_of_split(features, split, preprocessing, name=name)
+        for name, split in splits.items()
     }
     train = found.pop("train")
     with doing("fitting nearest neighbours and a linear probe"):
@@ -88,10 +83,3 @@ def advice(figures, best):
             "weights or more pictures."
         ]
     return [f"{reached}: fine-tuning is worth its time."] if on_val[name] < best["figure"] else []
-
-
-def _features(model, split, preprocessing, name) -> Features:
-    batches = fitted_batches(
-        split, fitted_preprocessing(split, preprocessing), batch_size=BATCH, example=dict
-    )
-    return embed(model, batches, name=name, steps=-(-split.count // BATCH))

@@ -65,23 +65,36 @@ def features_of(weights, source, *, image_size=None):
         ValueError: If the weights cannot be used.
     """
     from keras_vit.checkpoints import load, recognise
-    from keras_vit.data import BrokenPictures, fitted_batches, fitted_preprocessing
+    from keras_vit.data import BrokenPictures
 
     checkpoint = recognise(weights)
     channels = source.splits["train"].channels
     model = load(checkpoint, num_classes=0, image_size=image_size, channels=channels)
     wanted = checkpoint.preprocessing.but(image_size=model.input_shape[1:3])
-    found = {}
-    for name, split in source.splits.items():
-        batches = fitted_batches(
-            split,
-            fitted_preprocessing(split, wanted),
-            batch_size=BATCH,
-            example=dict,
-            broken=BrokenPictures(),
-        )
-        found[name] = embed(model, batches, name=name, steps=-(-split.count // BATCH))
-    return found
+    return {
+        name: features_of_split(model, split, wanted, name=name, broken=BrokenPictures())
+        for name, split in source.splits.items()
+    }
+
+
+def features_of_split(model, split, preprocessing, *, name, broken=None):
+    """Computes the features of the pictures of a split.
+
+    Args:
+        model: As `embed` takes it.
+        split: A split of a `keras_vit.data.Source`.
+        preprocessing: The `Preprocessing` of evaluation.
+        name: Name of the split, for the progress bar.
+        broken: As `keras_vit.data.fitted_batches` takes it.
+
+    Returns:
+        A `Features`.
+    """
+    from keras_vit.data import fitted_batches, fitted_preprocessing
+
+    wanted = fitted_preprocessing(split, preprocessing)
+    batches = fitted_batches(split, wanted, batch_size=BATCH, example=dict, broken=broken)
+    return embed(model, batches, name=name, steps=-(-split.count // BATCH))
 
 
 def nearest_neighbours(train, count, temperature=None):

@@ -1,4 +1,4 @@
-"""Masked autoencoder: an encoder learns from pictures alone, by writing what it does not see."""
+"""Masked autoencoder: an encoder learns only from pictures, by writing what it does not see."""
 
 import keras
 from keras import ops

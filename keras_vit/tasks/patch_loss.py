@@ -27,7 +27,7 @@ class PatchLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         written, masked = y_pred[..., :-1], y_pred[..., -1]
-        target, _, _ = normed(patchify(ops.cast(y_true, written.dtype), self.patch_size))
+        target = normed(patchify(ops.cast(y_true, written.dtype), self.patch_size))
         errors = ops.mean(ops.square(written - target), axis=-1)  # B N
         return ops.sum(errors * masked, axis=-1) / ops.sum(masked, axis=-1)
 
@@ -36,15 +36,15 @@ class PatchLoss(keras.losses.Loss):
 
 
 def normed(patches):
-    """Norms patches by the mean and the deviation of each.
+    """Norms patches, each by its own mean and deviation on the scale from 0 to 1.
 
     Args:
         patches: Pixels `(B, N, P*P*C)`, 0 to 255.
 
     Returns:
-        The normed patches; their means and their deviations, `(B, N, 1)`, on the scale from 0 to 1.
+        The normed patches.
     """
     x = patches / 255
     mean = ops.mean(x, axis=-1, keepdims=True)
     deviation = ops.sqrt(ops.var(x, axis=-1, keepdims=True) + EPSILON)
-    return (x - mean) / deviation, mean, deviation
+    return (x - mean) / deviation

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_vit.choices import POOLS
 from keras_vit.errors import UserError
 from keras_vit.layers import (
     AttentionPool,
@@ -12,7 +13,6 @@ from keras_vit.layers import (
 )
 
 LAYERS = TokenPool | MeanPool | ClassTokenAndMeanPool | AttentionPool | SequencePool
-POOLS = ("class_token", "mean", "class_token_and_mean", "attention", "sequence")
 
 
 def features(backbone, *, pool=None):
