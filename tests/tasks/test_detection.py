@@ -141,9 +141,9 @@ def test_overfits_coloured_rectangles():
             rows[place] = left, top, left + width, top + height, kind
     task = detection(NAMES)
     model = detector(vit("mu/8", image_size=48), 2, width=16, depth=1)
-    falling = keras.optimizers.schedules.CosineDecay(4e-3, 500)
+    falling = keras.optimizers.schedules.CosineDecay(2e-3, 800)
     model.compile(keras.optimizers.Adam(falling), task.loss(), jit_compile=False)
-    for _ in range(500):
+    for _ in range(800):
         model.train_on_batch(images, truth)
     found = deploy(task.deploy(model))(images)
     found = {name: keras.ops.convert_to_numpy(array) for name, array in found.items()}
