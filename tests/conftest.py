@@ -2,10 +2,10 @@
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +23,8 @@ from gradients import gradients_of
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
 
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+USERS_OF_PROCESSES = ("keras_vit.evaluation.compare", "keras_vit.export.check_exports")
 CHECK_EXPORTS = ("test_check_exports.py", "test_dense.py", "test_product.py", "test_package.py")
 
 
@@ -31,7 +33,7 @@ os.environ["KERAS_VIT_HOME"] = (cache := tempfile.TemporaryDirectory()).name
 
 
 def pytest_configure():
-    if keras.backend.backend() != "tensorflow":
+    if not ON_TENSORFLOW:
         return  # layers, models, tasks and interpret pass on other backends too
     import tensorflow as tf
 
@@ -62,13 +64,10 @@ def fixed_seed(monkeypatch):
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch):
     """Draws one row of each gallery for TensorBoard: Matplotlib takes seconds for eight."""
-    for module, name, count in (
-        ("training", "SHOWN", 8),
-        ("shown_answers", "EXPLAINED", 2),
-        ("watch", "LOOKED", 2),
-    ):
-        if loaded := sys.modules.get(f"keras_vit.run.{module}"):
-            monkeypatch.setattr(loaded, name, count)
+    if ON_TENSORFLOW:
+        monkeypatch.setattr("keras_vit.run.training.SHOWN", 8)
+        monkeypatch.setattr("keras_vit.run.shown_answers.EXPLAINED", 2)
+        monkeypatch.setattr("keras_vit.run.watch.LOOKED", 2)
 
 
 @pytest.fixture(autouse=True)
@@ -78,14 +77,14 @@ def few_processes(request, monkeypatch):
     Exports are checked and compared in this process, unless a test asks for `processes`; and they
     are checked only in `CHECK_EXPORTS`.
     """
-    if "keras_vit.evaluation.compare" not in sys.modules:
+    if not ON_TENSORFLOW:
         return
     from in_process import InProcess
 
     monkeypatch.setattr("keras_vit.evaluation.process.SECONDS", 0.01)
     monkeypatch.setattr("keras_vit.evaluation.forks.prepare", lambda: None)
-    for module in users_of_processes():
-        monkeypatch.setattr(module, "Worker", InProcess)
+    for user in USERS_OF_PROCESSES:
+        monkeypatch.setattr(importlib.import_module(user), "Worker", InProcess)
     if request.path.name not in CHECK_EXPORTS:
         leave_out_the_check_of_exports(monkeypatch)
 
@@ -95,19 +94,13 @@ def processes(few_processes, monkeypatch):
     """Gives exports a process each, as they have it outside of tests."""
     from keras_vit.evaluation.process import Worker
 
-    for module in users_of_processes():
-        monkeypatch.setattr(module, "Worker", Worker)
-
-
-def users_of_processes():
-    names = ("keras_vit.evaluation.compare", "keras_vit.export.check_exports")
-    return [sys.modules[name] for name in names if name in sys.modules]
+    for user in USERS_OF_PROCESSES:
+        monkeypatch.setattr(importlib.import_module(user), "Worker", Worker)
 
 
 def leave_out_the_check_of_exports(monkeypatch):
-    folder = sys.modules.get("keras_vit.export.version_folder")
-    if folder:
-        monkeypatch.setattr(folder, "check_exports", lambda model, paths: None)
+    name = "keras_vit.export.version_folder.check_exports"
+    monkeypatch.setattr(name, lambda model, paths: None)
 
 
 @pytest.fixture(scope="module", autouse=True)
