@@ -1,30 +1,33 @@
 """Shared by all tests: two logical CPUs, the contract of every layer, a tiny classifier."""
 
-import contextlib
 import gc
 import importlib
 import json
 import os
 import shutil
 import tempfile
-from pathlib import Path
-from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What XLA compiles here runs for milliseconds: a third of the time to compile it is spared.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-import filelock
 import keras
 import numpy as np
 import pytest
 from gradients import gradients_of
-
-from keras_vit.models import vit
-from keras_vit.tasks import classifier
+from small_exports import (  # noqa: F401 - fixtures
+    build_tiny_classifier,
+    cats,
+    doubler,
+    leave_out_the_check_of_exports,
+    streets,
+    tiny,
+)
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 USERS_OF_PROCESSES = ("keras_vit.evaluation.compare", "keras_vit.export.check_exports")
+# Files with tests of minutes begin: at the end, one process would work alone.
+LONG = ("test_wheel", "test_jax", "test_workers", "test_guides", "test_detect_recipe")
 CHECK_EXPORTS = ("test_check_exports.py", "test_dense.py", "test_product.py", "test_package.py")
 
 
@@ -42,6 +45,10 @@ def pytest_configure():
     # Graphs run here once or twice: a tenth of all time is spared. Commands in processes of their
     # own are optimised as ever.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONG)
 
 
 def pytest_collection_finish():
@@ -96,11 +103,6 @@ def processes(few_processes, monkeypatch):
 
     for user in USERS_OF_PROCESSES:
         monkeypatch.setattr(importlib.import_module(user), "Worker", Worker)
-
-
-def leave_out_the_check_of_exports(monkeypatch):
-    name = "keras_vit.export.version_folder.check_exports"
-    monkeypatch.setattr(name, lambda model, paths: None)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -164,109 +166,7 @@ def check_layer(tmp_path):
     return check
 
 
-def build_tiny_classifier():
-    backbone = vit("mu/4", image_size=8, channels=1)
-    return classifier(backbone, 3, class_names=["nought", "one", "zwölf"])
-
-
 @pytest.fixture
 def tiny_classifier():
     """An untrained classifier of 8x8 grey images into three named classes."""
     return build_tiny_classifier()
-
-
-class Tiny(NamedTuple):
-    model: keras.Model
-    keras_file: Path
-    saved_model: Path
-    litert: Path
-
-    @property
-    def paths(self):
-        return self[1:]
-
-
-@contextlib.contextmanager
-def shared(tmp_path_factory, name):
-    """Gives a folder that one process of the tests fills for all of them, and whether to do so."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    full = folder / f"{name}.full"
-    with filelock.FileLock(folder / f"{name}.lock"), pytest.MonkeyPatch.context() as monkeypatch:
-        leave_out_the_check_of_exports(monkeypatch)
-        yield folder / name, not full.exists()
-        full.touch()
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    """A classifier like `tiny_classifier` and its three artefacts; to read, not to change."""
-    from keras_vit.export import export, save_keras
-
-    keras.utils.set_random_seed(0)  # `fixed_seed` comes later: the same in every process
-    model = build_tiny_classifier()
-    with shared(tmp_path_factory, "tiny") as (folder, is_empty):
-        if is_empty:
-            save_keras(model, folder / "tiny.keras")
-            export(model, folder / "tiny")
-    exports = folder / "tiny"
-    return Tiny(model, folder / "tiny.keras", exports / "1", exports / "1.tflite")
-
-
-@pytest.fixture(scope="session")
-def streets(tmp_path_factory):
-    """A `.tflite` file of a segmentation of 16x24 pictures into three named classes."""
-    from random_models import randomised
-
-    from keras_vit.export import export
-    from keras_vit.tasks import segmentation, segmenter
-
-    with shared(tmp_path_factory, "streets") as (folder, is_empty):
-        if is_empty:
-            keras.utils.set_random_seed(0)
-            task = segmentation(("road", "sky", "tree"), void=255, size=(16, 24))
-            model = task.deploy(randomised(segmenter(vit("mu/8", image_size=16), 3)))
-            export(model, folder / "streets", to=("tflite",))
-    return folder / "streets" / "1.tflite"
-
-
-@pytest.fixture(scope="session")
-def cats(tmp_path_factory):
-    """A `.tflite` file of a detector of squashed pictures, 16x24, that sees cats everywhere."""
-    from random_models import randomised
-
-    from keras_vit.export import export
-    from keras_vit.images.preprocessing import Preprocessing
-    from keras_vit.tasks import detection, detector
-
-    with shared(tmp_path_factory, "cats") as (folder, is_empty):
-        if is_empty:
-            keras.utils.set_random_seed(0)
-            trained = randomised(detector(vit("mu/8", image_size=(16, 24)), 2, width=8, depth=0))
-            trained.get_layer("class_head").bias.assign([1.0, -4.0])
-            deployed = detection(("cat", "dog")).deploy(trained)
-            squashed = Preprocessing(fit="squash")
-            export(deployed, folder / "cats", to=("tflite",), preprocessing=squashed)
-    return folder / "cats" / "1.tflite"
-
-
-@pytest.fixture(scope="session")
-def doubler(tmp_path_factory):
-    """A `.tflite` file of a model that enlarges pictures twice, in tiles of 16x16 pixels."""
-    from random_models import randomised
-
-    from keras_vit.export import export
-    from keras_vit.images.preprocessing import Preprocessing
-    from keras_vit.models import ViTConfig
-    from keras_vit.tasks import enlarger, super_resolution
-
-    blocks = dict(width=8, depth=1, mlp_dim=8, num_heads=2, class_token=False, position="none")
-    with shared(tmp_path_factory, "doubler") as (folder, is_empty):
-        if is_empty:
-            keras.utils.set_random_seed(0)
-            trained = enlarger(ViTConfig(image_size=16, patch_size=1, window=8, **blocks), scale=2)
-            deployed = super_resolution(2).deploy(randomised(trained))
-            kept = Preprocessing(fit="keep")
-            export(deployed, folder / "doubler", to=("tflite",), preprocessing=kept)
-    return folder / "doubler" / "1.tflite"

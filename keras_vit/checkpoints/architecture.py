@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 
 from keras_vit.errors import UserError
@@ -173,6 +174,11 @@ def _check_same(model, rebuilt):
     if other := sorted(own ^ expected):
         raise UserError(
             f"The model has {len(other)} weights that are not known: {', '.join(other[:5])}."
+        )
+    if not isinstance(model.output, keras.KerasTensor):
+        raise UserError(
+            f"The model {model.name!r} is no Vision Transformer of keras_vit that can be loaded: "
+            "it answers with several outputs, or with named ones."
         )
     if _operations(before_softmax(model.output)) != _operations(rebuilt.output):
         raise UserError(

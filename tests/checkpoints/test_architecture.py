@@ -53,6 +53,13 @@ def test_what_we_cannot_rebuild_is_not_taken_for_ours(tmp_path, tiny_classifier)
         )
 
 
+def test_a_model_of_several_outputs_is_not_taken_for_ours(tmp_path, tiny_classifier):
+    model = keras.Model(tiny_classifier.input, {"logits": tiny_classifier.output})
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="it answers with several outputs, or with named ones"):
+        load(tmp_path / "model.keras")
+
+
 def test_what_changes_no_answer_may_follow_or_stand_between(tiny_classifier):
     ours = tiny_classifier
     features = layers.Dropout(0.1)(ours.get_layer("pool").output)
