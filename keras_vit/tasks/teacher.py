@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_vit.errors import UserError, first_few
 from keras_vit.tasks.classify import average_of_heads
@@ -75,7 +75,39 @@ def student_of(model):
     return keras.Model(model.input, average_of_heads(heads), name="classifier")
 
 
-class AskTeacher(keras.layers.Layer):
+class AskModel(keras.layers.Layer):
+    """Shows images `(B, H, W, C)` to a model that learns nothing; a subclass defines `call`.
+
+    Args:
+        ask: Called with images of the model's size, float32, 0 to 255; what it is made of is not
+            tracked.
+        image_size: Height and width of these images, to which others are resized.
+    """
+
+    def __init__(self, ask, image_size, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.image_size = tuple(image_size)
+        # Behind a function: Keras would track a model, and train and save it.
+        self.ask = lambda images: ask(images)
+
+    def build(self, shape):
+        # Only where a side shrinks: XLA cannot compile it for the CPU.
+        self.antialias = any(
+            new < old for new, old in zip(self.image_size, shape[1:3], strict=True)
+        )
+        self.supports_jit = not self.antialias
+
+    def asked(self, images):
+        """Returns what the model answers to images `(B, H, W, C)`, float32, without gradient."""
+        images = ops.cast(images, "float32")
+        if tuple(images.shape[1:3]) != self.image_size:
+            how = dict(interpolation="bilinear", antialias=self.antialias)
+            images = ops.image.resize(images, self.image_size, **how)
+        answers = self.ask(images)
+        return tree.map_structure(lambda x: ops.stop_gradient(ops.cast(x, "float32")), answers)
+
+
+class AskTeacher(AskModel):
     """Answers images `(B, H, W, C)` with the logits `(B, K)` of a teacher, which get no gradient.
 
     Args:
@@ -87,29 +119,15 @@ class AskTeacher(keras.layers.Layer):
     """
 
     def __init__(self, answer, num_classes, image_size, *, order=None, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+        super().__init__(answer, image_size, **kwargs)
         self.num_classes = num_classes
-        self.image_size = tuple(image_size)
         self.order = order
-        # Behind a function: Keras would track a model, and train and save it.
-        self.ask = lambda images: answer(images)
-
-    def build(self, shape):
-        # Only where a side shrinks: XLA cannot compile it for the CPU.
-        self.antialias = any(
-            new < old for new, old in zip(self.image_size, shape[1:3], strict=True)
-        )
-        self.supports_jit = not self.antialias
 
     def compute_output_shape(self, shape):
         return (shape[0], self.num_classes)
 
     def call(self, images):
-        images = ops.cast(images, "float32")
-        if tuple(images.shape[1:3]) != self.image_size:
-            how = dict(interpolation="bilinear", antialias=self.antialias)
-            images = ops.image.resize(images, self.image_size, **how)
-        logits = ops.stop_gradient(ops.cast(self.ask(images), "float32"))
+        logits = self.asked(images)
         return logits if self.order is None else ops.take(logits, self.order, axis=1)
 
 
