@@ -197,7 +197,7 @@ def run(config):
         )
         return teach(student, names)
 
-    task, teach = config.teaching(source)
+    task, teach, answers = config.teaching(source)
     moves, cropping = config.cropping(source)
     return train(
         config,
@@ -207,6 +207,7 @@ def run(config):
         task=task,
         augment=config.stages(*config.flips, *moves),
         callbacks=config.patch_dropout_callbacks,
+        answers=answers,
         bigger=["python", "-m", "recipes.distill", *config.words, "--data"]
         + [config.data, "--epochs", str(2 * config.epochs)],
         **cropping,

@@ -25,6 +25,9 @@ class Teaching(AnySource):
     """By what logits are divided before they are compared with the teacher's."""
     token: bool
     """Whether a distillation token learns from the teacher, and the class token from the labels."""
+    store_answers: str = ""
+    """A folder in which the teacher's answers to every view are kept, float16. They are computed
+    before the training; another one of the same data, seed and augmentation only reads them."""
     guide: str = ""
     """A .keras file, such as that of recipes.cnn, whose feature maps guide the student's tokens,
     besides a teacher or in place of one."""
@@ -43,6 +46,12 @@ class Teaching(AnySource):
                 "neither --hard nor --token, as --preset guided does; received "
                 f"share={self.share}, hard={self.hard}, token={self.token}."
             )
+        if self.store_answers and (not self.teacher or self.workers or self.data_service):
+            raise UserError(
+                "`store_answers` keeps those of a teacher to the views of one worker: received "
+                f"teacher={self.teacher!r}, workers={self.workers!r}, "
+                f"data_service={self.data_service!r}."
+            )
         if not self.guidance > 0:
             raise UserError(f"`guidance` must be above 0: received guidance={self.guidance}.")
         if self.guide_layers and not self.guide:
@@ -57,22 +66,27 @@ class Teaching(AnySource):
             source: The `keras_vit.data.Source`, whose classes are learned.
 
         Returns:
-            A `keras_vit.tasks.Task`; and a function from a student, as
-            `keras_vit.tasks.classifier` builds it, and the names of its classes to the graph. It
-            opens the files when it is first called, on the devices of the student.
+            A `keras_vit.tasks.Task`; a function from a student, as
+            `keras_vit.tasks.classifier` builds it, and the names of its classes to the graph, which
+            opens the files when it is first called, on the devices of the student; and the
+            `keras_vit.run.stored_answers.StoredAnswers`, or `None` where they are not stored.
         """
+        from keras_vit.run.stored_answers import StoredAnswers
         from keras_vit.run.teacher import open_guide, open_teacher
+        from keras_vit.run.views import digest_of_teacher, flags_of_views
         from keras_vit.tasks import distillation, guided, of_student, taught
+        from keras_vit.tasks.teacher import asking
 
         teacher = functools.cache(lambda: open_teacher(self.teacher, self.teacher_precision))
         guide = functools.cache(lambda: open_guide(self.guide, self.guide_layers))
 
         def teach(student, names):
-            graph = taught(student, teacher(), names) if self.teacher else student
+            asked = None if self.store_answers else teacher
+            graph = taught(student, asked and asked(), names) if self.teacher else student
             return guided(graph, guide(), weight=self.guidance) if self.guide else graph
 
         if not self.teacher:
-            return of_student(self.classification(source)), teach
+            return of_student(self.classification(source)), teach, None
         task = distillation(
             source.class_names,
             hard=self.hard,
@@ -83,7 +97,18 @@ class Teaching(AnySource):
             mix_rate=self.mix_rate,
             label_smoothing=self.label_smoothing,
         )
-        return task, teach
+        if not self.store_answers:
+            return task, teach, None
+        names, channels = source.class_names, source.splits["train"].channels
+        how = dict(num_classes=len(names), channels=channels, class_names=names)
+        teacher_is = {"teacher": digest_of_teacher(self.teacher), "classes": names}
+        answers = StoredAnswers(
+            self.store_answers,
+            about=teacher_is | {"precision": self.teacher_precision} | flags_of_views(self),
+            ask=lambda: asking(teacher(), **how),
+            num_classes=len(names),
+        )
+        return task, teach, answers
 
     @property
     def words(self):

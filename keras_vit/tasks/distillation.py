@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 
+import numpy as np
+
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.task import Task
 
@@ -42,7 +44,15 @@ def distillation(
     )
     make_loss = functools.partial(_loss, hard=hard, share=share, temperature=temperature)
     make_loss()  # a number out of its range is said now
-    return of_student(dataclasses.replace(task, loss=make_loss, metrics=_metrics))
+    return of_student(
+        dataclasses.replace(
+            task,
+            loss=make_loss,
+            metrics=_metrics,
+            # Targets may hold the answers of the teacher behind the labels.
+            title=lambda target: task.title(target[0] if np.ndim(target) == 2 else target),
+        )
+    )
 
 
 def of_student(task):

@@ -27,7 +27,7 @@ class Teacher(NamedTuple):
     class_names: Sequence[str] = ()
 
 
-def taught(student, teacher, class_names=()):
+def taught(student, teacher=None, class_names=()):
     """Extends a classifier to a graph that trains, from images `(B, H, W, C)` to `(B, A, K)`.
 
     Along `A` are the logits of the student's heads, one or two, and those of the teacher, who sees
@@ -37,7 +37,8 @@ def taught(student, teacher, class_names=()):
     Args:
         student: A model that `keras_vit.tasks.classifier` built, with or without a
             `distillation_head`.
-        teacher: A `Teacher`.
+        teacher: A `Teacher`; `None` where the targets of the training hold its answers, and the
+            graph only those of the student.
         class_names: Names of the student's classes in their order, to find those of the teacher.
 
     Returns:
@@ -47,17 +48,36 @@ def taught(student, teacher, class_names=()):
         ValueError: If both do not know the same classes, or their images have other channels.
     """
     heads = [layer.output for layer in _heads(student)]
+    if teacher is not None:
+        how = dict(num_classes=heads[0].shape[-1], channels=student.input_shape[-1])
+        heads.append(asking(teacher, class_names=class_names, **how)(student.input))
+    return keras.Model(student.input, ops.stack(heads, axis=1), name="taught")
+
+
+def asking(teacher, *, num_classes, channels, class_names=()):
+    """Makes the layer that asks a teacher for the logits of a student's classes.
+
+    Args:
+        teacher: A `Teacher`.
+        num_classes: Number of the student's classes `K`.
+        channels: Channels of its images.
+        class_names: As `taught` takes them.
+
+    Returns:
+        An `AskTeacher`.
+
+    Raises:
+        ValueError: As `taught` does.
+    """
     order = _order(list(teacher.class_names), list(class_names))
-    count, known = heads[0].shape[-1], teacher.num_classes
-    channels, seen = student.input_shape[-1], teacher.image_shape[-1]
-    if (known, seen) != (count, channels):
+    known, seen = teacher.num_classes, teacher.image_shape[-1]
+    if (known, seen) != (num_classes, channels):
         raise UserError(
-            f"A teacher must know the student's {count} classes, and see its {channels} channels: "
-            f"received one of {known} classes and {seen} channels."
+            f"A teacher must know the student's {num_classes} classes, and see its {channels} "
+            f"channels: received one of {known} classes and {seen} channels."
         )
-    layer = AskTeacher(teacher.answer, count, teacher.image_shape[:2], order=order, name="teacher")
-    answers = [ops.expand_dims(each, 1) for each in (*heads, layer(student.input))]
-    return keras.Model(student.input, ops.concatenate(answers, axis=1), name="taught")
+    size = teacher.image_shape[:2]
+    return AskTeacher(teacher.answer, num_classes, size, order=order, name="teacher")
 
 
 def student_of(model):

@@ -99,6 +99,7 @@ def test_what_does_not_teach_is_refused_in_one_sentence(professor, tmp_path):
         (dict(token=True, pool="mean"), "needs no `pool`: received mean"),
         (dict(guide="cnn.keras"), "A guide needs every patch: pass --patch-dropout 0 --patch-dro"),
         (dict(teacher="", guide="cnn.keras"), "pass --share 0 and neither --hard nor --token"),
+        (dict(store_answers="a", workers="b:1,c:1", worker=0), "to the views of one worker: recei"),
         (dict(guidance=0), "`guidance` must be above 0: received guidance=0"),
         (dict(guide_layers=("a",)), "`guide_layers` are those of a `guide`"),
     ],
@@ -127,6 +128,21 @@ def test_a_guided_student_is_delivered_alone(places, tmp_path):
     recipes.distill.run(dataclasses.replace(config, teacher="", guide=places["teacher"]))
     model = keras_vit.load(tmp_path / "run" / "best.keras")
     assert not any("guide" in layer.name for layer in model.layers)
+
+
+@pytest.mark.slow
+def test_stored_answers_are_learned_from_again_without_the_teacher(places, tmp_path, monkeypatch):
+    fewer = dict(export=False, epochs=1, picture_epochs=0)
+    config = dataclasses.replace(OF_TEACHERS[1], **places | fewer)
+    config = dataclasses.replace(config, store_answers=str(tmp_path / "answers"))
+    recipes.distill.run(config)
+    monkeypatch.setattr("keras_vit.run.teacher.open_teacher", None)
+    recipes.distill.run(dataclasses.replace(config, run_dir=str(tmp_path / "again")))
+    one, other = (keras_vit.load(tmp_path / name / "last.keras") for name in ("run", "again"))
+    for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, same)
+    with pytest.raises(UserError, match="are those to other views: mixup is 0.5"):
+        recipes.distill.run(dataclasses.replace(config, mixup=0.5, run_dir=str(tmp_path / "more")))
 
 
 @pytest.mark.slow
