@@ -11,6 +11,7 @@ from keras_vit.lazy import lazy_names
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.detection import detection
 from keras_vit.tasks.distillation import distillation, of_student
+from keras_vit.tasks.embedding import embedding
 from keras_vit.tasks.inpainting import inpainting
 from keras_vit.tasks.reconstruction import reconstruction
 from keras_vit.tasks.result import Result
@@ -81,6 +82,7 @@ __all__ = [
     "detection",
     "detector",
     "distillation",
+    "embedding",
     "encoder_of",
     "enlarger",
     "features",
