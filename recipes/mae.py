@@ -8,8 +8,10 @@ decoder writes the masked ones. Labels are ignored. The encoder is saved as `bac
 `keras-vit finetune`, `embed` and `explain` take as other people's weights.
 
 `small`, the default, is the model of `recipes.cifar10 --preset cpu`; the encoder computes a quarter
-of its tokens. `paper` has the settings of ImageNet: ViT-B/16, a decoder of 8 blocks, 800 epochs;
-but no class token, which the paper passes through the decoder. Not yet measured by us.
+of its tokens. `simmim` is SimMIM (arXiv:2111.09886): the encoder computes all tokens, with a
+learned patch in place of the masked ones, and has no decoder. `paper` has the settings of ImageNet:
+ViT-B/16, a decoder of 8 blocks, 800 epochs; but no class token, which the paper passes through the
+decoder. Not yet measured by us.
 """
 
 import dataclasses
@@ -43,7 +45,8 @@ class Config(AnySource):
     decoder_width: int
     """Numbers per token of the decoder."""
     decoder_depth: int
-    """Its transformer blocks."""
+    """Its transformer blocks; 0 is SimMIM: the encoder sees all patches, masked ones as a learned
+    one, its tokens become pixels without a decoder, and the loss is absolute."""
     decoder_heads: int
     """Its attention heads per block."""
     position: str = "sincos_2d"
@@ -61,8 +64,8 @@ class Config(AnySource):
         super().check()
         if not 0 < self.masked < 1:
             raise UserError(f"`masked` must lie in (0, 1): received masked={self.masked}.")
-        if self.decoder_depth < 1:
-            raise UserError(f"`decoder_depth` must be at least 1: received {self.decoder_depth}.")
+        if self.decoder_depth < 0:
+            raise UserError(f"`decoder_depth` must be at least 0: received {self.decoder_depth}.")
         off = dict(class_weights=("none",), mixup=0, cutmix=0, label_smoothing=0, folds=0)
         for name, value in off.items():
             if getattr(self, name) != value:
@@ -94,6 +97,14 @@ class Small(Config):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SimMIM(Small):
+    """SimMIM: the same encoder, which sees all patches, and no decoder."""
+
+    masked: float = 0.6
+    decoder_depth: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Paper(Config):
     """ImageNet, as published: appendix A.1."""
 
@@ -119,10 +130,10 @@ class Paper(Config):
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
 
-PRESETS = {"small": Small, "paper": Paper}
+PRESETS = {"small": Small, "simmim": SimMIM, "paper": Paper}
 TINY = dict(data="digits", epochs=2, validation_epochs=1, batch_size=32, warmup_epochs=0)
 TINY |= dict(image_size=8, patch_size=2, width=16, depth=1, mlp_dim=32, num_heads=2)
-SMOKE = (Small(**TINY, decoder_width=8, decoder_heads=2, export=True),)
+SMOKE = (Small(**TINY, decoder_width=8, decoder_heads=2, export=True), SimMIM(**TINY))
 
 
 def run(config):
@@ -177,7 +188,7 @@ def run(config):
         devices,
         source,
         build,
-        task=task_of(config.patch_size),
+        task=task_of(config.patch_size, absolute=not config.decoder_depth),
         augment=config.stages(*config.flips, *moves),
         bigger=["keras-vit", "finetune", "--data", config.data]
         + ["--weights", f"{config.run_dir}/backbone.keras"],

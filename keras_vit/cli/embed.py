@@ -1,6 +1,5 @@
 """`keras-vit embed`: writes pictures as vectors, for retrieval."""
 
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -77,8 +76,7 @@ def embed(
         if split.named:
             paths = (split.path(index) for index in range(split.count))
             arrays[f"{name}_paths"] = np.array([x for x in paths if x not in broken.reasons])
-        for path, reason in broken.reasons.items():
-            print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
+        broken.print_left_out()
     with atomic_write(out) as unfinished:
         np.savez(unfinished, **arrays)
     width = features.output_shape[-1]

@@ -1,7 +1,6 @@
 """The examples of a source, as the task of a model reads them."""
 
 import functools
-import sys
 
 import numpy as np
 
@@ -116,7 +115,6 @@ def drawn_batches(split, count, preprocessing, seed, example, *, batch_size):
     for batch in fitted_batches(draw(split, count, seed), preprocessing, **how).as_numpy_iterator():
         is_empty = False
         yield batch
-    for path, reason in broken.reasons.items():
-        print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)
+    broken.print_left_out()
     if is_empty:
         raise UserError("None of the pictures that were drawn can be read.")

@@ -83,7 +83,7 @@ def open_exportable(path):
 
     Args:
         path: A `.keras` file, of ours or of any model that `keras_vit.tasks.deploy` takes, or a
-            checkpoint as `keras_vit.load` takes it.
+            checkpoint as `keras_vit.load` takes it; one without a head answers with features.
 
     Returns:
         A `keras.Model`.
@@ -95,12 +95,15 @@ def open_exportable(path):
     with quiet_stderr():
         from keras_vit.checkpoints import architecture_of, load
         from keras_vit.export.servable import in_float32
-        from keras_vit.tasks import deploy
+        from keras_vit.tasks import answering, deploy
+        from keras_vit.tasks.deployed import remember_preprocessing
     if Path(path).suffix != ".keras":
         checkpoint = recognise_checkpoint(path)
-        if not checkpoint.architecture.num_classes:
-            raise UserError(f"{path} has no head: train one, or import it with --num-classes.")
-        return load(checkpoint)
+        opened = load(checkpoint)
+        if not checkpoint.architecture.num_classes:  # it answers with features
+            opened = answering(opened.input, {"features": opened.output}, "embedding")
+            remember_preprocessing(opened, checkpoint.preprocessing)
+        return opened
     model = read_own(path)
     try:
         deploy(model)

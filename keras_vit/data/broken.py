@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 import threading
 
 import tensorflow as tf
@@ -93,3 +94,8 @@ class BrokenPictures:
         with self._lock:
             new, self._new = self._new, {}
         return new
+
+    def print_left_out(self):
+        """Prints a line on each picture, on stderr, where they are left out."""
+        for path, reason in self.reasons.items():
+            print(f"keras-vit: {path} is left out: {reason}", file=sys.stderr)

@@ -158,6 +158,7 @@ class Comparing:
         if failed:
             failures |= failed
         reference = answers[first] if reference is None else reference
+        truth = reference if task.truth_is_answered else truth
         expected = task.score([(reference, truth)])
         return [
             _comparison(

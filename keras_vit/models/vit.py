@@ -83,7 +83,7 @@ def vit(
     return keras.Model(images, tokens, name="vit")
 
 
-def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
+def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0, change=None):
     """Turns images `(B, H, W, C)` into tokens `(B, T, D)` with positions: the first half of `vit`.
 
     The layers `pixels`, `patches` and `embed`. What changes the number of tokens, such as a mask,
@@ -95,6 +95,8 @@ def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
         mean: As `vit` takes it.
         std: As `vit` takes it.
         dropout: Rate on the embedded tokens.
+        change: Changes the symbolic patches `(B, N, P*P*C)` before they become tokens, for example
+            masks some; by default they stay as they are.
 
     Returns:
         A symbolic tensor: prefix tokens, then the patches row by row.
@@ -114,6 +116,8 @@ def patch_tokens(images, config, *, mean=0.5, std=0.5, dropout=0.0):
     # In float32 whatever the policy: 8 bits of mantissa would blur 256 levels.
     x = keras.layers.Rescaling(scale, offset, dtype="float32", name="pixels")(images)
     x = _patches(config)(x)
+    if change is not None:
+        x = change(x)
     return PatchEncoder(
         config.width,
         grid=config.grid,

@@ -59,7 +59,8 @@ def features_of(weights, source, *, image_size=None):
         image_size: Side of the images in pixels; by default that of the weights.
 
     Returns:
-        A `Features` for each split, by name. Pictures that are broken are left out.
+        A `Features` for each split, by name. Pictures that are broken are left out, each with a
+        line on stderr.
 
     Raises:
         ValueError: If the weights cannot be used.
@@ -71,10 +72,13 @@ def features_of(weights, source, *, image_size=None):
     channels = source.splits["train"].channels
     model = load(checkpoint, num_classes=0, image_size=image_size, channels=channels)
     wanted = checkpoint.preprocessing.but(image_size=model.input_shape[1:3])
-    return {
-        name: features_of_split(model, split, wanted, name=name, broken=BrokenPictures())
+    broken = BrokenPictures()
+    found = {
+        name: features_of_split(model, split, wanted, name=name, broken=broken)
         for name, split in source.splits.items()
     }
+    broken.print_left_out()
+    return found
 
 
 def features_of_split(model, split, preprocessing, *, name, broken=None):

@@ -36,6 +36,11 @@ def row(structure, place):
     return tree.map_structure(lambda array: array[place], structure)
 
 
+def first_of(structure, count):
+    """Returns the first examples of an array `(B, ...)`, or of a structure of such arrays."""
+    return tree.map_structure(lambda array: array[:count], structure)
+
+
 def pick_samples(titles, count):
     """Picks images of as many different titles as possible, spread evenly over the titles.
 

@@ -44,7 +44,7 @@ def training_stream(
     )
 
 
-def evaluation_batches(task, model, split, preprocessing, *, parts, broken):
+def evaluation_batches(task, model, split, preprocessing, *, parts, broken, numbered=False):
     """Streams a split once, in batches that divide over the replicas and fit into memory.
 
     Args:
@@ -54,6 +54,7 @@ def evaluation_batches(task, model, split, preprocessing, *, parts, broken):
         preprocessing: How its pictures are prepared, a `Preprocessing`.
         parts: How many replicas there are.
         broken: A `keras_vit.data.BrokenPictures`.
+        numbered: As `keras_vit.data.fitted_batches` takes it.
 
     Returns:
         A `tf.data.Dataset` of images and truth.
@@ -62,7 +63,7 @@ def evaluation_batches(task, model, split, preprocessing, *, parts, broken):
     areas = preprocessing.image_size, model.input_shape[1:3]
     numbers *= np.divide(*map(np.prod, areas))  # a dense answer grows with its picture
     size = min(LARGEST_BATCH, split.count, int(LARGEST_OUTPUT // numbers))
-    how = dict(example=task.example, broken=broken)
+    how = dict(example=task.example, broken=broken, numbered=numbered)
     return fitted_batches(split, preprocessing, batch_size=max(1, size // parts) * parts, **how)
 
 

@@ -1,4 +1,4 @@
-"""Opens the classifier that teaches in a distillation."""
+"""Opens the models that teach in a distillation: a classifier, and a guide with feature maps."""
 
 import functools
 from pathlib import Path
@@ -10,7 +10,13 @@ from keras_vit.checkpoints import load
 from keras_vit.errors import UserError
 from keras_vit.inference import open_artefact
 from keras_vit.inference.versions import newest_saved_model
-from keras_vit.tasks import Teacher, class_names_of, read_keras_file, to_probabilities
+from keras_vit.tasks import (
+    Teacher,
+    class_names_of,
+    guide_of,
+    read_keras_file,
+    to_probabilities,
+)
 from keras_vit.training import set_precision
 
 LEAST = 1e-7  # a probability of 0 has no logarithm
@@ -48,6 +54,24 @@ def open_teacher(path, precision="float32"):
         model.output_shape[-1],
         tuple(class_names_of(model) or ()),
     )
+
+
+def open_guide(path, layers=()):
+    """Opens a model whose feature maps guide a student.
+
+    Args:
+        path: A `.keras` file of any functional model with feature maps, such as a CNN.
+        layers: Names of the layers with these maps, as `keras_vit.tasks.guide_of` takes them.
+
+    Returns:
+        A `keras_vit.tasks.Guide`.
+
+    Raises:
+        ValueError: If it cannot be opened, or has no such maps.
+    """
+    if Path(path).suffix != ".keras":
+        raise UserError(f"A guide is a .keras file, whose layers are known: received {path}.")
+    return guide_of(read_keras_file(path), layers)
 
 
 def _read(path, precision):

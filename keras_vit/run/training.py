@@ -10,7 +10,6 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
-from keras import tree
 
 from keras_vit.data import BrokenPictures, fitted_preprocessing
 from keras_vit.data.labels import explain_labels
@@ -21,7 +20,7 @@ from keras_vit.run.compared_exports import EXPORTED
 from keras_vit.run.compiled import compiled_model
 from keras_vit.run.deliver import deliver
 from keras_vit.run.flags import Training
-from keras_vit.run.gallery import titled
+from keras_vit.run.gallery import first_of, titled
 from keras_vit.run.kept import best_of, copied, keep_weights
 from keras_vit.run.report import training_parts
 from keras_vit.run.run_state import (
@@ -32,6 +31,7 @@ from keras_vit.run.run_state import (
 )
 from keras_vit.run.settings import announce, write_settings
 from keras_vit.run.splits import run_splits
+from keras_vit.run.stored_answers import StoredAnswers
 from keras_vit.run.streams import evaluation_batches, training_stream
 from keras_vit.run.watch import WatchScore, tensorboard_callbacks
 from keras_vit.tasks import Task
@@ -66,6 +66,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     bigger: Sequence[str] = (),
     from_probe: bool = False,
+    answers: StoredAnswers | None = None,
 ):
     """Trains a model for a task, with logs for TensorBoard, and delivers it.
 
@@ -100,6 +101,8 @@ def train(
         from_probe: Whether nearest neighbours and a linear probe on the features of the new graph
             are judged first, and its layer `head` begins as that probe. The best epoch may then
             be the beginning.
+        answers: What a teacher answers, which is then part of the targets: see
+            `keras_vit.run.stored_answers`. What is missing is computed first.
 
     Returns:
         A list of one `keras_vit.evaluation.Comparison` per file, empty without exports; `None` in
@@ -149,10 +152,19 @@ def train(
         start = 0 if config.resume is False else checkpoints.restore(model)
         print(f"{model.count_params():,} parameters, {steps} steps an epoch; logs in {log_dir}.")
         parts = devices.num_replicas_in_sync
+        evaluated = functools.partial(evaluation_batches, task, model, parts=parts, broken=broken)
+        chosen_on = source.splits.get("val", source.splits["test"])
+        watched = chosen_on, validation or preprocessing
+        answered = validated = evaluated(*watched)
+        if answers is not None:
+            numbered = evaluated(*watched, numbered=True)
+            stream, validated = answers.beside(config, source, stream, numbered, task.target)
+        elif task.target is not None:
+            validated = answered.map(lambda x, y: (x, task.target(y)))
         sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
         batch = next(sample.as_numpy_iterator())
         broken.collect()  # clears those of the gallery, which belong to no epoch
-        shown = titled(task, *_first(batch, SHOWN))
+        shown = titled(task, *first_of(batch, SHOWN))
         if start:  # a resumed run keeps its choice of XLA, and so its bits
             print(f"Going on after step {start:,} of {config.epochs * steps:,}.")
         else:
@@ -160,22 +172,16 @@ def train(
                 log_gallery(log_dir, *shown)
             part = config.batch_size // parts
             notes["jit_compile"] = choose_xla(
-                config.xla, model, _first(batch, part), steps=config.epochs * steps
+                config.xla, model, first_of(batch, part), steps=config.epochs * steps
             )
         model.jit_compile = notes["jit_compile"]
 
-        evaluated = functools.partial(evaluation_batches, task, model, parts=parts, broken=broken)
-        chosen_on = source.splits.get("val", source.splits["test"])
-        answered = validated = evaluated(chosen_on, validation or preprocessing)
-        if task.target is not None:
-            validated = answered.map(lambda x, y: (x, task.target(y)))
         if workers.is_chief:
             unmark_finished(config)
             if config.resume is False:
                 checkpoints.clear()  # only now: a mistake in the flags would have ended the new run
-        watched = chosen_on, validation or preprocessing, log_dir
         at = dict(steps_per_epoch=steps, first_step=start)
-        boards = tensorboard_callbacks(config, task, evaluated, *watched, **at)
+        boards = tensorboard_callbacks(config, task, evaluated, *watched, log_dir, **at)
         with warnings.catch_warnings():
             # Keras warns if the test split is shorter than expected: broken pictures are left out.
             warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -236,11 +242,6 @@ def train(
         )
         mark_finished(config)
         return comparisons
-
-
-def _first(batch, count):
-    """Returns the first examples of a batch, of the same structure."""
-    return tree.map_structure(lambda part: part[:count], batch)
 
 
 def _watch_finite(config):

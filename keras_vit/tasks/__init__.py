@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from keras_vit.lazy import lazy_names
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.detection import detection
-from keras_vit.tasks.distillation import distillation
+from keras_vit.tasks.distillation import distillation, of_student
+from keras_vit.tasks.embedding import embedding
 from keras_vit.tasks.inpainting import inpainting
 from keras_vit.tasks.reconstruction import reconstruction
 from keras_vit.tasks.result import Result
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from keras_vit.tasks.depths import token_maps, tokens_at
     from keras_vit.tasks.detect import detector
     from keras_vit.tasks.enlarge import enlarger
+    from keras_vit.tasks.guidance import Guide, guide_of, guided
     from keras_vit.tasks.inpaint import inpainter
     from keras_vit.tasks.keras_file import read_keras_file
     from keras_vit.tasks.mae import encoder_of, masked_autoencoder
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "Deployed": "deployed",
+    "Guide": "guidance",
     "Teacher": "teacher",
     "answering": "deployed",
     "class_names_of": "deployed",
@@ -50,6 +53,8 @@ _MODULE_OF = {
     "encoder_of": "mae",
     "enlarger": "enlarge",
     "features": "pooled",
+    "guide_of": "guidance",
+    "guided": "guidance",
     "inpainter": "inpaint",
     "masked_autoencoder": "mae",
     "preprocessing_of": "deployed",
@@ -65,6 +70,7 @@ _MODULE_OF = {
 
 __all__ = [
     "Deployed",
+    "Guide",
     "Result",
     "Task",
     "Teacher",
@@ -76,12 +82,16 @@ __all__ = [
     "detection",
     "detector",
     "distillation",
+    "embedding",
     "encoder_of",
     "enlarger",
     "features",
+    "guide_of",
+    "guided",
     "inpainter",
     "inpainting",
     "masked_autoencoder",
+    "of_student",
     "preprocessing_of",
     "read_keras_file",
     "reconstruction",

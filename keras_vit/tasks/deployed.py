@@ -9,10 +9,12 @@ from keras_vit.errors import UserError
 from keras_vit.images.preprocessing import Preprocessing, images_per_call
 from keras_vit.keras_private import all_layers
 from keras_vit.tasks.classify import ClassHead
+from keras_vit.tasks.pooled import ends_in_features
 from keras_vit.tasks.probabilities import check_images, to_probabilities
 from keras_vit.tasks.remember import Remembers
 
 CLASSIFICATION = "classification"
+EMBEDDING = "embedding"
 
 
 @keras.saving.register_keras_serializable("keras_vit")
@@ -114,7 +116,8 @@ def deploy(model):
     """Returns a trained model as a function from images to named answers.
 
     A model whose output is a dictionary is deployed as it is; its last layer is `Answers`, or its
-    name is that of its task. A classifier answers with `probabilities` `(B, K)`, as
+    name is that of its task. What `keras_vit.tasks.features` builds answers with `features`
+    `(B, D)`. A classifier answers with `probabilities` `(B, K)`, as
     `to_probabilities` computes them.
 
     Args:
@@ -134,6 +137,10 @@ def deploy(model):
         options = card.options if isinstance(card, Answers) else {}
         task = card.task if isinstance(card, Answers) else model.name
         return Deployed(model, task, shapes, lambda outputs: outputs, options)
+    if ends_in_features(model):
+        check_images(model, model.input, "A model of features")
+        shapes = {"features": tuple(model.output_shape)}
+        return Deployed(model, EMBEDDING, shapes, lambda outputs: {"features": outputs})
     convert = to_probabilities(model)
     shapes = {"probabilities": tuple(model.output_shape)}
     return Deployed(

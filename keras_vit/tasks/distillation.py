@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 
+import numpy as np
+
 from keras_vit.tasks.classification import classification
 from keras_vit.tasks.task import Task
 
@@ -42,12 +44,28 @@ def distillation(
     )
     make_loss = functools.partial(_loss, hard=hard, share=share, temperature=temperature)
     make_loss()  # a number out of its range is said now
-    return dataclasses.replace(
-        task,
-        loss=make_loss,
-        metrics=_metrics,
-        deploy=lambda model: task.deploy(_student(model)),
+    return of_student(
+        dataclasses.replace(
+            task,
+            loss=make_loss,
+            metrics=_metrics,
+            # Targets may hold the answers of the teacher behind the labels.
+            title=lambda target: task.title(target[0] if np.ndim(target) == 2 else target),
+        )
     )
+
+
+def of_student(task):
+    """Returns a task of classification whose graph holds more than the student that is deployed.
+
+    Args:
+        task: A `Task` of classification.
+
+    Returns:
+        A `Task`. The graph that trains is what `keras_vit.tasks.taught` or
+        `keras_vit.tasks.guided` returns.
+    """
+    return dataclasses.replace(task, deploy=lambda model: task.deploy(_student(model)))
 
 
 def _loss(**how):

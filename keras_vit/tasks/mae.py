@@ -28,11 +28,15 @@ def masked_autoencoder(
     if it was masked, else 0. Prefix tokens do not reach the decoder, so that a class token would
     learn only what others attend to: pool the patches.
 
+    Without decoder blocks it is SimMIM (arXiv:2111.09886): the encoder gets all patches, with one
+    learned patch in place of each masked one, which is projected and gets its position as others
+    do; and its tokens go straight into that dense layer.
+
     Args:
         config: A `keras_vit.models.ViTConfig` with the stem `"linear"`, without `window`.
         masked: Share of the patches that is masked, in `(0, 1)`.
         decoder_width: Numbers per token of the decoder, a multiple of four and of `decoder_heads`.
-        decoder_depth: Its number of blocks.
+        decoder_depth: Its number of blocks; 0 is SimMIM, without width and heads of a decoder.
         decoder_heads: Its attention heads.
         mean: As `keras_vit.models.vit` takes it.
         std: As `keras_vit.models.vit` takes it.
@@ -57,28 +61,53 @@ def masked_autoencoder(
         raise UserError(f"`masked` must lie in (0, 1): received {masked}.")
     count = config.grid[0] * config.grid[1]
     images = keras.Input((*config.image_size, config.channels), name="images")
-    tokens = patch_tokens(images, config, mean=mean, std=std)
+    pixels = dict(mean=mean, std=std)
+    if decoder_depth:
+        decoder = dict(width=decoder_width, depth=decoder_depth, heads=decoder_heads)
+        x, places = _seen_tokens(images, config, masked, pixels, **decoder)
+    else:
+        x, places = _all_tokens(images, config, masked, pixels)
+    numbers = config.patch_size**2 * config.channels
+    x = keras.layers.Dense(numbers, dtype="float32", name="pixels_of_patches")(x)
+    is_masked = 1 - ops.sum(ops.one_hot(places, count, dtype="float32"), axis=1)  # B N
+    x = ops.concatenate([x, ops.expand_dims(is_masked, -1)], axis=-1)
+    return keras.Model(images, x, name="masked_autoencoder")
+
+
+def _seen_tokens(images, config, masked, pixels, *, width, depth, heads):
+    """Returns the tokens of a decoder `(B, N, width)`, and the places `(B, K)` that are seen."""
+    count = config.grid[0] * config.grid[1]
+    tokens = patch_tokens(images, config, **pixels)
     before = dict(num_prefix_tokens=tokens.shape[1] - count)
     x, seen, places = MaskPatches(masked, **before, name="mask")(tokens)
     x = encode(x, config)
-    x = keras.layers.Dense(decoder_width, name="to_decoder")(x)
+    x = keras.layers.Dense(width, name="to_decoder")(x)
     x = AllPatches(count, **before, name="all_patches")(x, seen, places)
     x = PatchEncoder(
-        decoder_width,
+        width,
         grid=config.grid,
         class_token=False,
         position="sincos_2d",
         project=False,
         name="decoder_embed",
     )(x)
-    for index in range(decoder_depth):
-        x = TransformerBlock(decoder_heads, 4 * decoder_width, name=f"decoder{index:02d}")(x)
+    for index in range(depth):
+        x = TransformerBlock(heads, 4 * width, name=f"decoder{index:02d}")(x)
     x = keras.layers.LayerNormalization(epsilon=config.norm_epsilon, name="decoder_norm")(x)
-    numbers = config.patch_size**2 * config.channels
-    x = keras.layers.Dense(numbers, dtype="float32", name="pixels_of_patches")(x)
-    is_masked = 1 - ops.sum(ops.one_hot(places, count, dtype="float32"), axis=1)  # B N
-    x = ops.concatenate([x, ops.expand_dims(is_masked, -1)], axis=-1)
-    return keras.Model(images, x, name="masked_autoencoder")
+    return x, places
+
+
+def _all_tokens(images, config, masked, pixels):
+    """Returns the encoder's tokens of all patches `(B, N, D)`, and the places that are seen."""
+    seen, count = [], config.grid[0] * config.grid[1]
+
+    def change(patches):
+        kept, ones, places = MaskPatches(masked, name="mask")(patches)
+        seen.append(places)
+        return AllPatches(count, name="all_patches")(kept, ones, places)
+
+    x = encode(patch_tokens(images, config, **pixels, change=change), config)
+    return x[:, x.shape[1] - count :], seen[0]
 
 
 def encoder_of(model, config, *, mean=0.5, std=0.5):

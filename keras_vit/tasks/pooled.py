@@ -4,6 +4,7 @@ import keras
 
 from keras_vit.choices import POOLS
 from keras_vit.errors import UserError
+from keras_vit.keras_private import origin
 from keras_vit.layers import (
     AttentionPool,
     ClassTokenAndMeanPool,
@@ -56,6 +57,14 @@ def pooled(backbone, pool=None):
         norm = keras.layers.LayerNormalization(epsilon=block.norm_epsilon, name="pool_norm")
         x = norm(x)
     return x
+
+
+def ends_in_features(model):
+    """Says whether a model, any `keras.Model`, answers with features: one that `features` built."""
+    found, output = pooled_of(model), getattr(model, "output", None)
+    if found is None or not isinstance(output, keras.KerasTensor):
+        return False
+    return origin(found)[0] is origin(output)[0]
 
 
 def pooled_of(model):

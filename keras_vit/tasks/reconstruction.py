@@ -14,7 +14,7 @@ GREY = 128
 LEAST_ERROR = 1e-10  # of a patch that is written exactly
 
 
-def reconstruction(patch_size):
+def reconstruction(patch_size, *, absolute=False):
     """Makes the task of a masked autoencoder, judged by the PSNR of masked patches, in decibels.
 
     Truth is the image itself, `(B, H, W, C)`. An autoencoder writes patches without their mean and
@@ -22,6 +22,7 @@ def reconstruction(patch_size):
 
     Args:
         patch_size: Side of a patch in pixels.
+        absolute: As `keras_vit.tasks.patch_loss.PatchLoss` takes it.
 
     Returns:
         A `Task`. The graph that trains is that of `keras_vit.tasks.masked_autoencoder`; it is
@@ -31,7 +32,7 @@ def reconstruction(patch_size):
     return Task(
         name="reconstruction",
         example=_example,
-        loss=functools.partial(_loss, patch_size),
+        loss=functools.partial(_loss, patch_size, absolute=absolute),
         deploy=functools.partial(_deployed, patch_size=patch_size),
         score=functools.partial(_score, restored=restored),
         panels=functools.partial(_panels, restored=restored),
@@ -49,10 +50,10 @@ def _example(sample):
     return sample["image"], sample["image"]
 
 
-def _loss(patch_size):
+def _loss(patch_size, *, absolute):
     from keras_vit.tasks.patch_loss import PatchLoss
 
-    return PatchLoss(patch_size)
+    return PatchLoss(patch_size, absolute=absolute)
 
 
 def _deployed(model, *, patch_size):

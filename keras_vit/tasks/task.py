@@ -78,6 +78,8 @@ class Task:
         shares: Names of the figures, of all or of a class, that are shares of one; they are printed
             in percent.
         higher_is_better: Whether a higher headline is better.
+        truth_is_answered: Whether there is no truth besides what another model answers: exports are
+            scored by the answers of the model that they came from, as their truth.
         watched: Name of what chooses the best epoch by its figure of the validation split: one of
             `metrics`, or a figure of `score`, for which the split is answered once more. It is
             better in the same direction as the headline, except for `"loss"`, which is better where
@@ -111,6 +113,7 @@ class Task:
     row: Callable[[np.ndarray, dict], dict] | None = None
     shares: tuple[str, ...] = ()
     higher_is_better: bool = True
+    truth_is_answered: bool = False
     watched: str = "loss"
 
     @property

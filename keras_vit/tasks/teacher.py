@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_vit.errors import UserError, first_few
 from keras_vit.tasks.classify import average_of_heads
@@ -27,7 +27,7 @@ class Teacher(NamedTuple):
     class_names: Sequence[str] = ()
 
 
-def taught(student, teacher, class_names=()):
+def taught(student, teacher=None, class_names=()):
     """Extends a classifier to a graph that trains, from images `(B, H, W, C)` to `(B, A, K)`.
 
     Along `A` are the logits of the student's heads, one or two, and those of the teacher, who sees
@@ -37,7 +37,8 @@ def taught(student, teacher, class_names=()):
     Args:
         student: A model that `keras_vit.tasks.classifier` built, with or without a
             `distillation_head`.
-        teacher: A `Teacher`.
+        teacher: A `Teacher`; `None` where the targets of the training hold its answers, and the
+            graph only those of the student.
         class_names: Names of the student's classes in their order, to find those of the teacher.
 
     Returns:
@@ -47,17 +48,36 @@ def taught(student, teacher, class_names=()):
         ValueError: If both do not know the same classes, or their images have other channels.
     """
     heads = [layer.output for layer in _heads(student)]
+    if teacher is not None:
+        how = dict(num_classes=heads[0].shape[-1], channels=student.input_shape[-1])
+        heads.append(asking(teacher, class_names=class_names, **how)(student.input))
+    return keras.Model(student.input, ops.stack(heads, axis=1), name="taught")
+
+
+def asking(teacher, *, num_classes, channels, class_names=()):
+    """Makes the layer that asks a teacher for the logits of a student's classes.
+
+    Args:
+        teacher: A `Teacher`.
+        num_classes: Number of the student's classes `K`.
+        channels: Channels of its images.
+        class_names: As `taught` takes them.
+
+    Returns:
+        An `AskTeacher`.
+
+    Raises:
+        ValueError: As `taught` does.
+    """
     order = _order(list(teacher.class_names), list(class_names))
-    count, known = heads[0].shape[-1], teacher.num_classes
-    channels, seen = student.input_shape[-1], teacher.image_shape[-1]
-    if (known, seen) != (count, channels):
+    known, seen = teacher.num_classes, teacher.image_shape[-1]
+    if (known, seen) != (num_classes, channels):
         raise UserError(
-            f"A teacher must know the student's {count} classes, and see its {channels} channels: "
-            f"received one of {known} classes and {seen} channels."
+            f"A teacher must know the student's {num_classes} classes, and see its {channels} "
+            f"channels: received one of {known} classes and {seen} channels."
         )
-    layer = AskTeacher(teacher.answer, count, teacher.image_shape[:2], order=order, name="teacher")
-    answers = [ops.expand_dims(each, 1) for each in (*heads, layer(student.input))]
-    return keras.Model(student.input, ops.concatenate(answers, axis=1), name="taught")
+    size = teacher.image_shape[:2]
+    return AskTeacher(teacher.answer, num_classes, size, order=order, name="teacher")
 
 
 def student_of(model):
@@ -75,7 +95,39 @@ def student_of(model):
     return keras.Model(model.input, average_of_heads(heads), name="classifier")
 
 
-class AskTeacher(keras.layers.Layer):
+class AskModel(keras.layers.Layer):
+    """Shows images `(B, H, W, C)` to a model that learns nothing; a subclass defines `call`.
+
+    Args:
+        ask: Called with images of the model's size, float32, 0 to 255; what it is made of is not
+            tracked.
+        image_size: Height and width of these images, to which others are resized.
+    """
+
+    def __init__(self, ask, image_size, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.image_size = tuple(image_size)
+        # Behind a function: Keras would track a model, and train and save it.
+        self.ask = lambda images: ask(images)
+
+    def build(self, shape):
+        # Only where a side shrinks: XLA cannot compile it for the CPU.
+        self.antialias = any(
+            new < old for new, old in zip(self.image_size, shape[1:3], strict=True)
+        )
+        self.supports_jit = not self.antialias
+
+    def asked(self, images):
+        """Returns what the model answers to images `(B, H, W, C)`, float32, without gradient."""
+        images = ops.cast(images, "float32")
+        if tuple(images.shape[1:3]) != self.image_size:
+            how = dict(interpolation="bilinear", antialias=self.antialias)
+            images = ops.image.resize(images, self.image_size, **how)
+        answers = self.ask(images)
+        return tree.map_structure(lambda x: ops.stop_gradient(ops.cast(x, "float32")), answers)
+
+
+class AskTeacher(AskModel):
     """Answers images `(B, H, W, C)` with the logits `(B, K)` of a teacher, which get no gradient.
 
     Args:
@@ -87,29 +139,15 @@ class AskTeacher(keras.layers.Layer):
     """
 
     def __init__(self, answer, num_classes, image_size, *, order=None, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+        super().__init__(answer, image_size, **kwargs)
         self.num_classes = num_classes
-        self.image_size = tuple(image_size)
         self.order = order
-        # Behind a function: Keras would track a model, and train and save it.
-        self.ask = lambda images: answer(images)
-
-    def build(self, shape):
-        # Only where a side shrinks: XLA cannot compile it for the CPU.
-        self.antialias = any(
-            new < old for new, old in zip(self.image_size, shape[1:3], strict=True)
-        )
-        self.supports_jit = not self.antialias
 
     def compute_output_shape(self, shape):
         return (shape[0], self.num_classes)
 
     def call(self, images):
-        images = ops.cast(images, "float32")
-        if tuple(images.shape[1:3]) != self.image_size:
-            how = dict(interpolation="bilinear", antialias=self.antialias)
-            images = ops.image.resize(images, self.image_size, **how)
-        logits = ops.stop_gradient(ops.cast(self.ask(images), "float32"))
+        logits = self.asked(images)
         return logits if self.order is None else ops.take(logits, self.order, axis=1)
 
 

@@ -16,7 +16,9 @@ class DistillationLoss(keras.losses.Loss):
     from the labels, the last one from the teacher; a student with one head from both with it.
 
     Targets are shares of the classes `(B, K)`. Outputs are logits `(B, A, K)`, as
-    `keras_vit.tasks.taught` gives them: of one or two heads, then of the teacher.
+    `keras_vit.tasks.taught` gives them: of one or two heads, then of the teacher. Where the
+    teacher was asked before, its logits are in the targets `(B, 2, K)`, behind the shares, and not
+    in the outputs.
 
     Args:
         hard: Whether only the teacher's most probable class is learned.
@@ -37,8 +39,8 @@ class DistillationLoss(keras.losses.Loss):
         self.hard, self.share, self.temperature = hard, share, temperature
 
     def call(self, y_true, y_pred):
-        heads, teacher = y_pred[:, :-1], y_pred[:, -1]
-        of_labels = keras.losses.categorical_crossentropy(y_true, heads[:, 0], from_logits=True)
+        labels, heads, teacher = _parts(y_true, y_pred)
+        of_labels = keras.losses.categorical_crossentropy(labels, heads[:, 0], from_logits=True)
         student = heads[:, -1]
         if self.hard:
             named = ops.one_hot(ops.argmax(teacher, axis=-1), teacher.shape[-1])
@@ -52,11 +54,22 @@ class DistillationLoss(keras.losses.Loss):
 
 def accuracy(y_true, y_pred):
     """Says where the mean of a student's heads is right, `(B,)`; arguments as of the loss."""
-    answered = ops.mean(y_pred[:, :-1], axis=1)
-    return ops.cast(ops.equal(ops.argmax(answered, -1), ops.argmax(y_true, -1)), "float32")
+    labels, heads, _ = _parts(y_true, y_pred)
+    return _equal(ops.mean(heads, axis=1), labels)
 
 
 def agreement(y_true, y_pred):
     """Says where the head that learns from a teacher agrees with it, `(B,)`."""
-    student, teacher = (ops.argmax(y_pred[:, place], -1) for place in (-2, -1))
-    return ops.cast(ops.equal(student, teacher), "float32")
+    _, heads, teacher = _parts(y_true, y_pred)
+    return _equal(heads[:, -1], teacher)
+
+
+def _parts(y_true, y_pred):
+    """Returns the labels `(B, K)`, and the logits of the heads `(B, A, K)` and of the teacher."""
+    if len(y_true.shape) == 3:
+        return y_true[:, 0], y_pred, y_true[:, 1]
+    return y_true, y_pred[:, :-1], y_pred[:, -1]
+
+
+def _equal(one, other):
+    return ops.cast(ops.equal(ops.argmax(one, -1), ops.argmax(other, -1)), "float32")

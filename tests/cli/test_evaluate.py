@@ -155,7 +155,7 @@ def test_the_training_split_can_be_asked_for(run, model, pictures):
 def test_what_is_no_classifier_or_sees_other_colours_is_refused(tmp_path, run, one_line, pictures):
     features(vit("mu/4", image_size=8)).save(tmp_path / "features.keras")
     status, _, err = run("evaluate", tmp_path / "features.keras", "--data", pictures)
-    assert status == 2 and "It has no head" in one_line(err)
+    assert status == 2 and "features have none: " in one_line(err)
     classifier(vit("mu/4", image_size=8, channels=1), 3).save(tmp_path / "grey.keras")
     status, _, err = run("evaluate", tmp_path / "grey.keras", "--data", pictures)
     assert status == 2 and "takes 1 channels: the source has 3" in one_line(err)

@@ -10,13 +10,15 @@ import pytest
 import tensorflow as tf
 
 import keras_vit
+import recipes.cnn
 import recipes.distill
 from keras_vit.errors import UserError
 from keras_vit.export import export
 from keras_vit.models import vit
-from keras_vit.run.teacher import open_teacher
+from keras_vit.run.teacher import open_guide, open_teacher
 from keras_vit.tasks import classifier, features, segmentation, segmenter
 
+*OF_TEACHERS, GUIDED = recipes.distill.SMOKE
 NAMES = [str(digit) for digit in range(10)]
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1)).astype("float32")
 
@@ -95,6 +97,11 @@ def test_what_does_not_teach_is_refused_in_one_sentence(professor, tmp_path):
         (dict(teacher=""), "`teacher` must be given"),
         (dict(class_weights=("balanced",)), "neither `class_weights` nor `folds`"),
         (dict(token=True, pool="mean"), "needs no `pool`: received mean"),
+        (dict(guide="cnn.keras"), "A guide needs every patch: pass --patch-dropout 0 --patch-dro"),
+        (dict(teacher="", guide="cnn.keras"), "pass --share 0 and neither --hard nor --token"),
+        (dict(store_answers="a", workers="b:1,c:1", worker=0), "to the views of one worker: recei"),
+        (dict(guidance=0), "`guidance` must be above 0: received guidance=0"),
+        (dict(guide_layers=("a",)), "`guide_layers` are those of a `guide`"),
     ],
 )
 def test_flags_that_do_not_fit_are_one_sentence(places, wrong, message):
@@ -102,8 +109,44 @@ def test_flags_that_do_not_fit_are_one_sentence(places, wrong, message):
         dataclasses.replace(recipes.distill.SMOKE[0], **places | wrong).check()
 
 
+def test_a_guide_is_a_keras_file_with_maps(professor, tmp_path):
+    cnn = recipes.cnn.cnn((8, 8, 1), 10, width=8, blocks=1, mean=0.5, std=0.5)
+    cnn.save(tmp_path / "cnn.keras")
+    guide = open_guide(tmp_path / "cnn.keras")
+    assert guide.map_shapes == [(8, 8, 8), (4, 4, 16), (2, 2, 32)]  # its three stages
+    professor.save(tmp_path / "vit.keras")
+    for name, message in (("vit.keras", "classifier has none"), ("1", "A guide is a .keras file")):
+        with pytest.raises(UserError, match=message):
+            open_guide(tmp_path / name)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("config", recipes.distill.SMOKE)
+def test_a_guided_student_is_delivered_alone(places, tmp_path):
+    cnn = recipes.cnn.cnn((8, 8, 1), 10, width=8, blocks=1, mean=0.5, std=0.5, class_names=NAMES)
+    cnn.save(tmp_path / "teacher.keras")
+    config = dataclasses.replace(GUIDED, **places, export=False)
+    recipes.distill.run(dataclasses.replace(config, teacher="", guide=places["teacher"]))
+    model = keras_vit.load(tmp_path / "run" / "best.keras")
+    assert not any("guide" in layer.name for layer in model.layers)
+
+
+@pytest.mark.slow
+def test_stored_answers_are_learned_from_again_without_the_teacher(places, tmp_path, monkeypatch):
+    fewer = dict(export=False, epochs=1, picture_epochs=0)
+    config = dataclasses.replace(OF_TEACHERS[1], **places | fewer)
+    config = dataclasses.replace(config, store_answers=str(tmp_path / "answers"))
+    recipes.distill.run(config)
+    monkeypatch.setattr("keras_vit.run.teacher.open_teacher", None)
+    recipes.distill.run(dataclasses.replace(config, run_dir=str(tmp_path / "again")))
+    one, other = (keras_vit.load(tmp_path / name / "last.keras") for name in ("run", "again"))
+    for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, same)
+    with pytest.raises(UserError, match="are those to other views: mixup is 0.5"):
+        recipes.distill.run(dataclasses.replace(config, mixup=0.5, run_dir=str(tmp_path / "more")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", OF_TEACHERS)
 def test_the_student_is_delivered_alone(config, places, tmp_path, capsys):
     places["export"] = not config.token  # exports of a distilled model have tests of their own
     rows = recipes.distill.run(dataclasses.replace(config, **places))

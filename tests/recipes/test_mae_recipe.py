@@ -35,11 +35,13 @@ def test_flags_that_do_not_fit_are_one_sentence(places, wrong, message):
 @pytest.mark.parametrize("config", recipes.mae.SMOKE)
 def test_a_backbone_is_trained_without_labels(config, places, tmp_path, capsys):
     rows = recipes.mae.run(dataclasses.replace(config, **places))
-    assert [Path(row.artefact).name for row in rows] == ["best.keras", "1", "1.tflite"]
+    exports = ["best.keras", "1", "1.tflite"] if config.export else []
+    assert [Path(row.artefact).name for row in rows] == exports
     assert all(row.difference < 1e-3 for row in rows)
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert results["test_psnr"] == pytest.approx(rows[0].figures["psnr"])
-    assert open_artefact(Path(rows[1].artefact)).task == "reconstruction"
+    for row in rows:
+        assert results["test_psnr"] == pytest.approx(row.figures["psnr"], rel=1e-3)
+    assert open_artefact(tmp_path / "run" / "best.keras").task == "reconstruction"
     assert "backbone.keras" in capsys.readouterr().out
     backbone = tmp_path / "run" / "backbone.keras"
     images = np.zeros((2, 8, 8, 1), "uint8")

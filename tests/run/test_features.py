@@ -1,9 +1,19 @@
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
+from keras_vit.data import open_source
+from keras_vit.models import vit
 from keras_vit.run.baselines import advice
-from keras_vit.run.features import Features, best_neighbours, best_probe, linear_probe
+from keras_vit.run.features import (
+    Features,
+    best_neighbours,
+    best_probe,
+    features_of,
+    linear_probe,
+)
+from keras_vit.tasks import features
 
 
 def clusters(classes, each, seed=0, spread=0.5):
@@ -60,3 +70,18 @@ def test_a_training_is_compared_with_its_baselines_on_val(figure, epoch, expecte
     (sentence,) = advice(figures, {"figure": figure, "epoch": epoch})
     assert expected in sentence
     assert advice({}, {"figure": figure, "epoch": epoch}) == advice(figures, None) == []
+
+
+def test_broken_pictures_are_named(tmp_path, capsys):
+    for split in ("train", "test"):
+        for colour, value in (("black", 0), ("white", 255)):
+            folder = tmp_path / "data" / split / colour
+            folder.mkdir(parents=True)
+            for index in range(2):
+                Image.new("RGB", (8, 8), (value,) * 3).save(folder / f"{index}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    features(vit("mu/4", image_size=8)).save(tmp_path / "backbone.keras")
+    found = features_of(tmp_path / "backbone.keras", open_source(str(tmp_path / "data")))
+    assert {name: len(each.labels) for name, each in found.items()} == {"train": 4, "test": 4}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("keras-vit: ") and "white/broken.png is left out: " in line

@@ -69,6 +69,11 @@ def test_the_loss_is_that_of_the_paper(heads, hard):
     loss = DistillationLoss(hard=hard, share=0.3, temperature=3.0)
     expected = 0.7 * of_labels + 0.3 * of_teacher
     np.testing.assert_allclose(loss(labels, outputs), expected.mean(), rtol=1e-5)
+    targets, heads_alone = np.stack([labels, teacher], axis=1), outputs[:, :-1]
+    np.testing.assert_allclose(loss(targets, heads_alone), expected.mean(), rtol=1e-5)
+    for metric in (accuracy, agreement):  # the teacher was asked before
+        found = numpy(metric(targets, heads_alone))
+        np.testing.assert_array_equal(found, numpy(metric(labels, outputs)))
 
 
 def test_a_student_that_answers_as_its_teacher_has_nothing_to_learn_from_it():

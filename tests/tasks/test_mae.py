@@ -70,7 +70,9 @@ def test_tokens_return_to_their_places():
         np.testing.assert_allclose(row, expected, atol=1e-6)
 
 
-def test_what_is_masked_is_not_seen(model):
+@pytest.mark.parametrize("depth", [0, 1])
+def test_what_is_masked_is_not_seen(depth):
+    model = masked_autoencoder(CONFIG, **DECODER | dict(decoder_depth=depth))
     answers = numpy(model(IMAGES))
     masked = answers[..., -1]
     assert answers.shape == (4, COUNT, NUMBERS + 1) and (masked.sum(-1) == 18).all()
@@ -83,16 +85,17 @@ def test_what_is_masked_is_not_seen(model):
     assert np.abs(numpy(model(other)) - answers)[..., :-1].max() > 1e-3
 
 
-def test_the_loss_is_that_of_masked_patches_which_are_normed():
+@pytest.mark.parametrize("absolute", [False, True])
+def test_the_loss_is_that_of_masked_patches_which_are_normed(absolute):
     answers = RNG.normal(size=(4, COUNT, NUMBERS + 1)).astype("float32")
     answers[..., -1] = RNG.random((4, COUNT)) < 0.5
     pixels = IMAGES.reshape(4, 4, 4, 6, 4, 3).transpose(0, 1, 3, 2, 4, 5).reshape(4, COUNT, -1)
     pixels = pixels / 255
     target = pixels - pixels.mean(-1, keepdims=True)
     target /= np.sqrt(pixels.var(-1, keepdims=True) + 1e-6)
-    errors = np.square(answers[..., :-1] - target).mean(-1)
+    errors = (np.abs if absolute else np.square)(answers[..., :-1] - target).mean(-1)
     expected = [(e * m).sum() / m.sum() for e, m in zip(errors, answers[..., -1], strict=True)]
-    found = PatchLoss(4)(IMAGES, answers)
+    found = PatchLoss(4, absolute=absolute)(IMAGES, answers)
     np.testing.assert_allclose(found, np.mean(expected), rtol=1e-4)
 
 
@@ -102,6 +105,23 @@ def test_the_encoder_becomes_a_backbone_that_sees_everything(model):
     weights = {weight.path: numpy(weight) for weight in model.weights}
     for weight in backbone.weights:
         np.testing.assert_array_equal(numpy(weight), weights[weight.path])
+
+
+def test_without_a_decoder_the_encoder_sees_a_learned_patch_in_place_of_each_masked_one():
+    """SimMIM: its answers are those of the backbone to such an image."""
+    model = masked_autoencoder(CONFIG, masked=0.6, decoder_depth=0)
+    unseen = RNG.uniform(-1, 1, NUMBERS).astype("float32")
+    model.get_layer("all_patches").unseen.assign(unseen[None, None])
+    answers = numpy(model(IMAGES))
+    masked = answers[..., -1]
+    assert (masked.sum(-1) == COUNT - round(0.4 * COUNT)).all()
+    patches = IMAGES.reshape(4, 4, 4, 6, 4, 3).transpose(0, 1, 3, 2, 4, 5).reshape(4, COUNT, -1)
+    patches = np.where(masked[..., None] > 0, 127.5 * (unseen + 1), patches)
+    images = patches.reshape(4, 4, 6, 4, 4, 3).transpose(0, 1, 3, 2, 4, 5).reshape(IMAGES.shape)
+    tokens = encoder_of(model, CONFIG)(images.astype("float32"))[:, 1:]
+    expected = numpy(model.get_layer("pixels_of_patches")(tokens))
+    np.testing.assert_allclose(answers[..., :-1], expected, atol=1e-4)
+    assert not [layer.name for layer in model.layers if "decoder" in layer.name]
 
 
 def test_pictures_are_learned_by_heart():

@@ -1,4 +1,4 @@
-"""Trainings that draw masks, or ask a teacher, go on bit for bit."""
+"""Trainings that draw masks, or ask a teacher and a guide, go on bit for bit."""
 
 import functools
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 from resuming import KillAt, Killed
 
 from keras_vit.models import ViTConfig, vit
-from keras_vit.tasks import Teacher, classifier, masked_autoencoder, taught
+from keras_vit.tasks import Teacher, classifier, guide_of, guided, masked_autoencoder, taught
 from keras_vit.tasks.patch_loss import PatchLoss
 from keras_vit.tasks.teacher_loss import DistillationLoss
 from keras_vit.training import Checkpoints, training_model
@@ -27,7 +27,9 @@ def autoencoder():
 def student():
     professor = classifier(vit("mu/4", image_size=8), 3)
     teacher = Teacher(functools.partial(professor, training=False), (8, 8, 3), 3)
-    return taught(classifier(vit("mu/4", image_size=8, dropout=0.2), 3), teacher)
+    inputs = keras.Input((8, 8, 3))
+    guide = guide_of(keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=2)(inputs)))
+    return guided(taught(classifier(vit("mu/4", image_size=8, dropout=0.2), 3), teacher), guide)
 
 
 def trained(build, loss, targets, folder, kill_at=None):
