@@ -20,7 +20,7 @@ from keras_vit.errors import UserError
 from keras_vit.files import atomic_write
 from keras_vit.progress import progress
 from keras_vit.run.settings import wrapped
-from keras_vit.run.views import check_views
+from keras_vit.run.stored_views import check_views
 
 KIND = np.dtype("float16")
 WATCHED = "val.npy"

@@ -73,7 +73,7 @@ class Teaching(AnySource):
         """
         from keras_vit.run.stored_answers import StoredAnswers
         from keras_vit.run.teacher import open_guide, open_teacher
-        from keras_vit.run.views import digest_of_teacher, flags_of_views
+        from keras_vit.run.stored_views import digest_of_teacher, flags_of_views
         from keras_vit.tasks import distillation, guided, of_student, taught
         from keras_vit.tasks.teacher import asking
 

@@ -12,7 +12,7 @@ from keras_vit.data.augment import random_flip
 from keras_vit.errors import UserError
 from keras_vit.run import Training
 from keras_vit.run.stored_answers import StoredAnswers
-from keras_vit.run.views import digest_of_teacher
+from keras_vit.run.stored_views import digest_of_teacher
 
 RNG = np.random.default_rng(0)
 
