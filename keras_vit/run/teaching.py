@@ -72,8 +72,8 @@ class Teaching(AnySource):
             `keras_vit.run.stored_answers.StoredAnswers`, or `None` where they are not stored.
         """
         from keras_vit.run.stored_answers import StoredAnswers
-        from keras_vit.run.teacher import open_guide, open_teacher
         from keras_vit.run.stored_views import digest_of_teacher, flags_of_views
+        from keras_vit.run.teacher import open_guide, open_teacher
         from keras_vit.tasks import distillation, guided, of_student, taught
         from keras_vit.tasks.teacher import asking
 
