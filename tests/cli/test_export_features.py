@@ -39,7 +39,7 @@ def test_a_backbone_without_a_head_answers_with_features(tmp_path, run, one_line
         (["evaluate", out, "--data", "digits"], "features have none: "),
         (
             ["embed", "digits", "--model", out, "--out", tmp_path / "x.npz"],
-            "There is no .safetensors or .npz file",
+            "There is no .safetensors",
         ),
     ):
         code, _, err = run(*words)
