@@ -82,10 +82,7 @@ def evaluate(
     preprocessing = with_flags(artefact.preprocessing, source, [examples], **flags)
     task = task_of(artefact, {} if artefact.class_names else _shapes(artefact))
     if task.truth_is_answered:
-        raise UserError(
-            f"`evaluate` scores answers by a truth, and features have none: {model} has no head. "
-            "python -m recipes.probe judges features by labels."
-        )
+        raise UserError(f"`evaluate` needs a truth, and features have none: {model} has no head.")
     check_channels(artefact.image_shape[2] - task.alpha, examples)
     example = examples_of(source, task, artefact.class_names, "`evaluate`")
     if artefact.class_names is None and task.class_names and source.class_names:

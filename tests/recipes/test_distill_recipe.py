@@ -16,6 +16,7 @@ from keras_vit.errors import UserError
 from keras_vit.export import export
 from keras_vit.models import vit
 from keras_vit.run.teacher import open_guide, open_teacher
+from keras_vit.run.views import flags_of_views
 from keras_vit.tasks import classifier, features, segmentation, segmenter
 
 *OF_TEACHERS, GUIDED = recipes.distill.SMOKE
@@ -128,6 +129,17 @@ def test_a_guided_student_is_delivered_alone(places, tmp_path):
     recipes.distill.run(dataclasses.replace(config, teacher="", guide=places["teacher"]))
     model = keras_vit.load(tmp_path / "run" / "best.keras")
     assert not any("guide" in layer.name for layer in model.layers)
+
+
+def test_what_changes_a_view_is_known_and_what_changes_only_the_student_is_not():
+    config = recipes.distill.SMOKE[0]
+    for change, is_another in (
+        (dict(width=32, learning_rate=1.0, share=1.0, label_smoothing=0.1, epochs=9), False),
+        *((each, True) for each in (dict(seed=1), dict(mixup=0.1), dict(flip=False))),
+        *((each, True) for each in (dict(erasing=0.1), dict(padding=0), dict(batch_size=16))),
+    ):
+        other = flags_of_views(dataclasses.replace(config, **change))
+        assert (other != flags_of_views(config)) == is_another
 
 
 @pytest.mark.slow
