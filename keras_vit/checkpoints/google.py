@@ -1,4 +1,4 @@
-"""Google's `.npz` files: vision_transformer's originals, AugReg, hybrids; big_vision's `params/...`.
+"""Google's `.npz` files: vision_transformer's ViT, AugReg, hybrids; big_vision's `params/...`.
 
 Both are Flax modules. They differ in the numeric suffixes and in whether the class token has a
 position: vision_transformer's has one. Flax' GELU is the tanh approximation.

@@ -91,9 +91,10 @@ def randomise(model):
             is_scale = name.endswith("norm.weight") or "norm" in name and name.endswith("weight")
             noise = 1 + 0.2 * noise if is_scale or "gamma" in name else 0.2 * noise
             if "backbone" in name and weight.ndim == 4:
-                # Two values compress well; they are small, so that epsilons can be seen.
+                # Few values compress well; filters of two sizes let epsilons be seen.
                 draws = torch.randint(0, 2, weight.shape, generator=generator)
-                noise = 0.02 * draws
+                sizes = torch.randint(0, 2, (len(weight), 1, 1, 1), generator=generator)
+                noise = 0.002 * draws * 10**sizes
             weight.copy_(noise.half())  # which halves the files
 
 
