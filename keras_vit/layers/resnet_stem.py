@@ -33,7 +33,7 @@ class ResNetStem(keras.layers.Layer):
             Google's `"flax"`: kernels of one answer a little differently with those of the other.
 
     Raises:
-        ValueError: If `check_resnet` refuses the sizes, or `patch_size` does not divide the image.
+        ValueError: If `check_resnet` refuses the sizes.
     """
 
     def __init__(self, patch_size, *, blocks=(), epsilons="timm", **kwargs):
@@ -100,10 +100,9 @@ class ResidualUnit(keras.layers.Layer):
             _convolution(filters, size, strides=step, name=f"convolution{place}", **options)
             for place, (filters, size, step) in enumerate(shapes, start=1)
         ]
-        first = ("ones", "ones", "zeros")
         self.norms = [
             _norm(name=f"norm{place}", gamma_initializer=factors, **options)
-            for place, factors in enumerate(first, start=1)
+            for place, factors in enumerate(("ones", "ones", "zeros"), start=1)
         ]
         if has_shortcut:
             self.shortcut = _convolution(4 * width, 1, strides=strides, name="shortcut", **options)
@@ -120,12 +119,11 @@ class ResidualUnit(keras.layers.Layer):
 
     def call(self, maps):
         kept = self.shortcut_norm(self.shortcut(maps)) if self.has_shortcut else maps
-        first, second, third = zip(self.convolutions, self.norms, strict=True)
-        x = maps
-        for convolution, norm in (first, second):
-            x = ops.relu(norm(convolution(x)))
-        convolution, norm = third
-        return ops.relu(kept + norm(convolution(x)))
+        convolution1, convolution2, convolution3 = self.convolutions
+        norm1, norm2, norm3 = self.norms
+        x = ops.relu(norm1(convolution1(maps)))
+        x = ops.relu(norm2(convolution2(x)))
+        return ops.relu(kept + norm3(convolution3(x)))
 
 
 def stem_stride(blocks):

@@ -16,13 +16,14 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize("how", [normed, normed_in_16_bits])
 @pytest.mark.parametrize(
-    "norm, layer, shape",
+    "norm, kind, options, shape",
     [
-        (layer_norm, keras.layers.LayerNormalization(epsilon=1e-6), (4, 5, 32)),
-        (group_norm, keras.layers.GroupNormalization(8, epsilon=1e-5), (4, 2, 3, 32)),
+        (layer_norm, keras.layers.LayerNormalization, dict(epsilon=1e-6), (4, 5, 32)),
+        (group_norm, keras.layers.GroupNormalization, dict(groups=8, epsilon=1e-5), (4, 2, 3, 32)),
     ],
 )
-def test_the_norm_is_kerass(how, norm, layer, shape):
+def test_the_norm_is_kerass(how, norm, kind, options, shape):
+    layer = kind(**options)
     x = RNG.normal(3, 2, shape).astype("float32")
     layer.build(x.shape)
     layer.gamma.assign(RNG.normal(size=32))
