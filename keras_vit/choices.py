@@ -6,5 +6,5 @@ SCHEDULES = ("cosine", "linear", "polynomial", "rsqrt", "constant")
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 XLA = ("auto", "on", "off")
 SAMPLINGS = ("natural", "balanced")
-STEMS = ("linear", "spt", "conv", "cct", "t2t")
+STEMS = ("linear", "spt", "conv", "cct", "t2t", "resnet")
 POOLS = ("class_token", "mean", "class_token_and_mean", "attention", "sequence")

@@ -155,7 +155,7 @@ TINY = dict(epochs=2, batch_size=16, width=16, mlp_dim=32, depth=1, num_heads=2)
 SMOKE = (
     Gpu(**TINY, warmup_epochs=1, stem="spt", locality=True, pool="sequence"),
     Cpu(**TINY, patch_dropout=(0.75, 0.0), patch_dropout_epochs=(0, 1)),
-    Article(**TINY, image_size=64, stem="conv"),
+    Article(**TINY, image_size=48, stem="resnet", stem_blocks=(1,)),
 )
 
 
@@ -206,6 +206,7 @@ def run(config):
         class_token=config.class_token,
         position=config.position,
         stem=config.stem,
+        stem_blocks=config.stem_blocks,
         locality=config.locality,
     )
     return train(

@@ -183,6 +183,7 @@ def run(config):
         distillation_token=config.token,
         position=config.position,
         stem=config.stem,
+        stem_blocks=config.stem_blocks,
         locality=config.locality,
     )
     rates = dict(drop_path=config.drop_path, patch_dropout=config.largest_patch_dropout)

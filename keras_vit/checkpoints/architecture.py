@@ -117,7 +117,7 @@ def architecture_of(model):
     config = ViTConfig(
         image_size=(height, width),
         patch_size=layers["patches"].patch_size,
-        stem=next(name for name, kind in STEMS.items() if type(layers["patches"]) is kind),
+        **_stem_of(layers["patches"]),
         channels=channels,
         width=embed.width,
         depth=len(blocks),
@@ -153,6 +153,14 @@ def architecture_of(model):
     if architecture.num_classes:
         to_probabilities(model)  # raises if the head has another activation
     return architecture
+
+
+def _stem_of(patches):
+    """Returns the fields of `ViTConfig` that say how images become patches."""
+    stem = next(name for name, kind in STEMS.items() if type(patches) is kind)
+    if stem != "resnet":
+        return dict(stem=stem)
+    return dict(stem=stem, stem_blocks=patches.blocks, stem_epsilons=patches.epsilons)
 
 
 def _windows_of(blocks):

@@ -15,6 +15,12 @@ from keras_vit.tasks import class_names_of, preprocessing_of
 
 TIMM_MODES = {"crop": "center", "squash": "squash"}
 POOLS = {ours: theirs for theirs, ours in timm.POOLS.items()}
+HYBRIDS = {  # timm's models by the units of their residual network
+    (): "vit_tiny_r_s16_p8_224",
+    (2, 2, 2, 2): "vit_small_r26_s32_224",
+    (3, 4, 9): "vit_base_r50_s16_224",
+    (3, 4, 6, 3): "vit_large_r50_s32_224",
+}
 
 
 def export_timm(model, path):
@@ -100,11 +106,14 @@ def _arguments(architecture):
         ValueError: If timm has no such model.
     """
     config = architecture.config
+    hybrid = config.stem == "resnet"
     lacks = {
         "pre_logits": architecture.pre_logits,
         "pool='class_token_and_mean'": architecture.pool == "class_token_and_mean",
         "pool='sequence'": architecture.pool == "sequence",
-        f"stem={config.stem!r}": config.stem != "linear",
+        f"stem={config.stem!r}": config.stem not in ("linear", "resnet"),
+        f"stem_blocks={config.stem_blocks}": config.stem_blocks not in HYBRIDS,
+        f"stem_epsilons={config.stem_epsilons!r}": config.stem_epsilons != "timm",
         "locality": config.locality,
         "windows": config.window,
         "position='none'": config.position == "none",
@@ -119,6 +128,10 @@ def _arguments(architecture):
         )
         or config.norm_epsilon == 1e-5
         and (config.distillation_token or config.activation == "swiglu"),
+        "stem='resnet' and a distillation token, swiglu or norm_epsilon=1e-05": hybrid
+        and (config.distillation_token or config.activation == "swiglu")
+        or hybrid
+        and config.norm_epsilon == 1e-5,
     }
     for what, it_has in lacks.items():
         if it_has:
@@ -129,11 +142,13 @@ def _arguments(architecture):
     gated = config.activation == "swiglu"
     if gated:
         name = "vit_giant_patch14_dinov2"
+    if hybrid:
+        name = HYBRIDS[config.stem_blocks]
     has_rows = config.position == "learned" and config.prefix_positions
     return {
         "model_name": name,
         "img_size": list(config.image_size),
-        "patch_size": config.patch_size,
+        "patch_size": config.cut_size,
         "in_chans": config.channels,
         "num_classes": architecture.num_classes,
         "global_pool": POOLS[architecture.pool],

@@ -1,4 +1,4 @@
-"""Google's `.npz` files: vision_transformer's originals and AugReg, and big_vision's `params/...`.
+"""Google's `.npz` files: vision_transformer's ViT, AugReg, hybrids; big_vision's `params/...`.
 
 Both are Flax modules. They differ in the numeric suffixes and in whether the class token has a
 position: vision_transformer's has one. Flax' GELU is the tanh approximation.
@@ -17,6 +17,7 @@ from keras_vit.checkpoints.arrays import (
     named_once,
     shape_of,
 )
+from keras_vit.checkpoints.hybrids import cut_side, google_entries, google_stem
 from keras_vit.checkpoints.mapping import Entry, same
 from keras_vit.errors import UserError
 from keras_vit.models import ViTConfig
@@ -95,6 +96,8 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     """
     big_vision = not has_part(arrays, "/MlpBlock_3/")
     patch_size, _, channels, width = shape_of(arrays, "embedding/kernel", 4)
+    if stem := google_stem(arrays):
+        channels, patch_size = stem.pop("channels"), cut_side(stem, patch_size)
     attention = "MultiHeadDotProductAttention_0" if big_vision else "MultiHeadDotProductAttention_1"
     heads = shape_of(arrays, f"{BLOCK}0/{attention}/query/kernel", 3)[1]
     if num_heads not in (None, heads):
@@ -108,6 +111,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
         patch_size=patch_size,
+        **stem,
         channels=channels,
         width=width,
         depth=count_blocks(arrays, re.compile(rf"{BLOCK}(\d+)/")),
@@ -145,6 +149,8 @@ def table(architecture, arrays):
     big_vision = not has_part(arrays, "/MlpBlock_3/")
     heads = config.num_heads
     entries = _dense("embed/projection", "embedding", kernel=_flat(-1))
+    if config.stem == "resnet":
+        entries |= google_entries(config)
     if config.position == "learned":
         entries["embed/positions"] = same("pos_embedding" if big_vision else POSITIONS)
     if config.class_token:

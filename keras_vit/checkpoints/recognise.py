@@ -50,6 +50,7 @@ class RecognisedCheckpoint:
         """Describes the checkpoint on one line."""
         architecture = self.architecture
         config, pool = architecture.config, architecture.pool or "no"
+        blocks = f" {config.stem_blocks}" if config.stem == "resnet" else ""
         parts = [
             f"{self.format}, {config.image_size[0]}x{config.image_size[1]} pixels in patches of "
             f"{config.patch_size}",
@@ -59,7 +60,7 @@ class RecognisedCheckpoint:
             "LayerScale" if config.layer_scale is not None else None,
             "a distillation token" if config.distillation_token else None,
             "positions between blocks" if config.mid_positions else None,
-            f"stem {config.stem}" if config.stem != "linear" else None,
+            f"stem {config.stem}{blocks}" if config.stem != "linear" else None,
             "locality" if config.locality else None,
             "boxes" if architecture.detector else f"{pool.replace('_', ' ')} pooling",
             f"{architecture.num_classes:,} classes" if architecture.num_classes else "no head",

@@ -1,4 +1,4 @@
-"""timm's `VisionTransformer`: ViT, DeiT, DeiT III, DINO, DINOv2, MAE, CLIP's and SigLIP's towers.
+"""timm's `VisionTransformer`: ViT, DeiT, DeiT III, DINO, DINOv2, MAE, hybrids, CLIP, SigLIP.
 
 Models with the same names may differ in what no array shows: the epsilon of the norms and the form
 of GELU. Here these follow the family that the arrays belong to; `load` takes other values.
@@ -18,6 +18,7 @@ from keras_vit.checkpoints.arrays import (
 )
 from keras_vit.checkpoints.config_values import by_number, value_of
 from keras_vit.checkpoints.families import CLIP, IMAGENET, heads_of
+from keras_vit.checkpoints.hybrids import cut_side, timm_stem
 from keras_vit.checkpoints.image_processors import read_timm
 from keras_vit.checkpoints.timm_names import table as table
 from keras_vit.errors import UserError
@@ -107,6 +108,8 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
             ours is not.
     """
     width, channels, patch_size, _ = shape_of(arrays, "patch_embed.proj.weight", 4)
+    if stem := timm_stem(arrays):
+        channels, patch_size = stem.pop("channels"), cut_side(stem, patch_size)
     if not is_ours:
         _refuse_others(arrays, pool)
     depth = count_blocks(arrays, re.compile(r"blocks\.(\d+)\."))
@@ -131,6 +134,7 @@ def architecture(arrays, *, num_heads=None, grid=None, image_size=None, is_ours=
     config = ViTConfig(
         image_size=(grid[0] * patch_size, grid[1] * patch_size),
         patch_size=patch_size,
+        **stem,
         channels=channels,
         width=width,
         depth=depth,

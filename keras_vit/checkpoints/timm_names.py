@@ -1,5 +1,6 @@
 """The table that maps each weight of ours to timm's arrays."""
 
+from keras_vit.checkpoints.hybrids import timm_entries
 from keras_vit.checkpoints.mapping import Entry, convolution, dense, norm, same
 
 
@@ -15,9 +16,11 @@ def table(architecture, arrays=None):
     """
     config = architecture.config
     entries = {
-        "embed/projection/kernel": convolution("patch_embed.proj.weight", config.patch_size),
+        "embed/projection/kernel": convolution("patch_embed.proj.weight", config.cut_size),
         "embed/positions": same("pos_embed"),
     }
+    if config.stem == "resnet":
+        entries |= timm_entries(config)
     if config.patch_bias:
         entries["embed/projection/bias"] = same("patch_embed.proj.bias")
     if config.class_token:

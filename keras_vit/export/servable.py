@@ -4,25 +4,28 @@ import functools
 
 import keras
 from keras import ops
+from keras.layers import GroupNormalization
 
 from keras_vit.errors import UserError, reason_of
+from keras_vit.export.norms import group_norm, layer_norm, normed, normed_in_16_bits
 from keras_vit.keras_private import all_layers, readers
-from keras_vit.layers import MLP, TokenPool, TransformerBlock
+from keras_vit.layers import MLP, StandardizedConv, TokenPool, TransformerBlock
 
 
 def servable(model, *, whole_numbers=False):
     """Rebuilds a functional model with the same weights for export; it is not meant for training.
 
     Every layer computes in float32, whatever it was trained in: LiteRT converts no bfloat16, and
-    serving on a CPU is faster without it. `layer_norm` replaces LayerNormalization, and the error
-    function replaces its complement in exact GELU, because ONNX and TF.js lack the complement. If
+    serving on a CPU is faster without it. The norms of `keras_vit.export.norms` replace Keras', and
+    the error function replaces its complement in exact GELU, because ONNX and TF.js lack the
+    complement. Kernels that are standardised whenever they are used are so once and for all. If
     only the class token is pooled, the last block's MLP computes only that token. A model without
     layers of keras_vit is only converted to float32.
 
     Args:
         model: A functional `keras.Model`; it is not changed.
-        whole_numbers: Whether the export will compute with 16-bit integers: then
-            `layer_norm_in_16_bits` replaces LayerNormalization, which takes longer.
+        whole_numbers: Whether the export will compute with 16-bit integers: then norms are
+            `normed_in_16_bits`, which takes longer.
 
     Returns:
         A `keras.Model` whose answers are equal except for rounding; `model` itself if it has no
@@ -33,11 +36,14 @@ def servable(model, *, whole_numbers=False):
     """
     if not any(type(layer).__module__.startswith("keras_vit.") for layer in model.layers):
         return in_float32(model)
-    norm = layer_norm_in_16_bits if whole_numbers else layer_norm
+    how = normed_in_16_bits if whole_numbers else normed
     copy = _rebuilt(model)
     for layer in all_layers(copy):
         if _is_usual_norm(layer):
-            layer.call = functools.partial(norm, layer)
+            norm = group_norm if isinstance(layer, GroupNormalization) else layer_norm
+            layer.call = functools.partial(norm, how, layer)
+        if isinstance(layer, StandardizedConv):
+            layer.fold()
         if isinstance(layer, MLP) and layer.activation == "gelu":
             layer.activate = gelu
         if getattr(layer, "activation", None) is keras.activations.gelu:  # a layer of Keras
@@ -83,8 +89,8 @@ def _rebuilt(model):
 
 
 def _is_usual_norm(layer):
-    """Says whether `layer_norm` computes what a layer does."""
-    is_norm = isinstance(layer, keras.layers.LayerNormalization)
+    """Says whether `layer_norm` or `group_norm` computes what a layer does."""
+    is_norm = isinstance(layer, keras.layers.LayerNormalization | GroupNormalization)
     return is_norm and layer.axis in (-1, [-1]) and len(layer.weights) == 2  # gamma and beta
 
 
@@ -121,47 +127,3 @@ def _tokens_read(layer, outputs):
 def gelu(x):
     """Computes exact GELU of `x`, a tensor of any shape, by the error function."""
     return 0.5 * x * (1 + ops.erf(x * 2**-0.5))
-
-
-def layer_norm(layer, x):
-    """Normalises `x` as a `LayerNormalization` does, without a negation.
-
-    Keras subtracts the mean by adding its negative, and LiteRT has no negation in 8 or 16 bits.
-
-    Args:
-        layer: A built `LayerNormalization` over the last axis, with gamma and beta.
-        x: Tensor `(..., D)`.
-
-    Returns:
-        A tensor `(..., D)`.
-    """
-    centred = x - ops.mean(x, axis=-1, keepdims=True)
-    variance = ops.mean(centred * centred, axis=-1, keepdims=True)
-    return centred * ops.rsqrt(variance + layer.epsilon) * layer.gamma + layer.beta
-
-
-def layer_norm_in_16_bits(layer, x):
-    """Normalises `x` as `layer_norm` does, in steps for which 16 bits are enough.
-
-    Vision Transformers have tokens whose values are a hundred times larger than those of others
-    (arXiv:2309.16588), and one scale must hold them all. Stored squares would lose the small ones,
-    so the mean square is computed as a matrix product, whose sum LiteRT keeps in 64 bits. LiteRT's
-    16-bit inverse root is a table of 512 steps, so the root is taken first. A second normalisation
-    corrects what is still lost in the scale of a token.
-
-    Args:
-        layer: A built `LayerNormalization` over the last axis, with gamma and beta.
-        x: Tensor `(..., D)`.
-
-    Returns:
-        A tensor `(..., D)`.
-    """
-    centred = x - ops.mean(x, axis=-1, keepdims=True)
-    part = centred * x.shape[-1] ** -0.5
-    variance = ops.matmul(ops.expand_dims(part, -2), ops.expand_dims(part, -1))[..., 0]
-    root = ops.rsqrt(ops.sqrt(variance + layer.epsilon))
-    inverse = root * root
-    x = centred * inverse
-    # The mean square and the share of epsilon sum to 1, except for rounding.
-    whole = ops.mean(x * x, axis=-1, keepdims=True) + layer.epsilon * inverse * inverse
-    return x * ops.rsqrt(whole) * layer.gamma + layer.beta

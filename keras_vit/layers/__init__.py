@@ -19,7 +19,9 @@ from keras_vit.layers.pool import (
 from keras_vit.layers.positions import sincos_1d, sincos_2d
 from keras_vit.layers.regularize import DropPath, LayerScale, PatchDropout
 from keras_vit.layers.relative import RelativePositions
+from keras_vit.layers.resnet_stem import ResidualUnit, ResNetStem
 from keras_vit.layers.shifted_patches import ShiftedPatches
+from keras_vit.layers.standardized import StandardizedConv
 from keras_vit.layers.token_map import TokenMap
 from keras_vit.layers.token_slice import TokenSlice
 from keras_vit.layers.tokens_to_tokens import TokensToTokens
@@ -42,9 +44,12 @@ __all__ = [
     "PixelShuffle",
     "Points",
     "RelativePositions",
+    "ResNetStem",
+    "ResidualUnit",
     "SelfAttention",
     "SequencePool",
     "ShiftedPatches",
+    "StandardizedConv",
     "TokenMap",
     "TokenPool",
     "TokenSlice",

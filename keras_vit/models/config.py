@@ -8,12 +8,14 @@ from keras_vit.layers import (
     CompactTokenizer,
     ConvStem,
     Patches,
+    ResNetStem,
     ShiftedPatches,
     TokensToTokens,
     patch_grid,
 )
 from keras_vit.layers.attention import check_heads
 from keras_vit.layers.conv_stems import halvings
+from keras_vit.layers.resnet_stem import check_resnet, stem_stride
 from keras_vit.layers.windows import check_windows
 
 # Ti: "Training data-efficient image transformers" (arXiv:2012.12877), table 1; S, B, L, g: "Scaling
@@ -35,6 +37,7 @@ STEMS = {  # how an image becomes patches, by the `stem` of a configuration
     "conv": ConvStem,
     "cct": CompactTokenizer,
     "t2t": TokensToTokens,
+    "resnet": ResNetStem,
 }
 
 LEAST = {  # the smallest value of each integer in a configuration
@@ -58,7 +61,9 @@ class ViTConfig:
         stem: How images become patches, which a dense layer then projects: `"linear"` cuts them;
             `"spt"` is `ShiftedPatches`, `"conv"` `ConvStem`, `"t2t"` `TokensToTokens` and `"cct"`
             `CompactTokenizer` of `keras_vit.layers`, for small data. Those of `"cct"` are not
-            projected.
+            projected. `"resnet"` is `ResNetStem`, that of the hybrids of ViT and AugReg.
+        stem_blocks: Units of each stage of a `"resnet"`; empty is its root only.
+        stem_epsilons: Whose epsilons a `"resnet"` has, `"timm"`'s or those of Google's `"flax"`.
         channels: Channels `C` per pixel.
         width: Numbers per token `D`.
         depth: Number of blocks.
@@ -100,6 +105,8 @@ class ViTConfig:
     image_size: int | tuple[int, int] = 224
     patch_size: int = 16
     stem: str = "linear"
+    stem_blocks: tuple[int, ...] = ()
+    stem_epsilons: str = "timm"
     channels: int = 3
     width: int
     depth: int
@@ -139,6 +146,15 @@ class ViTConfig:
             )
         if self.stem not in STEMS:
             raise UserError(f"`stem` must be one of {', '.join(STEMS)}: received {self.stem!r}.")
+        blocks = tuple(_integer("stem_blocks", count, least=1) for count in self.stem_blocks)
+        object.__setattr__(self, "stem_blocks", blocks)
+        if self.stem == "resnet":
+            check_resnet(self.patch_size, blocks, self.stem_epsilons)
+        elif blocks or self.stem_epsilons != "timm":
+            raise UserError(
+                "`stem_blocks` and `stem_epsilons` are those of stem='resnet': received "
+                f"stem={self.stem!r}, stem_blocks={blocks}, stem_epsilons={self.stem_epsilons!r}."
+            )
         _check_stem(self.stem, self.patch_size)
         check_heads(self.width, self.num_heads)
         patch_grid(self.image_size, self.patch_size)
@@ -200,6 +216,11 @@ class ViTConfig:
     def grid(self):
         """Rows and columns of patches, `(H // P, W // P)`."""
         return patch_grid(self.image_size, self.patch_size)
+
+    @property
+    def cut_size(self):
+        """Side of the squares that a `"linear"` or `"resnet"` stem cuts, in its own places."""
+        return self.patch_size // (stem_stride(self.stem_blocks) if self.stem == "resnet" else 1)
 
 
 def _check_stem(stem, patch_size):

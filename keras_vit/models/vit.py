@@ -208,7 +208,8 @@ def encode(
 def _patches(config):
     """Makes the layer `patches`, from images `(B, H, W, C)` to patches `(B, N, F)`."""
     epsilon, width = dict(norm_epsilon=config.norm_epsilon), dict(width=config.width)
-    how = {"spt": epsilon, "conv": epsilon | width, "cct": width, "t2t": epsilon}
+    resnet = dict(blocks=config.stem_blocks, epsilons=config.stem_epsilons)
+    how = {"spt": epsilon, "conv": epsilon | width, "cct": width, "t2t": epsilon, "resnet": resnet}
     return STEMS[config.stem](config.patch_size, **how.get(config.stem, {}), name="patches")
 
 

@@ -78,6 +78,7 @@ def run(config):
         class_token=False,
         position="sincos_2d",
         stem=config.stem,
+        stem_blocks=config.stem_blocks,
         locality=config.locality,
     )
     moves, cropping = config.cropping(source)

@@ -12,8 +12,11 @@ class SmallData(Training):
     """A recipe whose model is built for it, from scratch."""
 
     stem: Literal[STEMS] = "linear"
-    """How images become patches: linear cuts them; spt, conv, cct and t2t let each patch see what
-    is around it, which helps most where pictures are few."""
+    """How images become patches: linear cuts them; the others let each patch see what is around
+    it, which helps most where pictures are few."""
+    stem_blocks: tuple[int, ...] = ()
+    """Residual units of each stage of a resnet, up to four stages: 2 2 2 2 is R26, none its root
+    only. It needs patches of 4 pixels or a multiple, with two stages of 8, with four of 32."""
     locality: bool = False
     """Whether no patch attends to itself and each head learns how sharply it attends."""
     pool: Literal[POOLS] | None = None

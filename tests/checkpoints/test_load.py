@@ -126,6 +126,7 @@ MODELS = [
     dict(class_token=False, position="none", depth=2, patch_size=2, window=2),
     dict(stem="conv", locality=True),
     dict(stem="cct"),
+    dict(stem="resnet", stem_blocks=(1,), stem_epsilons="flax"),
 ]
 
 
@@ -589,6 +590,10 @@ def test_names_of_a_distilled_classifier_are_its_heads(tmp_path):
         (dict(position="none"), "position='none'"),
         (dict(pre_norm=True), "pre_norm and a bias of the patches"),
         (dict(norm_epsilon=1e-3), "norm_epsilon=0.001"),
+        (dict(stem="conv"), "stem='conv'"),
+        (dict(stem="resnet", stem_blocks=(1,)), r"stem_blocks=\(1,\)"),
+        (dict(stem="resnet", stem_epsilons="flax"), "stem_epsilons='flax'"),
+        (dict(stem="resnet", activation="swiglu"), "stem='resnet' and a distillation token, swi"),
         (dict(distillation_token=True, num_registers=1), "with registers"),
         (dict(distillation_token=True), "not both heads behind both tokens"),
     ],

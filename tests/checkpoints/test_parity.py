@@ -46,9 +46,6 @@ OTHERS = {
     "intern300m": "a norm of queries over all heads",
     "resnet26d": "a convolutional stem",
     "resnet50d": "a convolutional stem",
-    "r26": "a convolutional stem",
-    "r50": "a convolutional stem",
-    "r": "a convolutional stem",
     "mci": "a convolutional stem",
     "map": "attention pooling that leaves registers out",
 }
@@ -124,6 +121,8 @@ MODELS = {
     "swiglu": dict(activation="swiglu", num_registers=1),
     "no bias": dict(patch_bias=False, image_size=(8, 16)),
     "distilled": dict(distillation_token=True),
+    "hybrid": dict(image_size=32, patch_size=8, stem="resnet"),
+    "R26": dict(image_size=32, patch_size=32, stem="resnet", stem_blocks=(2, 2, 2, 2)),
     "tanh": dict(activation="gelu_tanh", class_token=False),
 }
 

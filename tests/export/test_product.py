@@ -32,7 +32,7 @@ OPTIONS = {
     "qk_norm": (False, True),
     "layer_scale": (None, 0.1),
     "locality": (False, True),
-    "stem": ("linear", "spt", "conv", "cct", "t2t"),
+    "stem": ("linear", "spt", "conv", "cct", "t2t", "resnet"),
     "pool": ("class_token", "mean", "attention", "sequence"),
     "pre_logits": (None, 16),
     "distillation_head": (False, True),
@@ -66,7 +66,7 @@ def build(row):
     row["class_token"], row["distillation_token"] = TOKENS[tokens]
     if row["pool"] == "class_token" and not row["class_token"]:
         row["pool"] = "mean"
-    if row["stem"] == "t2t":
+    if row["stem"] in ("t2t", "resnet"):
         row["patch_size"] = 4
     del row["tokens"]
     keras.config.set_dtype_policy(row.pop("policy"))

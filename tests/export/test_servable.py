@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_vit.export.servable import gelu, layer_norm, layer_norm_in_16_bits, servable
+from keras_vit.export.norms import group_norm, layer_norm, normed, normed_in_16_bits
+from keras_vit.export.servable import gelu, servable
 from keras_vit.layers import MLP
 from keras_vit.models import vit
 from keras_vit.tasks import classifier
@@ -13,15 +14,22 @@ from keras_vit.tasks import classifier
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("norm", [layer_norm, layer_norm_in_16_bits])
-def test_the_norm_is_kerass(norm):
-    layer = keras.layers.LayerNormalization(epsilon=1e-6)
-    x = RNG.normal(3, 2, (4, 5, 32)).astype("float32")
+@pytest.mark.parametrize("how", [normed, normed_in_16_bits])
+@pytest.mark.parametrize(
+    "norm, kind, options, shape",
+    [
+        (layer_norm, keras.layers.LayerNormalization, dict(epsilon=1e-6), (4, 5, 32)),
+        (group_norm, keras.layers.GroupNormalization, dict(groups=8, epsilon=1e-5), (4, 2, 3, 32)),
+    ],
+)
+def test_the_norm_is_kerass(how, norm, kind, options, shape):
+    layer = kind(**options)
+    x = RNG.normal(3, 2, shape).astype("float32")
     layer.build(x.shape)
     layer.gamma.assign(RNG.normal(size=32))
     layer.beta.assign(RNG.normal(size=32))
-    np.testing.assert_allclose(norm(layer, x), layer(x), atol=1e-6)
-    assert np.isfinite(norm(layer, np.full_like(x, 3))).all()
+    np.testing.assert_allclose(norm(how, layer, x), layer(x), atol=1e-6)
+    assert np.isfinite(norm(how, layer, np.full_like(x, 3))).all()
 
 
 def test_the_gelu_is_kerass():
@@ -47,6 +55,7 @@ def test_no_complement_of_the_error_function_is_left():
         (dict(pre_norm=True, qk_norm=True, layer_scale=0.1, final_norm=False), "mean"),
         (dict(num_registers=2), "class_token_and_mean"),
         (dict(activation="swiglu", distillation_token=True), "attention"),
+        (dict(stem="resnet", stem_blocks=(1,)), "mean"),
     ],
 )
 def test_a_whole_model_answers_as_before(options, pool):

@@ -16,7 +16,7 @@ import torch
 import transformers
 from safetensors.numpy import load_file
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
-from timm.models import adapt_input_conv
+from timm.models import adapt_input_conv, vision_transformer_hybrid
 
 HERE = Path(__file__).parent
 SIZE, PATCH = 16, 8  # pixels
@@ -37,6 +37,8 @@ TIMM_MODELS = {  # from a family to timm's architecture and what is shrunk besid
     "timm_siglip_gap": ("vit_base_patch16_siglip_gap_224", dict(num_classes=0)),
     "timm_qk_norm": ("vit_tiny_patch16_224", dict(qk_norm=True)),
 }
+# From a family to the units of its residual network, patches on its maps, and pixels.
+HYBRIDS = {"timm_hybrid": ((2, 1), 2, 32), "timm_hybrid_root": ((), 4, 32)}
 HUGGING_FACE = dict(
     hidden_size=16,
     num_hidden_layers=2,
@@ -88,6 +90,11 @@ def randomise(model):
             noise = torch.randn(weight.shape, generator=generator)
             is_scale = name.endswith("norm.weight") or "norm" in name and name.endswith("weight")
             noise = 1 + 0.2 * noise if is_scale or "gamma" in name else 0.2 * noise
+            if "backbone" in name and weight.ndim == 4:
+                # Few values compress well; filters of two sizes let epsilons be seen.
+                draws = torch.randint(0, 2, weight.shape, generator=generator)
+                sizes = torch.randint(0, 2, (len(weight), 1, 1, 1), generator=generator)
+                noise = 0.002 * draws * 10**sizes
             weight.copy_(noise.half())  # which halves the files
 
 
@@ -121,6 +128,13 @@ def main():
     for name, (architecture, changes) in TIMM_MODELS.items():
         model = timm.create_model(architecture, **{**TIMM, **changes})
         write(name, model, model)
+    for name, (units, patch, size) in HYBRIDS.items():
+        backbone = vision_transformer_hybrid._resnetv2(units)
+        changes = {**TIMM, "img_size": size, "patch_size": patch}
+        model = vision_transformer_hybrid._create_vision_transformer_hybrid(
+            "vit_tiny_r_s16_p8_224", backbone=backbone, **changes
+        )
+        write(name, model, model, size=(size, size))
     for name, (kind, config, changes) in HUGGING_FACE_MODELS.items():
         changes = {**(YOLOS if "yolos" in name else {}), **changes}
         config = getattr(transformers, config)(**{**HUGGING_FACE, **changes})

@@ -37,6 +37,7 @@ MODELS = {
     "mean": (dict(class_token=False, num_registers=1, activation="quick_gelu"), "mean"),
     "both": (dict(num_registers=2), "class_token_and_mean"),
     "attention": (dict(final_norm=False), "attention"),
+    "hybrid": (dict(stem="resnet", stem_blocks=(1,)), "mean"),
     "small data": (dict(stem="t2t", locality=True, class_token=False), "sequence"),
 }
 

@@ -20,6 +20,7 @@ OPTIONS = [
     dict(pool="attention", position="sincos_1d", qk_norm=True, class_token=False, depth=1),
     dict(pool="sequence", stem="t2t", locality=True, class_token=False, depth=1),
     dict(pool="mean", stem="cct", position="none", depth=1),
+    dict(pool="mean", stem="resnet", stem_blocks=(1,), depth=1),
 ]
 
 SCRIPT = """

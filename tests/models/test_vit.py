@@ -120,6 +120,7 @@ def test_every_option_of_the_configuration_reaches_the_model(tmp_path):
         layer_scale=0.1, stem="conv", locality=True,
     )  # fmt: skip
     others = {"image_size", "patch_size", "channels", "window", "global_blocks"}
+    others |= {"stem_blocks", "stem_epsilons"}  # of one stem only
     fields = {field.name for field in dataclasses.fields(ViTConfig)}
     assert set(options) | set(SIZES["mu"]) | others == fields
     plain = vit("mu/4", image_size=8, depth=2)
