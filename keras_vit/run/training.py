@@ -167,8 +167,8 @@ def train(
         evaluated = functools.partial(evaluation_batches, task, model, parts=parts, broken=broken)
         chosen_on = source.splits.get("val", source.splits["test"])
         answered = validated = evaluated(chosen_on, validation or preprocessing)
-        if task.target is not None:
-            validated = answered.map(lambda x, y: (x, task.target(y)))
+        if task.learned is not None:
+            validated = answered.map(task.learned)
         if workers.is_chief:
             unmark_finished(config)
             if config.resume is False:

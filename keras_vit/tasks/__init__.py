@@ -17,6 +17,7 @@ from keras_vit.tasks.result import Result
 from keras_vit.tasks.segmentation import segmentation
 from keras_vit.tasks.super_resolution import super_resolution
 from keras_vit.tasks.task import Task, task_named
+from keras_vit.tasks.views import lejepa
 
 if TYPE_CHECKING:
     from keras_vit.tasks.classify import classifier
@@ -38,11 +39,13 @@ if TYPE_CHECKING:
     from keras_vit.tasks.segment import segmenter
     from keras_vit.tasks.teacher import Teacher, student_of, taught
     from keras_vit.tasks.token_detect import token_detector
+    from keras_vit.tasks.view_model import backbone_of, self_distilled_views, sketched_views
 
 _MODULE_OF = {
     "Deployed": "deployed",
     "Teacher": "teacher",
     "answering": "deployed",
+    "backbone_of": "view_model",
     "class_names_of": "deployed",
     "classifier": "classify",
     "deploy": "deployed",
@@ -55,6 +58,8 @@ _MODULE_OF = {
     "preprocessing_of": "deployed",
     "read_keras_file": "keras_file",
     "segmenter": "segment",
+    "self_distilled_views": "view_model",
+    "sketched_views": "view_model",
     "student_of": "teacher",
     "taught": "teacher",
     "to_probabilities": "probabilities",
@@ -69,6 +74,7 @@ __all__ = [
     "Task",
     "Teacher",
     "answering",
+    "backbone_of",
     "class_names_of",
     "classification",
     "classifier",
@@ -81,12 +87,15 @@ __all__ = [
     "features",
     "inpainter",
     "inpainting",
+    "lejepa",
     "masked_autoencoder",
     "preprocessing_of",
     "read_keras_file",
     "reconstruction",
     "segmentation",
     "segmenter",
+    "self_distilled_views",
+    "sketched_views",
     "student_of",
     "super_resolution",
     "task_named",
