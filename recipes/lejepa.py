@@ -111,18 +111,21 @@ def run(config):
     """
     from keras_vit.run.views import run_views
     from keras_vit.tasks import lejepa, sketched_views
+    from keras_vit.tasks.signs import sign_in_embeddings
 
     def build(shape, sheet, pixels):
         sizes = dict(width=config.embedding, hidden=config.projector)
-        sizes |= dict(directions=config.directions, patch_dropout=config.largest_patch_dropout)
-        return sketched_views(shape, sheet, **sizes, pixels=pixels)
+        rates = dict(drop_path=config.drop_path, patch_dropout=config.largest_patch_dropout)
+        sizes |= dict(directions=config.directions)
+        return sketched_views(shape, sheet, **sizes, pixels=pixels, **rates)
 
     def task_of(sheet, crops, steps):
         together = config.together or config.batch_size
         how = dict(width=config.embedding, together=together, share=config.share)
         return lejepa(sheet, **how, **crops)
 
-    return run_views(config, build, task_of)
+    advice = "Raise --share, or the pictures of a batch."
+    return run_views(config, build, task_of, sign=sign_in_embeddings, advice=advice)
 
 
 if __name__ == "__main__":

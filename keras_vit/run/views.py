@@ -34,6 +34,8 @@ class Views(WithoutLabels, SmallData, PatchDropout):
     """Share of the large views but the first whose light values are inverted."""
     class_token: bool
     """Whether the features are those of a class token; otherwise the mean of the patches."""
+    drop_path: float = 0.0
+    """Stochastic depth: rate at which the last block is skipped in training."""
     smallest_crop: float = 1.0
     """Smallest share of a picture that all its views are cut from; of picture files."""
     collapse_epochs: int = 2
@@ -83,7 +85,7 @@ class Views(WithoutLabels, SmallData, PatchDropout):
         return self.shape(channels, **how)
 
 
-def run_views(config, build, task_of):
+def run_views(config, build, task_of, *, sign, advice):
     """Trains a backbone by views and saves it.
 
     Args:
@@ -92,6 +94,8 @@ def run_views(config, build, task_of):
             the pixels, returns a graph of `keras_vit.tasks.view_model`.
         task_of: Called with the sheet, options of the views and the steps of an epoch, returns the
             task.
+        sign: As `keras_vit.training.WatchCollapse` takes its `find`.
+        advice: As this takes it.
 
     Returns:
         What `keras_vit.run.train` returns.
@@ -101,8 +105,10 @@ def run_views(config, build, task_of):
     """
     from keras_vit.run import open_devices, train
     from keras_vit.run.splits import run_splits
-    from keras_vit.tasks.view_model import features_in
+    from keras_vit.run.watch_features import watch_features
+    from keras_vit.tasks.view_model import backbone_of, features_in
     from keras_vit.tasks.views import TASK
+    from keras_vit.training import WatchCollapse
 
     devices = open_devices(config)
     config, source = config.opened()
@@ -119,7 +125,11 @@ def run_views(config, build, task_of):
         lambda names: build(*how),
         task=task,
         bigger=config.next_command,
-        callbacks=config.patch_dropout_callbacks,
+        callbacks=[
+            *config.patch_dropout_callbacks,
+            watch_features(config, source, cropping.get("preprocessing"), backbone_of),
+            WatchCollapse(sign, advice=advice, after=config.collapse_epochs),
+        ],
         **cropping,
     )
     if rows is not None:

@@ -17,7 +17,7 @@ from keras_vit.tasks.result import Result
 from keras_vit.tasks.segmentation import segmentation
 from keras_vit.tasks.super_resolution import super_resolution
 from keras_vit.tasks.task import Task, task_named
-from keras_vit.tasks.views import lejepa
+from keras_vit.tasks.views import dino, lejepa
 
 if TYPE_CHECKING:
     from keras_vit.tasks.classify import classifier
@@ -81,6 +81,7 @@ __all__ = [
     "deploy",
     "detection",
     "detector",
+    "dino",
     "distillation",
     "encoder_of",
     "enlarger",

@@ -44,3 +44,50 @@ class Spread(keras.metrics.Metric):
     def result(self):
         mean, squares = (ops.divide_no_nan(each, self.count) for each in (self.total, self.squares))
         return ops.mean(ops.sqrt(ops.maximum(squares - ops.square(mean), 0)))
+
+
+class TeacherEntropy(keras.metrics.MeanMetricWrapper):
+    """The mean entropy of a teacher's answers, in nats: 0 where each is one prototype.
+
+    Args:
+        count: Number of answers of the teacher, the last along the second axis of the outputs.
+    """
+
+    def __init__(self, count):
+        def entropies(y_true, y_pred):
+            return ops.mean(_entropy(y_pred[:, -count:]), axis=-1)
+
+        super().__init__(entropies, "teacher_entropy")
+
+
+class Information(keras.metrics.Metric):
+    """How much a teacher's answer tells of the picture, in nats, from 0 to `ln K`.
+
+    The entropy of the mean answer less the mean entropy of an answer: 0 where all pictures are
+    answered alike, whether evenly or by one prototype.
+
+    Args:
+        count: As `TeacherEntropy` takes it.
+        prototypes: Numbers of an answer `K`.
+    """
+
+    def __init__(self, count, prototypes, name="information"):
+        super().__init__(name=name, dtype="float32")
+        self.number = count
+        self.total = self.add_weight(name="total", shape=(prototypes,), initializer="zeros")
+        self.entropy = self.add_weight(name="entropy", shape=(), initializer="zeros")
+        self.count = self.add_weight(name="count", shape=(), initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        answers = y_pred[:, -self.number :]
+        self.total.assign_add(ops.sum(answers, axis=(0, 1)))
+        self.entropy.assign_add(ops.sum(_entropy(answers)))
+        self.count.assign_add(ops.cast(ops.shape(answers)[0] * self.number, "float32"))
+
+    def result(self):
+        mean, entropy = (ops.divide_no_nan(x, self.count) for x in (self.total, self.entropy))
+        return _entropy(mean) - entropy
+
+
+def _entropy(shares):
+    return -ops.sum(shares * ops.log(ops.maximum(shares, 1e-30)), axis=-1)

@@ -33,7 +33,8 @@ class Prototypes(keras.layers.Layer):
     """Multiplies `(B, D)` with `K` learned directions of length one, `(B, K)`.
 
     A dense layer with weight normalisation (arXiv:1602.07868) whose lengths stay 1. Its weights get
-    no gradient while `open` is 0, as DINO keeps its last layer in the first epoch.
+    no gradient while the weight `open` is 0, as at first: DINO keeps its last layer for an epoch.
+    `keras_vit.tasks.dino` sets it to 1.
 
     Args:
         count: Number of directions `K`.
@@ -50,7 +51,7 @@ class Prototypes(keras.layers.Layer):
             shape=(shape[-1], self.count),
             initializer=keras.initializers.TruncatedNormal(stddev=0.02),
         )
-        self.open = self.add_weight(name="open", shape=(), initializer="ones", trainable=False)
+        self.open = self.add_weight(name="open", shape=(), initializer="zeros", trainable=False)
 
     def call(self, x):
         free = ops.convert_to_tensor(self.directions)

@@ -50,7 +50,16 @@ def sketched_views(config, sheet, *, width=64, hidden=512, directions=256, pixel
 
 
 def self_distilled_views(
-    config, sheet, *, prototypes=4096, hidden=2048, bottleneck=256, pixels=None, **rates
+    config,
+    sheet,
+    *,
+    prototypes=4096,
+    hidden=2048,
+    bottleneck=256,
+    centring=0.9,
+    temperature=0.04,
+    pixels=None,
+    **rates,
 ):
     """Builds the graph of DINO, from sheets of views `(B, S, W, C)` to `(B, V + G, K)`.
 
@@ -65,7 +74,9 @@ def self_distilled_views(
         sheet: As it takes it.
         prototypes: Numbers of an answer `K`.
         hidden: Units of the two hidden layers of the head.
-        bottleneck: Numbers that the head norms before its last layer.
+        bottleneck: Numbers that the head scales to length one before its last layer.
+        centring: `momentum` of `keras_vit.tasks.sharpen.Sharpen`.
+        temperature: The teacher's at first, as this layer takes it.
         pixels: As `sketched_views` takes it.
         **rates: Rates of the student.
 
@@ -89,7 +100,8 @@ def self_distilled_views(
         layer.set_weights(layers[layer.name].get_weights())
     answers = teacher(_merged(_cut(images, sheet.corners, sheet.size)), training=False)
     answers = ops.reshape(answers, (-1, sheet.count, prototypes))
-    answers = Sharpen(dtype="float32", name="sharpen")(answers)
+    sharpen = dict(momentum=centring, temperature=temperature)
+    answers = Sharpen(**sharpen, dtype="float32", name="sharpen")(answers)
     return keras.Model(images, ops.concatenate([student, answers], axis=1), name="views")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras_vit.errors import UserError
 from keras_vit.images.holes import colours
 from keras_vit.tasks.result import Result
+from keras_vit.tasks.spread import spread_of
 from keras_vit.tasks.task import Task
 
 
@@ -39,6 +40,57 @@ def lejepa(sheet, *, width, together, share=0.02, **crops):
         loss=functools.partial(_sigreg, **how),
         metrics=functools.partial(_sigreg_metrics, width, sheet.count),
         after_update=_redraw,
+    )
+
+
+def dino(
+    sheet,
+    *,
+    prototypes,
+    steps,
+    momentum=0.996,
+    temperatures=(0.04, 0.07),
+    warmup_steps=0,
+    frozen_steps=0,
+    **crops,
+):
+    """Makes the task of a student that learns what its own average answers to other views.
+
+    "Emerging Properties in Self-Supervised Vision Transformers" (arXiv:2104.14294). The graph that
+    trains is that of `keras_vit.tasks.self_distilled_views`; deployed, its teacher answers images
+    with `features` `(B, D)`.
+
+    Args:
+        sheet: Number and sizes of the views, a `keras_vit.images.view_sheet.ViewSheet`.
+        prototypes: Numbers of an answer, as the graph has them.
+        steps: Steps of the whole training.
+        momentum: How much of the teacher stays in the first step; it rises to 1 by a cosine.
+        temperatures: The teacher's at first, as the graph has it, and after its warm-up.
+        warmup_steps: Steps in which it rises linearly.
+        frozen_steps: First steps, in which the last layer of the head does not learn.
+        **crops: `area`, `small_area` and `colours` of `keras_vit.data.augment.view_sheet`.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+    if not 0 <= momentum <= 1 or not min(temperatures) > 0:
+        raise UserError(
+            "`momentum` must lie in [0, 1] and `temperatures` above 0: received "
+            f"momentum={momentum}, temperatures={temperatures}."
+        )
+    schedule = dict(steps=steps, momentum=momentum, temperatures=temperatures)
+    schedule |= dict(warmup_steps=warmup_steps, frozen_steps=frozen_steps)
+    return dataclasses.replace(
+        TASK(),
+        example=_viewing(sheet, crops),
+        trained_on=_views_only,
+        loss=functools.partial(_dino, count=sheet.count),
+        metrics=functools.partial(_dino_metrics, sheet.count, prototypes),
+        watched="information",
+        after_update=functools.partial(_follow, **schedule),
     )
 
 
@@ -89,6 +141,24 @@ def _sigreg_metrics(width, count):
     return [Prediction(width, count), Spread(width)]
 
 
+def _dino(**how):
+    from keras_vit.tasks.dino_loss import DinoLoss
+
+    return DinoLoss(**how)
+
+
+def _dino_metrics(count, prototypes):
+    from keras_vit.tasks.collapse import Information, TeacherEntropy
+
+    return [TeacherEntropy(count), Information(count, prototypes)]
+
+
+def _follow(model, **schedule):
+    from keras_vit.tasks.self_taught import follow
+
+    follow(model, **schedule)
+
+
 def _redraw(model):
     model.get_layer("sketch").redraw()
 
@@ -107,29 +177,6 @@ def _score(pairs):
         raise UserError("There is no image to answer.")
     features = np.concatenate(features)
     return Result(spread_of(features), count=len(features))
-
-
-def spread_of(features):
-    """Measures how far features `(N, D)` are from being all alike.
-
-    Args:
-        features: The features of pictures.
-
-    Returns:
-        Two numbers by name: `effective_rank`, the exponential of the entropy of the shares of the
-        variance along its principal axes, from 1 to `D` ("The effective rank", Roy and Vetterli,
-        2007, of the covariance); and `feature_spread`, the standard deviation of a number of the
-        features of length one, divided by `1/sqrt(D)`: 0 where all are alike, and about 1 where
-        they are spread evenly.
-    """
-    unit = np.asarray(features, "float64")
-    unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-    spread = np.sqrt(unit.var(axis=0).sum())
-    centred = features - np.mean(features, axis=0, dtype="float64")
-    variances = np.linalg.svd(centred, compute_uv=False) ** 2
-    shares = variances[variances > 0] / max(variances.sum(), 1e-30)
-    rank = np.exp(-np.sum(shares * np.log(shares)))
-    return {"effective_rank": float(rank), "feature_spread": float(spread)}
 
 
 def _panels(image, truth, answers):
