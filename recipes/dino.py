@@ -98,7 +98,7 @@ class Small(Config):
     area: tuple[float, float] = (0.3, 1.0)
     small_area: tuple[float, float] = (0.1, 0.4)
     blur: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    solarize: float = 0.0
+    solarize: tuple[float, float, float] = (0.0, 0.0, 0.0)
     patch_dropout: tuple[float, ...] = (0.75, 0.5)
     patch_dropout_epochs: tuple[int, ...] = (0, 5)
     momentum: float = 0.99
@@ -135,7 +135,7 @@ class Paper(Config):
     area: tuple[float, float] = (0.25, 1.0)
     small_area: tuple[float, float] = (0.05, 0.25)
     blur: tuple[float, float, float] = (1.0, 0.1, 0.5)
-    solarize: float = 0.2
+    solarize: tuple[float, float, float] = (0.0, 0.2, 0.0)
     drop_path: float = 0.1
     momentum: float = 0.996
     prototypes: int = 65536

@@ -80,7 +80,7 @@ class Small(Config):
     area: tuple[float, float] = (0.3, 1.0)
     small_area: tuple[float, float] = (0.1, 0.4)
     blur: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    solarize: float = 0.0
+    solarize: tuple[float, float, float] = (0.0, 0.0, 0.0)
     patch_dropout: tuple[float, ...] = (0.75, 0.5)
     patch_dropout_epochs: tuple[int, ...] = (0, 5)
     share: float = 0.04
@@ -88,12 +88,48 @@ class Small(Config):
     projector: int = 512
 
 
-PRESETS = {"small": Small}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Paper(Config):
+    """ImageNet, with what the paper's authors recommend for Vision Transformers."""
+
+    val_fraction: float | None = 0.0
+    epochs: int = 100
+    batch_size: int = 512
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.05
+    warmup_epochs: int = 10
+    clip_norm: float = 0.0
+    image_size: int = 224
+    patch_size: int = 16
+    width: int = 768
+    depth: int = 12
+    mlp_dim: int = 3072
+    num_heads: int = 12
+    class_token: bool = True
+    position: str = "learned"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    small_views: int = 6
+    small_size: int = 96
+    area: tuple[float, float] = (0.3, 1.0)
+    small_area: tuple[float, float] = (0.05, 0.3)
+    blur: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    solarize: tuple[float, float, float] = (0.2, 0.2, 0.2)
+    share: float = 0.05
+    embedding: int = 128
+    projector: int = 2048
+    directions: int = 1024
+
+
+PRESETS = {"small": Small, "paper": Paper}
 TINY = dict(data="digits", epochs=2, validation_epochs=1, batch_size=32, warmup_epochs=0)
 TINY |= dict(image_size=8, patch_size=2, width=16, depth=1, mlp_dim=32, num_heads=2)
 TINY |= dict(small_views=1, small_size=4, embedding=8, projector=16, directions=8)
-TINY |= dict(patch_dropout=(0.5, 0.0), patch_dropout_epochs=(0, 1))
-SMOKE = (Small(**TINY, val_fraction=None),)
+TINY |= dict(val_fraction=None)
+SMOKE = (
+    Small(**TINY, patch_dropout=(0.5, 0.0), patch_dropout_epochs=(0, 1)),
+    Paper(**TINY),
+)
 
 
 def run(config):

@@ -30,8 +30,8 @@ class Views(WithoutLabels, SmallData, PatchDropout):
     """Share of the views that become grey."""
     blur: tuple[float, float, float]
     """Shares that are blurred: of the first large view, of the others, of the small ones."""
-    solarize: float
-    """Share of the large views but the first whose light values are inverted."""
+    solarize: tuple[float, float, float]
+    """Shares whose light values are inverted, in the same order."""
     class_token: bool
     """Whether the features are those of a class token; otherwise the mean of the patches."""
     drop_path: float = 0.0
@@ -43,8 +43,10 @@ class Views(WithoutLabels, SmallData, PatchDropout):
 
     def check(self):
         super().check()
-        shares = ("jitter", "grey", "solarize")
-        check_ranges(self, {"[0, 1]": (lambda x: 0 <= x <= 1, shares)})
+        check_ranges(self, {"[0, 1]": (lambda x: 0 <= x <= 1, ("jitter", "grey"))})
+        for name in ("blur", "solarize"):
+            if not all(0 <= share <= 1 for share in getattr(self, name)):
+                raise UserError(f"`{name}` must lie in [0, 1]: received {getattr(self, name)}.")
         for name in ("area", "small_area"):
             low, high = getattr(self, name)
             if not 0 < low <= high <= 1:

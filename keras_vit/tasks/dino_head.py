@@ -49,7 +49,7 @@ class Prototypes(keras.layers.Layer):
         self.directions = self.add_weight(
             name="directions",
             shape=(shape[-1], self.count),
-            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            initializer="lecun_normal",  # of about length one
         )
         self.open = self.add_weight(name="open", shape=(), initializer="zeros", trainable=False)
 

@@ -30,16 +30,17 @@ class ViewColours:
         grey: Share that becomes grey.
         blur: Shares that are blurred: of the first large view, of the other large ones, and of the
             small ones.
-        solarize: Share of the large views but the first that is solarized, from 128 on.
+        solarize: Shares that are solarized, from 128 on, in the same form.
     """
 
     flip: bool = True
     jitter: float = 0.8
     grey: float = 0.2
     blur: tuple[float, float, float] = (1.0, 0.1, 0.5)
-    solarize: float = 0.2
+    solarize: tuple[float, float, float] = (0.0, 0.2, 0.0)
 
 
+@tf.autograph.experimental.do_not_convert  # AutoGraph takes seconds at the start of every run
 def view_sheet(images, keys, *, sheet, area=(0.4, 1.0), small_area=(0.05, 0.4), colours=None):
     """Makes views of each of the images `(B, H, W, C)`, side by side in images `(B, S, W', C)`.
 
@@ -59,15 +60,11 @@ def view_sheet(images, keys, *, sheet, area=(0.4, 1.0), small_area=(0.05, 0.4), 
         A uint8 batch of the height and width of `sheet`.
     """
     colours = colours or ViewColours()
-    later = sheet.count - 1
-    blur = [colours.blur[0], *later * [colours.blur[1]]]
-    rates = dict(blur=blur, solarize=[0.0, *later * [colours.solarize]])
-    large = _views(images, fold(keys, 0), sheet.size, area, colours, **rates)  # B G S S C
+    large = _views(images, fold(keys, 0), sheet.size, area, colours, [0, *(sheet.count - 1) * [1]])
     columns = [tf.concat(tf.unstack(large, axis=1), axis=2)]
     if sheet.small_count:
-        rates = dict(blur=sheet.small_count * [colours.blur[2]])
-        rates["solarize"] = sheet.small_count * [0.0]
-        small = _views(images, fold(keys, 1), sheet.small_size, small_area, colours, **rates)
+        kinds = sheet.small_count * [2]
+        small = _views(images, fold(keys, 1), sheet.small_size, small_area, colours, kinds)
         small, rows = tf.unstack(small, axis=1), sheet.size // sheet.small_size
         for first in range(0, sheet.small_count, rows):
             column = tf.concat(small[first : first + rows], axis=1)
@@ -76,9 +73,9 @@ def view_sheet(images, keys, *, sheet, area=(0.4, 1.0), small_area=(0.05, 0.4), 
     return tf.concat(columns, axis=2)
 
 
-def _views(images, keys, size, area, colours, *, blur, solarize):
-    """Makes as many views of each image as there are rates, `(B, V, S, S, C)`."""
-    count = len(blur)
+def _views(images, keys, size, area, colours, kinds):
+    """Makes a view of each image for each of the kinds, `(B, V, S, S, C)`."""
+    count = len(kinds)
     images = tf.repeat(tf.convert_to_tensor(images), count, axis=0)
     numbers = tf.tile(tf.range(count), [tf.size(keys)])
     keys = fold(tf.repeat(keys, count), numbers)
@@ -91,16 +88,18 @@ def _views(images, keys, size, area, colours, *, blur, solarize):
     draws, strengths = uniform(fold(keys, 1), 4), uniform(fold(keys, 2), 1)[:, 0]
 
     def some(change, number, rates, *values):
-        chosen = draws[:, number] < tf.gather(tf.constant(rates, tf.float32), numbers)
+        rates = tf.constant([rates[kind] for kind in kinds], tf.float32)
+        chosen = draws[:, number] < tf.gather(rates, numbers)
         return dispatch(tf.cast(chosen, tf.int32), (keep, change), images, *values)
 
     jitter = functools.partial(colour_jitter, **JITTER)
-    images = some(jitter, 0, count * [colours.jitter], fold(keys, 3))
-    images = some(lambda x: grayscale(x), 1, count * [colours.grey])
-    if any(blur):
-        images = some(lambda x, s: gaussian_blur(x, 0.1 + 1.9 * s), 2, blur, strengths)
-    if any(solarize):
-        images = some(_solarized, 3, solarize)
+    images = some(jitter, 0, 3 * [colours.jitter], fold(keys, 3))
+    images = some(grayscale, 1, 3 * [colours.grey])
+    if any(colours.blur):
+        blur = lambda x, strength: gaussian_blur(x, 0.1 + 1.9 * strength)  # noqa: E731
+        images = some(blur, 2, colours.blur, strengths)
+    if any(colours.solarize):
+        images = some(_solarized, 3, colours.solarize)
     shape = (-1, count, size, size, images.shape[-1])
     return tf.reshape(images, shape)
 
