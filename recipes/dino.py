@@ -150,7 +150,7 @@ TINY |= dict(image_size=8, patch_size=2, width=16, depth=1, mlp_dim=32, num_head
 TINY |= dict(val_fraction=None, small_views=1, small_size=4)
 TINY |= dict(prototypes=16, projector=16, bottleneck=8)
 SMOKE = (
-    Small(**TINY, patch_dropout=(0.5, 0.0), patch_dropout_epochs=(0, 1)),
+    Small(**TINY, patch_dropout=(0.5, 0.0), patch_dropout_epochs=(0, 1), export=True),
     Paper(**TINY, temperature_epochs=1),
 )
 
@@ -177,9 +177,10 @@ def run(config):
     def build(shape, sheet, pixels):
         sizes = dict(prototypes=config.prototypes, hidden=config.projector)
         sizes |= dict(bottleneck=config.bottleneck, centring=config.centring)
-        rates = dict(drop_path=config.drop_path, patch_dropout=config.largest_patch_dropout)
         start = dict(temperature=config.first_temperature)
-        return self_distilled_views(shape, sheet, **sizes, **start, pixels=pixels, **rates)
+        return self_distilled_views(
+            shape, sheet, **sizes, **start, pool=config.pool, pixels=pixels, **config.rates
+        )
 
     def task_of(sheet, crops, steps):
         return dino(

@@ -151,9 +151,10 @@ def run(config):
 
     def build(shape, sheet, pixels):
         sizes = dict(width=config.embedding, hidden=config.projector)
-        rates = dict(drop_path=config.drop_path, patch_dropout=config.largest_patch_dropout)
         sizes |= dict(directions=config.directions)
-        return sketched_views(shape, sheet, **sizes, pixels=pixels, **rates)
+        return sketched_views(
+            shape, sheet, **sizes, pool=config.pool, pixels=pixels, **config.rates
+        )
 
     def task_of(sheet, crops, steps):
         together = config.together or config.batch_size

@@ -4,6 +4,7 @@ import dataclasses
 
 from keras_vit.errors import UserError
 from keras_vit.images.view_sheet import ViewSheet
+from keras_vit.run.any_source import scale_of_pixels
 from keras_vit.run.flags import check_ranges
 from keras_vit.run.shared_flags import PatchDropout
 from keras_vit.run.small_data import SmallData
@@ -38,8 +39,6 @@ class Views(WithoutLabels, SmallData, PatchDropout):
     """Stochastic depth: rate at which the last block is skipped in training."""
     smallest_crop: float = 1.0
     """Smallest share of a picture that all its views are cut from; of picture files."""
-    collapse_epochs: int = 2
-    """Epochs after which the training says if it has collapsed."""
 
     def check(self):
         super().check()
@@ -51,10 +50,13 @@ class Views(WithoutLabels, SmallData, PatchDropout):
             low, high = getattr(self, name)
             if not 0 < low <= high <= 1:
                 raise UserError(f"`{name}` must rise within (0, 1]: received {low} and {high}.")
-        off = dict(augment="none", erasing=0.0)
+        off = dict(augment="none", erasing=0.0, padding=4)
         for name, value in off.items():
             if getattr(self, name) != value:
-                raise UserError(f"Views have an augmentation of their own, without `{name}`.")
+                raise UserError(
+                    f"Views are moved and changed in their own way, without `{name}`: received "
+                    f"{name}={getattr(self, name)}."
+                )
         self.sheet()  # a size out of its range is said now
 
     def sheet(self):
@@ -71,15 +73,14 @@ class Views(WithoutLabels, SmallData, PatchDropout):
         colours = ViewColours(**how, blur=self.blur, solarize=self.solarize)
         return dict(area=self.area, small_area=self.small_area, colours=colours)
 
+    @property
+    def rates(self):
+        """Rates of the encoder that learns, by name."""
+        return dict(drop_path=self.drop_path, patch_dropout=self.largest_patch_dropout)
+
     def cropping(self, source):
         """Returns no stage that moves, as views do, and how picture files become images."""
         return [], super().cropping(source)[1]
-
-    def pixels(self, channels):
-        """Returns mean and deviation of the pixels, see `scale_of_pixels`."""
-        from keras_vit.run.any_source import scale_of_pixels
-
-        return scale_of_pixels(self, channels)
 
     def encoder(self, channels):
         """Returns the configuration of the encoder, see `WithoutLabels.shape`."""
@@ -107,16 +108,14 @@ def run_views(config, build, task_of, *, sign, advice):
     """
     from keras_vit.run import open_devices, train
     from keras_vit.run.splits import run_splits
-    from keras_vit.run.watch_features import watch_features
     from keras_vit.tasks.view_model import backbone_of, features_in
     from keras_vit.tasks.views import TASK
-    from keras_vit.training import WatchCollapse
 
     devices = open_devices(config)
     config, source = config.opened()
     source = config.sized(source)
     channels = source.splits["train"].channels
-    how = config.encoder(channels), config.sheet(), config.pixels(channels)
+    how = config.encoder(channels), config.sheet(), scale_of_pixels(config, channels)
     steps = run_splits(config, source, TASK()).splits["train"].count // config.batch_size
     task = task_of(config.sheet(), config.crops, steps)
     _, cropping = config.cropping(source)
@@ -129,8 +128,9 @@ def run_views(config, build, task_of, *, sign, advice):
         bigger=config.next_command,
         callbacks=[
             *config.patch_dropout_callbacks,
-            watch_features(config, source, cropping.get("preprocessing"), backbone_of),
-            WatchCollapse(sign, advice=advice, after=config.collapse_epochs),
+            *config.watch(
+                source, cropping.get("preprocessing"), backbone_of, sign=sign, advice=advice
+            ),
         ],
         **cropping,
     )

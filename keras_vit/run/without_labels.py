@@ -6,6 +6,8 @@ from pathlib import Path
 from keras_vit.errors import UserError
 from keras_vit.run.any_source import AnySource
 
+ADVICE = "Lower --learning-rate, or pass more --warmup-epochs."
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WithoutLabels(AnySource):
@@ -31,13 +33,17 @@ class WithoutLabels(AnySource):
     export: bool = False
     """Whether the model that trains is exported and compared, too; the backbone is not."""
 
+    collapse_epochs: int = 2
+    """Epochs after which the training says if its features are all alike."""
+
     def check(self):
         super().check()
         off = dict(class_weights=("none",), mixup=0, cutmix=0, label_smoothing=0, folds=0)
         for name, value in off.items():
             if getattr(self, name) != value:
                 raise UserError(
-                    f"A training without labels knows no labels, so it takes no `{name}`."
+                    f"A training without labels takes no `{name}`: received "
+                    f"{name}={getattr(self, name)}."
                 )
 
     def shape(self, channels, **fields):
@@ -60,6 +66,29 @@ class WithoutLabels(AnySource):
             position=self.position,
             **fields,
         )
+
+    def watch(self, source, preprocessing, backbone_of, *, sign=None, advice=ADVICE):
+        """Makes the callbacks that look at the features between epochs.
+
+        Args:
+            source: What `sized` returned.
+            preprocessing: The `Preprocessing` of evaluation, or `None` for images in memory.
+            backbone_of: Turns the model that trains into one from images to features.
+            sign: As `keras_vit.training.WatchCollapse` takes its `find`; by default it looks at the
+                features only.
+            advice: As this takes it.
+
+        Returns:
+            A list of callbacks.
+        """
+        from keras_vit.run.watch_features import watch_features
+        from keras_vit.tasks.signs import sign_in_features
+        from keras_vit.training import WatchCollapse
+
+        return [
+            watch_features(self, source, preprocessing, backbone_of),
+            WatchCollapse(sign or sign_in_features, advice=advice, after=self.collapse_epochs),
+        ]
 
     @property
     def next_command(self):

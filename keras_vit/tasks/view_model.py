@@ -11,7 +11,9 @@ from keras_vit.tasks.sharpen import Sharpen
 from keras_vit.tasks.sketch import Sketch
 
 
-def sketched_views(config, sheet, *, width=64, hidden=512, directions=256, pixels=None, **rates):
+def sketched_views(
+    config, sheet, *, width=64, hidden=512, directions=256, pool=None, pixels=None, **rates
+):
     """Builds the graph of LeJEPA, from sheets of views `(B, S, W, C)` to `(B, V, E + M)`.
 
     "LeJEPA" (arXiv:2511.08544): the encoder and a projector of two layers embed each view in `E`
@@ -26,6 +28,7 @@ def sketched_views(config, sheet, *, width=64, hidden=512, directions=256, pixel
         width: Numbers of an embedding `E`.
         hidden: Units of the projector's hidden layer.
         directions: Number of directions `M`.
+        pool: As `keras_vit.tasks.features` takes it.
         pixels: `mean` and `std`, as `keras_vit.models.vit` takes them, a dictionary.
         **rates: `patch_dropout` and other rates of `vit`.
 
@@ -36,7 +39,7 @@ def sketched_views(config, sheet, *, width=64, hidden=512, directions=256, pixel
         ValueError: If views of several sizes cannot be encoded by the configuration, or the sheet
             does not fit it.
     """
-    backbone = _backbone(config, sheet, **(pixels or {}), **rates)
+    backbone = _backbone(config, sheet, pool, **(pixels or {}), **rates)
     head = [
         keras.layers.Dense(hidden, name="project0"),
         keras.layers.LayerNormalization(epsilon=1e-6, name="project_norm"),
@@ -58,6 +61,7 @@ def self_distilled_views(
     bottleneck=256,
     centring=0.9,
     temperature=0.04,
+    pool=None,
     pixels=None,
     **rates,
 ):
@@ -77,6 +81,7 @@ def self_distilled_views(
         bottleneck: Numbers that the head scales to length one before its last layer.
         centring: `momentum` of `keras_vit.tasks.sharpen.Sharpen`.
         temperature: The teacher's at first, as this layer takes it.
+        pool: As `keras_vit.tasks.features` takes it.
         pixels: As `sketched_views` takes it.
         **rates: Rates of the student.
 
@@ -87,11 +92,11 @@ def self_distilled_views(
         ValueError: As `sketched_views`.
     """
     pixels = pixels or {}
-    backbone = _backbone(config, sheet, **pixels, **rates)
+    backbone = _backbone(config, sheet, pool, **pixels, **rates)
     head = dino_head(prototypes, hidden, bottleneck)
     images = _sheets(config, sheet)
     student = _embedded([*backbone.layers[1:], *head], images, sheet, config)
-    plain = features(vit(config, **pixels))
+    plain = features(vit(config, **pixels), pool=pool)
     teacher = _chained(dino_head(prototypes, hidden, bottleneck), plain.output)
     teacher = keras.Model(plain.input, teacher, name="teacher")
     teacher.trainable = False
@@ -131,7 +136,7 @@ def features_in(model):
     return keras.Model(images, pooled, name="features")
 
 
-def _backbone(config, sheet, **how):
+def _backbone(config, sheet, pool, **how):
     for name in ("window", "mid_positions"):
         if getattr(config, name):
             value = getattr(config, name)
@@ -146,7 +151,7 @@ def _backbone(config, sheet, **how):
             "`patch_size` must divide the small views: received "
             f"patch_size={config.patch_size}, small_size={sheet.small_size}."
         )
-    return features(vit(config, **how))
+    return features(vit(config, **how), pool=pool)
 
 
 def _sheets(config, sheet):
