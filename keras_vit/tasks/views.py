@@ -33,11 +33,14 @@ def lejepa(sheet, *, width, together, share=0.02, **crops):
         ValueError: If a number is out of its range.
     """
     how = dict(width=width, count=sheet.count, share=share, together=together)
+    make_loss = functools.partial(_sigreg, **how)
+    make_loss()  # a number out of its range is said now
     return dataclasses.replace(
         TASK(),
         example=_viewing(sheet, crops),
         trained_on=_views_only,
-        loss=functools.partial(_sigreg, **how),
+        panels=_panels,
+        loss=make_loss,
         metrics=functools.partial(_sigreg_metrics, width, sheet.count),
         after_update=_redraw,
     )
@@ -49,7 +52,7 @@ def dino(
     prototypes,
     steps,
     momentum=0.996,
-    temperatures=(0.04, 0.07),
+    temperatures=(0.04, 0.04),
     warmup_steps=0,
     frozen_steps=0,
     **crops,
@@ -87,6 +90,7 @@ def dino(
         TASK(),
         example=_viewing(sheet, crops),
         trained_on=_views_only,
+        panels=_panels,
         loss=functools.partial(_dino, count=sheet.count),
         metrics=functools.partial(_dino_metrics, sheet.count, prototypes),
         watched="information",
@@ -102,7 +106,6 @@ def TASK(class_names=()):  # noqa: N802 - the name by which `task_named` finds i
         loss=_no_loss,
         deploy=_deployed,
         score=_score,
-        panels=_panels,
         words=_words,
     )
 
@@ -179,9 +182,9 @@ def _score(pairs):
     return Result(spread_of(features), count=len(features))
 
 
-def _panels(image, truth, answers):
-    panels = {"picture": image, "views": truth}
-    return {name: colours(np.asarray(each, "uint8")) for name, each in panels.items()}
+def _panels(image, views, answers):
+    both = np.concatenate([np.asarray(each, "uint8") for each in (image, views)], axis=1)
+    return {"picture and views": colours(both)}
 
 
 def _words(answers):
