@@ -42,8 +42,14 @@ def test_flags_that_do_not_fit_are_one_sentence(recipe, wrong, message):
         dataclasses.replace(getattr(recipes, recipe).SMOKE[0], **wrong).check()
 
 
+def test_presets_fit_together():
+    for recipe in (recipes.lejepa, recipes.dino):
+        for preset in recipe.PRESETS.values():
+            preset(data="digits").check()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("config", SMOKES, ids=["lejepa", "lejepa paper", "dino", "dino paper"])
+@pytest.mark.parametrize("config", SMOKES, ids=["lejepa", "dino"])
 def test_a_backbone_is_trained_by_views(config, places, tmp_path, capsys):
     recipe = recipes.dino if isinstance(config, recipes.dino.Config) else recipes.lejepa
     rows = recipe.run(dataclasses.replace(config, **places))
