@@ -15,33 +15,22 @@ decoder. Not yet measured by us.
 """
 
 import dataclasses
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from keras_vit.errors import UserError
 from keras_vit.run import run_recipe
-from keras_vit.run.any_source import AnySource, scale_of_pixels
+from keras_vit.run.any_source import scale_of_pixels
+from keras_vit.run.without_labels import WithoutLabels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(AnySource):
+class Config(WithoutLabels):
     """The flags of a masked autoencoder."""
 
     masked: float = 0.75
     """Share of the patches that are masked."""
-    image_size: int
-    patch_size: int
-    """Side of a patch in pixels."""
-    width: int
-    """Width of the encoder: numbers per token."""
-    depth: int
-    """Its transformer blocks."""
-    mlp_dim: int
-    """Hidden units of each of its MLPs."""
-    num_heads: int
-    """Its attention heads per block."""
     decoder_width: int
     """Numbers per token of the decoder."""
     decoder_depth: int
@@ -49,14 +38,6 @@ class Config(AnySource):
     one, its tokens become pixels without a decoder, and the loss is absolute."""
     decoder_heads: int
     """Its attention heads per block."""
-    position: str = "sincos_2d"
-    """learned, sincos_2d, sincos_1d or none."""
-    mean: tuple[float, ...]
-    """Mean of the pixels, from 0 to 1."""
-    std: tuple[float, ...]
-    """Standard deviation of the pixels, from 0 to 1."""
-    export: bool = False
-    """Whether the autoencoder is exported and compared, too; the backbone is not."""
     run_dir: Annotated[str, Parameter(show_default=True)] = "runs/mae"
     export_dir: Annotated[str, Parameter(show_default=True)] = "saved_models/mae"
 
@@ -66,10 +47,6 @@ class Config(AnySource):
             raise UserError(f"`masked` must lie in (0, 1): received masked={self.masked}.")
         if self.decoder_depth < 0:
             raise UserError(f"`decoder_depth` must be at least 0: received {self.decoder_depth}.")
-        off = dict(class_weights=("none",), mixup=0, cutmix=0, label_smoothing=0, folds=0)
-        for name, value in off.items():
-            if getattr(self, name) != value:
-                raise UserError(f"A masked autoencoder knows no labels, so it takes no `{name}`.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,10 +126,8 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the data cannot be used.
     """
-    from keras_vit.export import save_keras
-    from keras_vit.models import ViTConfig
     from keras_vit.run import open_devices, train
-    from keras_vit.tasks import encoder_of, features, masked_autoencoder, read_keras_file
+    from keras_vit.tasks import encoder_of, features, masked_autoencoder
     from keras_vit.tasks import reconstruction as task_of
 
     devices = open_devices(config)
@@ -160,17 +135,7 @@ def run(config):
     source = config.sized(source)
     channels = source.splits["train"].channels
     pixels = scale_of_pixels(config, channels)
-    shape = ViTConfig(
-        image_size=config.image_size,
-        patch_size=config.patch_size,
-        channels=channels,
-        width=config.width,
-        depth=config.depth,
-        mlp_dim=config.mlp_dim,
-        num_heads=config.num_heads,
-        class_token=False,  # nothing would train it
-        position=config.position,
-    )
+    shape = config.shape(channels, class_token=False)  # nothing would train it
 
     def build(names):
         return masked_autoencoder(
@@ -182,7 +147,11 @@ def run(config):
             **pixels,
         )
 
+    def backbone_of(model):
+        return features(encoder_of(model, shape, **pixels))
+
     moves, cropping = config.cropping(source)
+    watching = source, cropping.get("preprocessing"), backbone_of
     rows = train(
         config,
         devices,
@@ -190,16 +159,12 @@ def run(config):
         build,
         task=task_of(config.patch_size, absolute=not config.decoder_depth),
         augment=config.stages(*config.flips, *moves),
-        bigger=["keras-vit", "finetune", "--data", config.data]
-        + ["--weights", f"{config.run_dir}/backbone.keras"],
+        callbacks=config.watch(*watching),
+        bigger=config.next_command,
         **cropping,
     )
     if rows is not None:
-        names = ("best.keras", "last.keras")
-        kept = next(path for name in names if (path := Path(config.run_dir, name)).exists())
-        backbone = features(encoder_of(read_keras_file(kept), shape, **pixels))
-        save_keras(backbone, Path(config.run_dir, "backbone.keras"))
-        print(f"The encoder of {kept.name} is {config.run_dir}/backbone.keras.")
+        config.save_backbone(backbone_of)
     return rows
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_vit.errors import UserError
+from keras_vit.layers.positions import plain_cubic
 
 METHODS = ("bicubic", "bicubic_plain", "bilinear")
 
@@ -123,17 +124,4 @@ def _cubic(old, new):
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def _plain_cubic(old, new):
-    """Returns the matrix `(new, old)` of torch's cubic kernel, as wide however it shrinks."""
-    middles = (np.arange(new)[:, None] + 0.5) * old / new - 0.5
-    taps = np.floor(middles).astype(int) + np.arange(-1, 3)
-    x = np.abs(middles - taps)
-    near = 1.25 * x**3 - 2.25 * x**2 + 1
-    far = -0.75 * x**3 + 3.75 * x**2 - 6 * x + 3
-    matrix = np.zeros((new, old))
-    places = np.arange(new)[:, None], taps.clip(0, old - 1)  # what lies outside repeats the edge
-    np.add.at(matrix, places, np.where(x <= 1, near, far))
-    return matrix
-
-
-CUBIC = {"bicubic": _cubic, "bicubic_plain": _plain_cubic}
+CUBIC = {"bicubic": _cubic, "bicubic_plain": plain_cubic}

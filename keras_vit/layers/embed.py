@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_vit.errors import UserError
-from keras_vit.layers.positions import sincos_1d, sincos_2d
+from keras_vit.layers.positions import regridding, sincos_1d, sincos_2d
 
 POSITIONS = ("learned", "sincos_2d", "sincos_1d", "none")
 
@@ -133,12 +133,29 @@ class PatchEncoder(keras.layers.Layer):
             [self.positions[:, :with_row], zeros, self.positions[:, with_row:]], axis=1
         )
 
-    def call(self, patches):
+    def _interpolated_rows(self, grid):
+        rows, prefix = self._position_rows(), self.num_prefix_tokens
+        patches = ops.matmul(regridding(self.grid, grid), rows[:, prefix:])
+        return ops.concatenate([rows[:, :prefix], patches], axis=1)
+
+    def call(self, patches, grid=None):
+        """Projects patches.
+
+        Args:
+            patches: Flat patches `(B, N, P*P*C)`.
+            grid: Rows and columns of these patches, where they are others than those of the layer:
+                its positions are interpolated for them.
+
+        Returns:
+            Tokens `(B, T, D)`.
+        """
         x = self.projection(patches) if self.projection else patches  # B N D
         if self.prefix:
             prefix = ops.concatenate([ops.cast(token, x.dtype) for token in self.prefix], axis=1)
             prefix = ops.broadcast_to(prefix, (ops.shape(x)[0], *prefix.shape[1:]))
             x = ops.concatenate([prefix, x], axis=1)  # B T D
         if self.position != "none":
-            x = x + ops.cast(self._position_rows(), x.dtype)
+            other = grid is not None and tuple(grid) != self.grid
+            rows = self._interpolated_rows(grid) if other else self._position_rows()
+            x = x + ops.cast(rows, x.dtype)
         return self.dropout(x)

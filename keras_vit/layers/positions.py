@@ -1,4 +1,4 @@
-"""Fixed position tables, one row of `D` numbers per patch."""
+"""Fixed position tables, one row of `D` numbers per patch, and tables for another grid."""
 
 import numpy as np
 
@@ -57,3 +57,37 @@ def sincos_2d(grid, width):
     frequencies = TEMPERATURE ** (-np.linspace(0.0, 1.0, width // 4))
     x, y = columns * frequencies, rows * frequencies  # N D/4
     return np.concatenate([np.sin(x), np.cos(x), np.sin(y), np.cos(y)], axis=1).astype("float32")
+
+
+def regridding(old_grid, new_grid):
+    """Returns the matrix `(h'*w', h*w)` that turns a table of positions into that of another grid.
+
+    Bicubic and without antialiasing, as DINO (arXiv:2104.14294) positions small crops.
+
+    Args:
+        old_grid: Rows and columns of patches `(h, w)` that a table is for.
+        new_grid: Those of the result, `(h', w')`.
+
+    Returns:
+        A float32 array.
+    """
+    sides = zip(old_grid, new_grid, strict=True)
+    return np.kron(*(plain_cubic(*side) for side in sides)).astype("float32")
+
+
+def plain_cubic(old, new):
+    """Returns the matrix `(new, old)` of torch's cubic kernel, as wide however it shrinks.
+
+    Args:
+        old: Number of places that are known.
+        new: Number of places of the result.
+    """
+    middles = (np.arange(new)[:, None] + 0.5) * old / new - 0.5
+    taps = np.floor(middles).astype(int) + np.arange(-1, 3)
+    x = np.abs(middles - taps)
+    near = 1.25 * x**3 - 2.25 * x**2 + 1
+    far = -0.75 * x**3 + 3.75 * x**2 - 6 * x + 3
+    matrix = np.zeros((new, old))
+    places = np.arange(new)[:, None], taps.clip(0, old - 1)  # what lies outside repeats the edge
+    np.add.at(matrix, places, np.where(x <= 1, near, far))
+    return matrix

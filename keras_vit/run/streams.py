@@ -35,7 +35,7 @@ def training_stream(
         crop=crop,
         augment=augment,
         example=task.example,
-        mix=task.mix or _unmixed(task.target),
+        mix=task.mix or _unmixed(task.learned),
         repeats=config.repeats,
         sampling=config.sampling,
         broken=broken,
@@ -67,6 +67,6 @@ def evaluation_batches(task, model, split, preprocessing, *, parts, broken, numb
     return fitted_batches(split, preprocessing, batch_size=max(1, size // parts) * parts, **how)
 
 
-def _unmixed(target):
-    """Returns a `mix` that only turns the truth into targets, or `None` where they are the same."""
-    return None if target is None else lambda x, y, keys: (x, target(y))
+def _unmixed(learned):
+    """Returns a `mix` that mixes nothing, or `None` where the truth is the target."""
+    return None if learned is None else lambda x, y, keys: learned(x, y)

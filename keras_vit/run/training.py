@@ -159,8 +159,8 @@ def train(
         if answers is not None:
             numbered = evaluated(*watched, numbered=True)
             stream, validated = answers.beside(config, source, stream, numbered, task.target)
-        elif task.target is not None:
-            validated = answered.map(lambda x, y: (x, task.target(y)))
+        elif task.learned is not None:
+            validated = answered.map(task.learned)
         sample = stream(worker=workers.index, workers=workers.count, job=f"{job} gallery")
         batch = next(sample.as_numpy_iterator())
         broken.collect()  # clears those of the gallery, which belong to no epoch

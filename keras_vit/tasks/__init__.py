@@ -18,6 +18,7 @@ from keras_vit.tasks.result import Result
 from keras_vit.tasks.segmentation import segmentation
 from keras_vit.tasks.super_resolution import super_resolution
 from keras_vit.tasks.task import Task, task_named
+from keras_vit.tasks.views import dino, lejepa
 
 if TYPE_CHECKING:
     from keras_vit.tasks.classify import classifier
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
     from keras_vit.tasks.segment import segmenter
     from keras_vit.tasks.teacher import Teacher, student_of, taught
     from keras_vit.tasks.token_detect import token_detector
+    from keras_vit.tasks.view_model import backbone_of, self_distilled_views, sketched_views
 
 _MODULE_OF = {
     "Deployed": "deployed",
     "Guide": "guidance",
     "Teacher": "teacher",
     "answering": "deployed",
+    "backbone_of": "view_model",
     "class_names_of": "deployed",
     "classifier": "classify",
     "deploy": "deployed",
@@ -60,6 +63,8 @@ _MODULE_OF = {
     "preprocessing_of": "deployed",
     "read_keras_file": "keras_file",
     "segmenter": "segment",
+    "self_distilled_views": "view_model",
+    "sketched_views": "view_model",
     "student_of": "teacher",
     "taught": "teacher",
     "to_probabilities": "probabilities",
@@ -75,12 +80,14 @@ __all__ = [
     "Task",
     "Teacher",
     "answering",
+    "backbone_of",
     "class_names_of",
     "classification",
     "classifier",
     "deploy",
     "detection",
     "detector",
+    "dino",
     "distillation",
     "embedding",
     "encoder_of",
@@ -90,6 +97,7 @@ __all__ = [
     "guided",
     "inpainter",
     "inpainting",
+    "lejepa",
     "masked_autoencoder",
     "of_student",
     "preprocessing_of",
@@ -97,6 +105,8 @@ __all__ = [
     "reconstruction",
     "segmentation",
     "segmenter",
+    "self_distilled_views",
+    "sketched_views",
     "student_of",
     "super_resolution",
     "task_named",

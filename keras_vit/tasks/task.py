@@ -50,8 +50,12 @@ class Task:
         metrics: Returns the metrics of training, as `keras.Model.compile` takes them.
         target: Turns the truth `y` into the target of the loss, in tf.data; by default they are
             the same.
+        trained_on: Turns images and truth into inputs and targets of the graph that trains, in
+            tf.data, where this takes other inputs than the deployed one, such as views of an image.
+            Without it, the inputs are the images, and `target` makes the targets.
         mix: Turns images, truth and keys `(B,)` into images and targets, in training, and may mix
-            examples; see `keras_vit.data.train_batches`. By default, `target` makes the targets.
+            examples; see `keras_vit.data.train_batches`. By default, `trained_on` makes both, or
+            `target` the targets.
         after_update: Called with the model at the end of each step, in the graph of the step, for
             example to move the average of a teacher. A step whose gradient was not finite has
             changed no weight, and is followed too.
@@ -101,6 +105,7 @@ class Task:
     baselines: Mapping[str, Callable[[np.ndarray], dict]] = dataclasses.field(default_factory=dict)
     metrics: Callable[[], list] = list
     target: Callable[[object], object] | None = None
+    trained_on: Callable[[object, object], tuple] | None = None
     mix: Callable | None = None
     after_update: Callable[[object], None] | None = None
     decide: Callable[[dict], np.ndarray] | None = None
@@ -115,6 +120,13 @@ class Task:
     higher_is_better: bool = True
     truth_is_answered: bool = False
     watched: str = "loss"
+
+    @property
+    def learned(self):
+        """Turns images and truth into inputs and targets of the loss; `None` if they are these."""
+        if self.trained_on is None and self.target is not None:
+            return lambda images, truth: (images, self.target(truth))
+        return self.trained_on
 
     @property
     def is_watched_by_score(self):

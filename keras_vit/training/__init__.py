@@ -8,6 +8,7 @@ from keras_vit.training.callbacks import (
     WatchFinite,
     WatchLoss,
 )
+from keras_vit.training.collapse import WatchCollapse
 from keras_vit.training.curves import Curves
 from keras_vit.training.devices.strategy import (
     check_batch_size,
@@ -42,6 +43,7 @@ __all__ = [
     "Throughput",
     "TrainingModel",
     "WarmupSchedule",
+    "WatchCollapse",
     "WatchFinite",
     "WatchLoss",
     "Workers",

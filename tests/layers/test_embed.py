@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_vit.checkpoints.resize import resize_positions
 from keras_vit.layers import PatchEncoder, sincos_1d, sincos_2d
 
 PATCHES = np.random.default_rng(0).normal(size=(2, 6, 12)).astype("float32")
@@ -57,3 +58,18 @@ def test_an_unknown_position_is_refused():
 def test_patches_that_do_not_fill_the_grid_are_refused():
     with pytest.raises(ValueError, match="received 6 patches for a grid of 3x3"):
         PatchEncoder(16, grid=(3, 3))(keras.Input((6, 12)))
+
+
+@pytest.mark.parametrize("position", ["learned", "sincos_2d", "none"])
+def test_smaller_images_get_interpolated_positions(position):
+    layer, tokens, _ = encode(position=position, num_registers=1)
+    np.testing.assert_array_equal(np.asarray(layer(PATCHES, grid=(2, 3))), tokens)
+    few = PATCHES[:, :2]
+    found = np.asarray(layer(few, grid=(1, 2)))
+    assert found.shape == (2, 2 + 2, 16)
+    np.testing.assert_allclose(found[:, :2], tokens[:, :2], atol=1e-6)
+    rows = 0
+    if position != "none":
+        table = np.asarray(layer.positions)[:, -6:]
+        rows = resize_positions(table, (2, 3), (1, 2), method="bicubic_plain")
+    np.testing.assert_allclose(found[:, 2:], layer.projection(few) + rows, atol=1e-5)

@@ -23,7 +23,7 @@ def places(tmp_path):
     "wrong, message",
     [
         (dict(masked=1.0), r"`masked` must lie in \(0, 1\): received masked=1.0"),
-        (dict(mixup=0.5), "knows no labels, so it takes no `mixup`"),
+        (dict(mixup=0.5), "without labels takes no `mixup`: received mixup=0.5"),
     ],
 )
 def test_flags_that_do_not_fit_are_one_sentence(places, wrong, message):

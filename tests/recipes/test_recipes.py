@@ -47,7 +47,8 @@ def test_every_recipe_is_smoked_here():
     modules = [module.name for module in pkgutil.iter_modules(recipes.__path__)]
     pages = [name for name in modules if hasattr(importlib.import_module(f"recipes.{name}"), "run")]
     # See test_*_recipe.py.
-    of_their_own = ["cnn", "detect", "distill", "inpaint", "mae", "probe", "restore", "segment"]
+    of_their_own = ["cnn", "detect", "dino", "distill", "inpaint", "lejepa", "mae", "probe"]
+    of_their_own += ["restore", "segment"]
     assert sorted(pages) == sorted([*RECIPES, *of_their_own])
 
 

@@ -25,12 +25,14 @@ from keras_vit.data.augment.rand_augment import rand_augment
 from keras_vit.data.augment.samples import image_only, photometric
 from keras_vit.data.augment.three_augment import three_augment
 from keras_vit.data.augment.trivial_augment import trivial_augment
+from keras_vit.data.augment.views import ViewColours, view_sheet
 
 __all__ = [
     "CIFAR10_POLICY",
     "IMAGENET_POLICY",
     "VOID",
     "Geometry",
+    "ViewColours",
     "as_one",
     "aug_mix",
     "auto_augment",
@@ -61,5 +63,6 @@ __all__ = [
     "three_augment",
     "trivial_augment",
     "uniform",
+    "view_sheet",
     "window",
 ]

@@ -77,6 +77,27 @@ def check_labels(loss, y):
         )
 
 
+def check_together(loss, examples):
+    """Raises a `ValueError` if a loss of several examples together cannot be split as a batch is.
+
+    Args:
+        loss: As `keras.Model.compile` takes it. A loss with an attribute `together` is a mean over
+            groups of so many examples.
+        examples: How many examples a replica computes at once.
+
+    Raises:
+        ValueError: If they are no whole groups.
+    """
+    for each in tree.flatten(loss):
+        together = getattr(each, "together", 1)
+        if examples % together:
+            raise UserError(
+                f"The loss {loss_name(each)} is of {together} examples together, so each device "
+                "and micro-batch must hold a multiple of them: received "
+                f"together={together}, {examples} examples."
+            )
+
+
 def check_layers(model):
     """Raises a `ValueError` if a layer of `model` has an `activity_regularizer`.
 

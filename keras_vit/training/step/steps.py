@@ -3,7 +3,7 @@
 import tensorflow as tf
 from keras import tree
 
-from keras_vit.training.step.checks import check_labels
+from keras_vit.training.step.checks import check_labels, check_together
 from keras_vit.training.step.gradients import fold_seed
 from keras_vit.training.step.parts import part_weight
 from keras_vit.training.step.replica_trainer import ReplicaTrainer
@@ -27,18 +27,20 @@ class Steps(ReplicaTrainer):
         return x, y, sample_weight
 
     def check_batch(self, batch):
-        """Raises a `ValueError` unless the number of micro-batches divides each replica's part.
+        """Raises a `ValueError` unless a replica's part can be split as accumulation and loss ask.
 
         Args:
             batch: `(x, y[, sample_weight])`, distributed over the replicas where there are several.
 
         Raises:
-            ValueError: If `accumulation` does not divide the examples of a part.
+            ValueError: If `accumulation` does not divide the examples of a part, or the loss is of
+                more examples together than a micro-batch holds.
         """
         self._batch = batch
         results = self.distribute_strategy.experimental_local_results
         for part in results(tree.flatten(batch)[0]):
             self._gradients.check(part)
+            check_together(self._compiled_with["loss"], part.shape[0] // self.accumulation)
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
