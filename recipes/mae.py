@@ -11,7 +11,11 @@ decoder writes the masked ones. Labels are ignored. The encoder is saved as `bac
 of its tokens. `simmim` is SimMIM (arXiv:2111.09886): the encoder computes all tokens, with a
 learned patch in place of the masked ones, and has no decoder. `paper` has the settings of ImageNet:
 ViT-B/16, a decoder of 8 blocks, 800 epochs; but no class token, which the paper passes through the
-decoder. Not yet measured by us.
+decoder. Neither of them has been measured by us.
+
+Measured on two cores (AMD EPYC without AVX-512, TensorFlow 2.21.0, Keras 3.15.1), `small`, seed 0,
+on a JPEG copy of quality 75: 32 minutes for ten epochs without other work, and then by
+`recipes.probe` 59.91 % of the test images for a linear probe, 51.47 % for nearest neighbours.
 """
 
 import dataclasses
@@ -53,12 +57,13 @@ class Config(WithoutLabels):
 class Small(Config):
     """CIFAR-10 on two cores."""
 
-    epochs: int = 40
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: str = "muon"
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.1
     beta_2: float = 0.95
-    warmup_epochs: int = 2
+    warmup_epochs: int = 1
     validation_epochs: int = 5
     image_size: int = 32
     patch_size: int = 4

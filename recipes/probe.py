@@ -48,7 +48,7 @@ class Config(finetune.Config):
 
 
 # The tests give it the weights of a tiny model.
-SMOKE = (Config(data="digits", shares=(0.1, 1.0), epochs=2, batch_size=32, image_size=8),)
+SMOKE = (Config(data="digits", shares=(0.1, 1.0), epochs=2),)
 
 
 def run(config):
@@ -63,24 +63,32 @@ def run(config):
     Raises:
         ValueError: If a flag is out of its range or the weights or the data cannot be used.
     """
+    from keras_vit.checkpoints import recognise
     from keras_vit.files import write_json
     from keras_vit.progress import doing
     from keras_vit.run.features import best_probe, features_of, nearest_neighbours
     from keras_vit.run.splits import run_splits
 
     config, source = config.opened()
-    source = run_splits(config, config.sized(source), config.classification(source))
+    size = config.image_size or min(recognise(config.weights).architecture.config.image_size)
+    whole = dataclasses.replace(config, image_size=size, batch_size=1)  # both follow each share
+    source = run_splits(whole, whole.sized(source), whole.classification(source))
     print(source)
     found = features_of(config.weights, source, image_size=config.image_size)
     train, test = found["train"], found["test"]
     figures = {}
-    with doing("fitting nearest neighbours and a linear probe"):
-        neighbours = nearest_neighbours(train, config.neighbours, config.temperature)
-        figures["nearest neighbours"] = float(neighbours.score(test.vectors, test.labels))
-        probe = best_probe(train, found.get("val"), len(source.class_names))
-        figures["linear probe"] = probe.score(test.vectors, test.labels)
-    for name, figure in figures.items():
+
+    def known(name, figure):
+        figures[name] = figure
         print(f"{name}: {figure:.2%} of {len(test.labels):,} test pictures")
+
+    with doing("asking nearest neighbours"):
+        neighbours = nearest_neighbours(train, config.neighbours, config.temperature)
+        right = float(neighbours.score(test.vectors, test.labels))
+    known("nearest neighbours", right)
+    with doing("fitting a linear probe"):
+        probe = best_probe(train, found.get("val"), len(source.class_names))
+    known("linear probe", probe.score(test.vectors, test.labels))
     fields = {field.name for field in dataclasses.fields(finetune.Config)}
     flags = {name: value for name, value in vars(config).items() if name in fields}
     for share in filter(None, config.shares):
