@@ -36,12 +36,12 @@ class Config(WithoutLabels):
     masked: float = 0.75
     """Share of the patches that are masked."""
     decoder_width: int
-    """Numbers per token of the decoder."""
+    """Numbers per token of the decoder, if there is one."""
     decoder_depth: int
     """Its transformer blocks; 0 is SimMIM: the encoder sees all patches, masked ones as a learned
     one, its tokens become pixels without a decoder, and the loss is absolute."""
     decoder_heads: int
-    """Its attention heads per block."""
+    """Its attention heads per block, if there is one."""
     run_dir: Annotated[str, Parameter(show_default=True)] = "runs/mae"
     export_dir: Annotated[str, Parameter(show_default=True)] = "saved_models/mae"
 

@@ -129,9 +129,11 @@ def _arguments(architecture):
         or config.norm_epsilon == 1e-5
         and (config.distillation_token or config.activation == "swiglu"),
         "stem='resnet' and a distillation token, swiglu or norm_epsilon=1e-05": hybrid
-        and (config.distillation_token or config.activation == "swiglu")
-        or hybrid
-        and config.norm_epsilon == 1e-5,
+        and (
+            config.distillation_token
+            or config.activation == "swiglu"
+            or config.norm_epsilon == 1e-5
+        ),
     }
     for what, it_has in lacks.items():
         if it_has:

@@ -1,5 +1,7 @@
 """Norms in operations that every format has, down to integers."""
 
+import math
+
 from keras import ops
 
 
@@ -23,17 +25,17 @@ def group_norm(normed, layer, x):
     Args:
         normed: `normed` or `normed_in_16_bits`.
         layer: A built `GroupNormalization` over the last axis, with gamma and beta.
-        x: Maps `(B, H, W, C)`.
+        x: Maps `(B, H, W, C)`, or tokens `(B, T, C)`.
 
     Returns:
-        Maps `(B, H, W, C)`.
+        A tensor of this shape.
     """
-    _, height, width, channels = x.shape
-    places, groups = height * width, layer.groups
+    _, *sides, channels = x.shape
+    places, groups = math.prod(sides), layer.groups
     x = ops.reshape(x, (-1, places, groups, channels // groups))  # B N g c
     x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, groups, places * channels // groups))
     x = ops.reshape(normed(x, layer.epsilon), (-1, groups, places, channels // groups))
-    x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, height, width, channels))
+    x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, *sides, channels))
     return x * layer.gamma + layer.beta
 
 

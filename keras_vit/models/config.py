@@ -146,6 +146,8 @@ class ViTConfig:
             )
         if self.stem not in STEMS:
             raise UserError(f"`stem` must be one of {', '.join(STEMS)}: received {self.stem!r}.")
+        if not isinstance(self.stem_blocks, (tuple, list)):
+            raise UserError(f"`stem_blocks` must be a tuple: received {self.stem_blocks!r}.")
         blocks = tuple(_integer("stem_blocks", count, least=1) for count in self.stem_blocks)
         object.__setattr__(self, "stem_blocks", blocks)
         if self.stem == "resnet":

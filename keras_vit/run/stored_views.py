@@ -52,17 +52,18 @@ def check_views(folder, source, first, about):
     pixels = hashlib.sha256(np.ascontiguousarray(first)).hexdigest()
     now = json.loads(json.dumps({**about, "data": fingerprint(source), "pixels": pixels}))
     path = folder / FILE
-    if not path.exists():
-        if any(folder.glob("train-*.npy")):
-            raise UserError(f"Answers belong to a {FILE}, which says to what: {folder} has none.")
+    is_full = any(folder.glob("*.npy"))
+    if not is_full:
         write_json(path, now)
         return
+    if not path.exists():
+        raise UserError(f"Answers belong to a {FILE}, which says to what: {folder} has none.")
     before = json.loads(path.read_text())
     for name, value in now.items():
-        if before.get(name) != value:
+        if name in before and before[name] != value:  # a newer flag is not written there
             raise UserError(
                 f"The answers in {folder} are those to other views: "
-                f"{_difference(name, before.get(name), value)}. Pass what the run had that stored "
+                f"{_difference(name, before[name], value)}. Pass what the run had that stored "
                 "them, or another folder."
             )
 
@@ -75,9 +76,14 @@ def digest_of_teacher(path):
 
     Returns:
         A SHA-256, 64 digits.
+
+    Raises:
+        ValueError: If there is no such file.
     """
     place = local_path(path)
     files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    if not any(map(Path.is_file, files)):
+        raise UserError(f"There is no teacher at {path}.")
     digest = hashlib.sha256()
     for file in filter(Path.is_file, files):
         with file.open("rb") as content:
@@ -86,7 +92,7 @@ def digest_of_teacher(path):
 
 
 def _difference(name, before, now):
-    if name == "data" and before is not None:
+    if name == "data":
         return f"of the data, {describe_change(before, now) or 'something is different'}"
     if name == "teacher":
         return "the teacher is another one"

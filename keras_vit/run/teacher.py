@@ -69,7 +69,7 @@ def open_guide(path, layers=()):
     Raises:
         ValueError: If it cannot be opened, or has no such maps.
     """
-    if Path(path).suffix != ".keras":
+    if Path(path).suffix != ".keras" or not Path(path).is_file():
         raise UserError(f"A guide is a .keras file, whose layers are known: received {path}.")
     return guide_of(read_keras_file(path), layers)
 
@@ -77,6 +77,8 @@ def open_guide(path, layers=()):
 def _read(path, precision):
     """Reads a classifier: one of ours is built anew, in its precision."""
     if Path(path).suffix == ".keras":
+        if not Path(path).is_file():
+            raise UserError(f"There is no teacher at {path}.")
         model = read_keras_file(path)
         to_probabilities(model)  # raises if it is no classifier
         if not any(layer.name == "block00" for layer in model.layers):

@@ -46,6 +46,11 @@ class Teaching(AnySource):
                 "neither --hard nor --token, as --preset guided does; received "
                 f"share={self.share}, hard={self.hard}, token={self.token}."
             )
+        if self.teacher and not self.share:
+            raise UserError(
+                "A teacher that counts nothing teaches nothing: pass --share above 0, or no "
+                f"--teacher; received share={self.share}."
+            )
         if self.store_answers and (not self.teacher or self.workers or self.data_service):
             raise UserError(
                 "`store_answers` keeps those of a teacher to the views of one worker: received "
@@ -113,5 +118,6 @@ class Teaching(AnySource):
     @property
     def words(self):
         """The words of a command that name whom the student learns from."""
-        teacher = ["--teacher", self.teacher] if self.teacher else ["--preset", "guided"]
-        return teacher + (["--guide", self.guide] if self.guide else [])
+        guide = ["--preset", "guided", "--guide", self.guide] if self.guide else []
+        teacher = ["--teacher", self.teacher, "--share", f"{self.share:g}"] if self.teacher else []
+        return guide + teacher

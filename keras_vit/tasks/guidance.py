@@ -10,6 +10,9 @@ from keras_vit.errors import UserError
 from keras_vit.tasks.depths import token_maps
 from keras_vit.tasks.teacher import AskModel
 
+# Padded maps have a size of their own, and normed pixels are no features.
+NO_STAGES = (keras.Model, keras.layers.Normalization, keras.layers.ZeroPadding2D)
+
 
 class Guide(NamedTuple):
     """A model whose feature maps guide a student.
@@ -30,7 +33,7 @@ def guide_of(model, layers=()):
     """Makes a guide of a model with feature maps, such as a CNN.
 
     Args:
-        model: A functional Keras model from images `(B, H, W, C)`, 0 to 255.
+        model: A functional or sequential Keras model from images `(B, H, W, C)`, 0 to 255.
         layers: Names of the layers whose outputs are the maps; by default the last layer of each
             size of more than one place, from the first layer with weights on: the stages of a CNN.
 
@@ -47,14 +50,17 @@ def guide_of(model, layers=()):
                 f"A guide's layers must be some of those with maps, {', '.join(known)}: received "
                 f"{missing[0]}."
             )
+        if len(set(layers)) < len(layers):
+            raise UserError(f"A guide's layers must be different: received {', '.join(layers)}.")
         chosen = list(layers)
     else:  # of one size, the last remains
         chosen = list({layer.output.shape[1:3]: name for name, layer in known.items()}.values())
     if not chosen:
         raise UserError(
-            f"A guide needs feature maps (B, h, w, C), as a CNN has them: {model.name} has none."
+            f"A guide needs layers with feature maps (B, h, w, C), as a CNN has them, outside of "
+            f"nested models: {model.name} has none."
         )
-    maps = keras.Model(model.input, [known[name].output for name in chosen])
+    maps = keras.Model(model.inputs[0], [known[name].output for name in chosen])
     shapes = [tuple(known[name].output.shape[1:]) for name in chosen]
     return Guide(lambda images: maps(images, training=False), model.input_shape[1:], shapes)
 
@@ -119,7 +125,7 @@ def guided_blocks(depth, count):
     if count > depth:
         raise UserError(
             "A student needs at least as many blocks as its guide has maps: received "
-            f"{depth} blocks and {count} maps."
+            f"{depth} blocks and {count} maps, of which `guide_layers` names some."
         )
     if count == 1:
         return [depth - 1]
@@ -185,6 +191,8 @@ def _map_layers(model):
     first = next((i for i, layer in enumerate(layers) if layer.weights), len(layers))
     found = {}
     for layer in layers[first:]:
+        if isinstance(layer, NO_STAGES):
+            continue
         shape = getattr(layer.output, "shape", ())  # several outputs are no map
         if len(shape) == 4 and None not in shape[1:] and shape[1] * shape[2] > 1:
             found[layer.name] = layer

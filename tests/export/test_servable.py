@@ -20,6 +20,7 @@ RNG = np.random.default_rng(0)
     [
         (layer_norm, keras.layers.LayerNormalization, dict(epsilon=1e-6), (4, 5, 32)),
         (group_norm, keras.layers.GroupNormalization, dict(groups=8, epsilon=1e-5), (4, 2, 3, 32)),
+        (group_norm, keras.layers.GroupNormalization, dict(groups=8, epsilon=1e-5), (4, 6, 32)),
     ],
 )
 def test_the_norm_is_kerass(how, norm, kind, options, shape):

@@ -104,6 +104,7 @@ def test_hybrids_have_the_published_numbers_of_parameters(name, size, blocks, pu
     [
         (dict(stem_blocks=(1, 1)), r"stem_blocks=\(1, 1\) needs .* multiple of 8: received 4"),
         (dict(patch_size=2), r"stem_blocks=\(\) needs .* multiple of 4: received 2"),
+        (dict(stem_blocks=2), "`stem_blocks` must be a tuple: received 2"),
         (dict(stem_blocks=(1, 0)), "`stem_blocks` must be at least 1: received 0"),
         (dict(stem_blocks=(1,) * 5), "up to 4 stages of at least one unit"),
         (dict(stem_epsilons="jax"), "`stem_epsilons` must be one of timm, flax: received 'jax'"),

@@ -15,8 +15,8 @@ import recipes.distill
 from keras_vit.errors import UserError
 from keras_vit.export import export
 from keras_vit.models import vit
+from keras_vit.run.stored_views import flags_of_views
 from keras_vit.run.teacher import open_guide, open_teacher
-from keras_vit.run.views import flags_of_views
 from keras_vit.tasks import classifier, features, segmentation, segmenter
 
 *OF_TEACHERS, GUIDED = recipes.distill.SMOKE
@@ -99,6 +99,7 @@ def test_what_does_not_teach_is_refused_in_one_sentence(professor, tmp_path):
         (dict(class_weights=("balanced",)), "neither `class_weights` nor `folds`"),
         (dict(token=True, pool="mean"), "needs no `pool`: received mean"),
         (dict(guide="cnn.keras"), "A guide needs every patch: pass --patch-dropout 0 --patch-dro"),
+        (dict(teacher="a.keras", share=0.0), "A teacher that counts nothing teaches nothing: pass"),
         (dict(teacher="", guide="cnn.keras"), "pass --share 0 and neither --hard nor --token"),
         (dict(store_answers="a", workers="b:1,c:1", worker=0), "to the views of one worker: recei"),
         (dict(guidance=0), "`guidance` must be above 0: received guidance=0"),

@@ -139,8 +139,11 @@ def test_a_small_disk_is_refused_before_anything_is_asked(tmp_path, monkeypatch)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     ask = Asked()
     with pytest.raises(UserError, match="a disk with 0.0 MB free"):
-        beside(tmp_path, ask)
+        beside(tmp_path, ask, teacher="wrong")
     assert ask.count == 0
+    monkeypatch.undo()
+    beside(tmp_path, ask, teacher="right")  # nothing was stored: the folder belongs to nobody
+    assert ask.count == 2 * 2 * 4 + 6
 
 
 def test_a_teacher_is_known_by_its_files(tmp_path):
@@ -151,3 +154,5 @@ def test_a_teacher_is_known_by_its_files(tmp_path):
     before = digest_of_teacher(tmp_path / "one")
     (tmp_path / "one" / "variables").write_text("other")
     assert digest_of_teacher(tmp_path / "one") != before
+    with pytest.raises(UserError, match="There is no teacher at .*gone.keras"):
+        digest_of_teacher(tmp_path / "gone.keras")

@@ -54,8 +54,22 @@ def test_the_last_map_of_each_size_guides():
     assert guide_of(model, ["stage1"]).map_shapes == [(2, 2, 6)]
     with pytest.raises(UserError, match="stage0, norm0, stage1, norm1: received pixels"):
         guide_of(model, ["pixels"])
-    with pytest.raises(UserError, match="a CNN has them: classifier has none"):
+    with pytest.raises(UserError, match="must be different: received stage1, stage1"):
+        guide_of(model, ["stage1", "stage1"])
+    with pytest.raises(UserError, match="outside of nested models: classifier has none"):
         guide_of(student())
+    nested = keras.Sequential([keras.Input((8, 8, 3)), model])
+    with pytest.raises(UserError, match="outside of nested models: sequential.* has none"):
+        guide_of(nested)
+
+
+def test_padded_maps_and_normed_pixels_are_no_stages():
+    pad = keras.layers.ZeroPadding2D()
+    convolutions = [keras.layers.Conv2D(4, 3, 2, "same"), pad, keras.layers.Conv2D(5, 3, 2)]
+    pixels = keras.layers.Normalization(mean=127.0, variance=9.0)
+    guide = guide_of(keras.Sequential([keras.Input((8, 8, 3)), pixels, *convolutions]))
+    assert guide.map_shapes == [(4, 4, 4), (2, 2, 5)]
+    assert [each.shape for each in guide.maps(IMAGES)] == [(4, 4, 4, 4), (4, 2, 2, 5)]
 
 
 def test_the_loss_is_the_sum_of_the_mean_squared_errors_at_the_larger_size():
