@@ -16,7 +16,8 @@ the class token has a head of its own, which learns only from the teacher; the s
 saved answers with the mean of both.
 
 `guided` is the same student, whose tokens follow the feature maps of a small CNN besides the labels
-(arXiv:2207.10026); with `--teacher` and `--share 0.5` as well, it learns from both. Not yet measured by us.
+(arXiv:2207.10026); with `--teacher` and `--share 0.5` as well, it learns from both. Not yet
+measured by us.
 
 `deit` is DeiT-Ti for ImageNet with the teacher's class as a second label: 74.5 % in table 5 of the
 paper, with a RegNetY-16GF as teacher. Not yet measured by us.
