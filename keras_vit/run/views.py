@@ -84,8 +84,8 @@ class Views(WithoutLabels, SmallData, PatchDropout):
 
     def encoder(self, channels):
         """Returns the configuration of the encoder, see `WithoutLabels.shape`."""
-        how = dict(class_token=self.class_token, stem=self.stem, locality=self.locality)
-        return self.shape(channels, **how)
+        small = dict(stem=self.stem, stem_blocks=self.stem_blocks, locality=self.locality)
+        return self.shape(channels, class_token=self.class_token, **small)
 
 
 def run_views(config, build, task_of, *, sign, advice):
