@@ -174,7 +174,9 @@ def run(config):
     def build(shape, sheet, pixels):
         sizes = dict(prototypes=config.prototypes, hidden=config.projector)
         sizes |= dict(bottleneck=config.bottleneck, centring=config.centring)
-        start = dict(temperature=config.first_temperature)
+        rises = config.temperature_epochs
+        start = dict(temperature=config.first_temperature if rises else config.temperature)
+        start |= dict(frozen=config.frozen_epochs > 0)
         return self_distilled_views(
             shape, sheet, **sizes, **start, pool=config.pool, pixels=pixels, **config.rates
         )
