@@ -80,7 +80,8 @@ def test_a_backbone_is_trained_by_views(config, places, tmp_path, capsys):
     if config.export:
         assert [Path(row.artefact).name for row in rows] == ["best.keras", "1", "1.tflite"]
         assert all(row.difference < 1e-3 for row in rows)
-        assert open_artefact(Path(rows[1].artefact)).task == "views"
+        assert open_artefact(Path(rows[1].artefact)).task == "embedding"
+        assert all(row.figures["cosine"] > 0.999 for row in rows)
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1)).astype("uint8")
     backbone = keras_vit.load(run / "backbone.keras")
     saved = next(path for path in (run / "best.keras", run / "last.keras") if path.exists())
