@@ -9,9 +9,9 @@ standard Gaussian along random directions (SIGReg), so that they cannot be all a
 teacher, and one number, `--share`, weighs the two. Labels are ignored. The encoder is saved as
 `backbone.keras`, which `keras-vit finetune`, `embed`, `explain` and `recipes.probe` take.
 
-`small`, the default, is the model of `recipes.cifar10 --preset cpu` for 40 minutes of two cores.
-`paper` has the settings of ImageNet: ViT-B/16, two large and six small views. Not yet measured by
-us.
+`small`, the default, is the model of `recipes.cifar10 --preset cpu`. `paper` has the settings of
+ImageNet: ViT-B/16, two large and six small views; but a projector of one hidden layer with a
+LayerNorm, where the authors' has two with BatchNorm, and other sizes. Not yet measured by us.
 """
 
 import dataclasses
@@ -97,7 +97,7 @@ class Small(Config):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paper(Config):
-    """ImageNet, with what the paper's authors recommend for Vision Transformers."""
+    """ImageNet, as the authors recommend for Vision Transformers, but for the projector."""
 
     val_fraction: float | None = 0.0
     epochs: int = 100

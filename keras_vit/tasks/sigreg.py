@@ -40,9 +40,10 @@ def epps_pulley(projections):
 class SIGRegLoss(keras.losses.Loss):
     """`(1 - s) * prediction + s * SIGReg`, per picture.
 
-    "LeJEPA" (arXiv:2511.08544, equation 7): the prediction is the mean squared distance of each
-    view's embedding from the mean of those of the large views; SIGReg is the mean of `epps_pulley`
-    over views and directions, times the number of pictures of a group.
+    "LeJEPA" (arXiv:2511.08544, equation 7): the prediction is the squared distance of each view's
+    embedding from the mean of those of the large views, as the authors' code, a mean over the
+    numbers of an embedding; SIGReg is the mean of `epps_pulley` over views and directions, times
+    the number of pictures of a group.
 
     SIGReg is a statistic of `together` pictures. A batch is the mean of such groups, so that it
     means the same on one device and on several, and in micro-batches: each of them must hold whole
