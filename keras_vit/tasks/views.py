@@ -69,7 +69,8 @@ def dino(
         momentum: How much of the teacher stays in the first step; it rises to 1 by a cosine.
         temperatures: The teacher's at first, as the graph has it, and after its warm-up.
         warmup_steps: Steps in which it rises linearly.
-        frozen_steps: First steps, in which the last layer of the head does not learn.
+        frozen_steps: First steps, in which the last layer of the head does not learn; above 0, the
+            graph is built with `frozen`.
         **crops: `area`, `small_area` and `colours` of `keras_vit.data.augment.view_sheet`.
 
     Returns:
