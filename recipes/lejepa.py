@@ -9,9 +9,9 @@ standard Gaussian along random directions (SIGReg), so that they cannot be all a
 teacher, and one number, `--share`, weighs the two. Labels are ignored. The encoder is saved as
 `backbone.keras`, which `keras-vit finetune`, `embed`, `explain` and `recipes.probe` take.
 
-`small`, the default, is the model of `recipes.cifar10 --preset cpu` for 40 minutes of two cores.
-`paper` has the settings of ImageNet: ViT-B/16, two large and six small views. Not yet measured by
-us.
+`small`, the default, is the model of `recipes.cifar10 --preset cpu`. `paper` has the settings of
+ImageNet: ViT-B/16, two large and six small views; but a projector of one hidden layer with a
+LayerNorm, where the authors' has two with BatchNorm, and other sizes. Not yet measured by us.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ from cyclopts import Parameter
 
 from keras_vit.errors import UserError
 from keras_vit.run import run_recipe
+from keras_vit.run.flags import check_ranges
 from keras_vit.run.views import Views
 
 
@@ -44,13 +45,19 @@ class Config(Views):
 
     def check(self):
         super().check()
-        if not 0 <= self.share <= 1:
-            raise UserError(f"`share` must lie in [0, 1]: received share={self.share}.")
-        if self.together is not None and self.together < 2:
-            raise UserError(f"`together` must be at least 2: received {self.together}.")
-        for name in ("embedding", "projector", "directions"):
-            if getattr(self, name) < 1:
-                raise UserError(f"`{name}` must be at least 1: received {getattr(self, name)}.")
+        check_ranges(
+            self,
+            {
+                "[0, 1]": (lambda x: 0 <= x <= 1, ("share",)),
+                "[2, inf)": (lambda x: x >= 2, ("together",)),
+                "[1, inf)": (lambda x: x >= 1, ("embedding", "projector", "directions")),
+            },
+        )
+        if self.together and self.batch_size % self.together:
+            raise UserError(
+                "`batch_size` must be a multiple of `together`: received "
+                f"batch_size={self.batch_size}, together={self.together}."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,7 +97,7 @@ class Small(Config):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Paper(Config):
-    """ImageNet, with what the paper's authors recommend for Vision Transformers."""
+    """ImageNet, as the authors recommend for Vision Transformers, but for the projector."""
 
     val_fraction: float | None = 0.0
     epochs: int = 100

@@ -33,7 +33,11 @@ class ViewSheet:
                 f"There must be at least two large views: received count={self.count}, "
                 f"size={self.size}."
             )
-        if self.small_count < 0 or self.small_count and not 0 < self.small_size <= self.size:
+        if self.small_count < 0:
+            raise UserError(
+                f"`small_count` must be 0 or more: received small_count={self.small_count}."
+            )
+        if self.small_count and not 0 < self.small_size <= self.size:
             raise UserError(
                 "Small views must have a side of 1 to that of the large views: received "
                 f"small_count={self.small_count}, small_size={self.small_size}, size={self.size}."

@@ -84,8 +84,8 @@ class Views(WithoutLabels, SmallData, PatchDropout):
 
     def encoder(self, channels):
         """Returns the configuration of the encoder, see `WithoutLabels.shape`."""
-        how = dict(class_token=self.class_token, stem=self.stem, locality=self.locality)
-        return self.shape(channels, **how)
+        small = dict(stem=self.stem, stem_blocks=self.stem_blocks, locality=self.locality)
+        return self.shape(channels, class_token=self.class_token, **small)
 
 
 def run_views(config, build, task_of, *, sign, advice):
@@ -108,15 +108,15 @@ def run_views(config, build, task_of, *, sign, advice):
     """
     from keras_vit.run import open_devices, train
     from keras_vit.run.splits import run_splits
+    from keras_vit.tasks.embedding import embedding
     from keras_vit.tasks.view_model import backbone_of, features_in
-    from keras_vit.tasks.views import TASK
 
     devices = open_devices(config)
     config, source = config.opened()
     source = config.sized(source)
     channels = source.splits["train"].channels
     how = config.encoder(channels), config.sheet(), scale_of_pixels(config, channels)
-    steps = run_splits(config, source, TASK()).splits["train"].count // config.batch_size
+    steps = run_splits(config, source, embedding()).splits["train"].count // config.batch_size
     task = task_of(config.sheet(), config.crops, steps)
     _, cropping = config.cropping(source)
     rows = train(

@@ -31,8 +31,7 @@ class WithoutLabels(AnySource):
     std: tuple[float, ...]
     """Standard deviation of the pixels, from 0 to 1."""
     export: bool = False
-    """Whether the model that trains is exported and compared, too; the backbone is not."""
-
+    """Whether the deployed model is exported and compared; backbone.keras never is."""
     collapse_epochs: int = 2
     """Epochs after which the training says if its features are all alike."""
 

@@ -1,4 +1,7 @@
-"""Signs that a training without labels has collapsed, in the numbers of an epoch."""
+"""Signs that a training without labels has collapsed, in the numbers of an epoch.
+
+NaN is no sign: numbers that are not finite are said elsewhere.
+"""
 
 import math
 
@@ -19,7 +22,7 @@ def sign_in_features(logs):
         What is wrong, a part of a sentence, or `None`.
     """
     spread, rank = logs.get("feature_spread", 1.0), logs.get("effective_rank", math.inf)
-    if spread >= LEAST_SPREAD and rank >= LEAST_RANK:
+    if not (spread < LEAST_SPREAD or rank < LEAST_RANK):
         return None
     return (
         f"the features of all pictures are nearly alike (feature_spread {spread:.3f}, "
@@ -37,7 +40,7 @@ def sign_in_embeddings(logs):
         As it returns.
     """
     spread = logs["embedding_spread"]
-    if spread >= LEAST_EMBEDDING:
+    if not spread < LEAST_EMBEDDING:
         return sign_in_features(logs)
     return (
         f"the embeddings of all pictures are nearly alike (embedding_spread {spread:.3f}, where a "

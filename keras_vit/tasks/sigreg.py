@@ -40,9 +40,10 @@ def epps_pulley(projections):
 class SIGRegLoss(keras.losses.Loss):
     """`(1 - s) * prediction + s * SIGReg`, per picture.
 
-    "LeJEPA" (arXiv:2511.08544, equation 7): the prediction is the mean squared distance of each
-    view's embedding from the mean of those of the large views; SIGReg is the mean of `epps_pulley`
-    over views and directions, times the number of pictures `together`.
+    "LeJEPA" (arXiv:2511.08544, equation 7): the prediction is the squared distance of each view's
+    embedding from the mean of those of the large views, as the authors' code, a mean over the
+    numbers of an embedding; SIGReg is the mean of `epps_pulley` over views and directions, times
+    the number of pictures of a group.
 
     SIGReg is a statistic of `together` pictures. A batch is the mean of such groups, so that it
     means the same on one device and on several, and in micro-batches: each of them must hold whole
@@ -78,7 +79,8 @@ class SIGRegLoss(keras.losses.Loss):
             group = ops.where(batch % self.together, batch, self.together)
         views, directions = projections.shape[1:]
         groups = ops.reshape(projections, (-1, group, views * directions))
-        statistics = self.together * ops.mean(epps_pulley(groups), axis=-1)  # of each group
+        size = ops.cast(group, groups.dtype)
+        statistics = size * ops.mean(epps_pulley(groups), axis=-1)  # of each group
         regular = ops.broadcast_to(statistics[:, None], ops.shape(groups)[:2])
         return (1 - self.share) * prediction(embeddings, self.count) + self.share * ops.reshape(
             regular, (-1,)

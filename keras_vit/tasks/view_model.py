@@ -61,6 +61,7 @@ def self_distilled_views(
     bottleneck=256,
     centring=0.9,
     temperature=0.04,
+    frozen=False,
     pool=None,
     pixels=None,
     **rates,
@@ -81,6 +82,8 @@ def self_distilled_views(
         bottleneck: Numbers that the head scales to length one before its last layer.
         centring: `momentum` of `keras_vit.tasks.sharpen.Sharpen`.
         temperature: The teacher's at first, as this layer takes it.
+        frozen: Whether the last layer of the head does not learn at first, as where the task has
+            `frozen_steps`.
         pool: As `keras_vit.tasks.features` takes it.
         pixels: As `sketched_views` takes it.
         **rates: Rates of the student.
@@ -93,11 +96,12 @@ def self_distilled_views(
     """
     pixels = pixels or {}
     backbone = _backbone(config, sheet, pool, **pixels, **rates)
-    head = dino_head(prototypes, hidden, bottleneck)
+    sizes = prototypes, hidden, bottleneck, frozen
+    head = dino_head(*sizes)
     images = _sheets(config, sheet)
     student = _embedded([*backbone.layers[1:], *head], images, sheet, config)
     plain = features(vit(config, **pixels), pool=pool)
-    teacher = _chained(dino_head(prototypes, hidden, bottleneck), plain.output)
+    teacher = _chained(dino_head(*sizes), plain.output)
     teacher = keras.Model(plain.input, teacher, name="teacher")
     teacher.trainable = False
     layers = {layer.name: layer for layer in [*backbone.layers, *head]}

@@ -2,14 +2,15 @@
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 
 from keras_vit.errors import UserError
 from keras_vit.images.holes import colours
+from keras_vit.tasks.embedding import FEATURES, embedding
 from keras_vit.tasks.result import Result
 from keras_vit.tasks.spread import spread_of
-from keras_vit.tasks.task import Task
 
 
 def lejepa(sheet, *, width, together, share=0.02, **crops):
@@ -35,11 +36,9 @@ def lejepa(sheet, *, width, together, share=0.02, **crops):
     how = dict(width=width, count=sheet.count, share=share, together=together)
     make_loss = functools.partial(_sigreg, **how)
     make_loss()  # a number out of its range is said now
-    return dataclasses.replace(
-        TASK(),
-        example=_viewing(sheet, crops),
-        trained_on=_views_only,
-        panels=_panels,
+    return _by_views(
+        sheet,
+        crops,
         loss=make_loss,
         metrics=functools.partial(_sigreg_metrics, width, sheet.count),
         after_update=_redraw,
@@ -70,7 +69,8 @@ def dino(
         momentum: How much of the teacher stays in the first step; it rises to 1 by a cosine.
         temperatures: The teacher's at first, as the graph has it, and after its warm-up.
         warmup_steps: Steps in which it rises linearly.
-        frozen_steps: First steps, in which the last layer of the head does not learn.
+        frozen_steps: First steps, in which the last layer of the head does not learn; above 0, the
+            graph is built with `frozen`.
         **crops: `area`, `small_area` and `colours` of `keras_vit.data.augment.view_sheet`.
 
     Returns:
@@ -86,11 +86,9 @@ def dino(
         )
     schedule = dict(steps=steps, momentum=momentum, temperatures=temperatures)
     schedule |= dict(warmup_steps=warmup_steps, frozen_steps=frozen_steps)
-    return dataclasses.replace(
-        TASK(),
-        example=_viewing(sheet, crops),
-        trained_on=_views_only,
-        panels=_panels,
+    return _by_views(
+        sheet,
+        crops,
         loss=functools.partial(_dino, count=sheet.count),
         metrics=functools.partial(_dino_metrics, sheet.count, prototypes),
         watched="information",
@@ -98,15 +96,16 @@ def dino(
     )
 
 
-def TASK(class_names=()):  # noqa: N802 - the name by which `task_named` finds it
-    """Makes the task of an export, which answers with features; there are no classes."""
-    return Task(
-        name="views",
-        example=_image,
-        loss=_no_loss,
+def _by_views(sheet, crops, **fields):
+    """Returns the task of features, of what is deployed, with views as what trains."""
+    return dataclasses.replace(
+        embedding(),
+        example=_viewing(sheet, crops),
+        trained_on=_views_only,
+        panels=_panels,
         deploy=_deployed,
         score=_score,
-        words=_words,
+        **fields,
     )
 
 
@@ -122,14 +121,6 @@ def _viewing(sheet, crops):
 
 def _views_only(images, views):
     return views, views[:, 0, 0, 0]  # the losses read no target
-
-
-def _image(sample):
-    return sample["image"], sample["image"]
-
-
-def _no_loss():
-    raise UserError("The task of an export of features cannot be trained.")
 
 
 def _sigreg(**how):
@@ -167,25 +158,26 @@ def _redraw(model):
 
 
 def _deployed(model):
-    from keras_vit.tasks.deployed import answering
+    from keras_vit.tasks.deployed import EMBEDDING, answering
     from keras_vit.tasks.view_model import backbone_of
 
     backbone = backbone_of(model)
-    return answering(backbone.input, {"features": backbone.output}, "views")
+    return answering(backbone.input, {FEATURES: backbone.output}, EMBEDDING)
 
 
 def _score(pairs):
-    features = [answers["features"] for answers, _ in pairs]
-    if not features:
+    """Scores exports by the answers of their model, and a run, which has views, by its features."""
+    pairs = iter(pairs)
+    first = next(pairs, None)
+    if first is None:
         raise UserError("There is no image to answer.")
-    features = np.concatenate(features)
+    pairs = itertools.chain([first], pairs)
+    if isinstance(first[1], dict):
+        return embedding().score(pairs)
+    features = np.concatenate([answers[FEATURES] for answers, _ in pairs])
     return Result(spread_of(features), count=len(features))
 
 
 def _panels(image, views, answers):
     both = np.concatenate([np.asarray(each, "uint8") for each in (image, views)], axis=1)
     return {"picture and views": colours(both)}
-
-
-def _words(answers):
-    return [{"name": "features", "count": int(answers["features"].shape[-1])}]

@@ -19,6 +19,7 @@ def test_small_views_follow_the_large_ones_column_by_column():
     "wrong, message",
     [
         (dict(count=1), "at least two large views: received count=1, size=8"),
+        (dict(small_count=-1), "must be 0 or more: received small_count=-1"),
         (dict(small_count=2), "a side of 1 to that of the large views: received small_count=2"),
         (dict(small_count=2, small_size=9), "small_size=9, size=8"),
     ],

@@ -27,7 +27,8 @@ def places(tmp_path):
     "recipe, wrong, message",
     [
         ("lejepa", dict(share=2.0), r"`share` must lie in \[0, 1\]: received share=2.0"),
-        ("lejepa", dict(together=1), "`together` must be at least 2: received 1"),
+        ("lejepa", dict(together=1), r"`together` must lie in \[2, inf\): received together=1"),
+        ("lejepa", dict(together=64), "a multiple of `together`: received.*together=64"),
         ("lejepa", dict(mixup=0.5), "without labels takes no `mixup`: received mixup=0.5"),
         ("lejepa", dict(erasing=0.5), "without `erasing`: received erasing=0.5"),
         ("lejepa", dict(area=(0.5, 0.2)), "`area` must rise within"),
@@ -46,6 +47,25 @@ def test_presets_fit_together():
     for recipe in (recipes.lejepa, recipes.dino):
         for preset in recipe.PRESETS.values():
             preset(data="digits").check()
+        stem = dict(stem="resnet", stem_blocks=(1,), locality=True)
+        encoder = recipe.PRESETS["small"](data="digits", **stem).encoder(3)
+        assert {name: getattr(encoder, name) for name in stem} == stem
+
+
+@pytest.mark.parametrize("epochs, first, start", [(0, 0.07, 1.0), (1, 0.04, 0.0)])
+def test_the_first_step_of_dino_has_the_schedules_first_values(epochs, first, start, monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        "keras_vit.run.views.run_views",
+        lambda config, build, *rest, **how: built.append(
+            build(config.encoder(1), config.sheet(), {})
+        ),
+    )
+    how = dict(temperature=0.07, temperature_epochs=epochs, frozen_epochs=epochs)
+    recipes.dino.run(dataclasses.replace(recipes.dino.SMOKE[0], **how))
+    (model,) = built
+    assert float(model.get_layer("sharpen").temperature) == pytest.approx(first)
+    assert float(model.get_layer("prototypes").open) == start
 
 
 @pytest.mark.slow
@@ -60,7 +80,8 @@ def test_a_backbone_is_trained_by_views(config, places, tmp_path, capsys):
     if config.export:
         assert [Path(row.artefact).name for row in rows] == ["best.keras", "1", "1.tflite"]
         assert all(row.difference < 1e-3 for row in rows)
-        assert open_artefact(Path(rows[1].artefact)).task == "views"
+        assert open_artefact(Path(rows[1].artefact)).task == "embedding"
+        assert all(row.figures["cosine"] > 0.999 for row in rows)
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1)).astype("uint8")
     backbone = keras_vit.load(run / "backbone.keras")
     saved = next(path for path in (run / "best.keras", run / "last.keras") if path.exists())

@@ -14,6 +14,7 @@ from keras_vit.tasks.dino_head import Prototypes
 from keras_vit.tasks.dino_loss import DinoLoss
 from keras_vit.tasks.self_taught import averaged
 from keras_vit.tasks.sharpen import Sharpen
+from keras_vit.tasks.spread import spread_of
 from keras_vit.training import training_model
 
 RNG = np.random.default_rng(0)
@@ -67,7 +68,7 @@ def test_the_loss_is_between_different_views():
 
 
 def test_prototypes_have_length_one_and_begin_to_learn_when_they_are_opened():
-    layer, x = Prototypes(3), tf.constant(RNG.normal(size=(2, 4)).astype("float32"))
+    layer, x = Prototypes(3, frozen=True), tf.constant(RNG.normal(size=(2, 4)).astype("float32"))
 
     def gradient():
         with tf.GradientTape() as tape:
@@ -81,6 +82,9 @@ def test_prototypes_have_length_one_and_begin_to_learn_when_they_are_opened():
     layer.open.assign(1.0)
     assert gradient().any()
     np.testing.assert_allclose(numpy(layer(x)), expected, rtol=1e-6)
+    layer = Prototypes(3)
+    layer.build(x.shape)
+    assert gradient().any()  # from the first step
 
 
 def test_the_teacher_begins_as_the_student_and_gets_no_gradient(model):
@@ -120,7 +124,7 @@ def test_the_teacher_is_the_average_of_the_students_in_numpy(model):
 
 def test_the_teacher_is_deployed_and_not_the_student(model):
     deployed = deploy(dino(SHEET, prototypes=6, steps=1).deploy(model))
-    assert deployed.task == "views" and deployed.shapes == {"features": (None, 32)}
+    assert deployed.task == "embedding" and deployed.shapes == {"features": (None, 32)}
     images = RNG.integers(0, 256, (2, 8, 8, 3)).astype("uint8")
     before = deployed.predict(images)["features"]
     kernel = model.get_layer("embed").projection.kernel
@@ -129,6 +133,17 @@ def test_the_teacher_is_deployed_and_not_the_student(model):
     kernel = model.get_layer("teacher").get_layer("embed").projection.kernel
     kernel.assign(ops.flip(kernel, axis=0))
     assert np.abs(deployed.predict(images)["features"] - before).max() > 1e-3
+
+
+def test_a_run_is_scored_by_its_features_and_an_export_by_those_of_its_model():
+    task = dino(SHEET, prototypes=6, steps=1)
+    features = RNG.normal(size=(8, 5))
+    run = task.score([({"features": part}, SHEETS) for part in (features[:4], features[4:])])
+    assert run.figures == spread_of(features) and run.count == 8 and task.truth_is_answered
+    # Another order has the same spread and rank, but is wrong.
+    pairs = [({"features": x}, {"features": features}) for x in (features, features[::-1])]
+    same, wrong = (task.score([pair]).figures["cosine"] for pair in pairs)
+    assert same == pytest.approx(1) and wrong < 0.9
 
 
 def test_each_view_is_embedded_as_it_would_be_alone():

@@ -63,8 +63,8 @@ def test_the_loss_by_hand_in_groups():
     loss = SIGRegLoss(3, together=3, share=0.25)
     expected = 0.75 * distance + 0.25 * np.repeat(regular, 3)
     np.testing.assert_allclose(numpy(loss.call(None, outputs)), expected, rtol=5e-3)
-    # What is no multiple of a group, as in evaluations, is one group.
-    whole = 3 * np.mean([by_quadrature(projections[:5, v, m]) for v in range(4) for m in range(5)])
+    # What is no multiple of a group, as in evaluations, is one group of its own size.
+    whole = 5 * np.mean([by_quadrature(projections[:5, v, m]) for v in range(4) for m in range(5)])
     expected = 0.75 * distance[:5] + 0.25 * whole
     np.testing.assert_allclose(numpy(loss.call(None, outputs[:5])), expected, rtol=5e-3)
     again = SIGRegLoss.from_config(loss.get_config())

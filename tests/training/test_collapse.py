@@ -96,6 +96,16 @@ def test_the_numbers_by_hand():
     assert found == {"effective_rank": pytest.approx(2), "feature_spread": pytest.approx(1)}
 
 
+def test_features_that_are_not_finite_are_no_collapse():
+    for wrong in (np.nan, np.inf):
+        found = spread_of([[1.0, 2.0], [wrong, 0.0]])
+        assert np.isnan([found["effective_rank"], found["feature_spread"]]).all()
+    assert sign_in_features(found) is None
+    assert sign_in_embeddings(found | dict(embedding_spread=np.nan)) is None
+    answers = dict(information=np.nan, teacher_entropy=np.nan, loss=np.nan)
+    assert sign_in_answers(found | answers, prototypes=4) is None
+
+
 def test_each_sign_is_named():
     assert "effective_rank 1.0" in sign_in_features(dict(feature_spread=0.5, effective_rank=1.0))
     assert "feature_spread 0.001" in sign_in_features(dict(feature_spread=0.001, effective_rank=9))

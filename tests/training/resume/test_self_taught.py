@@ -52,7 +52,7 @@ LEJEPA = lejepa(SHEET, width=4, together=4)
 
 def self_distilled():
     config = ViTConfig.of("mu/2", image_size=4)
-    sizes = dict(prototypes=6, hidden=8, bottleneck=5)
+    sizes = dict(prototypes=6, hidden=8, bottleneck=5, frozen=True)
     return self_distilled_views(config, SHEET, **sizes, patch_dropout=0.5)
 
 
