@@ -67,6 +67,7 @@ def test_the_loss_is_between_different_views():
     np.testing.assert_allclose(numpy(DinoLoss().call(None, outputs)), expected, rtol=1e-4)
 
 
+@pytest.mark.tensorflow
 def test_prototypes_have_length_one_and_begin_to_learn_when_they_are_opened():
     layer, x = Prototypes(3, frozen=True), tf.constant(RNG.normal(size=(2, 4)).astype("float32"))
 
@@ -87,6 +88,7 @@ def test_prototypes_have_length_one_and_begin_to_learn_when_they_are_opened():
     assert gradient().any()  # from the first step
 
 
+@pytest.mark.tensorflow
 def test_the_teacher_begins_as_the_student_and_gets_no_gradient(model):
     pairs = averaged(model)
     assert len(pairs) == len(model.trainable_weights)
@@ -99,6 +101,7 @@ def test_the_teacher_begins_as_the_student_and_gets_no_gradient(model):
     assert tape.gradient(loss, teacher) == [None] * len(teacher)
 
 
+@pytest.mark.tensorflow
 def test_the_teacher_is_the_average_of_the_students_in_numpy(model):
     steps, momentum = 4, 0.6
     task = dino(SHEET, prototypes=6, steps=steps, momentum=momentum, temperatures=(0.04, 0.08),
