@@ -26,7 +26,7 @@ from small_exports import (  # noqa: F401 - fixtures
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 USERS_OF_PROCESSES = ("keras_vit.evaluation.compare", "keras_vit.export.check_exports")
-# Files with tests of minutes begin: at the end, one process would work alone.
+# Files whose tests take minutes run first: at the end, the other processes would only wait.
 LONG = ("test_wheel", "test_jax", "test_workers", "test_guides", "test_detect_recipe")
 CHECK_EXPORTS = ("test_check_exports.py", "test_dense.py", "test_product.py", "test_package.py")
 

@@ -12,9 +12,10 @@ from keras_vit.checkpoints.download import local_path
 from keras_vit.checkpoints.mapping import same
 from keras_vit.checkpoints.read import read_arrays, read_configuration
 from keras_vit.checkpoints.wrappers import prefix_of, without_prefix
-from keras_vit.errors import UserError, first_few, reason_of
+from keras_vit.errors import UserError, first_few
 from keras_vit.images.preprocessing import Preprocessing
-from keras_vit.tasks import class_names_of, preprocessing_of, read_keras_file
+from keras_vit.tasks import class_names_of, preprocessing_of
+from keras_vit.tasks.keras_file import open_keras_file
 
 FORMATS = (timm, google, yolos, hugging_face)  # YOLOS has the names of a ViT, and more
 USUAL = Preprocessing(crop_ratio=0.875)  # where a checkpoint has none of its own
@@ -197,10 +198,7 @@ def _recognise_own(source, settings):
         raise UserError(f"A .keras file of ours takes no {', '.join(settings)}: it holds its own.")
     if not Path(source).exists():
         raise UserError(f"There is no checkpoint at {source}.")
-    try:
-        model = read_keras_file(source)
-    except Exception as error:  # zip and Keras raise many kinds
-        raise UserError(f"{source} cannot be read as a model: {reason_of(error)}") from error
+    model = open_keras_file(source)
     try:
         architecture = architecture_of(model)
     except ValueError as error:

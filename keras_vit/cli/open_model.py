@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vit.command_line import quiet_stderr
-from keras_vit.errors import UserError, reason_of
+from keras_vit.errors import UserError
 
 
 def recognise_checkpoint(path):
@@ -43,13 +43,8 @@ def read_own(path):
         ValueError: If it cannot be read.
     """
     with quiet_stderr():
-        from keras_vit.tasks import read_keras_file
-    if not Path(path).exists():
-        raise FileNotFoundError(f"There is no model at {path}.")
-    try:
-        return read_keras_file(path)
-    except Exception as error:  # zip and Keras raise many kinds
-        raise UserError(f"{path} cannot be read as a model: {reason_of(error)}") from error
+        from keras_vit.tasks.keras_file import open_keras_file
+    return open_keras_file(path)
 
 
 def open_to_explain(path):

@@ -14,9 +14,9 @@ from keras_vit.tasks import (
     Teacher,
     class_names_of,
     guide_of,
-    read_keras_file,
     to_probabilities,
 )
+from keras_vit.tasks.keras_file import open_keras_file
 from keras_vit.training import set_precision
 
 LEAST = 1e-7  # a probability of 0 has no logarithm
@@ -36,6 +36,7 @@ def open_teacher(path, precision="float32"):
         A `keras_vit.tasks.Teacher`.
 
     Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: If it cannot be opened, does not choose one of several classes, or is a
             SavedModel and there are replicas.
     """
@@ -67,19 +68,18 @@ def open_guide(path, layers=()):
         A `keras_vit.tasks.Guide`.
 
     Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: If it cannot be opened, or has no such maps.
     """
-    if Path(path).suffix != ".keras" or not Path(path).is_file():
+    if Path(path).suffix != ".keras":
         raise UserError(f"A guide is a .keras file, whose layers are known: received {path}.")
-    return guide_of(read_keras_file(path), layers)
+    return guide_of(open_keras_file(path), layers)
 
 
 def _read(path, precision):
     """Reads a classifier: one of ours is built anew, in its precision."""
     if Path(path).suffix == ".keras":
-        if not Path(path).is_file():
-            raise UserError(f"There is no teacher at {path}.")
-        model = read_keras_file(path)
+        model = open_keras_file(path)
         to_probabilities(model)  # raises if it is no classifier
         if not any(layer.name == "block00" for layer in model.layers):
             return model

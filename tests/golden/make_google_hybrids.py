@@ -18,12 +18,13 @@ from vit_jax import models_vit
 
 HERE = Path(__file__).parent
 SIZE, WIDTH, DEPTH, HEADS, HIDDEN, CLASSES = 32, 16, 2, 2, 32, 5
-# From a family to the units of its residual network and the patches on its maps.
+# Modules of a block have other numbers in the published files.
 NAMES = {
     "LayerNorm_1": "LayerNorm_2",
     "MultiHeadDotProductAttention_0": "MultiHeadDotProductAttention_1",
     "MlpBlock_0": "MlpBlock_3",
 }
+# By family: units of each stage of its residual network, and the patch that is cut from its maps.
 MODELS = {"google_hybrid": ((2, 1), 2), "google_hybrid_root": ((), 4)}
 
 

@@ -37,7 +37,7 @@ TIMM_MODELS = {  # from a family to timm's architecture and what is shrunk besid
     "timm_siglip_gap": ("vit_base_patch16_siglip_gap_224", dict(num_classes=0)),
     "timm_qk_norm": ("vit_tiny_patch16_224", dict(qk_norm=True)),
 }
-# From a family to the units of its residual network, patches on its maps, and pixels.
+# By family: units of each stage of its residual network, the patch that is cut, and the image size.
 HYBRIDS = {"timm_hybrid": ((2, 1), 2, 32), "timm_hybrid_root": ((), 4, 32)}
 HUGGING_FACE = dict(
     hidden_size=16,

@@ -117,9 +117,17 @@ def test_a_guide_is_a_keras_file_with_maps(professor, tmp_path):
     guide = open_guide(tmp_path / "cnn.keras")
     assert guide.map_shapes == [(8, 8, 8), (4, 4, 16), (2, 2, 32)]  # its three stages
     professor.save(tmp_path / "vit.keras")
-    for name, message in (("vit.keras", "classifier has none"), ("1", "A guide is a .keras file")):
+    (tmp_path / "half.keras").write_bytes(b"PK")
+    for name, message in (
+        ("vit.keras", "classifier has none"),
+        ("1", "A guide is a .keras file"),
+        ("half.keras", "half.keras cannot be read as a model: It is no zip archive"),
+    ):
         with pytest.raises(UserError, match=message):
             open_guide(tmp_path / name)
+    for opener in (open_guide, open_teacher):
+        with pytest.raises(FileNotFoundError, match="There is no model at .*gone.keras"):
+            opener(tmp_path / "gone.keras")
 
 
 @pytest.mark.slow
